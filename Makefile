@@ -1,0 +1,72 @@
+# Every target works in .venv, which the first target that needs it makes. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+
+SUPPORTED := import sys; sys.exit(sys.version_info < (3, 11))
+# Importing pip shows that the environment still matches its interpreter: after a system upgrade the link may lead to
+# a newer Python, which does not see the packages installed for the old one.
+USABLE := $(shell $(BIN)/python -c 'import pip; $(SUPPORTED)' 2>/dev/null && echo yes)
+
+# Without an explicit PYTHON a working environment is kept, so that another python3 on the path costs no reinstallation.
+ifneq ($(origin PYTHON),file)
+MINOR := import sys; print(sys.version_info[:2])
+ifneq ($(shell $(BIN)/python -c '$(MINOR)' 2>/dev/null),$(shell $(PYTHON) -c '$(MINOR)' 2>/dev/null))
+USABLE :=
+endif
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: setup run test check lint format bench golden clean help rebuild
+
+setup: $(STAMP) ## make .venv and install the package with the pinned tools
+
+run: $(STAMP) ## simulate the quickstart scenario into runs/quickstart
+	$(BIN)/panacea-sim run scenarios/quickstart.py --out runs/quickstart --force
+
+test: $(STAMP) ## run all tests, the slow ones too (HYPOTHESIS_PROFILE=ci for more cases)
+	$(BIN)/pytest -n $(WORKERS)
+
+check: lint ## everything that CI runs: lint, then the tests with the full count of cases
+	HYPOTHESIS_PROFILE=ci $(BIN)/pytest -n $(WORKERS)
+
+lint: $(STAMP) ## formatting, lint rules, types and import order, without changing a file
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## rewrite the sources in the project's format
+	$(BIN)/ruff format
+
+bench: $(STAMP) ## measure the speed of both engines
+	$(BIN)/python benchmarks/bench.py
+
+golden: $(STAMP) ## write the golden files anew; read the diff before you commit it
+	$(BIN)/pytest tests/golden --regenerate
+
+clean: ## remove caches, build products and the quickstart run; .venv and other runs stay
+	rm -rf build dist runs/quickstart .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info
+	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The stamp holds what was installed, so that a file with a new date but the same text needs no network.
+# Older pips read PIP_CONSTRAINT in the isolated build, newer ones PIP_BUILD_CONSTRAINT.
+# setuptools is named because venv brings its own release of it on some Pythons.
+$(STAMP): pyproject.toml constraints.txt $(if $(USABLE),,rebuild)
+	@if ! cat pyproject.toml constraints.txt | cmp -s - $@; then \
+	    echo "installing into $(VENV)" && rm -f $@ && \
+	    PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+	        $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools -e '.[dev]' && \
+	    cat pyproject.toml constraints.txt > $@.new && mv $@.new $@; \
+	else touch $@; fi
+
+rebuild:
+	@$(PYTHON) -c '' 2>/dev/null || { echo "$(PYTHON) does not run: panacea_sim needs Python >= 3.11; make PYTHON=python3.11 chooses one" >&2; exit 1; }
+	@$(PYTHON) -c '$(SUPPORTED)' || { echo "panacea_sim needs Python >= 3.11, $(PYTHON) is $$($(PYTHON) -V); make PYTHON=python3.11 chooses another one" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make environments: install its venv module (Debian: apt install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)

@@ -1,0 +1,1 @@
+"""Discrete-event system simulator of the Panacea DNN accelerator."""

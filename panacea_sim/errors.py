@@ -1,0 +1,64 @@
+"""The errors that panacea_sim raises, one class for each kind of reader."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ConfigError",
+    "DeadlockError",
+    "InvariantError",
+    "MappingError",
+    "PanaceaError",
+    "nearest_name",
+]
+
+
+class PanaceaError(Exception):
+    """Base of every error that panacea_sim raises on purpose.
+
+    `exit_code` is what the command line returns when the error ends a run.
+    """
+
+    exit_code = 1
+
+
+class ConfigError(PanaceaError):
+    """A file, option or value of the user's cannot be used.
+
+    The message names the field, what was found, what is accepted and, where one is known, what to do.
+    """
+
+    exit_code = 2
+
+    def __init__(self, field: str, found: object, accepted: str, hint: str = "") -> None:
+        self.field = field
+        self.found = found
+        self.accepted = accepted
+        self.hint = hint
+        message = f"{field}: found {found}; accepted: {accepted}"
+        super().__init__(f"{message}. {hint}" if hint else message)
+
+
+class MappingError(PanaceaError):
+    """A layer does not fit the machine: the message says by how much and which knob helps."""
+
+    exit_code = 2
+
+
+class DeadlockError(PanaceaError):
+    """The machine cannot go on: every unfinished component waits for another one."""
+
+
+class InvariantError(PanaceaError):
+    """The simulator contradicts itself, which is a bug of panacea_sim and not of the user's input."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"{message}. This is a bug in panacea_sim: please report it with the run folder")
+
+
+def nearest_name(name: str, valid: Iterable[str]) -> str:
+    """Return a hint that names the valid name closest to `name`, or an empty string if none is close."""
+    matches = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
+    return f"Did you mean {matches[0]!r}?" if matches else ""

@@ -1,0 +1,214 @@
+"""The hardware that a scenario runs on: one validated table of sizes, rates and policies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.hardware.validation import config_error
+from panacea_sim.hardware.yaml_file import parse_scalar, read_mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = [
+    "DEFAULT_PRESET",
+    "Hardware",
+    "Source",
+    "field_sources",
+    "list_presets",
+    "load_hardware",
+    "parse_settings",
+    "with_settings",
+]
+
+DEFAULT_PRESET = "panacea"
+_SECTION = "hardware"
+_PRESETS_DIR = Path(__file__).parent / "presets"
+_NO_OVERRIDES: Mapping[str, object] = MappingProxyType({})
+
+Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]
+
+
+class Hardware(BaseModel):
+    """A Panacea-like accelerator and its memory system, immutable.
+
+    Units are in the names. There are no defaults here: values and their sources come from the preset files. What each
+    field means for timing is in docs/model.md. Build one with `load_hardware`, which raises ConfigError.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: Annotated[str, Field(min_length=1)]
+    clock_hz: Positive
+
+    n_pea: Positive
+    v: Literal[1, 2, 4, 8]
+    tile_k: Positive
+    tile_n: Positive
+    n_dwo: Positive
+    n_swo: Positive
+    n_cs: Positive
+    pea_latency_cycles: NotNegative
+    accumulator_lanes: Positive
+    ppu_lanes: Positive
+    dtp: Literal["off"]
+
+    wmem_bytes: Positive
+    amem_bytes: Positive
+    omem_bytes: Positive
+    queue_depth: Positive
+    codec_bytes_per_cycle: Positive
+    sram_bytes_per_cycle: Positive
+
+    dram: Literal["ideal"]
+    dram_channels: Literal[1]
+    dram_bytes_per_cycle: Positive
+    dram_latency_cycles: NotNegative
+    interleave_bytes: Annotated[int, Field(ge=64)]
+    outstanding: Positive
+    w_dma_priority: NotNegative
+    x_dma_priority: NotNegative
+    o_dma_priority: NotNegative
+
+    @property
+    def tile_m(self) -> int:
+        """Rows of a weight tile: every PEA works on one group of `v`."""
+        return self.n_pea * self.v
+
+    @field_validator("v", "dram_channels", mode="before")
+    @classmethod
+    def _whole_number(cls, value: object) -> object:
+        # A Literal compares by equality, and True == 1 == 1.0.
+        if type(value) is not int:
+            raise PydanticCustomError("literal_error", "not a whole number")
+        return value
+
+    @field_validator("dtp", mode="before")
+    @classmethod
+    def _word(cls, value: object) -> object:
+        # YAML 1.1 reads the words off and on as booleans.
+        return {False: "off", True: "on"}[value] if isinstance(value, bool) else value
+
+    @field_validator("tile_n")
+    @classmethod
+    def _whole_vectors(cls, value: int, info: ValidationInfo) -> int:
+        v = info.data.get("v")
+        if v is not None and value % v:
+            message = f"a multiple of {_SECTION}.v = {v}"
+            raise ValueError(message)
+        return value
+
+    @field_validator("interleave_bytes")
+    @classmethod
+    def _power_of_two(cls, value: int) -> int:
+        if value.bit_count() != 1:
+            message = "a power of two"
+            raise ValueError(message)
+        return value
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a hardware figure comes from.
+
+    `standing` is S (read in the source named), 2 (second-hand), D (derived) or A (our assumption).
+    """
+
+    standing: Literal["S", "2", "D", "A"]
+    text: str
+
+
+@dataclass(frozen=True)
+class _PresetEntry:
+    value: object
+    source: Source
+
+
+def list_presets() -> list[str]:
+    """Return the names of the hardware presets, sorted."""
+    return sorted(path.stem for path in _PRESETS_DIR.glob("*.yaml"))
+
+
+def field_sources(preset: str = DEFAULT_PRESET) -> dict[str, Source]:
+    """Return the source of every field of `preset` (all but its name); raises ConfigError for an unknown preset."""
+    return {field: entry.source for field, entry in _preset_entries(preset).items()}
+
+
+def load_hardware(name_or_path: str | Path, overrides: Mapping[str, object] = _NO_OVERRIDES) -> Hardware:
+    """Return the hardware of a preset or of a YAML file, with `overrides` (field name to value) on top.
+
+    A file holds `field: value` pairs that replace those of the preset named by `base` (default `panacea`); its `name`
+    is the file's unless it gives one. Raises ConfigError naming the file or `hardware.<field>`.
+    """
+    values = _file_values(Path(name_or_path)) if _is_file(name_or_path) else _preset_values(str(name_or_path))
+    return _validated(values | dict(overrides))
+
+
+def with_settings(hardware: Hardware, overrides: Mapping[str, object]) -> Hardware:
+    """Return `hardware` with some fields replaced; raises ConfigError naming `hardware.<field>`."""
+    return _validated(hardware.model_dump() | dict(overrides))
+
+
+def parse_settings(settings: Iterable[str]) -> dict[str, object]:
+    """Return the overrides that `hardware.FIELD=VALUE` texts spell, keyed by field name; the last one counts.
+
+    Values are read as YAML does. Raises ConfigError for another form or an unknown path; values are checked when they
+    are applied.
+    """
+    paths = {f"{_SECTION}.{field}": field for field in Hardware.model_fields}
+    overrides: dict[str, object] = {}
+    for setting in settings:
+        path, equals, text = (part.strip() for part in setting.partition("="))
+        if not equals or not path:
+            raise ConfigError("--set", repr(setting), "PATH=VALUE", "For example --set hardware.n_dwo=8")
+        if path not in paths:
+            hint = nearest_name(path, paths)
+            raise ConfigError("--set", f"the unknown path {path!r}", ", ".join(paths), hint)
+        overrides[paths[path]] = parse_scalar(path, text)
+    return overrides
+
+
+def _validated(values: dict[str, object]) -> Hardware:
+    try:
+        return Hardware.model_validate(values)
+    except ValidationError as error:
+        raise config_error(_SECTION, Hardware, error) from error
+
+
+def _is_file(name_or_path: str | Path) -> bool:
+    if isinstance(name_or_path, Path):
+        return True
+    if name_or_path in list_presets():
+        return False
+    path = Path(name_or_path)
+    return path.suffix in {".yaml", ".yml"} or len(path.parts) > 1 or path.is_file()
+
+
+def _preset_values(preset: str) -> dict[str, object]:
+    return {"name": preset} | {field: entry.value for field, entry in _preset_entries(preset).items()}
+
+
+def _preset_entries(preset: str) -> dict[str, _PresetEntry]:
+    presets = list_presets()
+    if preset not in presets:
+        accepted = f"a preset ({', '.join(presets)}) or the path of a YAML file"
+        raise ConfigError(_SECTION, f"the unknown preset {preset!r}", accepted, nearest_name(preset, presets))
+    table = cast("dict[str, dict[str, Any]]", read_mapping(_PRESETS_DIR / f"{preset}.yaml"))
+    return {
+        field: _PresetEntry(entry["value"], Source(entry["standing"], entry["source"]))
+        for field, entry in table.items()
+    }
+
+
+def _file_values(path: Path) -> dict[str, object]:
+    values = {"name": path.stem} | read_mapping(path)
+    base = values.pop("base", DEFAULT_PRESET)
+    return _preset_values(str(base)) | values

@@ -1,0 +1,64 @@
+"""Reading YAML safely, with errors that a user can act on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import yaml
+
+from panacea_sim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["parse_scalar", "read_mapping"]
+
+
+def read_mapping(path: Path) -> dict[str, object]:
+    """Return the YAML mapping that the file at `path` holds, its keys as text.
+
+    Raises ConfigError, naming the file and where possible the line, if the file cannot be read, is not YAML, is not a
+    mapping or gives a key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "bytes that are not UTF-8 text"
+        raise ConfigError(str(path), reason, "a YAML file that can be read", "Check the path") from error
+    try:
+        _refuse_repeated_keys(text)
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(str(path), _describe(error), "YAML of the form 'field: value'") from error
+    if not isinstance(content, dict):
+        found = f"{type(content).__name__} at line 1"
+        raise ConfigError(str(path), found, "a YAML mapping of the form 'field: value'")
+    return {str(key): value for key, value in content.items()}
+
+
+def parse_scalar(field: str, text: str) -> object:
+    """Return the value that YAML reads in `text`, as it would in a file; raises ConfigError naming `field`."""
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(field, repr(text), "a YAML value such as 8 or ideal") from error
+
+
+def _refuse_repeated_keys(text: str) -> None:
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    if not isinstance(root, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for key, _ in root.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        if key.value in seen:
+            # YAML itself would silently keep the last value.
+            raise yaml.MarkedYAMLError(problem=f"key {key.value!r} given twice", problem_mark=key.start_mark)
+        seen.add(key.value)
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"{error.problem} at line {error.problem_mark.line + 1}"
+    return str(error).splitlines()[0]

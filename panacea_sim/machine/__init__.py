@@ -1,0 +1,1 @@
+"""The machine: its description, its components and the engine that runs them."""

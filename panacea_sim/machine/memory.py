@@ -1,0 +1,63 @@
+"""On-chip memory regions limited in bytes."""
+
+from __future__ import annotations
+
+import simpy
+
+from panacea_sim.trace.recorder import OccupancyLog
+
+__all__ = ["ByteMemory"]
+
+
+class ByteMemory:
+    """A region that one component acquires from, in order, and one component releases to.
+
+    Space released in a cycle can be used in the same cycle.
+    """
+
+    def __init__(self, env: simpy.Environment, capacity_bytes: int, log: OccupancyLog) -> None:
+        self.acquired_bytes = 0
+        self.released_bytes = 0
+        self.capacity_bytes = capacity_bytes
+        self._env = env
+        self._log = log
+        self._acquirer: simpy.Event | None = None
+        self._wanted_bytes = 0
+
+    def try_acquire(self, size_bytes: int) -> bool:
+        """Take the space if it is free; return whether it was."""
+        if size_bytes > self.free_bytes:
+            return False
+        self._acquire(size_bytes)
+        return True
+
+    def wait_acquire(self, size_bytes: int) -> simpy.Event:
+        """Return the event that fires when the space became free and was taken."""
+        self._acquirer = simpy.Event(self._env)
+        self._wanted_bytes = size_bytes
+        return self._acquirer
+
+    def release(self, size_bytes: int) -> None:
+        """Give space back."""
+        if not size_bytes:
+            return
+        self.released_bytes += size_bytes
+        self._note()
+        acquirer = self._acquirer
+        if acquirer is not None and self._wanted_bytes <= self.free_bytes:
+            self._acquirer = None
+            self._acquire(self._wanted_bytes)
+            acquirer.succeed()
+
+    @property
+    def free_bytes(self) -> int:
+        """The bytes that nobody holds."""
+        return self.capacity_bytes - self.acquired_bytes + self.released_bytes
+
+    def _acquire(self, size_bytes: int) -> None:
+        if size_bytes:
+            self.acquired_bytes += size_bytes
+            self._note()
+
+    def _note(self) -> None:
+        self._log.set(self._env.now, self.capacity_bytes - self.free_bytes)

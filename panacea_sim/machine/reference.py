@@ -1,0 +1,218 @@
+"""The reference engine: every component of a description as a SimPy process.
+
+It carries values, records everything and is the yardstick of every faster engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import simpy
+
+from panacea_sim.errors import DeadlockError
+from panacea_sim.machine.channel import ChannelProcess
+from panacea_sim.machine.deadlock import StandStill, describe_deadlock
+from panacea_sim.machine.description import Component, Description
+from panacea_sim.machine.memory import ByteMemory
+from panacea_sim.machine.processes import ComponentProcess, PrivateProcess, StreamProcess, Worker
+from panacea_sim.machine.queue import BoundedQueue, TokenStore
+from panacea_sim.machine.result import EngineResult, FiringTimes, QueueTotals, StallTotal
+from panacea_sim.machine.steps import (
+    AcquireStep,
+    GiveStep,
+    GraphStep,
+    NeedStep,
+    PutStep,
+    ReleaseStep,
+    TakeStep,
+)
+from panacea_sim.mapping.labels import TileLabels
+from panacea_sim.trace.recorder import Recorder
+from panacea_sim.trace.schema import State
+
+__all__ = ["run_reference"]
+
+
+def run_reference(
+    description: Description,
+    recorder: Recorder,
+    workers: Mapping[str, Worker] | None = None,
+    keep_times: Sequence[str] = (),
+) -> EngineResult:
+    """Run the machine to its end and return what happened.
+
+    `workers` maps component names to what they do to values; without workers tokens carry only the number of their
+    firing. `keep_times` names the components whose firing times are returned.
+
+    Raises DeadlockError if the machine cannot go on, and what a worker raises.
+    """
+    return _Machine(description, recorder, workers or {}, keep_times).run()
+
+
+class _Machine:
+    """A description brought to life in one SimPy environment."""
+
+    def __init__(
+        self, description: Description, recorder: Recorder, workers: Mapping[str, Worker], keep_times: Sequence[str]
+    ) -> None:
+        self._description = description
+        self._recorder = recorder
+        self._env = env = simpy.Environment()
+        self._queues = {
+            queue.name: BoundedQueue(env, queue.capacity, queue.latency_cycles, recorder.occupancy_log(queue.name))
+            for queue in description.queues
+        }
+        self._stores = {store.name: TokenStore(env, store.latency_cycles) for store in description.stores}
+        self._memories = {
+            memory.name: ByteMemory(env, memory.capacity_bytes, recorder.occupancy_log(memory.name))
+            for memory in description.memories
+        }
+        logs = {
+            component.name: recorder.activity_log(component.name, component.labels, component.size_bytes)
+            for component in description.components
+        }
+        self._channels = self._build_channels()
+        self._processes: dict[str, PrivateProcess | StreamProcess] = {}
+        for component in description.components:
+            worker, keep = workers.get(component.name), component.name in keep_times
+            log = logs[component.name]
+            if component.posted:
+                port = description.port_of(component.name)
+                self._processes[component.name] = StreamProcess(
+                    env,
+                    component,
+                    log,
+                    worker,
+                    keep_times=keep,
+                    port=port,
+                    outstanding=description.ports[port].outstanding,
+                    channels=self._channels,
+                )
+            else:
+                self._processes[component.name] = PrivateProcess(env, component, log, worker, keep_times=keep)
+        for process in self._processes.values():
+            self._join(process)
+
+    def run(self) -> EngineResult:
+        for process in self._processes.values():
+            if process.component.firings:
+                process.start()
+        self._env.run()
+        # SimPy returns without a word when everything waits: only the count of firings tells success.
+        if any(process.ended.ended < process.component.firings for process in self._processes.values()):
+            raise DeadlockError(describe_deadlock(int(self._env.now), self._stand_stills()))
+        makespan_cycles = max(process.last_end_cycle for process in self._processes.values())
+        for process in (*self._processes.values(), *self._channels):
+            process.finish(makespan_cycles)
+        return self._result(makespan_cycles)
+
+    def _build_channels(self) -> list[ChannelProcess]:
+        description, recorder = self._description, self._recorder
+        components = {component.name: component for component in description.components}
+        ported = [components[port.component] for port in description.ports]
+        labels, sizes, first_firing = _joined_labels(ported)
+        names = [port.component for port in description.ports]
+        return [
+            ChannelProcess(
+                self._env,
+                channel,
+                description.ports,
+                first_firing,
+                recorder.activity_log(channel.name, labels, sizes),
+                recorder.access_log(channel.name, names),
+            )
+            for channel in description.channels
+        ]
+
+    def _join(self, process: ComponentProcess) -> None:
+        """Bind the steps of a component to the queues, stores, memories and components that they touch."""
+        component, steps, code = process.component, process.steps, process.log.code
+        producer, consumer = self._description.producer, self._description.consumer
+        for take in component.takes:
+            starved = code(State.STARVED, take.queue, producer[take.queue])
+            steps.inputs.append(TakeStep(self._queues[take.queue], take.tokens, starved))
+        for need in component.needs:
+            starved = code(State.STARVED, need.store, producer[need.store])
+            steps.inputs.append(NeedStep(self._stores[need.store], need.index, starved))
+        for wait in component.waits:
+            waiting = code(State.WAITING, "dataflow", wait.component)
+            steps.waits.append(GraphStep(self._processes[wait.component].ended, wait.firings, waiting))
+        for acquire in component.acquires:
+            blocked = code(State.BLOCKED, acquire.memory, producer[acquire.memory])
+            steps.acquires.append(AcquireStep(self._memories[acquire.memory], acquire.size_bytes, blocked))
+        for release in component.releases:
+            steps.releases.append(ReleaseStep(self._memories[release.memory], release.size_bytes))
+        for put in component.puts:
+            steps.puts.append(PutStep(self._stores[put.store]))
+        for give in component.gives:
+            blocked = code(State.BLOCKED, give.queue, consumer[give.queue])
+            steps.gives.append(GiveStep(self._queues[give.queue], give.tokens, blocked))
+
+    def _stand_stills(self) -> list[StandStill]:
+        stands = []
+        for name, process in self._processes.items():
+            for step in process.stalled_at:
+                kind = process.log.kinds[step.code]
+                firing, firings = process.ended.ended, process.component.firings
+                stands.append(StandStill(name, firing, firings, kind.state, kind.cause, kind.cause_component))
+        return stands
+
+    def _result(self, makespan_cycles: int) -> EngineResult:
+        recorder, processes = self._recorder, self._processes
+        totals = {
+            name: [
+                StallTotal(kind.state, kind.cause, kind.cause_component, cycles)
+                for kind, cycles in zip(log.kinds, log.totals_cycles, strict=True)
+                if cycles
+            ]
+            for name, log in recorder.activities.items()
+        }
+        queues = {
+            queue.name: QueueTotals(
+                queue.capacity,
+                self._queues[queue.name].put_tokens,
+                self._queues[queue.name].taken_tokens,
+                recorder.occupancies[queue.name].high_water,
+            )
+            for queue in self._description.queues
+        }
+        memories = {
+            name: QueueTotals(
+                memory.capacity_bytes,
+                memory.acquired_bytes,
+                memory.released_bytes,
+                recorder.occupancies[name].high_water,
+            )
+            for name, memory in self._memories.items()
+        }
+        return EngineResult(
+            makespan_cycles,
+            totals,
+            {name: process.ended.ended for name, process in processes.items()},
+            queues,
+            memories,
+            {channel.channel.name: channel.totals for channel in self._channels},
+            {name: _times(process.times) for name, process in processes.items() if process.times is not None},
+        )
+
+
+def _times(times: list[tuple[int, int]]) -> FiringTimes:
+    start, end = np.array(times, np.int64).reshape(-1, 2).T
+    return FiringTimes(start, end)
+
+
+def _joined_labels(ported: list[Component]) -> tuple[TileLabels, np.ndarray, list[int]]:
+    """Return the labels and bytes of all ports' firings one after the other, and where each port's begin."""
+    first_firing = [0]
+    for component in ported:
+        first_firing.append(first_firing[-1] + component.firings)
+    labels = [component.labels or TileLabels.none(component.firings) for component in ported]
+    joined = TileLabels(
+        *(
+            np.concatenate([getattr(each, axis) for each in labels] or [np.zeros(0, np.int64)])
+            for axis in ("layer", "m", "n", "k")
+        )
+    )
+    sizes = [np.zeros(part.firings, np.int64) if part.size_bytes is None else part.size_bytes for part in ported]
+    return joined, np.concatenate([*sizes, np.zeros(0, np.int64)]), first_firing

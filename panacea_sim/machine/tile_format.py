@@ -1,0 +1,77 @@
+"""The bytes of an operand tile in DRAM and in WMEM or AMEM: dense LO slices, then the run-length code of the HO slices.
+
+A tile is cut into groups of `v` rows (weights) or tokens (activations). The LO part holds group after group, along K,
+`v` slices of 4 bits for each position. The HO part holds one stream for each HO slice and group, in this order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from panacea_sim.errors import InvariantError
+from panacea_sim.quant.rle import decode_tile, encode_tile
+from panacea_sim.quant.slicing import SLICE_BITS
+from panacea_sim.quant.vectors import BoolArray
+from panacea_sim.units import bits_to_bytes
+
+__all__ = ["SlicedTile", "TileShape", "pack_tile", "unpack_tile"]
+
+Nibbles = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class TileShape:
+    """The shape of a tile: HO slices, groups, positions along K, slices in a vector, and the nominal T_K."""
+
+    ho_slices: int
+    groups: int
+    depth: int
+    v: int
+    tile_k: int
+
+    @property
+    def lo_bytes(self) -> int:
+        """Bytes of the dense LO part."""
+        return bits_to_bytes(self.groups * self.depth * self.v * SLICE_BITS)
+
+
+@dataclass(frozen=True, eq=False)
+class SlicedTile:
+    """The slices of a tile as 4-bit patterns: `lo` [groups, K, v], `ho` [S, groups, K, v], `stored` [S, groups, K]."""
+
+    lo: Nibbles
+    ho: Nibbles
+    stored: BoolArray
+
+
+def pack_tile(lo: Nibbles, ho: Nibbles, skipped: BoolArray, tile_k: int) -> bytes:
+    """Return the bytes of a tile; `lo` is [groups, K, v], `ho` [S, groups, K, v], `skipped` [S, groups, K]."""
+    flat = lo.ravel()
+    padded = np.zeros(flat.size + flat.size % 2, np.uint8)
+    padded[: flat.size] = flat
+    dense = (padded[0::2] << SLICE_BITS) | padded[1::2]
+    slices, groups, depth, v = ho.shape
+    return dense.tobytes() + encode_tile(
+        ho.reshape(slices * groups, depth, v), skipped.reshape(slices * groups, depth), tile_k
+    )
+
+
+def unpack_tile(data: bytes, shape: TileShape, frequent: Nibbles) -> SlicedTile:
+    """Return the slices of a tile; `frequent` [S] fills the vectors that are not stored.
+
+    Raises CodecError if the HO part is no run-length code of such a tile, InvariantError if the LO part is cut short.
+    """
+    if len(data) < shape.lo_bytes:
+        raise InvariantError(f"a tile of {len(data)} bytes has no room for {shape.lo_bytes} bytes of LO slices")
+    dense = np.frombuffer(data, np.uint8, shape.lo_bytes)
+    nibbles = np.stack([dense >> SLICE_BITS, dense & 0xF], axis=1).ravel()
+    lo = nibbles[: shape.groups * shape.depth * shape.v].reshape(shape.groups, shape.depth, shape.v)
+    streams = shape.ho_slices * shape.groups
+    vectors, stored = decode_tile(
+        data[shape.lo_bytes :], streams, shape.depth, shape.v, shape.tile_k, np.repeat(frequent, shape.groups)
+    )
+    ho_shape = (shape.ho_slices, shape.groups, shape.depth)
+    return SlicedTile(lo, vectors.reshape(*ho_shape, shape.v), stored.reshape(ho_shape))

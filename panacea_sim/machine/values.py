@@ -1,0 +1,128 @@
+"""Values on: the DRAM image of a program, the workers that handle its slices, and the comparison at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from panacea_sim.errors import InvariantError
+from panacea_sim.machine.accumulator import AccumulatorWorker
+from panacea_sim.machine.decoder import ActivationDecoderWorker, WeightDecoderWorker
+from panacea_sim.machine.dispatcher import DispatcherWorker
+from panacea_sim.machine.dma import (
+    ReadWorker,
+    WriteWorker,
+    activation_addresses,
+    output_addresses,
+    weight_addresses,
+)
+from panacea_sim.machine.encoder import EncoderWorker, encode_output_tile, pack_activations
+from panacea_sim.machine.pea import PeaWorker
+from panacea_sim.machine.ppu import PpuWorker
+from panacea_sim.machine.processes import Worker
+from panacea_sim.machine.program import PlannedLayer, Program
+from panacea_sim.machine.tile_format import pack_tile
+from panacea_sim.quant.rle import to_nibbles
+from panacea_sim.quant.vectors import group_weight_vectors, skipped_weight_vectors
+from panacea_sim.workload.functional import FunctionalPass
+from panacea_sim.workload.layer import GemmLayer, OutputFormat
+
+__all__ = ["TravellingValues"]
+
+
+class TravellingValues:
+    """The values that travel through the machine, from the DRAM image and back into it.
+
+    `image` maps the address of a tile to its bytes. `workers` maps component names to what they do. After the run,
+    `accumulators` holds what came out, int32 [M, N] for each layer.
+    """
+
+    def __init__(
+        self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]
+    ) -> None:
+        self.image: dict[int, bytes] = {}
+        self._program = program
+        self._layers = layers
+        self._functional = functional
+        for planned, layer in zip(program.layers, layers, strict=True):
+            self._store_operands(planned, layer)
+        self._sums = AccumulatorWorker(program, layers)
+        self.workers: dict[str, Worker] = self._build_workers()
+
+    @property
+    def accumulators(self) -> list[npt.NDArray[np.int32]]:
+        """The accumulators of each layer, int32 [M, N]."""
+        return self._sums.results
+
+    def exact(self) -> bool:
+        """Return whether every accumulator equals the plain integer product.
+
+        Raises InvariantError if the accumulators are right but a written output is not.
+        """
+        if not all(
+            np.array_equal(found, wanted.accumulator)
+            for found, wanted in zip(self.accumulators, self._functional, strict=True)
+        ):
+            return False
+        for planned, layer, wanted in zip(self._program.layers, self._layers, self._functional, strict=True):
+            self._check_outputs(planned, layer, wanted)
+        return True
+
+    def _store_operands(self, planned: PlannedLayer, layer: GemmLayer) -> None:
+        tiling = planned.plan.work.tiling
+        v, tile_k = tiling.v, tiling.tile_k
+        for tile, address in enumerate(planned.layout.weight.tolist()):
+            m, k = divmod(tile, tiling.k_tiles)
+            rows = slice(m * tiling.tile_m, (m + 1) * tiling.tile_m)
+            depth = slice(k * tile_k, (k + 1) * tile_k)
+            data = _pack_weights(layer, rows, depth, v, tile_k)
+            self._store(address, data, int(planned.plan.work.weight.total[m, k]), f"weight tile {m}, {k}")
+        form = OutputFormat(1.0, layer.zero_point, layer.activation_bits, layer.lo_bits, layer.frequent)
+        for tile, address in enumerate(planned.layout.activation.tolist()):
+            n, k = divmod(tile, tiling.k_tiles)
+            part = layer.activation[
+                k * tile_k : (k + 1) * tile_k, n * tiling.tile_n : (n + 1) * tiling.tile_n
+            ]
+            data = pack_activations(part, form, v, tile_k)
+            self._store(address, data, int(planned.plan.work.activation.total[n, k]), f"activation tile {n}, {k}")
+
+    def _store(self, address: int, data: bytes, planned_bytes: int, what: str) -> None:
+        if len(data) != planned_bytes:
+            raise InvariantError(f"{what} takes {len(data)} bytes, but was planned with {planned_bytes}")
+        self.image[address] = data
+
+    def _build_workers(self) -> dict[str, Worker]:
+        program, layers = self._program, self._layers
+        requantizers = [wanted.requantizer for wanted in self._functional]
+        return {
+            "w_dma": ReadWorker(self.image, weight_addresses(program)),
+            "x_dma": ReadWorker(self.image, activation_addresses(program)),
+            "w_decoder": WeightDecoderWorker(program, layers),
+            "x_decoder": ActivationDecoderWorker(program, layers),
+            "dispatcher": DispatcherWorker(program),
+            **{f"pea{pea}": PeaWorker(program, layers, pea) for pea in range(program.hardware.n_pea)},
+            "accumulator": self._sums,
+            "ppu": PpuWorker(program, requantizers),
+            "encoder": EncoderWorker(program, layers),
+            "o_dma": WriteWorker(self.image, output_addresses(program)),
+        }
+
+    def _check_outputs(self, planned: PlannedLayer, layer: GemmLayer, wanted: FunctionalPass) -> None:
+        tiling = planned.plan.work.tiling
+        for tile, address in enumerate(planned.layout.output.tolist()):
+            m, n = divmod(tile, tiling.n_tiles)
+            part = wanted.output[
+                m * tiling.tile_m : (m + 1) * tiling.tile_m, n * tiling.tile_n : (n + 1) * tiling.tile_n
+            ]
+            if self.image[address] != encode_output_tile(part, layer.output, tiling.v, tiling.tile_k):
+                raise InvariantError(f"output tile {m}, {n} of {layer.name} was written wrong")
+
+
+def _pack_weights(layer: GemmLayer, rows: slice, depth: slice, v: int, tile_k: int) -> bytes:
+    slices = layer.weight_slices
+    lo = group_weight_vectors(slices.lo[None, rows, depth], v)[0]
+    ho = slices.ho[:, rows, depth]
+    skipped = skipped_weight_vectors(ho, v)
+    return pack_tile(to_nibbles(lo), to_nibbles(group_weight_vectors(ho, v)), skipped, tile_k)

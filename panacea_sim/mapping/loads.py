@@ -1,0 +1,72 @@
+"""Which operand tiles are fetched when, how long they stay, and when their space is free again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from panacea_sim.errors import MappingError
+from panacea_sim.units import IntArray
+
+__all__ = ["Loads", "plan_loads"]
+
+
+@dataclass(frozen=True, eq=False)
+class Loads:
+    """The fetches of one operand into its memory region.
+
+    Fetch j brings tile `tile[j]` (a flat index) of `size_bytes[j]`. Task i needs fetch `need[i]` and gives
+    `release_bytes[i]` back when the decoder has served it. `resident` says whether each tile is fetched once for each
+    reuse set.
+    """
+
+    tile: IntArray
+    size_bytes: IntArray
+    need: IntArray
+    release_bytes: IntArray
+    resident: bool
+
+
+def plan_loads(
+    region: str, capacity_bytes: int, tile_bytes: IntArray, task_tile: IntArray, reuse_set: IntArray
+) -> Loads:
+    """Return the fetches for tasks that use the tiles `task_tile` in this order.
+
+    `tile_bytes` is indexed by flat tile. `reuse_set` numbers the set to which each task belongs: if the largest set of
+    distinct tiles fits the region, each tile is fetched once for each set, otherwise once for each task.
+
+    Raises MappingError if a single tile does not fit.
+    """
+    largest = int(tile_bytes.max())
+    if largest > capacity_bytes:
+        raise MappingError(
+            f"{region} holds {capacity_bytes} bytes, but a tile needs {largest}: {largest - capacity_bytes} bytes are "
+            f"missing. Raise hardware.{region.lower()}_bytes or lower hardware.tile_k"
+        )
+    key = reuse_set * len(tile_bytes) + task_tile
+    _, first_use, use = np.unique(key, return_index=True, return_inverse=True)
+    set_bytes = np.bincount(reuse_set[first_use], weights=tile_bytes[task_tile[first_use]])
+    resident = bool(set_bytes.max() <= capacity_bytes)
+    if not resident:
+        first_use = use = np.arange(len(task_tile))
+    in_order = np.argsort(first_use)
+    fetch_of_key = np.empty_like(in_order)
+    fetch_of_key[in_order] = np.arange(len(in_order))
+    need = fetch_of_key[use]
+    tile = task_tile[first_use[in_order]]
+    size_bytes = tile_bytes[tile]
+    return Loads(tile, size_bytes, need, _ring_releases(need, size_bytes), resident)
+
+
+def _ring_releases(need: IntArray, size_bytes: IntArray) -> IntArray:
+    """Return the bytes that become free after each task.
+
+    The region is a ring: the space of a tile is free once its last use, and that of every tile fetched before it, is
+    over.
+    """
+    last_use = np.zeros(len(size_bytes), np.int64)
+    np.maximum.at(last_use, need, np.arange(len(need)))
+    released = np.zeros(len(need), np.int64)
+    np.add.at(released, np.maximum.accumulate(last_use), size_bytes)
+    return released

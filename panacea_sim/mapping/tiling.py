@@ -1,0 +1,84 @@
+"""How a matrix product is cut into tiles, with ragged edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from panacea_sim.hardware.config import Hardware
+from panacea_sim.units import IntArray, ceil_div
+
+__all__ = ["Tiling"]
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """The tiles of W [M, K] times x [K, N]: T_M x T_K weight tiles and T_K x T_N activation tiles.
+
+    Lengths along an axis are arrays with one entry for each tile; the last tile may be ragged. A group is a slice
+    vector's worth of rows or tokens, padded where it is ragged.
+    """
+
+    M: int
+    K: int
+    N: int
+    v: int
+    tile_m: int
+    tile_k: int
+    tile_n: int
+
+    @classmethod
+    def of(cls, hardware: Hardware, shape: tuple[int, int, int]) -> Tiling:
+        """Return the tiling of a layer of shape (M, K, N) on this hardware."""
+        return cls(*shape, hardware.v, hardware.tile_m, hardware.tile_k, hardware.tile_n)
+
+    @property
+    def m_tiles(self) -> int:
+        """Number of tiles along the rows of the weight."""
+        return ceil_div(self.M, self.tile_m)
+
+    @property
+    def k_tiles(self) -> int:
+        """Number of tiles along the inner dimension."""
+        return ceil_div(self.K, self.tile_k)
+
+    @property
+    def n_tiles(self) -> int:
+        """Number of tiles along the tokens."""
+        return ceil_div(self.N, self.tile_n)
+
+    @property
+    def pea_count(self) -> int:
+        """Row groups in a full weight tile: one for each PEA."""
+        return self.tile_m // self.v
+
+    @cached_property
+    def rows(self) -> IntArray:
+        """Rows of each m tile."""
+        return _lengths(self.M, self.tile_m)
+
+    @cached_property
+    def depths(self) -> IntArray:
+        """Inner length of each k tile; it is not padded."""
+        return _lengths(self.K, self.tile_k)
+
+    @cached_property
+    def columns(self) -> IntArray:
+        """Tokens of each n tile."""
+        return _lengths(self.N, self.tile_n)
+
+    @cached_property
+    def row_groups(self) -> IntArray:
+        """Weight vectors along M in each m tile, the ragged one included."""
+        return ceil_div(self.rows, self.v)
+
+    @cached_property
+    def column_groups(self) -> IntArray:
+        """Activation vectors along N in each n tile, the ragged one included."""
+        return ceil_div(self.columns, self.v)
+
+
+def _lengths(size: int, tile: int) -> IntArray:
+    return np.minimum(np.arange(0, size, tile) + tile, size) - np.arange(0, size, tile)

@@ -1,0 +1,1 @@
+"""What a value is: slices, vectors, run-length code, quantizers and the AQS-GEMM product."""

@@ -1,0 +1,209 @@
+"""The run-length code of HO slice vectors: which vectors it stores, how many bits it takes, and the packing itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from panacea_sim.errors import PanaceaError
+from panacea_sim.quant.slicing import SLICE_BITS
+from panacea_sim.units import BITS_PER_BYTE, IntArray, bits_to_bytes, ceil_div
+
+if TYPE_CHECKING:
+    from panacea_sim.quant.vectors import BoolArray
+
+__all__ = [
+    "MAX_SKIP",
+    "SKIP_BITS",
+    "CodecError",
+    "count_bits",
+    "decode_tile",
+    "encode_tile",
+    "encoded_bits",
+    "from_signed_nibbles",
+    "stored_with_fillers",
+    "to_nibbles",
+]
+
+SKIP_BITS = SLICE_BITS
+MAX_SKIP = (1 << SKIP_BITS) - 1
+
+NibbleArray = npt.NDArray[np.uint8]
+
+_NIBBLE_MASK = (1 << SLICE_BITS) - 1
+_SIGN_BIT = 1 << (SLICE_BITS - 1)
+
+
+class CodecError(PanaceaError):
+    """Encoded bytes are not a run-length code of a tile of the stated shape."""
+
+
+def count_bits(tile_k: int) -> int:
+    """Return the bits that count the entries of a stream, 0 .. `tile_k`: ceil(log2(tile_k + 1))."""
+    return tile_k.bit_length()
+
+
+def stored_with_fillers(skipped: BoolArray, tile_k: int) -> BoolArray:
+    """Tell which vectors [..., K] are stored, fillers included, when streams restart every `tile_k` positions.
+
+    A skip count reaches 15, so the 16th, 32nd, ... skipped vector of a run is stored as a filler where another vector
+    must be stored after it in the same stream (docs/model.md, run-length code).
+    """
+    k = skipped.shape[-1]
+    stream_k = min(tile_k, k)
+    if stream_k <= MAX_SKIP + 1:
+        return ~skipped
+    tiles = ceil_div(k, stream_k)
+    stored = np.zeros((*skipped.shape[:-1], tiles * stream_k), np.bool_)
+    np.logical_not(skipped, out=stored[..., :k])
+    streams = stored.reshape(-1, stream_k)
+    stored_counts = np.count_nonzero(streams, axis=1)
+    # Only a stream with a run of 16 and a stored vector can need a filler; the others are the bulk at low densities.
+    candidates = np.flatnonzero((stored_counts > 0) & (stored_counts < stream_k - MAX_SKIP))
+    if candidates.size:
+        chosen = streams[candidates]
+        streams[candidates] = chosen | _fillers(chosen)
+    return stored[..., :k]
+
+
+@overload
+def encoded_bits(entries: int, streams: int, v: int, tile_k: int) -> int: ...
+@overload
+def encoded_bits(entries: IntArray, streams: int | IntArray, v: int, tile_k: int) -> IntArray: ...
+def encoded_bits(entries: int | IntArray, streams: int | IntArray, v: int, tile_k: int) -> int | IntArray:
+    """Return the bits of `entries` stored vectors of `v` slices in `streams` streams, without byte padding."""
+    return entries * _entry_bits(v) + streams * count_bits(tile_k)
+
+
+def to_nibbles(slices: npt.NDArray[np.int8]) -> NibbleArray:
+    """Return signed slices (-8 .. 7) as 4-bit two's complement patterns, same shape."""
+    return slices.view(np.uint8) & np.uint8(_NIBBLE_MASK)
+
+
+def from_signed_nibbles(nibbles: NibbleArray) -> npt.NDArray[np.int8]:
+    """Return the signed slices (-8 .. 7) of 4-bit two's complement patterns, same shape."""
+    return (nibbles ^ np.uint8(_SIGN_BIT)).view(np.int8) - np.int8(_SIGN_BIT)
+
+
+def encode_tile(vectors: NibbleArray, skipped: BoolArray, tile_k: int) -> bytes:
+    """Pack the vectors [streams, k, v] of one tile, 4-bit patterns, of which `skipped` [streams, k] need no storing.
+
+    Stream after stream: the count of entries, then for every entry its skip count and its v slices, most significant
+    bit first, without padding; zero bits fill the last byte. `k` may be less than the nominal `tile_k`. Raises
+    CodecError if it is more.
+    """
+    if skipped.shape[1] > tile_k:
+        raise CodecError(f"streams of {skipped.shape[1]} vectors are longer than the {tile_k} that their code counts")
+    stored = stored_with_fillers(skipped, tile_k)
+    stream, position = np.nonzero(stored)
+    skips = np.diff(position, prepend=-1) - 1
+    starts_stream = np.diff(stream, prepend=-1) != 0
+    skips[starts_stream] = position[starts_stream]
+    entries = np.empty((len(position), 1 + vectors.shape[2]), np.uint8)
+    entries[:, 0] = skips
+    entries[:, 1:] = vectors[stream, position]
+
+    counts = np.count_nonzero(stored, axis=1)
+    header = _header_positions(counts, vectors.shape[2], tile_k)
+    bits = np.empty(header.size + entries.size * SLICE_BITS, np.uint8)
+    is_entry = np.ones(len(bits), np.bool_)
+    is_entry[header] = False
+    bits[header] = (counts[:, None] >> np.arange(count_bits(tile_k))[::-1]) & 1
+    bits[is_entry] = _bits_of_nibbles(entries.ravel())
+    return np.packbits(bits).tobytes()
+
+
+def decode_tile(
+    data: bytes, streams: int, k: int, v: int, tile_k: int, skipped_value: int | NibbleArray
+) -> tuple[NibbleArray, BoolArray]:
+    """Unpack what `encode_tile` packed: the vectors [streams, k, v] as 4-bit patterns and which of them were stored.
+
+    `skipped_value`, one for all or one for each stream, fills the skipped vectors. Raises CodecError if the bytes
+    cannot be the code of such a tile.
+    """
+    counts = _read_counts(data, streams, k, v, tile_k)
+    header = _header_positions(counts, v, tile_k)
+    bits = np.unpackbits(np.frombuffer(data, np.uint8))
+    code_bits = header.size + int(counts.sum()) * _entry_bits(v)
+    if bits[code_bits:].any():
+        raise CodecError(f"the {len(bits) - code_bits} bits that fill the last byte are not 0")
+    is_entry = np.ones(code_bits, np.bool_)
+    is_entry[header] = False
+    entries = _nibbles_of_bits(bits[:code_bits][is_entry]).reshape(-1, 1 + v)
+
+    stream = np.repeat(np.arange(streams), counts)
+    position = _positions(entries[:, 0], counts)
+    if (position >= k).any():
+        raise CodecError(f"an entry lies at position {position.max()} of a stream of {k} vectors")
+    stored = np.zeros((streams, k), np.bool_)
+    stored[stream, position] = True
+    vectors = np.empty((streams, k, v), np.uint8)
+    vectors[...] = np.reshape(skipped_value, (-1, 1, 1))
+    vectors[stream, position] = entries[:, 1:]
+    return vectors, stored
+
+
+def _entry_bits(v: int) -> int:
+    return SKIP_BITS + SLICE_BITS * v
+
+
+def _fillers(stored: BoolArray) -> BoolArray:
+    """Tell which skipped vectors of the streams [n, k] the greedy rule stores."""
+    k = stored.shape[1]
+    position = np.arange(k, dtype=np.min_scalar_type(-k - 1))
+    last_stored = np.maximum.accumulate(np.where(stored, position, position.dtype.type(-1)), axis=1)
+    run = position - last_stored
+    fillers: BoolArray = (run > 0) & (run & MAX_SKIP == 0) & (position < last_stored[:, -1:])
+    return fillers
+
+
+def _header_positions(counts: IntArray, v: int, tile_k: int) -> IntArray:
+    """Return the bit positions [streams, count_bits] of the entry counts in a code without gaps."""
+    header_bits = count_bits(tile_k)
+    stream_bits = header_bits + counts * _entry_bits(v)
+    return (np.cumsum(stream_bits) - stream_bits)[:, None] + np.arange(header_bits)
+
+
+def _read_counts(data: bytes, streams: int, k: int, v: int, tile_k: int) -> IntArray:
+    """Walk from stream to stream and return the entry counts, so that the code is known to end where the bytes end."""
+    header_bits = count_bits(tile_k)
+    counts = np.empty(streams, np.int64)
+    start = 0
+    for stream in range(streams):
+        end = start + header_bits
+        window = data[start // BITS_PER_BYTE : bits_to_bytes(end)]
+        count = int.from_bytes(window) >> (-end % BITS_PER_BYTE) & ((1 << header_bits) - 1)
+        if count > k:
+            raise CodecError(f"stream {stream} claims {count} entries, but has {k} vectors")
+        counts[stream] = count
+        start = end + count * _entry_bits(v)
+        if bits_to_bytes(start) > len(data):
+            raise CodecError(f"{len(data)} bytes are too short: stream {stream} ends at bit {start}")
+    if bits_to_bytes(start) != len(data):
+        raise CodecError(f"{len(data)} bytes are too long: the code ends at bit {start}")
+    return counts
+
+
+def _positions(skips: NibbleArray, counts: IntArray) -> IntArray:
+    """Return the position of every entry in its stream from the skip counts before it."""
+    ends = np.concatenate([[0], np.cumsum(skips + np.int64(1))])
+    first_entries = np.cumsum(counts) - counts
+    positions: IntArray = ends[1:] - 1 - np.repeat(ends[first_entries], counts)
+    return positions
+
+
+def _bits_of_nibbles(nibbles: NibbleArray) -> npt.NDArray[np.uint8]:
+    even = np.zeros(nibbles.size + nibbles.size % 2, np.uint8)
+    even[: nibbles.size] = nibbles
+    packed = (even[0::2] << np.uint8(SLICE_BITS)) | even[1::2]
+    return np.unpackbits(packed, count=nibbles.size * SLICE_BITS)
+
+
+def _nibbles_of_bits(bits: npt.NDArray[np.uint8]) -> NibbleArray:
+    packed = np.packbits(bits)
+    nibbles = np.empty(2 * packed.size, np.uint8)
+    nibbles[0::2] = packed >> SLICE_BITS
+    nibbles[1::2] = packed & _NIBBLE_MASK
+    return nibbles[: bits.size // SLICE_BITS]

@@ -1,0 +1,1 @@
+"""What happened: schema, recorder and run folder."""

@@ -1,0 +1,303 @@
+"""The recorder: what happened, as columns.
+
+Engines write into one log for each component, queue and channel. A log keeps plain Python rows and turns them into
+Arrow batches when a chunk is full, so that a long run needs bounded memory once the batches go to disk (spill.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+from panacea_sim.mapping.labels import NO_TILE, TileLabels
+from panacea_sim.trace.schema import ACTIVITIES, DRAM, QUEUES, State
+from panacea_sim.trace.spill import BatchList
+
+__all__ = ["AccessLog", "ActivityLog", "OccupancyLog", "Recorder", "TraceOptions"]
+
+CHUNK_ROWS = 16_384
+"""Rows that a log holds as Python objects: about 3 MB, and one conversion for each chunk."""
+
+NO_FIRING = -1
+"""The firing of a row that belongs to none: idle time."""
+
+_STALLS = frozenset({State.STARVED, State.BLOCKED, State.CONTENDED, State.WAITING})
+
+
+@dataclass(frozen=True)
+class TraceOptions:
+    """What is kept of a run: nothing, the stalls, or everything; and from which cycles.
+
+    `window` keeps the rows that overlap the cycles from its first to before its second; totals are always complete.
+    """
+
+    level: Literal["off", "stalls", "full"] = "full"
+    window: tuple[int, int] | None = None
+
+    def keeps(self, state: State) -> bool:
+        """Return whether rows in this state are kept."""
+        return self.level == "full" or (self.level == "stalls" and state in _STALLS)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an interval is: a state with its cause and the component at the other end."""
+
+    state: State
+    cause: str = ""
+    cause_component: str = ""
+
+
+class ActivityLog:
+    """The intervals of one component, in order of time, and their totals.
+
+    `totals_cycles` holds the cycles of each kind of interval, whatever is kept of the rows.
+    """
+
+    def __init__(self, recorder: Recorder, component: str, labels: TileLabels, size_bytes: np.ndarray | None) -> None:
+        self.component = component
+        self.kinds: list[Kind] = []
+        self.totals_cycles: list[int] = []
+        self._recorder = recorder
+        self._labels = labels
+        self._size_bytes = size_bytes
+        self._codes: dict[Kind, int] = {}
+        self._kept: list[bool] = []
+        self._rows: list[tuple[int, int, int, int]] = []
+        self._batches = recorder.new_batches(component)
+
+    def code(self, state: State, cause: str = "", cause_component: str = "") -> int:
+        """Return the number that stands for this kind of interval in `add`."""
+        kind = Kind(state, cause, cause_component)
+        code = self._codes.get(kind)
+        if code is None:
+            code = self._codes[kind] = len(self.kinds)
+            self.kinds.append(kind)
+            self.totals_cycles.append(0)
+            self._kept.append(self._recorder.options.keeps(state))
+        return code
+
+    def add(self, code: int, start_cycle: int, end_cycle: int, firing: int = NO_FIRING) -> None:
+        """Add an interval; one of zero length leaves no trace."""
+        if end_cycle == start_cycle:
+            return
+        self.totals_cycles[code] += end_cycle - start_cycle
+        if self._kept[code]:
+            rows = self._rows
+            rows.append((code, start_cycle, end_cycle, firing))
+            if len(rows) >= CHUNK_ROWS:
+                self._flush()
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Return everything that was kept, in order."""
+        self._flush()
+        return iter(self._batches)
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        code, start, end, firing = np.array(self._rows, np.int64).T
+        self._rows.clear()
+        if self._recorder.options.window is not None:
+            first, last = self._recorder.options.window
+            inside = (start < last) & (end > first)
+            code, start, end, firing = code[inside], start[inside], end[inside], firing[inside]
+        if len(code):
+            self._batches.append(self._batch(code, start, end, firing))
+
+    def _batch(self, code: np.ndarray, start: np.ndarray, end: np.ndarray, firing: np.ndarray) -> pa.RecordBatch:
+        some = firing >= 0
+        busy = np.array([kind.state is State.BUSY for kind in self.kinds])[code]
+        layer, m, n, k = (_pick(column, firing, some, NO_TILE) for column in _columns(self._labels))
+        moved = np.zeros(len(code), np.int64)
+        if self._size_bytes is not None:
+            moved = _pick(self._size_bytes, firing, some & busy, 0)
+        layers = ["", *self._recorder.layers]
+        columns = [
+            _constant(self.component, len(code)),
+            _names(code, [kind.state.value for kind in self.kinds]),
+            start,
+            end,
+            _names(layer + 1, layers),
+            m.astype(np.int32),
+            n.astype(np.int32),
+            k.astype(np.int32),
+            _names(code, [kind.cause for kind in self.kinds]),
+            _names(code, [kind.cause_component for kind in self.kinds]),
+            moved,
+        ]
+        return pa.record_batch(columns, schema=ACTIVITIES)
+
+
+class OccupancyLog:
+    """The end-of-cycle occupancy of a queue or memory: its high-water mark, and its changes if they are kept."""
+
+    def __init__(self, recorder: Recorder, name: str) -> None:
+        self.name = name
+        self._recorder = recorder
+        self._keep = recorder.options.level == "full"
+        self._cycle = 0
+        self._occupancy = 0
+        self._high = 0
+        self._rows: list[tuple[int, int]] = []
+        self._written = 0
+        self._batches = recorder.new_batches(name)
+
+    def set(self, cycle: int, occupancy: int) -> None:
+        """Note the occupancy in `cycle`; only the last value of a cycle counts."""
+        if cycle != self._cycle:
+            self._settle()
+            self._cycle = cycle
+        self._occupancy = occupancy
+
+    @property
+    def high_water(self) -> int:
+        """The highest occupancy at the end of any cycle."""
+        return max(self._high, self._occupancy)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Return the changes that were kept, in order."""
+        self._settle()
+        self._flush()
+        return iter(self._batches)
+
+    def _settle(self) -> None:
+        occupancy = self._occupancy
+        self._high = max(self._high, occupancy)
+        if self._keep and occupancy != self._written:
+            self._rows.append((self._cycle, occupancy))
+            self._written = occupancy
+            if len(self._rows) >= CHUNK_ROWS:
+                self._flush()
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        cycle, occupancy = np.array(self._rows, np.int64).T
+        self._rows.clear()
+        if self._recorder.options.window is not None:
+            first, last = self._recorder.options.window
+            inside = (cycle >= first) & (cycle < last)
+            cycle, occupancy = cycle[inside], occupancy[inside]
+        if len(cycle):
+            self._batches.append(pa.record_batch([_constant(self.name, len(cycle)), cycle, occupancy], schema=QUEUES))
+
+
+class AccessLog:
+    """What a channel did for each grant."""
+
+    def __init__(self, recorder: Recorder, channel: str, ports: list[str]) -> None:
+        self._recorder = recorder
+        self._channel = channel
+        self._ports = ports
+        self._keep = recorder.options.level == "full"
+        self._rows: list[tuple[int, bool, int, int, int, int, int, bool]] = []
+        self._batches = recorder.new_batches(channel)
+
+    def add(self, row: tuple[int, bool, int, int, int, int, int, bool]) -> None:
+        """Add a grant: bank, row_hit, port number, request, start and end cycle, bytes, write."""
+        if self._keep:
+            self._rows.append(row)
+            if len(self._rows) >= CHUNK_ROWS:
+                self._flush()
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Return everything that was kept, in order."""
+        self._flush()
+        return iter(self._batches)
+
+    def _flush(self) -> None:
+        rows = self._rows
+        if self._recorder.options.window is not None:
+            first, last = self._recorder.options.window
+            rows = [row for row in rows if row[4] < last and row[5] > first]
+        if rows:
+            bank, row_hit, port, request, start, end, size_bytes, write = np.array(rows, np.int64).T
+            columns = [
+                _constant(self._channel, len(rows)),
+                bank.astype(np.int32),
+                row_hit.astype(bool),
+                _names(port, self._ports),
+                request,
+                start,
+                end,
+                size_bytes,
+                write.astype(bool),
+            ]
+            self._batches.append(pa.record_batch(columns, schema=DRAM))
+        self._rows.clear()
+
+
+class Recorder:
+    """All logs of one run.
+
+    `layers` are the names that the layer numbers of the labels stand for. With `spill_folder`, full chunks wait on
+    disk until the tables are read; without it they stay in memory.
+    """
+
+    def __init__(
+        self, options: TraceOptions | None = None, layers: tuple[str, ...] = (), spill_folder: Path | None = None
+    ) -> None:
+        self.options = options or TraceOptions()
+        self.layers = layers
+        self.activities: dict[str, ActivityLog] = {}
+        self.occupancies: dict[str, OccupancyLog] = {}
+        self.accesses: dict[str, AccessLog] = {}
+        self._spill_folder = spill_folder
+        self._spills = 0
+
+    def activity_log(
+        self, component: str, labels: TileLabels | None, size_bytes: np.ndarray | None = None
+    ) -> ActivityLog:
+        """Return the new log of a component; `labels` and `size_bytes` are indexed by firing."""
+        log = ActivityLog(self, component, labels or TileLabels.none(0), size_bytes)
+        return self.activities.setdefault(component, log)
+
+    def occupancy_log(self, name: str) -> OccupancyLog:
+        """Return the new log of a queue or memory."""
+        return self.occupancies.setdefault(name, OccupancyLog(self, name))
+
+    def access_log(self, channel: str, ports: list[str]) -> AccessLog:
+        """Return the new log of a channel with these ports."""
+        return self.accesses.setdefault(channel, AccessLog(self, channel, ports))
+
+    def batches(self, table: str) -> Iterator[pa.RecordBatch]:
+        """Return the rows of "activities", "queues" or "dram" in the order of the file."""
+        logs = {"activities": self.activities, "queues": self.occupancies, "dram": self.accesses}[table]
+        for log in logs.values():
+            yield from log.batches()
+
+    def table(self, table: str) -> pa.Table:
+        """Return a whole table in memory, for small runs and tests."""
+        schema = {"activities": ACTIVITIES, "queues": QUEUES, "dram": DRAM}[table]
+        return pa.Table.from_batches(self.batches(table), schema)
+
+    def new_batches(self, name: str) -> BatchList:
+        """Return an empty list of batches for the log of `name`."""
+        if self._spill_folder is None:
+            return BatchList(None)
+        self._spills += 1
+        return BatchList(self._spill_folder / f"{self._spills:04d}-{name}.arrow")
+
+
+def _columns(labels: TileLabels) -> tuple[np.ndarray, ...]:
+    return labels.layer, labels.m, labels.n, labels.k
+
+
+def _pick(column: np.ndarray, firing: np.ndarray, some: np.ndarray, otherwise: int) -> np.ndarray:
+    picked = np.full(len(firing), otherwise, np.int64)
+    picked[some] = column[firing[some]]
+    return picked
+
+
+def _names(codes: np.ndarray, names: list[str]) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(codes.astype(np.int32), pa.array(names, pa.string()))
+
+
+def _constant(name: str, length: int) -> pa.DictionaryArray:
+    return _names(np.zeros(length, np.int32), [name])

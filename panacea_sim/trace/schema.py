@@ -1,0 +1,77 @@
+"""The tables of a run folder: columns with their types, units and meaning.
+
+The same descriptions are written into the metadata of the Parquet files.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import pyarrow as pa
+
+__all__ = ["ACTIVITIES", "DRAM", "QUEUES", "SCHEMA_VERSION", "State", "TABLES"]
+
+SCHEMA_VERSION = 1
+"""Version of summary.json and of the tables; raised when a key or a column changes its name or meaning."""
+
+class State(StrEnum):
+    """What a component does in a cycle: it is in exactly one of these states."""
+
+    BUSY = "busy"
+    STARVED = "starved"
+    BLOCKED = "blocked"
+    CONTENDED = "contended"
+    WAITING = "waiting"
+    IDLE = "idle"
+
+
+_NAME = pa.dictionary(pa.int32(), pa.string())
+
+
+def _column(name: str, kind: pa.DataType, meaning: str, unit: str = "") -> pa.Field:
+    return pa.field(name, kind, nullable=False, metadata={"description": meaning, "unit": unit})
+
+
+ACTIVITIES = pa.schema(
+    [
+        _column("component", _NAME, "the component, or the channel, whose time this is"),
+        _column("state", _NAME, "busy, starved, blocked, contended, waiting or idle"),
+        _column("start_cycle", pa.int64(), "first cycle of the interval", "cycles"),
+        _column("end_cycle", pa.int64(), "first cycle after the interval", "cycles"),
+        _column("layer", _NAME, "the layer of the firing; empty where the interval belongs to none"),
+        _column("m", pa.int32(), "tile coordinate along the rows of the weight; -1 where it does not apply", "tiles"),
+        _column("n", pa.int32(), "tile coordinate along the tokens; -1 where it does not apply", "tiles"),
+        _column("k", pa.int32(), "tile coordinate along the inner dimension; -1 where it does not apply", "tiles"),
+        _column("cause", _NAME, "the queue, store, memory or resource that is waited for; empty when busy or idle"),
+        _column("cause_component", _NAME, "the component at the other end of the cause; for a busy channel its port"),
+        _column("bytes", pa.int64(), "bytes that the firing moves or codes; 0 in stalls", "bytes"),
+    ],
+    metadata={"table": "activities", "schema": str(SCHEMA_VERSION), "order": "component, then start_cycle"},
+)
+
+QUEUES = pa.schema(
+    [
+        _column("queue", _NAME, "the queue, or the memory"),
+        _column("cycle", pa.int64(), "the cycle at whose end the occupancy has changed", "cycles"),
+        _column("occupancy", pa.int64(), "occupancy at the end of the cycle", "tokens for a queue, bytes for a memory"),
+    ],
+    metadata={"table": "queues", "schema": str(SCHEMA_VERSION), "order": "queue, then cycle; changes only"},
+)
+
+DRAM = pa.schema(
+    [
+        _column("channel", _NAME, "the channel"),
+        _column("bank", pa.int32(), "the bank; 0 for the ideal device"),
+        _column("row_hit", pa.bool_(), "whether the row was open; false for the ideal device"),
+        _column("port", _NAME, "the component that asked"),
+        _column("request_cycle", pa.int64(), "when the request reached the channel", "cycles"),
+        _column("start_cycle", pa.int64(), "first cycle on the data bus", "cycles"),
+        _column("end_cycle", pa.int64(), "first cycle after the data bus", "cycles"),
+        _column("bytes", pa.int64(), "bytes moved", "bytes"),
+        _column("write", pa.bool_(), "whether the bytes went to the device"),
+    ],
+    metadata={"table": "dram", "schema": str(SCHEMA_VERSION), "order": "channel, then start_cycle"},
+)
+
+TABLES = {"activities": ACTIVITIES, "queues": QUEUES, "dram": DRAM}
+"""Table name (the file is NAME.parquet) to schema."""

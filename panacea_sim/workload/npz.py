@@ -1,0 +1,113 @@
+"""Layers in files: LAYER.npz, one array for each field of a layer."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.workload.layer import GemmLayer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["load_layer", "save_layer"]
+
+_REQUIRED = ("weight", "activation", "zero_point")
+_INTEGERS = ("zero_point", "weight_bits", "activation_bits", "lo_bits")
+_REALS = ("weight_scale", "activation_scale", "bias")
+_TEXTS = ("name", "dbs_offset")
+_KEYS = (*_REQUIRED, *_INTEGERS[1:], *_REALS, *_TEXTS, "r")
+# What numpy raises for files that are not archives of arrays, are cut off, damaged, encrypted or want pickle.
+_UNREADABLE = (ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+
+
+def load_layer(path: str | Path) -> GemmLayer:
+    """Return the layer of a LAYER.npz file; its name is the file's unless the file gives one.
+
+    Keys and dtypes are in docs/model.md (layer files). Nothing is unpickled. Raises ConfigError naming the file for
+    what is wrong with the file, and `layer.<field>` for what is wrong with a value.
+    """
+    path = Path(path)
+    arrays = _read_arrays(path)
+    _check_keys(path, arrays)
+    fields: dict[str, Any] = {"name": path.stem}
+    try:
+        fields |= {key: _field_value(key, array) for key, array in arrays.items()}
+        return GemmLayer(**fields)
+    except ConfigError as error:
+        hint = f"{error.hint}. File: {path}" if error.hint else f"File: {path}"
+        raise ConfigError(error.field, error.found, error.accepted, hint) from error
+
+
+def save_layer(layer: GemmLayer, path: str | Path) -> None:
+    """Write `layer` to a LAYER.npz file (the suffix is added if missing), replacing what is there.
+
+    The recipe of a synthetic layer is not kept: the operands are. Raises ConfigError for a layer with an output format,
+    which belongs to the network, and for a path that cannot be written.
+    """
+    if layer.output is not None:
+        raise ConfigError("layer.output", layer.output, "None in a layer file", "Save the layer without its output")
+    arrays: dict[str, Any] = {key: np.asarray(getattr(layer, key)) for key in _KEYS if getattr(layer, key) is not None}
+    if isinstance(layer.r, tuple):
+        # Without a dtype, an r without slices would become an array of floats.
+        arrays["r"] = np.array(layer.r, np.int64)
+    try:
+        np.savez_compressed(path, **arrays)
+    except OSError as error:
+        raise ConfigError(str(path), error.strerror, "a path that can be written") from error
+
+
+def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    accepted = "an .npz file of arrays, as numpy.savez writes"
+    try:
+        # numpy leaves a file that it opened itself open when the archive is damaged.
+        with path.open("rb") as file:
+            content = np.load(file, allow_pickle=False)
+            if not isinstance(content, np.lib.npyio.NpzFile):
+                raise ConfigError(str(path), "a single array", accepted)
+            return {key: np.asarray(content[key]) for key in content.files}
+    except OSError as error:
+        raise ConfigError(str(path), error.strerror or error, "an .npz file that can be read") from error
+    except _UNREADABLE as error:
+        raise ConfigError(str(path), "a file that is not an .npz file or is damaged", accepted) from error
+
+
+def _check_keys(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    missing = [key for key in _REQUIRED if key not in arrays]
+    if missing:
+        found = f"no {missing[0]!r} among the keys {', '.join(arrays)}"
+        raise ConfigError(str(path), found, f"files with {', '.join(_REQUIRED)}", f"Add the array {missing[0]!r}")
+    for key in arrays:
+        if key not in _KEYS:
+            raise ConfigError(str(path), f"the unknown key {key!r}", ", ".join(_KEYS), nearest_name(key, _KEYS))
+
+
+def _field_value(key: str, array: npt.NDArray[Any]) -> object:
+    if key in _INTEGERS:
+        return _scalar(key, array, "iu", "one whole number")
+    if key in _TEXTS:
+        return _scalar(key, array, "U", "one text")
+    if key == "r":
+        return _frequent(array)
+    return array
+
+
+def _scalar(key: str, array: npt.NDArray[Any], kinds: str, accepted: str) -> object:
+    if array.dtype.kind not in kinds or array.ndim != 0:
+        raise ConfigError(f"layer.{key}", f"dtype {array.dtype}, shape {array.shape}", accepted)
+    return array.item()
+
+
+def _frequent(array: npt.NDArray[Any]) -> object:
+    if array.dtype.kind == "U" and array.ndim == 0:
+        return array.item()
+    if array.dtype.kind not in "iu" or array.ndim > 1:
+        found = f"dtype {array.dtype}, shape {array.shape}"
+        raise ConfigError("layer.r", found, "whole numbers, one for each HO slice, or the text 'mode'")
+    return tuple(cast("list[int]", np.atleast_1d(array).tolist()))

@@ -1,0 +1,45 @@
+"""The reference engine and the naive interpreter agree on every cycle of random machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine_runs import reference
+from hypothesis import event, given, settings
+from naive import NaiveResult, StuckError, interpret
+from strategies import SPLITTING_DEVICES, machines
+
+from panacea_sim.errors import DeadlockError
+from panacea_sim.machine.description import Description
+
+
+def _outcome(run: Callable[[Description], NaiveResult], machine: Description) -> NaiveResult | None:
+    """Return the result, or None where the machine deadlocks."""
+    try:
+        return run(machine)
+    except (StuckError, DeadlockError):
+        return None
+
+
+@settings(max_examples=300)
+@given(machines())
+def test_reference_equals_the_naive_interpreter(machine: Description) -> None:
+    """Both give the same rows, state totals, makespan and high-water marks, or both find the same deadlock."""
+    expected = _outcome(interpret, machine)
+    event(f"deadlock: {expected is None}")
+    assert _outcome(reference, machine) == expected
+
+
+@settings(max_examples=100)
+@given(machines(SPLITTING_DEVICES))
+def test_equal_where_a_request_takes_several_grants(machine: Description) -> None:
+    """Both agree as well where a part of a request is served in several grants, between which others go first."""
+    assert _outcome(reference, machine) == _outcome(interpret, machine)
+
+
+@given(machines())
+def test_states_add_up_to_the_makespan(machine: Description) -> None:
+    """The six states of every component and channel sum to the makespan exactly."""
+    result = _outcome(reference, machine)
+    if result is not None:
+        assert {sum(states.values()) for states in result.states.values()} == {result.makespan_cycles}

@@ -1,0 +1,116 @@
+"""The naive interpreter: slow, plain, and the judge of the engines.
+
+It runs the machine of naive_machine.py and accounts for every cycle of every component and channel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from naive_machine import Machine, Part, Row, StuckError
+
+from panacea_sim.machine.description import NOTHING, Description
+from panacea_sim.machine.device import Service
+
+__all__ = ["STATES", "NaiveResult", "Row", "StuckError", "interpret"]
+
+STATES = ("busy", "starved", "blocked", "contended", "waiting", "idle")
+
+
+@dataclass(frozen=True)
+class NaiveResult:
+    """What a run gives: figures of every component and channel, and rows ordered by component, then start.
+
+    `states` holds the cycles in each state; `high_water` the highest end-of-cycle occupancy of each queue (tokens) and
+    memory (bytes).
+    """
+
+    makespan_cycles: int
+    rows: list[Row]
+    states: dict[str, dict[str, int]]
+    high_water: dict[str, int]
+
+
+def interpret(description: Description) -> NaiveResult:
+    """Run `description` cycle by cycle.
+
+    Raises StuckError when firings are left that nothing can ever start or end.
+    """
+    machine = Machine(description)
+    machine.run()
+    return _account(machine)
+
+
+def _account(machine: Machine) -> NaiveResult:
+    """Turn what happened into rows that tile the makespan for every component and channel."""
+    description = machine.description
+    ends = [cycle for cycles in machine.end_cycles.values() for cycle in cycles]
+    ends += [service.end_cycle for grants in machine.grants for service, _ in grants]
+    makespan_cycles = max(ends, default=0)
+    rows_of: dict[str, list[Row]] = {}
+    for component in description.components:
+        name = component.name
+        rows = _posted_rows(machine, name) if component.posted else machine.rows[name]
+        last_end_cycle = max(machine.end_cycles[name], default=0)
+        rows_of[name] = [*rows, Row(name, "idle", last_end_cycle, makespan_cycles, NOTHING, "", "")]
+    for channel, grants in zip(description.channels, machine.grants, strict=True):
+        rows_of[channel.name] = _channel_rows(channel.name, grants, makespan_cycles)
+    states = {}
+    for name, rows in rows_of.items():
+        rows[:] = sorted((row for row in rows if row.start_cycle < row.end_cycle), key=lambda row: row.start_cycle)
+        edges = [0, *(row.end_cycle for row in rows)]
+        assert edges == [*(row.start_cycle for row in rows), makespan_cycles], f"{name}: the rows leave gaps or overlap"
+        states[name] = {
+            state: sum(row.end_cycle - row.start_cycle for row in rows if row.state == state) for state in STATES
+        }
+    return NaiveResult(makespan_cycles, [row for rows in rows_of.values() for row in rows], states, machine.high_water)
+
+
+def _posted_rows(machine: Machine, name: str) -> list[Row]:
+    """Account a posting component by its oldest posted request, or by its issuer where nothing is posted."""
+    gives = [row for row in machine.rows[name] if row.state == "blocked" and row.cause in machine.queue_capacity]
+    rows = list(gives)  # these belong to completions; the other rows to the issuer
+    previous_end_cycle = 0
+    for firing, parts in enumerate(machine.parts[name]):
+        post_cycle = machine.post_cycles[name][firing]
+        rows += [_clip(row, previous_end_cycle, post_cycle) for row in machine.rows[name] if row not in gives]
+        start_cycle = max(post_cycle, previous_end_cycle)
+        if parts:
+            first = min(parts, key=lambda part: part.services[0].start_cycle)  # the first of equals: part number
+            grant_cycle = max(start_cycle, first.services[0].start_cycle)
+            ready_cycle = max(service.ready_cycle for part in parts for service in part.services)
+            rows += _contended_rows(machine, first, start_cycle, grant_cycle)
+            rows.append(Row(name, "busy", grant_cycle, ready_cycle, firing, "", ""))
+        previous_end_cycle = machine.end_cycles[name][firing]
+    return rows
+
+
+def _contended_rows(machine: Machine, part: Part, start_cycle: int, grant_cycle: int) -> list[Row]:
+    """Split the time from `start_cycle` to `grant_cycle` where the holder of the part's channel changes."""
+    channel = machine.description.channels[part.channel].name
+    rows: list[Row] = []
+    for service, held_for in machine.grants[part.channel]:
+        row = Row(part.component, "contended", service.start_cycle, service.end_cycle, part.firing, channel, "")
+        row = _clip(row._replace(cause_component=held_for.component), start_cycle, grant_cycle)
+        if row.start_cycle >= row.end_cycle:
+            continue
+        if rows and rows[-1].cause_component == row.cause_component:
+            rows[-1] = rows[-1]._replace(end_cycle=row.end_cycle)
+        else:
+            rows.append(row)
+    return rows
+
+
+def _channel_rows(name: str, grants: list[tuple[Service, Part]], makespan_cycles: int) -> list[Row]:
+    rows: list[Row] = []
+    previous_end_cycle = 0
+    for service, part in grants:
+        gap = ("starved", "requests") if rows else ("idle", "")
+        rows.append(Row(name, gap[0], previous_end_cycle, service.start_cycle, NOTHING, gap[1], ""))
+        rows.append(Row(name, "busy", service.start_cycle, service.end_cycle, part.firing, "", part.component))
+        previous_end_cycle = service.end_cycle
+    return [*rows, Row(name, "idle", previous_end_cycle, makespan_cycles, NOTHING, "", "")]
+
+
+def _clip(row: Row, start_cycle: int, end_cycle: int) -> Row:
+    return row._replace(start_cycle=max(row.start_cycle, start_cycle), end_cycle=min(row.end_cycle, end_cycle))

@@ -1,0 +1,398 @@
+"""Every Hypothesis strategy of the test suite, one section for each room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from panacea_sim.machine.description import (
+    NOTHING,
+    Acquire,
+    Channel,
+    Component,
+    Description,
+    Give,
+    Memory,
+    Need,
+    Port,
+    Put,
+    Queue,
+    Release,
+    Requests,
+    Store,
+    Take,
+    Wait,
+)
+from panacea_sim.machine.device import Device, DeviceState, IdealDevice, Service
+from panacea_sim.mapping.labels import NO_TILE, TileLabels
+from panacea_sim.quant.slicing import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS, activation_ho_factors, frequent_slices
+from panacea_sim.units import IntArray
+from panacea_sim.workload.layer import DBS_OFFSETS, GemmLayer
+
+# --- quant ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class GemmOperands:
+    """Quantized operands of one product and the way in which the machine cuts them."""
+
+    weight: npt.NDArray[np.int16]
+    activation: npt.NDArray[np.uint16]
+    weight_bits: int
+    activation_bits: int
+    lo_bits: int
+    zero_point: int
+    frequent: tuple[int, ...]
+    v: int
+    tile_k: int
+
+
+@st.composite
+def lo_bits_for(draw: st.DrawFn, activation_bits: int) -> int:
+    """Draw a width of the LO field that activations of `activation_bits` accept."""
+    return draw(st.sampled_from(LO_BITS if activation_bits == 8 else (4,)))
+
+
+@st.composite
+def skip_masks(draw: st.DrawFn, max_streams: int = 6, max_k: int = 200) -> npt.NDArray[np.bool_]:
+    """Draw skip masks [streams, k] of any density of skips from 0 to 1, so that long runs are common."""
+    shape = draw(st.tuples(st.integers(1, max_streams), st.integers(1, max_k)))
+    density = draw(st.sampled_from([0.0, 0.1, 0.5, 0.9, 0.97, 1.0]))
+    return _generator(draw).random(shape) < density
+
+
+@st.composite
+def gemm_operands(draw: st.DrawFn, max_rows: int = 18, max_k: int = 70) -> GemmOperands:
+    """Draw operands whose slices are frequent to any degree, with r that fits the zero point or does not."""
+    weight_bits, activation_bits = draw(st.sampled_from(WEIGHT_BITS)), draw(st.sampled_from(ACTIVATION_BITS))
+    lo_bits = draw(lo_bits_for(activation_bits))
+    zero_point = draw(st.integers(0, (1 << activation_bits) - 1))
+    own = frequent_slices(zero_point, activation_bits, lo_bits)
+    frequent = draw(st.one_of(st.just(own), st.tuples(*[st.integers(0, 15) for _ in own])))
+    m, n = draw(st.integers(1, max_rows)), draw(st.integers(1, max_rows))
+    k = draw(st.integers(1, max_k))
+    generator = _generator(draw)
+    return GemmOperands(
+        weight=_weights(generator, (m, k), weight_bits, draw(_DENSITIES)),
+        activation=_activations(generator, (k, n), activation_bits, lo_bits, frequent, draw(_DENSITIES)),
+        weight_bits=weight_bits,
+        activation_bits=activation_bits,
+        lo_bits=lo_bits,
+        zero_point=zero_point,
+        frequent=frequent,
+        v=draw(st.sampled_from([1, 2, 4, 8])),
+        tile_k=draw(st.integers(1, max_k + 10)),
+    )
+
+
+_DENSITIES = st.sampled_from([0.0, 0.5, 0.9, 0.99, 1.0])
+
+
+def _generator(draw: st.DrawFn) -> np.random.Generator:
+    return np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+
+
+def _weights(
+    generator: np.random.Generator, shape: tuple[int, int], bits: int, density: float
+) -> npt.NDArray[np.int16]:
+    """Return weights of which a share `density` has HO slices of 0."""
+    limit = 1 << (bits - 1)
+    small = generator.integers(-8, 8, shape)
+    return np.where(generator.random(shape) < density, small, generator.integers(-limit, limit, shape)).astype(np.int16)
+
+
+def _activations(
+    generator: np.random.Generator,
+    shape: tuple[int, int],
+    bits: int,
+    lo_bits: int,
+    frequent: tuple[int, ...],
+    density: float,
+) -> npt.NDArray[np.uint16]:
+    """Return activations of which a share `density` has the frequent HO slices, as far as they fit `bits`."""
+    base = sum(r * factor for r, factor in zip(frequent, activation_ho_factors(bits, lo_bits), strict=True))
+    usual = (base + generator.integers(0, 1 << lo_bits, shape)) % (1 << bits)
+    return np.where(generator.random(shape) < density, usual, generator.integers(0, 1 << bits, shape)).astype(np.uint16)
+
+
+# hardware
+
+_HARDWARE_FIELDS = {
+    "n_pea": st.integers(1, 64),
+    "tile_k": st.integers(1, 256),
+    "tile_n": st.integers(1, 16).map(lambda groups: 4 * groups),
+    "n_dwo": st.integers(1, 16),
+    "pea_latency_cycles": st.integers(0, 20),
+    "wmem_bytes": st.integers(1, 1 << 20),
+    "queue_depth": st.integers(1, 8),
+    "interleave_bytes": st.integers(6, 16).map(lambda exponent: 1 << exponent),
+    "w_dma_priority": st.integers(0, 3),
+}
+
+
+def hardware_settings() -> st.SearchStrategy[dict[str, object]]:
+    """Draw valid values for some fields of the default machine (v stays 4)."""
+    return st.fixed_dictionaries({}, optional=_HARDWARE_FIELDS)
+
+
+# workload
+
+_NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12)
+_WIDTHS = [(4, 4), (8, 4), (8, 5), (8, 6), (12, 4)]
+_SCALES = st.floats(1e-6, 1e3)
+
+
+@st.composite
+def gemm_layers(draw: st.DrawFn) -> GemmLayer:
+    """Draw a small layer of any widths and shape, with or without scales for each row, bias and frequent slices."""
+    m, k, n = (draw(st.integers(1, 9)) for _ in range(3))
+    weight_bits = draw(st.sampled_from([4, 7, 10]))
+    activation_bits, lo_bits = draw(st.sampled_from(_WIDTHS))
+    limit, levels = 1 << (weight_bits - 1), 1 << activation_bits
+    slices = {4: 0, 8: 1, 12: 2}[activation_bits]
+    return GemmLayer(
+        draw(_NAMES),
+        draw(hnp.arrays("int16" if weight_bits > 8 else "int8", (m, k), elements=st.integers(-limit, limit - 1))),
+        draw(hnp.arrays("uint16" if activation_bits > 8 else "uint8", (k, n), elements=st.integers(0, levels - 1))),
+        draw(st.integers(0, levels - 1)),
+        weight_bits,
+        activation_bits,
+        lo_bits,
+        r=draw(st.none() | st.just("mode") | st.tuples(*[st.integers(0, 15)] * slices)),
+        dbs_offset=draw(st.sampled_from(DBS_OFFSETS)),
+        weight_scale=draw(_SCALES | hnp.arrays(np.float64, m, elements=_SCALES)),
+        activation_scale=draw(_SCALES),
+        bias=draw(st.none() | hnp.arrays(np.float64, m, elements=st.floats(-1e3, 1e3))),
+    )
+
+
+def synthetic_recipes() -> st.SearchStrategy[dict[str, Any]]:
+    """Draw arguments of `synthetic_layer` for small layers; rho is often exactly 0 or 1."""
+    rho = st.sampled_from([0, 1]) | st.floats(0, 1)
+    return st.builds(
+        lambda widths, zero_point, **rest: {
+            "activation_bits": widths[0],
+            "lo_bits": widths[1],
+            "zero_point": zero_point % (1 << widths[0]),
+            **rest,
+        },
+        widths=st.sampled_from(_WIDTHS),
+        zero_point=st.integers(0, 4095),
+        M=st.integers(1, 20),
+        K=st.integers(1, 20),
+        N=st.integers(1, 20),
+        rho_w=rho,
+        rho_x=rho,
+        seed=st.integers(0, 1 << 64),
+        weight_bits=st.sampled_from([4, 7, 10]),
+        v=st.sampled_from([1, 2, 4, 8]),
+    )
+
+
+# --- machines ------------------------------------------------------------------------------------------------------
+#
+# Components are drawn in topological order and work in rounds: what is given in a round is taken in the same round,
+# and queues and memories hold a round. Running round by round, component by component, then never gets stuck, so
+# machines deadlock only where a memory is made smaller on purpose.
+
+
+@dataclass(frozen=True)
+class SplittingDevice:
+    """An ideal device that grants at most `grant_bytes` at once, as one with rows does."""
+
+    bus: Device
+    grant_bytes: int
+
+    def new_state(self) -> DeviceState:
+        """Return the state of an untouched device at cycle 0."""
+        return _SplittingState(self.bus.new_state(), self.grant_bytes)
+
+
+@dataclass(frozen=True)
+class _SplittingState:
+    bus: DeviceState
+    grant_bytes: int
+
+    def next_decision_cycle(self, earliest_request_cycle: int) -> int:
+        return self.bus.next_decision_cycle(earliest_request_cycle)
+
+    def serve(self, cycle: int, address: int, size_bytes: int, *, write: bool) -> Service:
+        return self.bus.serve(cycle, address, min(size_bytes, self.grant_bytes), write=write)
+
+
+@dataclass
+class _Plan:
+    """A component in the making: `first[r]` is its first firing in round r, `first[-1]` the number of firings."""
+
+    number: int
+    first: list[int]
+    steps: dict[str, list[Any]]
+    inputs: list[tuple[_Plan, IntArray]]  # firing i can start when that component has given firings [0, array[i])
+
+    @property
+    def name(self) -> str:
+        return f"c{self.number}"
+
+    @property
+    def firings(self) -> int:
+        return self.first[-1]
+
+    def rounds(self) -> IntArray:
+        """Return the round of each firing."""
+        return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
+
+    def certain(self, source: _Plan) -> IntArray:
+        """Return how many firings of `source` have certainly started when firing i of this component starts."""
+        certain = np.arange(1, self.firings + 1) if self is source else np.zeros(self.firings, np.int64)
+        for producer, given in self.inputs:
+            behind = np.concatenate([[0], producer.certain(source)])
+            certain = np.maximum(certain, behind[given])
+        return np.maximum.accumulate(certain)
+
+
+IDEAL_DEVICES: st.SearchStrategy[Device] = st.builds(IdealDevice, st.sampled_from([1, 3, 8, 32]), st.integers(0, 10))
+SPLITTING_DEVICES: st.SearchStrategy[Device] = st.builds(SplittingDevice, IDEAL_DEVICES, st.integers(4, 40))
+
+
+def numbered(firings: int) -> TileLabels:
+    """Return labels whose tile row m is the number of the firing, because the trace knows tiles and not firings."""
+    nothing = np.full(firings, NO_TILE, np.int64)
+    return TileLabels(nothing, np.arange(firings, dtype=np.int64), nothing, nothing)
+
+
+@st.composite
+def machines(draw: st.DrawFn, devices: st.SearchStrategy[Device] = IDEAL_DEVICES) -> Description:
+    """Draw a small machine with all that a description can hold; only a few of them deadlock."""
+    posted = [False] * draw(st.integers(1, 6)) + [True] * draw(st.integers(0, 3))
+    posted = draw(st.permutations(posted))
+    rounds = draw(st.integers(1, 4))
+    plans = [_draw_plan(draw, number, rounds) for number in range(len(posted))]
+    queues: list[Queue] = []
+    stores: list[Store] = []
+    for plan in plans[1:]:
+        for _ in range(draw(st.integers(0, 3))):
+            producer = plans[draw(st.integers(0, plan.number - 1))]
+            if draw(st.booleans()):
+                queues.append(_draw_queue(draw, f"q{len(queues)}", producer, plan))
+            else:
+                stores.append(_draw_store(draw, f"s{len(stores)}", producer, plan))
+    for plan in plans:
+        for target in draw(st.lists(st.sampled_from(plans), max_size=2, unique_by=id)):
+            plan.steps["waits"].append(_draw_wait(draw, plan, target))
+    pairs = draw(st.lists(st.tuples(st.sampled_from(plans), st.sampled_from(plans)), max_size=3))
+    memories = [
+        _draw_memory(draw, f"mem{number}", min(pair, key=_number), max(pair, key=_number))
+        for number, pair in enumerate(pairs)
+    ]
+    channels = draw(st.lists(devices, min_size=1, max_size=3)) if any(posted) else []
+    components = [
+        _draw_component(draw, plan, len(channels) if is_posted else 0)
+        for plan, is_posted in zip(plans, posted, strict=True)
+    ]
+    ports = [
+        Port(component.name, draw(st.integers(0, 2)), draw(st.integers(1, 4)))
+        for component in components
+        if component.posted
+    ]
+    return Description(
+        tuple(draw(st.permutations(components))),
+        tuple(queues),
+        tuple(stores),
+        tuple(memories),
+        tuple(Channel(f"dram{number}", device) for number, device in enumerate(channels)),
+        tuple(draw(st.permutations(ports))),
+    )
+
+
+def _number(plan: _Plan) -> int:
+    return plan.number
+
+
+def _pattern(draw: st.DrawFn, low: int, high: int, length: int) -> IntArray:
+    """Draw up to five values and repeat them: an array that is cheap to draw and small when it fails."""
+    return np.resize(np.array(draw(st.lists(st.integers(low, high), min_size=1, max_size=5)), np.int64), length)
+
+
+def _draw_plan(draw: st.DrawFn, number: int, rounds: int) -> _Plan:
+    first = [0, *np.cumsum(_pattern(draw, 0, 4, rounds)).tolist()]
+    return _Plan(number, first, {name: [] for name in _STEPS}, [])
+
+
+_STEPS = ("takes", "needs", "waits", "acquires", "releases", "puts", "gives")
+
+
+def _draw_queue(draw: st.DrawFn, name: str, producer: _Plan, consumer: _Plan) -> Queue:
+    """Join two components by a queue that holds the tokens of a round."""
+    gives = np.zeros(producer.firings, np.int64)
+    takes = np.zeros(consumer.firings, np.int64)
+    wanted = _pattern(draw, 0, 4, len(producer.first) - 1)
+    give_late, spread = draw(st.booleans()), draw(st.booleans())
+    fullest = 1
+    for number, tokens in enumerate(wanted.tolist()):
+        giving = range(producer.first[number], producer.first[number + 1])
+        taking = range(consumer.first[number], consumer.first[number + 1])
+        count = min(tokens, len(giving)) if taking else 0
+        gives[list(giving)[len(giving) - count :] if give_late else list(giving)[:count]] = 1
+        for token in range(count):
+            takes[taking[min(token, len(taking) - 1) if spread else -1]] += 1
+        fullest = max(fullest, count)
+    producer.steps["gives"].append(Give(name, gives))
+    consumer.steps["takes"].append(Take(name, takes))
+    given = np.concatenate([[0], np.flatnonzero(gives) + 1])
+    consumer.inputs.append((producer, given[np.cumsum(takes)]))
+    return Queue(name, draw(st.integers(fullest, 4)), draw(st.integers(0, 3)))
+
+
+def _draw_store(draw: st.DrawFn, name: str, producer: _Plan, consumer: _Plan) -> Store:
+    """Join two components by a store of which the consumer needs recent tokens, often the same one again."""
+    there = np.array(producer.first[1:], np.int64)[consumer.rounds()]
+    index = np.maximum(there - 1 - _pattern(draw, 0, 3, consumer.firings), NOTHING)
+    producer.steps["puts"].append(Put(name))
+    consumer.steps["needs"].append(Need(name, index))
+    consumer.inputs.append((producer, index + 1))
+    return Store(name, draw(st.integers(0, 3)))
+
+
+def _draw_wait(draw: st.DrawFn, plan: _Plan, target: _Plan) -> Wait:
+    """Wait for firings of this round if the target comes before, and of earlier rounds if it does not."""
+    over = np.array(target.first[1:] if target.number < plan.number else target.first[:-1], np.int64)
+    return Wait(target.name, np.maximum(over[plan.rounds()] - _pattern(draw, 0, 4, plan.firings), 0))
+
+
+def _draw_memory(draw: st.DrawFn, name: str, acquirer: _Plan, releaser: _Plan) -> Memory:
+    """Let one component acquire space for its firings, and a later one release it when these have surely started."""
+    sizes = _pattern(draw, 0, 40, acquirer.firings)
+    releases = np.zeros(releaser.firings, np.int64)
+    earliest = np.searchsorted(releaser.certain(acquirer), np.arange(1, acquirer.firings + 1))
+    sizes[earliest == releaser.firings] = 0  # nobody would release them
+    at = np.minimum(earliest + _pattern(draw, 0, 2, acquirer.firings), releaser.firings - 1)
+    np.add.at(releases, at[sizes > 0], sizes[sizes > 0])
+    acquirer.steps["acquires"].append(Acquire(name, sizes))
+    releaser.steps["releases"].append(Release(name, releases))
+    acquired = np.bincount(acquirer.rounds(), sizes, len(acquirer.first) - 1).cumsum()
+    released = np.bincount(releaser.rounds(), releases, len(acquirer.first) - 1).cumsum()
+    safe = int((acquired - np.concatenate([[0], released[:-1]])).max())
+    largest = int(sizes.max(initial=1))
+    return Memory(name, max(largest, safe - draw(st.sampled_from([0, 0, 0, 20, 200]))))
+
+
+def _draw_component(draw: st.DrawFn, plan: _Plan, channels: int) -> Component:
+    steps: dict[str, Any] = {name: tuple(step) for name, step in plan.steps.items()}
+    steps["labels"] = numbered(plan.firings)
+    if not channels:
+        return Component(plan.name, "test", plan.firings, _pattern(draw, 0, 12, plan.firings), **steps)
+    offsets = np.concatenate([[0], np.cumsum(_pattern(draw, 0, 3, plan.firings))])
+    parts = int(offsets[-1])
+    requests = Requests(
+        offsets,
+        channel=_pattern(draw, 0, channels - 1, parts),
+        address=_pattern(draw, 0, 63, parts) * 64,
+        size_bytes=_pattern(draw, 1, 64, parts),
+        write=_pattern(draw, 0, 1, parts),
+    )
+    return Component(plan.name, "test", plan.firings, requests=requests, **steps)
