@@ -225,6 +225,9 @@ class _SplittingState:
         return self.bus.serve(cycle, address, min(size_bytes, self.grant_bytes), write=write)
 
 
+_STEPS = ("takes", "needs", "waits", "acquires", "releases", "puts", "gives")
+
+
 @dataclass
 class _Plan:
     """A component in the making: `first[r]` is its first firing in round r, `first[-1]` the number of firings."""
@@ -232,7 +235,7 @@ class _Plan:
     number: int
     first: list[int]
     steps: dict[str, list[Any]]
-    inputs: list[tuple[_Plan, IntArray]]  # firing i can start when that component has given firings [0, array[i])
+    inputs: list[tuple[_Plan, IntArray]]  # a component, and how many of its firings each firing of this one needs
 
     @property
     def name(self) -> str:
@@ -246,16 +249,8 @@ class _Plan:
         """Return the round of each firing."""
         return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
 
-    def certain(self, source: _Plan) -> IntArray:
-        """Return how many firings of `source` have certainly started when firing i of this component starts."""
-        certain = np.arange(1, self.firings + 1) if self is source else np.zeros(self.firings, np.int64)
-        for producer, given in self.inputs:
-            behind = np.concatenate([[0], producer.certain(source)])
-            certain = np.maximum(certain, behind[given])
-        return np.maximum.accumulate(certain)
 
-
-IDEAL_DEVICES: st.SearchStrategy[Device] = st.builds(IdealDevice, st.sampled_from([1, 3, 8, 32]), st.integers(0, 10))
+IDEAL_DEVICES: st.SearchStrategy[Device] = st.builds(IdealDevice, st.sampled_from([1, 3, 8, 16]), st.integers(0, 10))
 SPLITTING_DEVICES: st.SearchStrategy[Device] = st.builds(SplittingDevice, IDEAL_DEVICES, st.integers(4, 40))
 
 
@@ -268,28 +263,24 @@ def numbered(firings: int) -> TileLabels:
 @st.composite
 def machines(draw: st.DrawFn, devices: st.SearchStrategy[Device] = IDEAL_DEVICES) -> Description:
     """Draw a small machine with all that a description can hold; only a few of them deadlock."""
-    posted = [False] * draw(st.integers(1, 6)) + [True] * draw(st.integers(0, 3))
-    posted = draw(st.permutations(posted))
-    rounds = draw(st.integers(1, 4))
+    kinds = [False] * draw(st.integers(1, 6)) + [True] * draw(st.integers(0, 3))
+    posted = draw(st.permutations(kinds))
+    rounds = draw(st.integers(1, 6))
     plans = [_draw_plan(draw, number, rounds) for number in range(len(posted))]
     queues: list[Queue] = []
     stores: list[Store] = []
     for plan in plans[1:]:
-        for _ in range(draw(st.integers(0, 3))):
+        for _ in range(draw(st.sampled_from([1, 2, 3, 0]))):
             producer = plans[draw(st.integers(0, plan.number - 1))]
             if draw(st.booleans()):
                 queues.append(_draw_queue(draw, f"q{len(queues)}", producer, plan))
             else:
                 stores.append(_draw_store(draw, f"s{len(stores)}", producer, plan))
-    for plan in plans:
-        for target in draw(st.lists(st.sampled_from(plans), max_size=2, unique_by=id)):
-            plan.steps["waits"].append(_draw_wait(draw, plan, target))
-    pairs = draw(st.lists(st.tuples(st.sampled_from(plans), st.sampled_from(plans)), max_size=3))
-    memories = [
-        _draw_memory(draw, f"mem{number}", min(pair, key=_number), max(pair, key=_number))
-        for number, pair in enumerate(pairs)
-    ]
-    channels = draw(st.lists(devices, min_size=1, max_size=3)) if any(posted) else []
+    for plan, target in draw(st.lists(st.tuples(st.sampled_from(plans), st.sampled_from(plans)), max_size=3)):
+        plan.steps["waits"].append(_draw_wait(draw, plan, target))
+    memories = _draw_memories(draw, plans)
+    alike = st.builds(lambda device, count: [device] * count, devices, st.integers(1, 3))
+    channels = draw(alike | st.lists(devices, min_size=1, max_size=3)) if any(posted) else []
     components = [
         _draw_component(draw, plan, len(channels) if is_posted else 0)
         for plan, is_posted in zip(plans, posted, strict=True)
@@ -309,21 +300,14 @@ def machines(draw: st.DrawFn, devices: st.SearchStrategy[Device] = IDEAL_DEVICES
     )
 
 
-def _number(plan: _Plan) -> int:
-    return plan.number
-
-
 def _pattern(draw: st.DrawFn, low: int, high: int, length: int) -> IntArray:
     """Draw up to five values and repeat them: an array that is cheap to draw and small when it fails."""
     return np.resize(np.array(draw(st.lists(st.integers(low, high), min_size=1, max_size=5)), np.int64), length)
 
 
 def _draw_plan(draw: st.DrawFn, number: int, rounds: int) -> _Plan:
-    first = [0, *np.cumsum(_pattern(draw, 0, 4, rounds)).tolist()]
+    first = [0, *np.cumsum(_pattern(draw, draw(st.sampled_from([1, 1, 0])), 3, rounds)).tolist()]
     return _Plan(number, first, {name: [] for name in _STEPS}, [])
-
-
-_STEPS = ("takes", "needs", "waits", "acquires", "releases", "puts", "gives")
 
 
 def _draw_queue(draw: st.DrawFn, name: str, producer: _Plan, consumer: _Plan) -> Queue:
@@ -364,21 +348,53 @@ def _draw_wait(draw: st.DrawFn, plan: _Plan, target: _Plan) -> Wait:
     return Wait(target.name, np.maximum(over[plan.rounds()] - _pattern(draw, 0, 4, plan.firings), 0))
 
 
-def _draw_memory(draw: st.DrawFn, name: str, acquirer: _Plan, releaser: _Plan) -> Memory:
-    """Let one component acquire space for its firings, and a later one release it when these have surely started."""
+def _draw_memories(draw: st.DrawFn, plans: list[_Plan]) -> list[Memory]:
+    """Draw memories between any two components of which the second works on what the first has made."""
+    pairs = [
+        (acquirer, releaser, started)
+        for acquirer in plans
+        for releaser, started in zip(plans, _certainly_started(acquirer, plans), strict=True)
+        if started.any()
+    ]
+    if not pairs:
+        return []
+    drawn = draw(st.lists(st.integers(0, len(pairs) - 1), max_size=3))
+    shortage_bytes = draw(st.sampled_from([0, 0, 0, 0, 0, 10, 100]))
+    return [
+        _draw_memory(draw, f"mem{number}", *pairs[pair], shortage_bytes if number == 0 else 0)
+        for number, pair in enumerate(drawn)
+    ]
+
+
+def _certainly_started(source: _Plan, plans: list[_Plan]) -> list[IntArray]:
+    """Return for each firing of each component how many firings of `source` have certainly started before it."""
+    started: list[IntArray] = []
+    for plan in plans:
+        count = np.arange(1, plan.firings + 1) if plan is source else np.zeros(plan.firings, np.int64)
+        for producer, ended in plan.inputs:
+            behind = np.concatenate([[0], started[producer.number]])
+            count = np.maximum(count, behind[ended])
+        started.append(np.maximum.accumulate(count))
+    return started
+
+
+def _draw_memory(
+    draw: st.DrawFn, name: str, acquirer: _Plan, releaser: _Plan, started: IntArray, shortage_bytes: int
+) -> Memory:
+    """Draw what is acquired and when it is released, and make the memory hold a round but for the shortage."""
     sizes = _pattern(draw, 0, 40, acquirer.firings)
-    releases = np.zeros(releaser.firings, np.int64)
-    earliest = np.searchsorted(releaser.certain(acquirer), np.arange(1, acquirer.firings + 1))
+    earliest = np.searchsorted(started, np.arange(1, acquirer.firings + 1))
     sizes[earliest == releaser.firings] = 0  # nobody would release them
     at = np.minimum(earliest + _pattern(draw, 0, 2, acquirer.firings), releaser.firings - 1)
-    np.add.at(releases, at[sizes > 0], sizes[sizes > 0])
+    releases = np.zeros(releaser.firings, np.int64)
+    np.add.at(releases, at, sizes)
     acquirer.steps["acquires"].append(Acquire(name, sizes))
     releaser.steps["releases"].append(Release(name, releases))
-    acquired = np.bincount(acquirer.rounds(), sizes, len(acquirer.first) - 1).cumsum()
-    released = np.bincount(releaser.rounds(), releases, len(acquirer.first) - 1).cumsum()
-    safe = int((acquired - np.concatenate([[0], released[:-1]])).max())
-    largest = int(sizes.max(initial=1))
-    return Memory(name, max(largest, safe - draw(st.sampled_from([0, 0, 0, 20, 200]))))
+    rounds = len(acquirer.first) - 1
+    acquired = np.bincount(acquirer.rounds(), sizes, rounds).cumsum()
+    released = np.bincount(releaser.rounds(), releases, rounds).cumsum()
+    most = int((acquired - np.concatenate([[0], released[:-1]])).max())
+    return Memory(name, max(int(sizes.max(initial=1)), most - shortage_bytes))
 
 
 def _draw_component(draw: st.DrawFn, plan: _Plan, channels: int) -> Component:

@@ -48,7 +48,7 @@ class AccumulatorWorker:
         self._tilings = [layer.plan.work.tiling for layer in program.layers]
         self._offline = [offline_compensation(layer) for layer in layers]
 
-    def fire(self, firing: int, inputs: list[list[Any]]) -> Sequence[Any]:
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
         """Return the output tile, int32 [rows, columns]."""
         number, m, n = (int(axis[firing]) for axis in (self._labels.layer, self._labels.m, self._labels.n))
         tiling = self._tilings[number]

@@ -14,23 +14,11 @@ from panacea_sim.machine.arbiter import first_come_first_served
 from panacea_sim.machine.description import Channel, Port
 from panacea_sim.machine.device import Service
 from panacea_sim.machine.result import ChannelTotals
-from panacea_sim.trace.recorder import AccessLog, ActivityLog
+from panacea_sim.machine.signal import Signal
+from panacea_sim.trace.recorder import CHUNK_ROWS, NO_FIRING, AccessLog, ActivityLog
 from panacea_sim.trace.schema import State
 
 __all__ = ["ChannelProcess", "Holding", "Part", "PostedRequest"]
-
-_LATE = 2
-"""SimPy priority of arbitration: after every ordinary event of a cycle, so that all its requests are seen."""
-
-
-class _LateInCycle(simpy.Event):
-    """An event that fires `delay_cycles` from now, after the ordinary events of that cycle."""
-
-    def __init__(self, env: simpy.Environment, delay_cycles: int) -> None:
-        super().__init__(env)
-        self._ok = True
-        self._value = None
-        env.schedule(self, priority=_LATE, delay=delay_cycles)
 
 
 class Holding(NamedTuple):
@@ -51,12 +39,12 @@ class PostedRequest:
         self.grant_cycle = self.post_cycle
         self.granted_by = ""
         self.holdings: list[Holding] = []
-        self.ready = simpy.Event(env)
+        self.ready = Signal(env).arm()
         self._env = env
         self._open_parts = parts
         self._grant_key: tuple[int, int] | None = None
         if not parts:
-            self.ready.succeed()
+            self.ready.fire()
 
     def note_first_grant(self, part: int, cycle: int, channel: str, holdings: list[Holding]) -> None:
         """Note that the first bytes of a part are granted and who had the channel until then.
@@ -97,8 +85,7 @@ class PostedRequest:
         self.ready_cycle = max(self.ready_cycle, ready_cycle)
         self._open_parts -= 1
         if not self._open_parts:
-            late = self._env.timeout(self.ready_cycle - self._env.now)
-            late.callbacks.append(lambda _: self.ready.succeed())
+            self.ready.fire(None, self.ready_cycle - int(self._env.now))
 
 
 @dataclass
@@ -137,7 +124,9 @@ class ChannelProcess:
         """Start the process."""
         self._state = self.channel.device.new_state()
         self._pending: list[Part] = []
-        self._wake: simpy.Event | None = None
+        self._wake = Signal(self.env)
+        self._asleep = False
+        self._decision = Signal(self.env)
         self._holdings: deque[Holding] = deque()
         self._sequence = 0
         self._last_end_cycle = 0
@@ -153,22 +142,22 @@ class ChannelProcess:
         now = int(self.env.now)
         part = Part(request, number, port, priority, self._sequence, now, address, size_bytes, write)
         self._pending.append(part)
-        if self._wake is not None:
-            wake, self._wake = self._wake, None
-            wake.succeed()
+        if self._asleep:
+            self._asleep = False
+            self._wake.fire()
 
     def finish(self, makespan_cycles: int) -> None:
         """Account the time after the last grant."""
-        self.activity.add(self._idle, self._last_end_cycle, makespan_cycles)
+        self.activity.rows.extend((self._idle, self._last_end_cycle, makespan_cycles, NO_FIRING))
 
     def _run(self) -> Iterator[Any]:
         while True:
             if not self._pending:
-                self._wake = simpy.Event(self.env)
-                yield self._wake
+                self._asleep = True
+                yield self._wake.arm()
             earliest = min(part.request_cycle for part in self._pending)
             decision_cycle = self._state.next_decision_cycle(earliest)
-            yield _LateInCycle(self.env, decision_cycle - int(self.env.now))
+            yield self._decision.late(decision_cycle - int(self.env.now))
             self._grant(first_come_first_served(self._pending))
 
     def _grant(self, position: int) -> None:
@@ -199,14 +188,16 @@ class ChannelProcess:
     def _account(self, part: Part, service: Service) -> None:
         totals = self.totals
         before = self._starved if totals.busy_cycles else self._idle
-        self.activity.add(before, self._last_end_cycle, service.start_cycle)
+        self.activity.rows.extend((before, self._last_end_cycle, service.start_cycle, NO_FIRING))
         firing = self.first_firing[part.port] + part.request.firing
-        self.activity.add(self._busy[part.port], service.start_cycle, service.end_cycle, firing)
+        self.activity.rows.extend((self._busy[part.port], service.start_cycle, service.end_cycle, firing))
         self._last_end_cycle = service.end_cycle
         self._holdings.append(Holding(service.start_cycle, service.end_cycle, self.ports[part.port].component))
         totals.busy_cycles += service.end_cycle - service.start_cycle
         totals.row_hits += service.row_hit
         totals.row_misses += not service.row_hit
+        if len(self.activity.rows) >= CHUNK_ROWS:
+            self.activity.flush()
         if part.write:
             totals.write_bytes += service.size_bytes
         else:

@@ -75,7 +75,7 @@ class WeightDecoderWorker:
         self._labels = program.task_labels()
         self._ho_slices = [len(layer.weight_slices.ho) for layer in layers]
 
-    def fire(self, firing: int, inputs: list[list[Any]]) -> Sequence[Any]:
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
         """Return the decoded tile of this task."""
         number = self._labels.layer[firing]
         tiling = self._program.layers[number].plan.work.tiling
@@ -94,7 +94,7 @@ class ActivationDecoderWorker:
         self._labels = program.task_labels()
         self._frequent = [np.array(layer.frequent, np.uint8) for layer in layers]
 
-    def fire(self, firing: int, inputs: list[list[Any]]) -> Sequence[Any]:
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
         """Return the decoded tile of this task."""
         number = self._labels.layer[firing]
         tiling = self._program.layers[number].plan.work.tiling

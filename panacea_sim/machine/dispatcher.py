@@ -64,7 +64,7 @@ class DispatcherWorker:
     def __init__(self, program: Program) -> None:
         self._peas = program.hardware.n_pea
 
-    def fire(self, firing: int, inputs: list[list[Any]]) -> Sequence[Any]:  # noqa: ARG002  # every task is dealt alike
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:  # noqa: ARG002  # every task is dealt alike
         """Return one PeaTile or None for each PEA."""
         weight: WeightTile = inputs[0][0]
         activation: SlicedTile = inputs[1][0]

@@ -106,7 +106,7 @@ class ReadWorker:
         self._image = image
         self._address: list[int] = address.tolist()
 
-    def fire(self, firing: int, inputs: list[list[Any]]) -> Sequence[Any]:  # noqa: ARG002  # a read has no inputs
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:  # noqa: ARG002  # a read has no inputs
         """Return the bytes of this fetch."""
         return (self._image[self._address[firing]],)
 
@@ -118,7 +118,7 @@ class WriteWorker:
         self._image = image
         self._address: list[int] = address.tolist()
 
-    def fire(self, firing: int, inputs: list[list[Any]]) -> Sequence[Any]:
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
         """Write the bytes of this tile."""
         self._image[self._address[firing]] = inputs[0][0]
         return ()

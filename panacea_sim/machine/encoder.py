@@ -63,7 +63,7 @@ class EncoderWorker:
         self._forms = [layer.output for layer in layers]
         self._hardware = program.hardware
 
-    def fire(self, firing: int, inputs: list[list[Any]]) -> Sequence[Any]:
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
         """Return the bytes of the output tile."""
         form = self._forms[self._labels.layer[firing]]
         return (encode_output_tile(inputs[0][0], form, self._hardware.v, self._hardware.tile_k),)

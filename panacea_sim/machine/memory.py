@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import simpy
 
+from panacea_sim.machine.signal import Signal
 from panacea_sim.trace.recorder import OccupancyLog
 
 __all__ = ["ByteMemory"]
@@ -20,8 +21,9 @@ class ByteMemory:
         self.released_bytes = 0
         self.capacity_bytes = capacity_bytes
         self._env = env
-        self._log = log
-        self._acquirer: simpy.Event | None = None
+        self._note_row = log.rows.extend
+        self._room = Signal(env)
+        self._waiting = False
         self._wanted_bytes = 0
 
     def try_acquire(self, size_bytes: int) -> bool:
@@ -31,11 +33,11 @@ class ByteMemory:
         self._acquire(size_bytes)
         return True
 
-    def wait_acquire(self, size_bytes: int) -> simpy.Event:
-        """Return the event that fires when the space became free and was taken."""
-        self._acquirer = simpy.Event(self._env)
+    def wait_acquire(self, size_bytes: int) -> Signal:
+        """Return the signal that fires when the space became free and was taken."""
+        self._waiting = True
         self._wanted_bytes = size_bytes
-        return self._acquirer
+        return self._room.arm()
 
     def release(self, size_bytes: int) -> None:
         """Give space back."""
@@ -43,11 +45,10 @@ class ByteMemory:
             return
         self.released_bytes += size_bytes
         self._note()
-        acquirer = self._acquirer
-        if acquirer is not None and self._wanted_bytes <= self.free_bytes:
-            self._acquirer = None
+        if self._waiting and self._wanted_bytes <= self.free_bytes:
+            self._waiting = False
             self._acquire(self._wanted_bytes)
-            acquirer.succeed()
+            self._room.fire()
 
     @property
     def free_bytes(self) -> int:
@@ -60,4 +61,4 @@ class ByteMemory:
             self._note()
 
     def _note(self) -> None:
-        self._log.set(self._env.now, self.capacity_bytes - self.free_bytes)
+        self._note_row((self._env.now, self.capacity_bytes - self.free_bytes))

@@ -75,7 +75,7 @@ class PeaWorker:
         self._activation_factors = [_activation_factors(layer) for layer in layers]
         self._sums: IntArray | None = None
 
-    def fire(self, firing: int, inputs: list[list[Any]]) -> Sequence[Any]:
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
         """Return the partial sums [v, columns] after the last k, before that nothing; None for a PEA without rows."""
         tile: PeaTile | None = inputs[0][0]
         if tile is None:

@@ -39,7 +39,7 @@ class PpuWorker:
         self._requantizers = requantizers
         self._tile_m = program.hardware.tile_m
 
-    def fire(self, firing: int, inputs: list[list[Any]]) -> Sequence[Any]:
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
         """Return the quantized output tile [rows, columns]."""
         tile = inputs[0][0]
         first = int(self._labels.m[firing]) * self._tile_m

@@ -4,44 +4,36 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import simpy
 
 from panacea_sim.machine.channel import ChannelProcess, PostedRequest
 from panacea_sim.machine.description import Component, Requests
-from panacea_sim.machine.steps import FiringCounter, GiveStep, InputStep, PutStep, ReleaseStep, Step
-from panacea_sim.trace.recorder import ActivityLog
+from panacea_sim.machine.signal import Signal
+from panacea_sim.machine.steps import FiringCounter, Inputs, Outputs, Step
+from panacea_sim.trace.recorder import NO_FIRING, ActivityLog, OccupancyLog
 from panacea_sim.trace.schema import State
 
-__all__ = ["ComponentProcess", "PrivateProcess", "Steps", "StreamProcess", "Worker"]
+__all__ = ["ComponentProcess", "PrivateProcess", "StreamProcess", "Worker"]
+
+_FLUSH_MASK = (1 << 11) - 1
+"""Logs are emptied every 2,048 firings: rows stay small as Python objects, and the conversion is still vectorised."""
 
 
 class Worker(Protocol):
     """What a component does to the values that travel."""
 
-    def fire(self, firing: int, inputs: list[list[Any]]) -> Sequence[Any]:
-        """Return one token for each put and give, in order; `inputs` has a list for each take and need, in order."""
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
+        """Return one token for each put and give, in order; `inputs` has a tuple for each take and need, in order."""
         ...
-
-
-@dataclass
-class Steps:
-    """The steps of a component's firing, in their order."""
-
-    inputs: list[InputStep] = field(default_factory=list)
-    waits: list[Step] = field(default_factory=list)
-    acquires: list[Step] = field(default_factory=list)
-    releases: list[ReleaseStep] = field(default_factory=list)
-    puts: list[PutStep] = field(default_factory=list)
-    gives: list[GiveStep] = field(default_factory=list)
 
 
 class ComponentProcess:
     """What private components and DMA streams have in common: the steps before and after the service.
 
-    `stalled_at` holds the steps at which the component stands.
+    `stalled_at` is the code of the last step that could not be done at once: there it stands if it never ends.
+    `watched` says whether somebody wants to know of each firing's end. `occupancies` are the logs of the queues and memories that it fills.
     """
 
     def __init__(
@@ -55,11 +47,15 @@ class ComponentProcess:
     ) -> None:
         self.component = component
         self.log = log
-        self.steps = Steps()
+        self.inputs = Inputs(values=worker is not None)
+        self.before: list[Step] = []
+        self.outputs = Outputs(values=worker is not None)
+        self.occupancies: list[OccupancyLog] = []
         self.ended = FiringCounter(env)
         self.last_end_cycle = 0
-        self.stalled_at: list[Step] = []
+        self.stalled_at = -1
         self.times: list[tuple[int, int]] | None = [] if keep_times else None
+        self.watched = keep_times
         self._env = env
         self._worker = worker
         self._idle = log.code(State.IDLE)
@@ -67,45 +63,26 @@ class ComponentProcess:
 
     def finish(self, makespan_cycles: int) -> None:
         """Account the time after the last firing."""
-        self.log.add(self._idle, self.last_end_cycle, makespan_cycles)
+        self.log.rows.extend((self._idle, self.last_end_cycle, makespan_cycles, NO_FIRING))
 
-    def _before_service(self, firing: int) -> Iterator[simpy.Event]:
-        """Wait for the first firing's inputs, which is idle time and not a stall."""
-        for step in self.steps.inputs:
-            if not step.try_now(firing):
-                yield from self._wait(step, firing)
-        self.log.add(self._idle, 0, self._env.now)
+    def _first_inputs(self) -> Iterator[simpy.Event]:
+        """Wait for the inputs of the first firing, which is idle time and not a stall."""
+        for try_now, wait, code in self.inputs.steps:
+            if not try_now(0):
+                self.stalled_at = code
+                yield wait(0)
+        self.log.rows.extend((self._idle, 0, self._env.now, NO_FIRING))
 
-    def _wait(self, step: Step, firing: int) -> Iterator[simpy.Event]:
-        self.stalled_at.append(step)
-        yield step.wait(firing)
-        self.stalled_at.remove(step)
-
-    def _stall(self, step: Step, firing: int) -> Iterator[simpy.Event]:
-        start_cycle = self._env.now
-        yield from self._wait(step, firing)
-        self.log.add(step.code, start_cycle, self._env.now, firing)
-
-    def _after_service(self, firing: int, inputs: list[list[Any]]) -> None:
-        """Let the values be worked on, release memory and put tokens into stores: all that cannot block."""
-        steps = self.steps
-        outputs = (*steps.puts, *steps.gives)
-        if self._worker is None:
-            for output in outputs:
-                output.token = firing
-        else:
-            for output, token in zip(outputs, self._worker.fire(firing, inputs), strict=True):
-                output.token = token
-        for release in steps.releases:
-            release.do(firing)
-        for put in steps.puts:
-            put.do(firing)
-
-    def _end_firing(self, start_cycle: int) -> None:
-        self.last_end_cycle = now = self._env.now
-        self.ended.count()
+    def _after_firing(self, start_cycle: int) -> None:
+        """Wake those who wait for the firing that has just ended, and empty the logs."""
+        if self.ended.waiting:
+            self.ended.wake()
         if self.times is not None:
-            self.times.append((start_cycle, now))
+            self.times.append((start_cycle, self._env.now))
+        if not self.ended.ended & _FLUSH_MASK:
+            self.log.flush()
+            for occupancy in self.occupancies:
+                occupancy.flush()
 
 
 class PrivateProcess(ComponentProcess):
@@ -116,26 +93,39 @@ class PrivateProcess(ComponentProcess):
         self._env.process(self._run())
 
     def _run(self) -> Iterator[simpy.Event]:
-        env, log, steps = self._env, self.log, self.steps
+        env, note, busy, ended = self._env, self.log.rows.extend, self._busy, self.ended
+        endings, gives, worker = self.outputs.endings, self.outputs.gives, self._worker
+        service = Signal(env)
         assert self.component.service_cycles is not None
-        first = (*steps.waits, *steps.acquires)
-        later = (*steps.inputs, *first)
+        yield from self._first_inputs()
+        before = self.before
         for firing, service_cycles in enumerate(self.component.service_cycles.tolist()):
-            if not firing:
-                yield from self._before_service(firing)
-            for step in later if firing else first:
-                if not step.try_now(firing):
-                    yield from self._stall(step, firing)
+            for try_now, wait, code in before:
+                if not try_now(firing):
+                    start_cycle = env.now
+                    self.stalled_at = code
+                    yield wait(firing)
+                    note((code, start_cycle, env.now, firing))
             start_cycle = env.now
             if service_cycles:
-                yield env.timeout(service_cycles)
-                log.add(self._busy, start_cycle, env.now, firing)
-            inputs = [step.tokens(firing) for step in steps.inputs] if self._worker else []
-            self._after_service(firing, inputs)
-            for give in steps.gives:
-                if not give.try_now(firing):
-                    yield from self._stall(give, firing)
-            self._end_firing(start_cycle)
+                yield service.after(service_cycles)
+                note((busy, start_cycle, start_cycle + service_cycles, firing))
+            if worker is not None:
+                self.outputs.tokens[:] = worker.fire(firing, self.inputs.tokens)
+            for ending in endings:
+                ending(firing)
+            for try_now, wait, code in gives:
+                if not try_now(firing):
+                    blocked_cycle = env.now
+                    self.stalled_at = code
+                    yield wait(firing)
+                    note((code, blocked_cycle, env.now, firing))
+            ended.ended = done = firing + 1
+            if self.watched or not done & _FLUSH_MASK:
+                self._after_firing(start_cycle)
+            if not firing:
+                before = [*self.inputs.steps, *before]
+        self.last_end_cycle = env.now
 
 
 class StreamProcess(ComponentProcess):
@@ -161,10 +151,12 @@ class StreamProcess(ComponentProcess):
         self._port = port
         self._outstanding = outstanding
         self._channels = channels
-        self._in_flight: deque[tuple[PostedRequest, list[list[Any]]]] = deque()
+        self._in_flight: deque[tuple[PostedRequest, list[tuple[Any, ...]]]] = deque()
         self._posted = 0
-        self._slot: simpy.Event | None = None
-        self._arrival: simpy.Event | None = None
+        self._slot = Signal(env)
+        self._waits_for_slot = False
+        self._arrival = Signal(env)
+        self._waits_for_arrival = False
 
     def start(self) -> None:
         """Let the stream run from cycle 0 on."""
@@ -174,60 +166,69 @@ class StreamProcess(ComponentProcess):
     def _post(self) -> Iterator[simpy.Event]:
         assert self.component.requests is not None
         parts = _parts(self.component.requests)
-        first = (*self.steps.waits, *self.steps.acquires)
-        later = (*self.steps.inputs, *first)
+        yield from self._first_inputs()
+        before = self.before
         for firing in range(self.component.firings):
-            if not firing:
-                yield from self._before_service(firing)
-            for step in later if firing else first:
-                if not step.try_now(firing):
-                    yield from self._post_stall(step, firing)
+            for try_now, wait, code in before:
+                if not try_now(firing):
+                    start_cycle = self._env.now
+                    self.stalled_at = code
+                    yield wait(firing)
+                    self._note_post_stall(code, start_cycle, firing)
             if self._posted - self.ended.ended >= self._outstanding:
-                self._slot = simpy.Event(self._env)
-                yield self._slot
+                self._waits_for_slot = True
+                yield self._slot.arm()
             self._post_request(firing, parts[firing])
+            if not firing:
+                before = [*self.inputs.steps, *before]
 
-    def _post_stall(self, step: Step, firing: int) -> Iterator[simpy.Event]:
-        start_cycle = self._env.now
-        yield from self._wait(step, firing)
+    def _note_post_stall(self, code: int, start_cycle: int, firing: int) -> None:
         if self.ended.ended == firing:
             # Nothing is in flight: the wait shows from the moment when the last data was taken.
-            self.log.add(step.code, max(start_cycle, self.last_end_cycle), self._env.now, firing)
+            visible_cycle = max(start_cycle, self.last_end_cycle)
+            self.log.rows.extend((code, visible_cycle, self._env.now, firing))
 
     def _post_request(self, firing: int, parts: list[tuple[int, int, int, bool]]) -> None:
         request = PostedRequest(self._env, firing, len(parts))
         for number, (channel, address, size_bytes, write) in enumerate(parts):
             self._channels[channel].post(request, number, self._port, address, size_bytes, write=write)
-        inputs = [step.tokens(firing) for step in self.steps.inputs] if self._worker else []
-        self._in_flight.append((request, inputs))
+        self._in_flight.append((request, list(self.inputs.tokens)))
         self._posted += 1
-        if self._arrival is not None:
-            arrival, self._arrival = self._arrival, None
-            arrival.succeed()
+        if self._waits_for_arrival:
+            self._waits_for_arrival = False
+            self._arrival.fire()
 
     def _take(self) -> Iterator[simpy.Event]:
         for firing in range(self.component.firings):
             if not self._in_flight:
-                self._arrival = simpy.Event(self._env)
-                yield self._arrival
+                self._waits_for_arrival = True
+                yield self._arrival.arm()
             request, inputs = self._in_flight.popleft()
             yield request.ready
             self._account(request)
-            self._after_service(firing, inputs)
-            for give in self.steps.gives:
-                if not give.try_now(firing):
-                    yield from self._stall(give, firing)
-            self._end_firing(request.grant_cycle)
-            if self._slot is not None:
-                slot, self._slot = self._slot, None
-                slot.succeed()
+            if self._worker is not None:
+                self.outputs.tokens[:] = self._worker.fire(firing, inputs)
+            for ending in self.outputs.endings:
+                ending(firing)
+            for try_now, wait, code in self.outputs.gives:
+                if not try_now(firing):
+                    start_cycle = self._env.now
+                    self.stalled_at = code
+                    yield wait(firing)
+                    self.log.rows.extend((code, start_cycle, self._env.now, firing))
+            self.last_end_cycle = self._env.now
+            self.ended.ended += 1
+            self._after_firing(request.grant_cycle)
+            if self._waits_for_slot:
+                self._waits_for_slot = False
+                self._slot.fire()
 
     def _account(self, request: PostedRequest) -> None:
         start_cycle = max(request.post_cycle, self.last_end_cycle)
         for holding in request.waits_from(start_cycle):
             code = self.log.code(State.CONTENDED, request.granted_by, holding.component)
-            self.log.add(code, holding.start_cycle, holding.end_cycle, request.firing)
-        self.log.add(self._busy, max(start_cycle, request.grant_cycle), self._env.now, request.firing)
+            self.log.rows.extend((code, holding.start_cycle, holding.end_cycle, request.firing))
+        self.log.rows.extend((self._busy, max(start_cycle, request.grant_cycle), self._env.now, request.firing))
 
 
 def _parts(requests: Requests) -> list[list[tuple[int, int, int, bool]]]:

@@ -11,87 +11,137 @@ from typing import Any
 
 import simpy
 
+from panacea_sim.machine.signal import Signal
 from panacea_sim.trace.recorder import OccupancyLog
 
 __all__ = ["BoundedQueue", "TokenStore"]
 
 
-def fire_at(env: simpy.Environment, event: simpy.Event, cycle: int) -> None:
-    """Let `event` succeed in `cycle`, which is now or later."""
-    if cycle == env.now:
-        event.succeed()
-    else:
-        env.timeout(cycle - env.now).callbacks.append(lambda _: event.succeed())
-
-
 class BoundedQueue:
-    """A first-in first-out queue whose tokens can be taken `latency_cycles` after they were given."""
+    """A first-in first-out queue whose tokens can be taken `latency_cycles` after they were given.
+
+    What is taken comes as a tuple of tokens. `log` gets every change that can outlast a cycle.
+    """
+
+    __slots__ = (
+        "_blocked_token",
+        "_capacity",
+        "_env",
+        "_latency_cycles",
+        "_note",
+        "_ready_cycles",
+        "_room",
+        "_supply",
+        "_tokens",
+        "_waiting_consumer",
+        "_waiting_producer",
+        "_wanted",
+        "taken_tokens",
+    )
 
     def __init__(self, env: simpy.Environment, capacity: int, latency_cycles: int, log: OccupancyLog) -> None:
-        self.put_tokens = 0
         self.taken_tokens = 0
         self._env = env
         self._capacity = capacity
         self._latency_cycles = latency_cycles
-        self._log = log
-        self._tokens: deque[tuple[int, Any]] = deque()
+        self._note = log.rows.extend
+        self._tokens: deque[Any] = deque()
+        self._ready_cycles: deque[int] = deque()
+        self._room = Signal(env)
+        self._supply = Signal(env)
+        self._waiting_producer = False
+        self._waiting_consumer = False
         self._blocked_token: Any = None
-        self._producer: simpy.Event | None = None
-        self._consumer: simpy.Event | None = None
         self._wanted = 0
+
+    @property
+    def put_tokens(self) -> int:
+        """All tokens that went in."""
+        return self.taken_tokens + len(self._tokens)
 
     def try_put(self, token: object) -> bool:
         """Put the token if a slot is free; return whether it was."""
-        if len(self._tokens) >= self._capacity:
+        tokens = self._tokens
+        if self._waiting_consumer and self._wanted == 1:
+            # The queue is empty and its consumer waits: without latency the token passes through within this cycle.
+            if not self._latency_cycles:
+                self._waiting_consumer = False
+                self.taken_tokens += 1
+                self._supply.fire((token,))
+                return True
+        elif len(tokens) >= self._capacity:
             return False
         self._admit(token)
+        self._note((self._env.now, len(tokens)))
         return True
 
-    def wait_put(self, token: object) -> simpy.Event:
-        """Return the event that fires when a slot became free and the token was put into it."""
+    def wait_put(self, token: object) -> Signal:
+        """Return the signal that fires when a slot became free and the token was put into it."""
         self._blocked_token = token
-        self._producer = simpy.Event(self._env)
-        return self._producer
+        self._waiting_producer = True
+        return self._room.arm()
 
-    def can_take(self, count: int) -> bool:
-        """Return whether `count` tokens can be taken now."""
+    def try_take(self, count: int) -> tuple[Any, ...] | None:
+        """Take `count` tokens together if they can be taken now, otherwise none."""
         tokens = self._tokens
-        return len(tokens) >= count and tokens[count - 1][0] <= self._env.now
+        if len(tokens) < count or (self._latency_cycles and self._ready_cycles[count - 1] > self._env.now):
+            return None
+        return self._take(count)
 
-    def take(self, count: int) -> list[Any]:
-        """Take `count` tokens, which must be there."""
+    def try_take_one(self, firing: int) -> tuple[Any, ...] | None:  # noqa: ARG002  # a step is called with its firing
+        """Take one token if it can be taken now, otherwise none."""
         tokens = self._tokens
-        taken = [tokens.popleft()[1] for _ in range(count)]
-        self.taken_tokens += count
-        producer = self._producer
-        if producer is not None:
-            self._producer = None
-            self._admit(self._blocked_token)
-            self._blocked_token = None
-            producer.succeed()
+        if not tokens:
+            return None
+        if self._waiting_producer or self._latency_cycles:
+            return self.try_take(1)
+        self.taken_tokens += 1
+        self._note((self._env.now, len(tokens) - 1))
+        return (tokens.popleft(),)
+
+    def wait_take(self, count: int) -> Signal:
+        """Return the signal that fires with `count` tokens when they could be taken."""
+        supply = self._supply.arm()
+        self._wanted = count
+        if len(self._tokens) >= count:
+            self._hand_over()
         else:
-            self._log.set(self._env.now, len(tokens))
+            self._waiting_consumer = True
+        return supply
+
+    def wait_take_one(self, firing: int) -> Signal:  # noqa: ARG002  # a step is called with its firing
+        """Return the signal that fires with one token when it could be taken."""
+        return self.wait_take(1)
+
+    def _take(self, count: int) -> tuple[Any, ...]:
+        tokens = self._tokens
+        if self._latency_cycles:
+            for _ in range(count):
+                self._ready_cycles.popleft()
+        taken = tuple([tokens.popleft() for _ in range(count)])
+        self.taken_tokens += count
+        if self._waiting_producer:
+            self._waiting_producer = False
+            self._admit(self._blocked_token)
+            self._room.fire()
+        self._note((self._env.now, len(tokens)))
         return taken
 
-    def wait_take(self, count: int) -> simpy.Event:
-        """Return the event that fires when `count` tokens can be taken."""
-        event = simpy.Event(self._env)
-        if len(self._tokens) >= count:
-            fire_at(self._env, event, self._tokens[count - 1][0])
-        else:
-            self._consumer = event
-            self._wanted = count
-        return event
-
     def _admit(self, token: object) -> None:
-        now = self._env.now
-        self._tokens.append((now + self._latency_cycles, token))
-        self.put_tokens += 1
-        self._log.set(now, len(self._tokens))
-        consumer = self._consumer
-        if consumer is not None and len(self._tokens) >= self._wanted:
-            self._consumer = None
-            fire_at(self._env, consumer, now + self._latency_cycles)
+        self._tokens.append(token)
+        if self._latency_cycles:
+            self._ready_cycles.append(self._env.now + self._latency_cycles)
+        if self._waiting_consumer and len(self._tokens) >= self._wanted:
+            self._waiting_consumer = False
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Let the waiting consumer take its tokens when the last of them is ready."""
+        if not self._latency_cycles:
+            self._supply.fire(self._take(self._wanted))
+            return
+        ready = self._env.timeout(self._ready_cycles[self._wanted - 1] - self._env.now)
+        ready.callbacks.append(lambda _: self._supply.fire(self._take(self._wanted)))
 
 
 class TokenStore:
@@ -101,16 +151,16 @@ class TokenStore:
         self._env = env
         self._latency_cycles = latency_cycles
         self._tokens: list[tuple[int, Any]] = []
-        self._waiting: simpy.Event | None = None
+        self._seen = Signal(env)
+        self._waiting = False
         self._wanted = 0
 
     def put(self, token: object) -> None:
         """Add the next token; a store is never full."""
-        now = self._env.now
-        self._tokens.append((now + self._latency_cycles, token))
-        if self._waiting is not None and len(self._tokens) > self._wanted:
-            waiting, self._waiting = self._waiting, None
-            fire_at(self._env, waiting, now + self._latency_cycles)
+        self._tokens.append((self._env.now + self._latency_cycles, token))
+        if self._waiting and len(self._tokens) > self._wanted:
+            self._waiting = False
+            self._seen.fire(None, self._latency_cycles)
 
     def has(self, index: int) -> bool:
         """Return whether the token can be seen now."""
@@ -120,12 +170,12 @@ class TokenStore:
         """Return the token, which must be there."""
         return self._tokens[index][1]
 
-    def wait(self, index: int) -> simpy.Event:
-        """Return the event that fires when the token can be seen."""
-        event = simpy.Event(self._env)
+    def wait(self, index: int) -> Signal:
+        """Return the signal that fires when the token can be seen."""
+        seen = self._seen.arm()
         if index < len(self._tokens):
-            fire_at(self._env, event, self._tokens[index][0])
+            seen.fire(None, self._tokens[index][0] - self._env.now)
         else:
-            self._waiting = event
+            self._waiting = True
             self._wanted = index
-        return event
+        return seen

@@ -18,15 +18,7 @@ from panacea_sim.machine.memory import ByteMemory
 from panacea_sim.machine.processes import ComponentProcess, PrivateProcess, StreamProcess, Worker
 from panacea_sim.machine.queue import BoundedQueue, TokenStore
 from panacea_sim.machine.result import EngineResult, FiringTimes, QueueTotals, StallTotal
-from panacea_sim.machine.steps import (
-    AcquireStep,
-    GiveStep,
-    GraphStep,
-    NeedStep,
-    PutStep,
-    ReleaseStep,
-    TakeStep,
-)
+from panacea_sim.machine.steps import acquire_step, graph_step
 from panacea_sim.mapping.labels import TileLabels
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import State
@@ -127,34 +119,35 @@ class _Machine:
 
     def _join(self, process: ComponentProcess) -> None:
         """Bind the steps of a component to the queues, stores, memories and components that they touch."""
-        component, steps, code = process.component, process.steps, process.log.code
+        component, code = process.component, process.log.code
         producer, consumer = self._description.producer, self._description.consumer
+        inputs, outputs, occupancies = process.inputs, process.outputs, self._recorder.occupancies
         for take in component.takes:
-            starved = code(State.STARVED, take.queue, producer[take.queue])
-            steps.inputs.append(TakeStep(self._queues[take.queue], take.tokens, starved))
+            inputs.add_take(self._queues[take.queue], take.tokens, code(State.STARVED, take.queue, producer[take.queue]))
         for need in component.needs:
-            starved = code(State.STARVED, need.store, producer[need.store])
-            steps.inputs.append(NeedStep(self._stores[need.store], need.index, starved))
+            inputs.add_need(self._stores[need.store], need.index, code(State.STARVED, need.store, producer[need.store]))
         for wait in component.waits:
             waiting = code(State.WAITING, "dataflow", wait.component)
-            steps.waits.append(GraphStep(self._processes[wait.component].ended, wait.firings, waiting))
+            process.before.append(graph_step(self._processes[wait.component].ended, wait.firings, waiting))
+            self._processes[wait.component].watched = True
         for acquire in component.acquires:
             blocked = code(State.BLOCKED, acquire.memory, producer[acquire.memory])
-            steps.acquires.append(AcquireStep(self._memories[acquire.memory], acquire.size_bytes, blocked))
+            process.before.append(acquire_step(self._memories[acquire.memory], acquire.size_bytes, blocked))
+            process.occupancies.append(occupancies[acquire.memory])
         for release in component.releases:
-            steps.releases.append(ReleaseStep(self._memories[release.memory], release.size_bytes))
+            outputs.add_release(self._memories[release.memory], release.size_bytes)
         for put in component.puts:
-            steps.puts.append(PutStep(self._stores[put.store]))
+            outputs.add_put(self._stores[put.store])
         for give in component.gives:
-            blocked = code(State.BLOCKED, give.queue, consumer[give.queue])
-            steps.gives.append(GiveStep(self._queues[give.queue], give.tokens, blocked))
+            outputs.add_give(self._queues[give.queue], give.tokens, code(State.BLOCKED, give.queue, consumer[give.queue]))
+            process.occupancies.append(occupancies[give.queue])
 
     def _stand_stills(self) -> list[StandStill]:
         stands = []
         for name, process in self._processes.items():
-            for step in process.stalled_at:
-                kind = process.log.kinds[step.code]
-                firing, firings = process.ended.ended, process.component.firings
+            firing, firings = process.ended.ended, process.component.firings
+            if firing < firings:
+                kind = process.log.kinds[process.stalled_at]
                 stands.append(StandStill(name, firing, firings, kind.state, kind.cause, kind.cause_component))
         return stands
 
@@ -163,7 +156,7 @@ class _Machine:
         totals = {
             name: [
                 StallTotal(kind.state, kind.cause, kind.cause_component, cycles)
-                for kind, cycles in zip(log.kinds, log.totals_cycles, strict=True)
+                for kind, cycles in zip(log.kinds, log.totals_cycles(), strict=True)
                 if cycles
             ]
             for name, log in recorder.activities.items()
@@ -173,7 +166,7 @@ class _Machine:
                 queue.capacity,
                 self._queues[queue.name].put_tokens,
                 self._queues[queue.name].taken_tokens,
-                recorder.occupancies[queue.name].high_water,
+                recorder.occupancies[queue.name].high_water(),
             )
             for queue in self._description.queues
         }
@@ -182,7 +175,7 @@ class _Machine:
                 memory.capacity_bytes,
                 memory.acquired_bytes,
                 memory.released_bytes,
-                recorder.occupancies[name].high_water,
+                recorder.occupancies[name].high_water(),
             )
             for name, memory in self._memories.items()
         }

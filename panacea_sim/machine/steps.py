@@ -1,54 +1,36 @@
 """The steps of a firing, each bound to the queue, store, memory or component that it touches.
 
-Every step has the same two doors: `try_now` does it if it can be done in this cycle, and `wait` returns the event that
-fires when it has been done. `code` is the kind of stall while it waits.
+A step that can wait is two functions of the firing: one that does it if it can be done in this cycle, and one that
+returns the signal which fires when it has been done. Where every firing takes or gives one token, and no values travel,
+these are the queue's own methods, so that the hot path has no layer in between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import simpy
 
 from panacea_sim.machine.memory import ByteMemory
 from panacea_sim.machine.queue import BoundedQueue, TokenStore
+from panacea_sim.machine.signal import Signal
 from panacea_sim.units import IntArray
 
-__all__ = [
-    "AcquireStep",
-    "FiringCounter",
-    "GiveStep",
-    "GraphStep",
-    "InputStep",
-    "NeedStep",
-    "PutStep",
-    "ReleaseStep",
-    "Step",
-    "TakeStep",
-]
+__all__ = ["FiringCounter", "Inputs", "Outputs", "Step", "acquire_step", "graph_step"]
 
 
-class Step(Protocol):
-    """One step of a firing."""
+class Step(NamedTuple):
+    """One step of a firing that may have to wait.
 
+    `try_now` does the step and returns something true, or returns something false; `wait` is for the latter case.
+    `code` is the kind of stall while the step waits.
+    """
+
+    try_now: Callable[[int], object]
+    wait: Callable[[int], Signal]
     code: int
-
-    def try_now(self, firing: int) -> bool:
-        """Do the step if it can be done now; return whether it was."""
-        ...
-
-    def wait(self, firing: int) -> simpy.Event:
-        """Return the event that fires when the step has been done; only after `try_now` said no."""
-        ...
-
-
-class InputStep(Step, Protocol):
-    """A step that brings tokens."""
-
-    def tokens(self, firing: int) -> list[Any]:
-        """Return the tokens that the step brought, in order."""
-        ...
 
 
 class FiringCounter:
@@ -56,142 +38,134 @@ class FiringCounter:
 
     def __init__(self, env: simpy.Environment) -> None:
         self.ended = 0
+        self.waiting: list[tuple[int, Signal]] = []
         self._env = env
-        self._waiting: list[tuple[int, simpy.Event]] = []
 
-    def count(self) -> None:
-        """Note the end of a firing."""
-        self.ended += 1
-        if self._waiting:
-            due = [event for firings, event in self._waiting if firings <= self.ended]
-            self._waiting = [entry for entry in self._waiting if entry[0] > self.ended]
-            for event in due:
-                event.succeed()
+    def wake(self) -> None:
+        """Wake those who have waited for the firings ended so far."""
+        due = [signal for firings, signal in self.waiting if firings <= self.ended]
+        self.waiting = [entry for entry in self.waiting if entry[0] > self.ended]
+        for signal in due:
+            signal.fire()
 
-    def reached(self, firings: int) -> simpy.Event:
-        """Return the event that fires when so many firings have ended."""
-        event = simpy.Event(self._env)
-        self._waiting.append((firings, event))
-        return event
+    def reached(self, firings: int) -> Signal:
+        """Return the signal that fires when so many firings have ended."""
+        signal = Signal(self._env).arm()
+        self.waiting.append((firings, signal))
+        return signal
 
 
-class TakeStep:
-    """Takes the tokens that one queue owes to a firing, together."""
+def graph_step(counter: FiringCounter, firings: IntArray, code: int) -> Step:
+    """Return the step that waits until another component has ended what the dataflow graph asks for."""
+    wanted: list[int] = firings.tolist()
+    return Step(lambda firing: counter.ended >= wanted[firing], lambda firing: counter.reached(wanted[firing]), code)
 
-    def __init__(self, queue: BoundedQueue, counts: IntArray, code: int) -> None:
-        self.code = code
-        self._queue = queue
-        self._counts: list[int] = counts.tolist()
-        self._tokens: list[Any] = []
 
-    def try_now(self, firing: int) -> bool:
-        count = self._counts[firing]
-        if not count:
-            self._tokens = []
+def acquire_step(memory: ByteMemory, size_bytes: IntArray, code: int) -> Step:
+    """Return the step that acquires space in a memory."""
+    sizes: list[int] = size_bytes.tolist()
+    return Step(
+        lambda firing: memory.try_acquire(sizes[firing]), lambda firing: memory.wait_acquire(sizes[firing]), code
+    )
+
+
+@dataclass
+class Inputs:
+    """The inputs of a component: its steps, and with values on the tokens that they brought.
+
+    `tokens` has one tuple for each step, in order.
+    """
+
+    values: bool
+    steps: list[Step] = field(default_factory=list)
+    tokens: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def add_take(self, queue: BoundedQueue, counts: IntArray, code: int) -> None:
+        """Add the step that takes the tokens which one queue owes to a firing, together."""
+        if not self.values and (counts == 1).all():
+            self.steps.append(Step(queue.try_take_one, queue.wait_take_one, code))
+            return
+        place = len(self.tokens)
+        self.tokens.append(())
+        wanted: list[int] = counts.tolist()
+
+        def keep(event: simpy.Event) -> None:
+            self.tokens[place] = event.value
+
+        def try_now(firing: int) -> bool:
+            taken = queue.try_take(wanted[firing]) if wanted[firing] else ()
+            if taken is None:
+                return False
+            self.tokens[place] = taken
             return True
-        if self._queue.can_take(count):
-            self._tokens = self._queue.take(count)
+
+        def wait(firing: int) -> Signal:
+            supply = queue.wait_take(wanted[firing])
+            supply.callbacks.append(keep)
+            return supply
+
+        self.steps.append(Step(try_now, wait, code))
+
+    def add_need(self, store: TokenStore, index: IntArray, code: int) -> None:
+        """Add the step that waits for a token of a store, which stays there."""
+        place = len(self.tokens)
+        self.tokens.append(())
+        indices: list[int] = index.tolist()
+
+        def try_now(firing: int) -> bool:
+            wanted = indices[firing]
+            if wanted >= 0:
+                if not store.has(wanted):
+                    return False
+                self.tokens[place] = (store.token(wanted),)
             return True
-        return False
 
-    def wait(self, firing: int) -> simpy.Event:
-        count = self._counts[firing]
-        event = self._queue.wait_take(count)
-        event.callbacks.append(lambda _: self._take(count))
-        return event
+        def wait(firing: int) -> Signal:
+            seen = store.wait(indices[firing])
+            seen.callbacks.append(lambda _: try_now(firing))
+            return seen
 
-    def tokens(self, firing: int) -> list[Any]:  # noqa: ARG002  # the tokens of this firing are the last ones taken
-        return self._tokens
-
-    def _take(self, count: int) -> None:
-        self._tokens = self._queue.take(count)
+        self.steps.append(Step(try_now, wait, code))
 
 
-class NeedStep:
-    """Waits for a token of a store, which stays there."""
+@dataclass
+class Outputs:
+    """The outputs of a component: what ends a firing without waiting, and the gives that may block.
 
-    def __init__(self, store: TokenStore, index: IntArray, code: int) -> None:
-        self.code = code
-        self._store = store
-        self._index: list[int] = index.tolist()
+    With values on, `tokens` holds one token for each put and give, in order, before `endings` run.
+    """
 
-    def try_now(self, firing: int) -> bool:
-        index = self._index[firing]
-        return index < 0 or self._store.has(index)
+    values: bool
+    endings: list[Callable[[int], None]] = field(default_factory=list)
+    gives: list[Step] = field(default_factory=list)
+    tokens: list[Any] = field(default_factory=list)
 
-    def wait(self, firing: int) -> simpy.Event:
-        return self._store.wait(self._index[firing])
+    def add_release(self, memory: ByteMemory, size_bytes: IntArray) -> None:
+        """Add the release of space in a memory."""
+        sizes: list[int] = size_bytes.tolist()
+        self.endings.append(lambda firing: memory.release(sizes[firing]))
 
-    def tokens(self, firing: int) -> list[Any]:
-        index = self._index[firing]
-        return [] if index < 0 else [self._store.token(index)]
+    def add_put(self, store: TokenStore) -> None:
+        """Add the put of each firing's token into a store."""
+        place = self._new_place()
+        self.endings.append(lambda _: store.put(self.tokens[place]))
 
+    def add_give(self, queue: BoundedQueue, counts: IntArray, code: int) -> None:
+        """Add the step that gives a token to a queue, where the firing has one to give."""
+        place = self._new_place()
+        if not self.values and (counts == 1).all():
+            self.gives.append(Step(queue.try_put, queue.wait_put, code))
+            return
+        given: list[int] = counts.tolist()
+        tokens = self.tokens
+        self.gives.append(
+            Step(
+                lambda firing: not given[firing] or queue.try_put(tokens[place]),
+                lambda _: queue.wait_put(tokens[place]),
+                code,
+            )
+        )
 
-class GraphStep:
-    """Waits until another component has ended the firings that the dataflow graph asks for."""
-
-    def __init__(self, counter: FiringCounter, firings: IntArray, code: int) -> None:
-        self.code = code
-        self._counter = counter
-        self._firings: list[int] = firings.tolist()
-
-    def try_now(self, firing: int) -> bool:
-        return self._counter.ended >= self._firings[firing]
-
-    def wait(self, firing: int) -> simpy.Event:
-        return self._counter.reached(self._firings[firing])
-
-
-class AcquireStep:
-    """Acquires space in a memory."""
-
-    def __init__(self, memory: ByteMemory, size_bytes: IntArray, code: int) -> None:
-        self.code = code
-        self._memory = memory
-        self._size_bytes: list[int] = size_bytes.tolist()
-
-    def try_now(self, firing: int) -> bool:
-        return self._memory.try_acquire(self._size_bytes[firing])
-
-    def wait(self, firing: int) -> simpy.Event:
-        return self._memory.wait_acquire(self._size_bytes[firing])
-
-
-class ReleaseStep:
-    """Releases space in a memory; it never waits."""
-
-    def __init__(self, memory: ByteMemory, size_bytes: IntArray) -> None:
-        self._memory = memory
-        self._size_bytes: list[int] = size_bytes.tolist()
-
-    def do(self, firing: int) -> None:
-        """Release the space of this firing."""
-        self._memory.release(self._size_bytes[firing])
-
-
-class PutStep:
-    """Puts the token of each firing into a store; it never waits."""
-
-    def __init__(self, store: TokenStore) -> None:
-        self.token: object = None
-        self._store = store
-
-    def do(self, firing: int) -> None:  # noqa: ARG002  # a store counts by itself
-        """Put the token."""
-        self._store.put(self.token)
-
-
-class GiveStep:
-    """Gives a token to a queue, where the firing has one to give."""
-
-    def __init__(self, queue: BoundedQueue, counts: IntArray, code: int) -> None:
-        self.code = code
-        self.token: object = None
-        self._queue = queue
-        self._counts: Sequence[int] = counts.tolist()
-
-    def try_now(self, firing: int) -> bool:
-        return not self._counts[firing] or self._queue.try_put(self.token)
-
-    def wait(self, firing: int) -> simpy.Event:  # noqa: ARG002  # only a firing that gives can wait
-        return self._queue.wait_put(self.token)
+    def _new_place(self) -> int:
+        self.tokens.append(None)
+        return len(self.tokens) - 1

@@ -194,7 +194,7 @@ def test_any_bytes_decode_or_raise_a_codec_error(
     ("data", "message"),
     [
         ([0b10_0000_00], "1 bytes are too short: stream 0 ends at bit 18"),
-        ([0b01_1111_00, 0b00_000000], "an entry lies at position 15 of a stream of 2 vectors"),
+        ([0b01_0010_00, 0b00_000000], "an entry lies at position 2 of a stream of 2 vectors"),
         ([0b11_0000_00, 0b00_0000_00, 0b00_0000_00, 0b00_000000], "stream 0 claims 3 entries, but has 2 vectors"),
         ([0b00_000000, 0], "2 bytes are too long: the code ends at bit 2"),
         ([0b00_100000], "the 6 bits that fill the last byte are not 0"),
