@@ -180,6 +180,7 @@ class Machine:
             assert self.used_bytes[release.memory] >= 0, f"{release.memory}: released before it was acquired"
         for put in component.puts:
             self._put(put.store)
+        self.moves += 1  # releases and puts are seen even where the first give is blocked
         for give in component.gives:
             since = self.now
             while give.tokens[firing] and self._occupancy(give.queue) >= self.queue_capacity[give.queue]:

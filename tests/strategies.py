@@ -205,8 +205,13 @@ def synthetic_recipes() -> st.SearchStrategy[dict[str, Any]]:
 class SplittingDevice:
     """An ideal device that grants at most `grant_bytes` at once, as one with rows does."""
 
-    bus: Device
+    bus: IdealDevice
     grant_bytes: int
+
+    @property
+    def bytes_per_cycle(self) -> int:
+        """The peak rate."""
+        return self.bus.bytes_per_cycle
 
     def new_state(self) -> DeviceState:
         """Return the state of an untouched device at cycle 0."""

@@ -22,6 +22,7 @@ __all__ = [
     "Hardware",
     "Source",
     "field_sources",
+    "from_mapping",
     "list_presets",
     "load_hardware",
     "parse_settings",
@@ -174,6 +175,11 @@ def parse_settings(settings: Iterable[str]) -> dict[str, object]:
             raise ConfigError("--set", f"the unknown path {path!r}", ", ".join(paths), hint)
         overrides[paths[path]] = parse_scalar(path, text)
     return overrides
+
+
+def from_mapping(values: Mapping[str, object]) -> Hardware:
+    """Return the hardware that has exactly these field values; raises ConfigError naming `hardware.<field>`."""
+    return _validated(dict(values))
 
 
 def _validated(values: dict[str, object]) -> Hardware:

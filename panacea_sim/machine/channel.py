@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
-
-import simpy
+from typing import NamedTuple
 
 from panacea_sim.errors import InvariantError
 from panacea_sim.machine.arbiter import first_come_first_served
 from panacea_sim.machine.description import Channel, Port
 from panacea_sim.machine.device import Service
+from panacea_sim.machine.kernel import CycleEnvironment, CycleProcess, Signal
 from panacea_sim.machine.result import ChannelTotals
-from panacea_sim.machine.signal import Signal
 from panacea_sim.trace.recorder import CHUNK_ROWS, NO_FIRING, AccessLog, ActivityLog
 from panacea_sim.trace.schema import State
 
@@ -32,9 +30,9 @@ class Holding(NamedTuple):
 class PostedRequest:
     """One firing of a DMA stream in flight: its parts on the channels, and when they are granted and ready."""
 
-    def __init__(self, env: simpy.Environment, firing: int, parts: int) -> None:
+    def __init__(self, env: CycleEnvironment, firing: int, parts: int) -> None:
         self.firing = firing
-        self.post_cycle = int(env.now)
+        self.post_cycle = env.cycle
         self.ready_cycle = self.post_cycle
         self.grant_cycle = self.post_cycle
         self.granted_by = ""
@@ -85,7 +83,7 @@ class PostedRequest:
         self.ready_cycle = max(self.ready_cycle, ready_cycle)
         self._open_parts -= 1
         if not self._open_parts:
-            self.ready.fire(None, self.ready_cycle - int(self._env.now))
+            self.ready.fire(None, self.ready_cycle - self._env.cycle)
 
 
 @dataclass
@@ -112,7 +110,7 @@ class ChannelProcess:
     The labels of `activity` are those of all ports one after the other; `first_firing` says where each port's begin.
     """
 
-    env: simpy.Environment
+    env: CycleEnvironment
     channel: Channel
     ports: tuple[Port, ...]
     first_firing: list[int]
@@ -135,11 +133,13 @@ class ChannelProcess:
         self._busy = [self.activity.code(State.BUSY, "", port.component) for port in self.ports]
         self.env.process(self._run())
 
-    def post(self, request: PostedRequest, number: int, port: int, address: int, size_bytes: int, *, write: bool) -> None:
+    def post(
+        self, request: PostedRequest, number: int, port: int, address: int, size_bytes: int, *, write: bool
+    ) -> None:
         """Let a part arrive in this cycle."""
         self._sequence += 1
         priority = self.ports[port].priority
-        now = int(self.env.now)
+        now = self.env.cycle
         part = Part(request, number, port, priority, self._sequence, now, address, size_bytes, write)
         self._pending.append(part)
         if self._asleep:
@@ -150,19 +150,19 @@ class ChannelProcess:
         """Account the time after the last grant."""
         self.activity.rows.extend((self._idle, self._last_end_cycle, makespan_cycles, NO_FIRING))
 
-    def _run(self) -> Iterator[Any]:
+    def _run(self) -> CycleProcess:
         while True:
             if not self._pending:
                 self._asleep = True
                 yield self._wake.arm()
             earliest = min(part.request_cycle for part in self._pending)
             decision_cycle = self._state.next_decision_cycle(earliest)
-            yield self._decision.late(decision_cycle - int(self.env.now))
+            yield self._decision.late(decision_cycle - self.env.cycle)
             self._grant(first_come_first_served(self._pending))
 
     def _grant(self, position: int) -> None:
         part = self._pending[position]
-        now = int(self.env.now)
+        now = self.env.cycle
         self._forget_holdings(now)
         service = self._state.serve(now, part.address, part.size_bytes, write=part.write)
         if not part.granted:
@@ -180,7 +180,7 @@ class ChannelProcess:
 
     def _forget_holdings(self, now: int) -> None:
         """Drop what no waiting or later request can have waited for."""
-        horizon = min(min(part.request_cycle for part in self._pending), now)
+        horizon = min(now, *(part.request_cycle for part in self._pending))
         holdings = self._holdings
         while holdings and holdings[0].end_cycle <= horizon:
             holdings.popleft()

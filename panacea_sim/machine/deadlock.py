@@ -26,7 +26,7 @@ def describe_deadlock(cycle: int, stands: list[StandStill]) -> str:
 
     Where no such cycle exists, some component waits for one that has already ended, and the chain to it is named.
     """
-    graph = nx.DiGraph()
+    graph: nx.DiGraph[str] = nx.DiGraph()
     for stand in stands:
         graph.add_edge(stand.component, stand.cause_component, stand=stand)
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.machine.device import Device
@@ -231,7 +232,7 @@ class Description:
         return next(number for number, port in enumerate(self.ports) if port.component == component)
 
     def _check_names(self) -> None:
-        parts = (*self.components, *self.queues, *self.stores, *self.memories, *self.channels)
+        parts: tuple[_Named, ...] = (*self.components, *self.queues, *self.stores, *self.memories, *self.channels)
         twice = [name for name, count in Counter(part.name for part in parts).items() if count > 1]
         if twice:
             raise ConfigError("machine", f"the name {twice[0]!r} twice", "one name for each part")
@@ -242,7 +243,7 @@ class Description:
         ends[name] = component
 
     def _check_joins(self) -> None:
-        joins = (*self.queues, *self.stores, *self.memories)
+        joins: tuple[_Named, ...] = (*self.queues, *self.stores, *self.memories)
         known = {join.name for join in joins}
         for name in (*self.producer, *self.consumer):
             if name not in known:
@@ -262,10 +263,15 @@ class Description:
     def _check_ports(self) -> None:
         posting = {component.name for component in self.components if component.posted}
         if Counter(port.component for port in self.ports) != Counter(posting):
-            raise ConfigError("machine.ports", sorted(port.component for port in self.ports), f"one port each: {posting}")
+            raise ConfigError(
+                "machine.ports", sorted(port.component for port in self.ports), f"one port each: {posting}"
+            )
         for port in self.ports:
             if port.outstanding < 1:
                 raise ConfigError(f"machine.{port.component}.outstanding", port.outstanding, "a whole number >= 1")
+
+
+_Named: TypeAlias = Component | Queue | Store | Memory | Channel
 
 
 def _check_capacity(take: Take, capacity: int) -> None:

@@ -15,7 +15,7 @@ __all__ = ["Device", "DeviceState", "IdealDevice", "Service"]
 
 @dataclass(frozen=True)
 class Service:
-    """What one grant does: the data bus is busy from `start_cycle` to `end_cycle`, the data is there at `ready_cycle`."""
+    """What one grant does: its data is on the bus from `start_cycle` to `end_cycle` and there at `ready_cycle`."""
 
     start_cycle: int
     end_cycle: int
@@ -42,6 +42,11 @@ class DeviceState(Protocol):
 
 class Device(Protocol):
     """A kind of device, as configured: it makes the state that a run changes."""
+
+    @property
+    def bytes_per_cycle(self) -> int:
+        """Bytes that the data bus moves in a cycle."""
+        ...
 
     def new_state(self) -> DeviceState:
         """Return the state of an untouched device at cycle 0."""

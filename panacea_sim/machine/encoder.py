@@ -35,9 +35,7 @@ def encoder(program: Program) -> Component:
     )
 
 
-def pack_activations(
-    activation: npt.NDArray[np.unsignedinteger], form: OutputFormat, v: int, tile_k: int
-) -> bytes:
+def pack_activations(activation: npt.NDArray[np.unsignedinteger], form: OutputFormat, v: int, tile_k: int) -> bytes:
     """Return the bytes of one activation tile [K, columns] in the given format."""
     slices = slice_activations(activation, form.bits, form.lo_bits)
     lo = group_activation_vectors(slices.lo[None], (0,), v)[0]
@@ -45,9 +43,7 @@ def pack_activations(
     return pack_tile(lo, ho, skipped_activation_vectors(slices.ho, form.frequent, v), tile_k)
 
 
-def encode_output_tile(
-    tile: npt.NDArray[np.unsignedinteger], form: OutputFormat | None, v: int, tile_k: int
-) -> bytes:
+def encode_output_tile(tile: npt.NDArray[np.unsignedinteger], form: OutputFormat | None, v: int, tile_k: int) -> bytes:
     """Return the bytes of an output tile [rows, columns]: the next layer's activation tiles, or dense 8-bit rows."""
     if form is None:
         return tile.astype(np.uint8).tobytes()

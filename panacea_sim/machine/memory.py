@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import simpy
-
-from panacea_sim.machine.signal import Signal
+from panacea_sim.machine.kernel import CycleEnvironment, Signal
 from panacea_sim.trace.recorder import OccupancyLog
 
 __all__ = ["ByteMemory"]
@@ -16,7 +14,7 @@ class ByteMemory:
     Space released in a cycle can be used in the same cycle.
     """
 
-    def __init__(self, env: simpy.Environment, capacity_bytes: int, log: OccupancyLog) -> None:
+    def __init__(self, env: CycleEnvironment, capacity_bytes: int, log: OccupancyLog) -> None:
         self.acquired_bytes = 0
         self.released_bytes = 0
         self.capacity_bytes = capacity_bytes
@@ -61,4 +59,4 @@ class ByteMemory:
             self._note()
 
     def _note(self) -> None:
-        self._note_row((self._env.now, self.capacity_bytes - self.free_bytes))
+        self._note_row((self._env.cycle, self.capacity_bytes - self.free_bytes))

@@ -102,8 +102,8 @@ class PeaWorker:
         planned = (int(work.dwo[at]), int(work.swo[at]), int(work.cs[at]))
         if found != planned:
             raise InvariantError(
-                f"pea{self._pea} found {found} DWO, SWO and CS steps in tile m, n, k = {at[0]}, {at[2]}, {at[3]}, but its "
-                f"timing was computed from {planned}"
+                f"pea{self._pea} found {found} DWO, SWO and CS steps in tile m, n, k = {at[0]}, {at[2]}, {at[3]}, "
+                f"but its timing was computed from {planned}"
             )
 
 
@@ -120,7 +120,8 @@ def _outer_products(tile: PeaTile, weight_factors: IntArray, activation_factors:
     activation = _operands(tile.activation)
     # One product for all pairs; whole numbers far below 2^53, so floating point is exact.
     pairs = np.tensordot(weight.astype(np.float64), activation.astype(np.float64), axes=([1], [1]))
-    return np.einsum("a,avbn,b->vn", weight_factors, pairs, activation_factors).astype(np.int64)
+    sums: IntArray = np.einsum("a,avbn,b->vn", weight_factors, pairs, activation_factors).astype(np.int64)
+    return sums
 
 
 def _operands(tile: SlicedTile) -> np.ndarray:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, Protocol
-
-import simpy
 
 from panacea_sim.machine.channel import ChannelProcess, PostedRequest
 from panacea_sim.machine.description import Component, Requests
-from panacea_sim.machine.signal import Signal
+from panacea_sim.machine.kernel import CycleEnvironment, CycleProcess, Signal
 from panacea_sim.machine.steps import FiringCounter, Inputs, Outputs, Step
 from panacea_sim.trace.recorder import NO_FIRING, ActivityLog, OccupancyLog
 from panacea_sim.trace.schema import State
@@ -25,7 +24,10 @@ class Worker(Protocol):
     """What a component does to the values that travel."""
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
-        """Return one token for each put and give, in order; `inputs` has a tuple for each take and need, in order."""
+        """Return one token for each put and give, in order.
+
+        `inputs` has a tuple of tokens for each take and need, in order.
+        """
         ...
 
 
@@ -33,12 +35,13 @@ class ComponentProcess:
     """What private components and DMA streams have in common: the steps before and after the service.
 
     `stalled_at` is the code of the last step that could not be done at once: there it stands if it never ends.
-    `watched` says whether somebody wants to know of each firing's end. `occupancies` are the logs of the queues and memories that it fills.
+    `watched` says whether somebody wants to know of each firing's end. `occupancies` are the logs of the queues and
+    memories that it fills.
     """
 
     def __init__(
         self,
-        env: simpy.Environment,
+        env: CycleEnvironment,
         component: Component,
         log: ActivityLog,
         worker: Worker | None,
@@ -56,6 +59,7 @@ class ComponentProcess:
         self.stalled_at = -1
         self.times: list[tuple[int, int]] | None = [] if keep_times else None
         self.watched = keep_times
+        self._watchers: list[Callable[[int], None]] = []
         self._env = env
         self._worker = worker
         self._idle = log.code(State.IDLE)
@@ -65,20 +69,27 @@ class ComponentProcess:
         """Account the time after the last firing."""
         self.log.rows.extend((self._idle, self.last_end_cycle, makespan_cycles, NO_FIRING))
 
-    def _first_inputs(self) -> Iterator[simpy.Event]:
+    def watch(self, function: Callable[[int], None]) -> None:
+        """Call `function` with the count of ended firings after each of them."""
+        self.watched = True
+        self._watchers.append(function)
+
+    def _first_inputs(self) -> CycleProcess:
         """Wait for the inputs of the first firing, which is idle time and not a stall."""
         for try_now, wait, code in self.inputs.steps:
             if not try_now(0):
                 self.stalled_at = code
                 yield wait(0)
-        self.log.rows.extend((self._idle, 0, self._env.now, NO_FIRING))
+        self.log.rows.extend((self._idle, 0, self._env.cycle, NO_FIRING))
 
     def _after_firing(self, start_cycle: int) -> None:
         """Wake those who wait for the firing that has just ended, and empty the logs."""
         if self.ended.waiting:
             self.ended.wake()
         if self.times is not None:
-            self.times.append((start_cycle, self._env.now))
+            self.times.append((start_cycle, self._env.cycle))
+        for function in self._watchers:
+            function(self.ended.ended)
         if not self.ended.ended & _FLUSH_MASK:
             self.log.flush()
             for occupancy in self.occupancies:
@@ -92,7 +103,7 @@ class PrivateProcess(ComponentProcess):
         """Let the component run from cycle 0 on."""
         self._env.process(self._run())
 
-    def _run(self) -> Iterator[simpy.Event]:
+    def _run(self) -> CycleProcess:  # noqa: C901  # the hottest loop: every call in it would cost several percent
         env, note, busy, ended = self._env, self.log.rows.extend, self._busy, self.ended
         endings, gives, worker = self.outputs.endings, self.outputs.gives, self._worker
         service = Signal(env)
@@ -102,11 +113,11 @@ class PrivateProcess(ComponentProcess):
         for firing, service_cycles in enumerate(self.component.service_cycles.tolist()):
             for try_now, wait, code in before:
                 if not try_now(firing):
-                    start_cycle = env.now
+                    start_cycle = env.cycle
                     self.stalled_at = code
                     yield wait(firing)
-                    note((code, start_cycle, env.now, firing))
-            start_cycle = env.now
+                    note((code, start_cycle, env.cycle, firing))
+            start_cycle = env.cycle
             if service_cycles:
                 yield service.after(service_cycles)
                 note((busy, start_cycle, start_cycle + service_cycles, firing))
@@ -116,16 +127,16 @@ class PrivateProcess(ComponentProcess):
                 ending(firing)
             for try_now, wait, code in gives:
                 if not try_now(firing):
-                    blocked_cycle = env.now
+                    blocked_cycle = env.cycle
                     self.stalled_at = code
                     yield wait(firing)
-                    note((code, blocked_cycle, env.now, firing))
+                    note((code, blocked_cycle, env.cycle, firing))
             ended.ended = done = firing + 1
             if self.watched or not done & _FLUSH_MASK:
                 self._after_firing(start_cycle)
             if not firing:
                 before = [*self.inputs.steps, *before]
-        self.last_end_cycle = env.now
+        self.last_end_cycle = env.cycle
 
 
 class StreamProcess(ComponentProcess):
@@ -137,7 +148,7 @@ class StreamProcess(ComponentProcess):
 
     def __init__(  # noqa: PLR0913  # a stream is a component with its port and channels
         self,
-        env: simpy.Environment,
+        env: CycleEnvironment,
         component: Component,
         log: ActivityLog,
         worker: Worker | None,
@@ -163,7 +174,7 @@ class StreamProcess(ComponentProcess):
         self._env.process(self._post())
         self._env.process(self._take())
 
-    def _post(self) -> Iterator[simpy.Event]:
+    def _post(self) -> CycleProcess:
         assert self.component.requests is not None
         parts = _parts(self.component.requests)
         yield from self._first_inputs()
@@ -171,7 +182,7 @@ class StreamProcess(ComponentProcess):
         for firing in range(self.component.firings):
             for try_now, wait, code in before:
                 if not try_now(firing):
-                    start_cycle = self._env.now
+                    start_cycle = self._env.cycle
                     self.stalled_at = code
                     yield wait(firing)
                     self._note_post_stall(code, start_cycle, firing)
@@ -186,7 +197,7 @@ class StreamProcess(ComponentProcess):
         if self.ended.ended == firing:
             # Nothing is in flight: the wait shows from the moment when the last data was taken.
             visible_cycle = max(start_cycle, self.last_end_cycle)
-            self.log.rows.extend((code, visible_cycle, self._env.now, firing))
+            self.log.rows.extend((code, visible_cycle, self._env.cycle, firing))
 
     def _post_request(self, firing: int, parts: list[tuple[int, int, int, bool]]) -> None:
         request = PostedRequest(self._env, firing, len(parts))
@@ -198,7 +209,7 @@ class StreamProcess(ComponentProcess):
             self._waits_for_arrival = False
             self._arrival.fire()
 
-    def _take(self) -> Iterator[simpy.Event]:
+    def _take(self) -> CycleProcess:
         for firing in range(self.component.firings):
             if not self._in_flight:
                 self._waits_for_arrival = True
@@ -212,11 +223,11 @@ class StreamProcess(ComponentProcess):
                 ending(firing)
             for try_now, wait, code in self.outputs.gives:
                 if not try_now(firing):
-                    start_cycle = self._env.now
+                    start_cycle = self._env.cycle
                     self.stalled_at = code
                     yield wait(firing)
-                    self.log.rows.extend((code, start_cycle, self._env.now, firing))
-            self.last_end_cycle = self._env.now
+                    self.log.rows.extend((code, start_cycle, self._env.cycle, firing))
+            self.last_end_cycle = self._env.cycle
             self.ended.ended += 1
             self._after_firing(request.grant_cycle)
             if self._waits_for_slot:
@@ -228,7 +239,7 @@ class StreamProcess(ComponentProcess):
         for holding in request.waits_from(start_cycle):
             code = self.log.code(State.CONTENDED, request.granted_by, holding.component)
             self.log.rows.extend((code, holding.start_cycle, holding.end_cycle, request.firing))
-        self.log.rows.extend((self._busy, max(start_cycle, request.grant_cycle), self._env.now, request.firing))
+        self.log.rows.extend((self._busy, max(start_cycle, request.grant_cycle), self._env.cycle, request.firing))
 
 
 def _parts(requests: Requests) -> list[list[tuple[int, int, int, bool]]]:
@@ -243,4 +254,4 @@ def _parts(requests: Requests) -> list[list[tuple[int, int, int, bool]]]:
         )
     )
     offsets: list[int] = requests.offsets.tolist()
-    return [[part for part in rows[a:b] if part[2]] for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [[part for part in rows[a:b] if part[2]] for a, b in pairwise(offsets)]

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-import simpy
-
-from panacea_sim.machine.signal import Signal
+from panacea_sim.machine.kernel import CycleEnvironment, Signal
 from panacea_sim.trace.recorder import OccupancyLog
 
 __all__ = ["BoundedQueue", "TokenStore"]
@@ -39,7 +37,7 @@ class BoundedQueue:
         "taken_tokens",
     )
 
-    def __init__(self, env: simpy.Environment, capacity: int, latency_cycles: int, log: OccupancyLog) -> None:
+    def __init__(self, env: CycleEnvironment, capacity: int, latency_cycles: int, log: OccupancyLog) -> None:
         self.taken_tokens = 0
         self._env = env
         self._capacity = capacity
@@ -72,7 +70,7 @@ class BoundedQueue:
         elif len(tokens) >= self._capacity:
             return False
         self._admit(token)
-        self._note((self._env.now, len(tokens)))
+        self._note((self._env.cycle, len(tokens)))
         return True
 
     def wait_put(self, token: object) -> Signal:
@@ -84,7 +82,7 @@ class BoundedQueue:
     def try_take(self, count: int) -> tuple[Any, ...] | None:
         """Take `count` tokens together if they can be taken now, otherwise none."""
         tokens = self._tokens
-        if len(tokens) < count or (self._latency_cycles and self._ready_cycles[count - 1] > self._env.now):
+        if len(tokens) < count or (self._latency_cycles and self._ready_cycles[count - 1] > self._env.cycle):
             return None
         return self._take(count)
 
@@ -96,7 +94,7 @@ class BoundedQueue:
         if self._waiting_producer or self._latency_cycles:
             return self.try_take(1)
         self.taken_tokens += 1
-        self._note((self._env.now, len(tokens) - 1))
+        self._note((self._env.cycle, len(tokens) - 1))
         return (tokens.popleft(),)
 
     def wait_take(self, count: int) -> Signal:
@@ -124,13 +122,13 @@ class BoundedQueue:
             self._waiting_producer = False
             self._admit(self._blocked_token)
             self._room.fire()
-        self._note((self._env.now, len(tokens)))
+        self._note((self._env.cycle, len(tokens)))
         return taken
 
     def _admit(self, token: object) -> None:
         self._tokens.append(token)
         if self._latency_cycles:
-            self._ready_cycles.append(self._env.now + self._latency_cycles)
+            self._ready_cycles.append(self._env.cycle + self._latency_cycles)
         if self._waiting_consumer and len(self._tokens) >= self._wanted:
             self._waiting_consumer = False
             self._hand_over()
@@ -140,14 +138,14 @@ class BoundedQueue:
         if not self._latency_cycles:
             self._supply.fire(self._take(self._wanted))
             return
-        ready = self._env.timeout(self._ready_cycles[self._wanted - 1] - self._env.now)
+        ready = self._env.timeout(self._ready_cycles[self._wanted - 1] - self._env.cycle)
         ready.callbacks.append(lambda _: self._supply.fire(self._take(self._wanted)))
 
 
 class TokenStore:
     """Tokens that stay, each with an index: token i can be seen `latency_cycles` after it was put."""
 
-    def __init__(self, env: simpy.Environment, latency_cycles: int) -> None:
+    def __init__(self, env: CycleEnvironment, latency_cycles: int) -> None:
         self._env = env
         self._latency_cycles = latency_cycles
         self._tokens: list[tuple[int, Any]] = []
@@ -157,14 +155,14 @@ class TokenStore:
 
     def put(self, token: object) -> None:
         """Add the next token; a store is never full."""
-        self._tokens.append((self._env.now + self._latency_cycles, token))
+        self._tokens.append((self._env.cycle + self._latency_cycles, token))
         if self._waiting and len(self._tokens) > self._wanted:
             self._waiting = False
             self._seen.fire(None, self._latency_cycles)
 
     def has(self, index: int) -> bool:
         """Return whether the token can be seen now."""
-        return index < len(self._tokens) and self._tokens[index][0] <= self._env.now
+        return index < len(self._tokens) and self._tokens[index][0] <= self._env.cycle
 
     def token(self, index: int) -> Any:  # noqa: ANN401  # a store carries what its producer puts
         """Return the token, which must be there."""
@@ -174,7 +172,7 @@ class TokenStore:
         """Return the signal that fires when the token can be seen."""
         seen = self._seen.arm()
         if index < len(self._tokens):
-            seen.fire(None, self._tokens[index][0] - self._env.now)
+            seen.fire(None, self._tokens[index][0] - self._env.cycle)
         else:
             self._waiting = True
             self._wanted = index

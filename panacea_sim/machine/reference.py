@@ -5,15 +5,15 @@ It carries values, records everything and is the yardstick of every faster engin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-import simpy
 
 from panacea_sim.errors import DeadlockError
 from panacea_sim.machine.channel import ChannelProcess
 from panacea_sim.machine.deadlock import StandStill, describe_deadlock
 from panacea_sim.machine.description import Component, Description
+from panacea_sim.machine.kernel import CycleEnvironment
 from panacea_sim.machine.memory import ByteMemory
 from panacea_sim.machine.processes import ComponentProcess, PrivateProcess, StreamProcess, Worker
 from panacea_sim.machine.queue import BoundedQueue, TokenStore
@@ -31,15 +31,20 @@ def run_reference(
     recorder: Recorder,
     workers: Mapping[str, Worker] | None = None,
     keep_times: Sequence[str] = (),
+    watch: Mapping[str, Callable[[int], None]] | None = None,
 ) -> EngineResult:
     """Run the machine to its end and return what happened.
 
     `workers` maps component names to what they do to values; without workers tokens carry only the number of their
-    firing. `keep_times` names the components whose firing times are returned.
+    firing. `keep_times` names the components whose firing times are returned. `watch` maps component names to functions
+    that are called after each of their firings with the number of firings that have ended.
 
     Raises DeadlockError if the machine cannot go on, and what a worker raises.
     """
-    return _Machine(description, recorder, workers or {}, keep_times).run()
+    machine = _Machine(description, recorder, workers or {}, keep_times)
+    for name, function in (watch or {}).items():
+        machine.processes[name].watch(function)
+    return machine.run()
 
 
 class _Machine:
@@ -50,7 +55,7 @@ class _Machine:
     ) -> None:
         self._description = description
         self._recorder = recorder
-        self._env = env = simpy.Environment()
+        self._env = env = CycleEnvironment()
         self._queues = {
             queue.name: BoundedQueue(env, queue.capacity, queue.latency_cycles, recorder.occupancy_log(queue.name))
             for queue in description.queues
@@ -65,13 +70,13 @@ class _Machine:
             for component in description.components
         }
         self._channels = self._build_channels()
-        self._processes: dict[str, PrivateProcess | StreamProcess] = {}
+        self.processes: dict[str, PrivateProcess | StreamProcess] = {}
         for component in description.components:
             worker, keep = workers.get(component.name), component.name in keep_times
             log = logs[component.name]
             if component.posted:
                 port = description.port_of(component.name)
-                self._processes[component.name] = StreamProcess(
+                self.processes[component.name] = StreamProcess(
                     env,
                     component,
                     log,
@@ -82,21 +87,21 @@ class _Machine:
                     channels=self._channels,
                 )
             else:
-                self._processes[component.name] = PrivateProcess(env, component, log, worker, keep_times=keep)
-        for process in self._processes.values():
+                self.processes[component.name] = PrivateProcess(env, component, log, worker, keep_times=keep)
+        for process in self.processes.values():
             self._join(process)
 
     def run(self) -> EngineResult:
-        for process in self._processes.values():
+        for process in self.processes.values():
             if process.component.firings:
                 process.start()
-        self._env.run()
+        self._env.run_to_end()
         # SimPy returns without a word when everything waits: only the count of firings tells success.
-        if any(process.ended.ended < process.component.firings for process in self._processes.values()):
-            raise DeadlockError(describe_deadlock(int(self._env.now), self._stand_stills()))
-        makespan_cycles = max(process.last_end_cycle for process in self._processes.values())
-        for process in (*self._processes.values(), *self._channels):
-            process.finish(makespan_cycles)
+        if any(process.ended.ended < process.component.firings for process in self.processes.values()):
+            raise DeadlockError(describe_deadlock(self._env.cycle, self._stand_stills()))
+        makespan_cycles = max(process.last_end_cycle for process in self.processes.values())
+        for each in (*self.processes.values(), *self._channels):
+            each.finish(makespan_cycles)
         return self._result(makespan_cycles)
 
     def _build_channels(self) -> list[ChannelProcess]:
@@ -123,13 +128,15 @@ class _Machine:
         producer, consumer = self._description.producer, self._description.consumer
         inputs, outputs, occupancies = process.inputs, process.outputs, self._recorder.occupancies
         for take in component.takes:
-            inputs.add_take(self._queues[take.queue], take.tokens, code(State.STARVED, take.queue, producer[take.queue]))
+            inputs.add_take(
+                self._queues[take.queue], take.tokens, code(State.STARVED, take.queue, producer[take.queue])
+            )
         for need in component.needs:
             inputs.add_need(self._stores[need.store], need.index, code(State.STARVED, need.store, producer[need.store]))
         for wait in component.waits:
             waiting = code(State.WAITING, "dataflow", wait.component)
-            process.before.append(graph_step(self._processes[wait.component].ended, wait.firings, waiting))
-            self._processes[wait.component].watched = True
+            process.before.append(graph_step(self.processes[wait.component].ended, wait.firings, waiting))
+            self.processes[wait.component].watched = True
         for acquire in component.acquires:
             blocked = code(State.BLOCKED, acquire.memory, producer[acquire.memory])
             process.before.append(acquire_step(self._memories[acquire.memory], acquire.size_bytes, blocked))
@@ -139,12 +146,14 @@ class _Machine:
         for put in component.puts:
             outputs.add_put(self._stores[put.store])
         for give in component.gives:
-            outputs.add_give(self._queues[give.queue], give.tokens, code(State.BLOCKED, give.queue, consumer[give.queue]))
+            outputs.add_give(
+                self._queues[give.queue], give.tokens, code(State.BLOCKED, give.queue, consumer[give.queue])
+            )
             process.occupancies.append(occupancies[give.queue])
 
     def _stand_stills(self) -> list[StandStill]:
         stands = []
-        for name, process in self._processes.items():
+        for name, process in self.processes.items():
             firing, firings = process.ended.ended, process.component.firings
             if firing < firings:
                 kind = process.log.kinds[process.stalled_at]
@@ -152,7 +161,7 @@ class _Machine:
         return stands
 
     def _result(self, makespan_cycles: int) -> EngineResult:
-        recorder, processes = self._recorder, self._processes
+        recorder, processes = self._recorder, self.processes
         totals = {
             name: [
                 StallTotal(kind.state, kind.cause, kind.cause_component, cycles)

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import simpy
 
+from panacea_sim.machine.kernel import CycleEnvironment, Signal
 from panacea_sim.machine.memory import ByteMemory
 from panacea_sim.machine.queue import BoundedQueue, TokenStore
-from panacea_sim.machine.signal import Signal
 from panacea_sim.units import IntArray
 
 __all__ = ["FiringCounter", "Inputs", "Outputs", "Step", "acquire_step", "graph_step"]
@@ -36,7 +36,7 @@ class Step(NamedTuple):
 class FiringCounter:
     """Counts the firings that a component has ended, and wakes those who wait for one."""
 
-    def __init__(self, env: simpy.Environment) -> None:
+    def __init__(self, env: CycleEnvironment) -> None:
         self.ended = 0
         self.waiting: list[tuple[int, Signal]] = []
         self._env = env
@@ -87,16 +87,17 @@ class Inputs:
             return
         place = len(self.tokens)
         self.tokens.append(())
+        tokens = self.tokens
         wanted: list[int] = counts.tolist()
 
         def keep(event: simpy.Event) -> None:
-            self.tokens[place] = event.value
+            tokens[place] = event.value or ()
 
         def try_now(firing: int) -> bool:
-            taken = queue.try_take(wanted[firing]) if wanted[firing] else ()
+            taken: tuple[Any, ...] | None = queue.try_take(wanted[firing]) if wanted[firing] else ()
             if taken is None:
                 return False
-            self.tokens[place] = taken
+            tokens[place] = taken
             return True
 
         def wait(firing: int) -> Signal:
@@ -112,17 +113,19 @@ class Inputs:
         self.tokens.append(())
         indices: list[int] = index.tolist()
 
+        def keep(firing: int) -> None:
+            self.tokens[place] = (store.token(indices[firing]),)
+
         def try_now(firing: int) -> bool:
-            wanted = indices[firing]
-            if wanted >= 0:
-                if not store.has(wanted):
+            if indices[firing] >= 0:
+                if not store.has(indices[firing]):
                     return False
-                self.tokens[place] = (store.token(wanted),)
+                keep(firing)
             return True
 
         def wait(firing: int) -> Signal:
             seen = store.wait(indices[firing])
-            seen.callbacks.append(lambda _: try_now(firing))
+            seen.callbacks.append(lambda _: keep(firing))
             return seen
 
         self.steps.append(Step(try_now, wait, code))

@@ -39,9 +39,7 @@ class TravellingValues:
     `accumulators` holds what came out, int32 [M, N] for each layer.
     """
 
-    def __init__(
-        self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]
-    ) -> None:
+    def __init__(self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> None:
         self.image: dict[int, bytes] = {}
         self._program = program
         self._layers = layers
@@ -82,9 +80,7 @@ class TravellingValues:
         form = OutputFormat(1.0, layer.zero_point, layer.activation_bits, layer.lo_bits, layer.frequent)
         for tile, address in enumerate(planned.layout.activation.tolist()):
             n, k = divmod(tile, tiling.k_tiles)
-            part = layer.activation[
-                k * tile_k : (k + 1) * tile_k, n * tiling.tile_n : (n + 1) * tiling.tile_n
-            ]
+            part = layer.activation[k * tile_k : (k + 1) * tile_k, n * tiling.tile_n : (n + 1) * tiling.tile_n]
             data = pack_activations(part, form, v, tile_k)
             self._store(address, data, int(planned.plan.work.activation.total[n, k]), f"activation tile {n}, {k}")
 

@@ -48,13 +48,13 @@ def issue_order(graph: TileGroupGraph) -> tuple[IntArray, IntArray]:
     return m, n
 
 
-def annotate_groups(graph: TileGroupGraph, start_cycle: IntArray, end_cycle: IntArray, bound_cycles: IntArray) -> None:
-    """Write what happened onto the nodes; the arrays are in issue order.
+def annotate_groups(graph: TileGroupGraph, start_cycle: IntArray, end_cycle: IntArray, stall_cycles: IntArray) -> None:
+    """Write onto the nodes what happened to each group; the arrays are in issue order.
 
-    `start_cycle` is when the dispatcher begins the group's first tile, `end_cycle` when its outputs are written,
-    `bound_cycles` the compute time of its slowest PEA in each tile; `stall_cycles` is the rest.
+    `start_cycle` is when the dispatcher begins the group's first tile, `end_cycle` when its outputs are written, and
+    `stall_cycles` how long the dispatcher was starved or blocked between the group before and the end of this one.
     """
     groups = nx.lexicographical_topological_sort(graph)
-    times = zip(start_cycle.tolist(), end_cycle.tolist(), bound_cycles.tolist(), strict=True)
-    for group, (start, end, bound) in zip(groups, times, strict=True):
-        graph.nodes[group].update(start_cycle=start, end_cycle=end, stall_cycles=max(0, end - start - bound))
+    times = zip(start_cycle.tolist(), end_cycle.tolist(), stall_cycles.tolist(), strict=True)
+    for group, (start, end, stall) in zip(groups, times, strict=True):
+        graph.nodes[group].update(start_cycle=start, end_cycle=end, stall_cycles=stall)

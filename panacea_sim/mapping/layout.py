@@ -50,16 +50,15 @@ class ChannelParts:
     size_bytes: IntArray
 
 
-def split_over_channels(
-    address: IntArray, size_bytes: IntArray, channels: int, interleave_bytes: int
-) -> ChannelParts:
+def split_over_channels(address: IntArray, size_bytes: IntArray, channels: int, interleave_bytes: int) -> ChannelParts:
     """Cut requests over channels that take turns every `interleave_bytes`; a part without bytes is left out."""
     stripe = channels * interleave_bytes
     channel = np.arange(channels)
 
     def bytes_below(position: IntArray) -> IntArray:
         inside = np.clip(position[:, None] % stripe - channel * interleave_bytes, 0, interleave_bytes)
-        return position[:, None] // stripe * interleave_bytes + inside
+        below: IntArray = position[:, None] // stripe * interleave_bytes + inside
+        return below
 
     first = bytes_below(address)
     part_bytes = bytes_below(address + size_bytes) - first

@@ -58,7 +58,7 @@ class TileBytes:
 class LayerWork:
     """What a layer asks of the machine.
 
-    `dwo`, `swo` and `cs` count outer products and compensation steps as [m, PEA, n, k] (tile coordinates); a PEA without
+    `dwo`, `swo` and `cs` count outer products and compensation steps, [m, PEA, n, k] in tile coordinates; a PEA without
     rows has none. `weight` is indexed [m, k], `activation` [n, k]. `outputs` counts the outputs of each [m, n]. `rho_w`
     and `rho_x` are shares before fillers, None without HO slices; `stored_w` and `stored_x` count vectors with fillers.
     """

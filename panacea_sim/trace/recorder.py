@@ -7,7 +7,7 @@ Arrow batches when a chunk is full, so that a long run needs bounded memory once
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
-from panacea_sim.trace.schema import ACTIVITIES, DRAM, QUEUES, State
+from panacea_sim.trace.schema import ACTIVITIES, DRAM, QUEUES, TABLES, State
 from panacea_sim.trace.spill import BatchList
 
 __all__ = ["CHUNK_ROWS", "NO_FIRING", "AccessLog", "ActivityLog", "OccupancyLog", "Recorder", "TraceOptions"]
@@ -106,7 +106,11 @@ class ActivityLog:
         if options.window is not None:
             kept &= (start < options.window[1]) & (end > options.window[0])
         if kept.any():
-            self._batches.append(self._batch(code[kept], start[kept], end[kept], firing[kept]))
+            batch = self._batch(code[kept], start[kept], end[kept], firing[kept])
+            self._batches.append(batch)
+            if self._recorder.debug is not None:
+                for row in batch.to_pylist():
+                    self._recorder.debug("activity", **row)
 
     def _batch(self, code: np.ndarray, start: np.ndarray, end: np.ndarray, firing: np.ndarray) -> pa.RecordBatch:
         some = firing >= 0
@@ -232,17 +236,23 @@ class Recorder:
     """All logs of one run.
 
     `layers` are the names that the layer numbers of the labels stand for. With `spill_folder`, full chunks wait on
-    disk until the tables are read; without it they stay in memory.
+    disk until the tables are read; without it they stay in memory. `debug`, a logger's method, is called for every
+    interval that is kept; they come in chunks of one component, each with its cycles.
     """
 
     def __init__(
-        self, options: TraceOptions | None = None, layers: tuple[str, ...] = (), spill_folder: Path | None = None
+        self,
+        options: TraceOptions | None = None,
+        layers: tuple[str, ...] = (),
+        spill_folder: Path | None = None,
+        debug: Callable[..., object] | None = None,
     ) -> None:
         self.options = options or TraceOptions()
         self.layers = layers
         self.activities: dict[str, ActivityLog] = {}
         self.occupancies: dict[str, OccupancyLog] = {}
         self.accesses: dict[str, AccessLog] = {}
+        self.debug = debug
         self._spill_folder = spill_folder
         self._spills = 0
 
@@ -263,14 +273,17 @@ class Recorder:
 
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:
         """Return the rows of "activities", "queues" or "dram" in the order of the file."""
-        logs = {"activities": self.activities, "queues": self.occupancies, "dram": self.accesses}[table]
-        for log in logs.values():
+        logs: dict[str, Iterable[ActivityLog | OccupancyLog | AccessLog]] = {
+            "activities": self.activities.values(),
+            "queues": self.occupancies.values(),
+            "dram": self.accesses.values(),
+        }
+        for log in logs[table]:
             yield from log.batches()
 
     def table(self, table: str) -> pa.Table:
         """Return a whole table in memory, for small runs and tests."""
-        schema = {"activities": ACTIVITIES, "queues": QUEUES, "dram": DRAM}[table]
-        return pa.Table.from_batches(self.batches(table), schema)
+        return pa.Table.from_batches(self.batches(table), TABLES[table])
 
     def new_batches(self, name: str) -> BatchList:
         """Return an empty list of batches for the log of `name`."""

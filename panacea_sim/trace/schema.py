@@ -9,10 +9,11 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-__all__ = ["ACTIVITIES", "DRAM", "QUEUES", "SCHEMA_VERSION", "State", "TABLES"]
+__all__ = ["ACTIVITIES", "DRAM", "QUEUES", "SCHEMA_VERSION", "TABLES", "State"]
 
 SCHEMA_VERSION = 1
 """Version of summary.json and of the tables; raised when a key or a column changes its name or meaning."""
+
 
 class State(StrEnum):
     """What a component does in a cycle: it is in exactly one of these states."""

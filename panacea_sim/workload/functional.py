@@ -60,4 +60,5 @@ def offline_compensation(layer: GemmLayer) -> IntArray:
     """Return the part of the compensation that is folded into the bias off line: the sum of r*factor*W@1, int64 [M]."""
     factors = layer.activation_slices.ho_factors
     share = sum(r * factor for r, factor in zip(layer.frequent, factors, strict=True))
-    return share * layer.weight.sum(1, dtype=np.int64)
+    compensation: IntArray = share * layer.weight.sum(1, dtype=np.int64)
+    return compensation

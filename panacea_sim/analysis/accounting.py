@@ -1,0 +1,75 @@
+"""The accounts of a run: what must add up, checked in every run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from panacea_sim.errors import InvariantError
+from panacea_sim.machine.description import Component, Description
+from panacea_sim.machine.result import EngineResult
+from panacea_sim.trace.schema import State
+
+__all__ = ["check_conservation", "state_cycles"]
+
+
+def state_cycles(result: EngineResult) -> dict[str, dict[str, int]]:
+    """Return the cycles that each component and channel spent in each of the six states."""
+    states: dict[str, dict[str, int]] = {}
+    for name, totals in result.totals.items():
+        states[name] = {state.value: 0 for state in State}
+        for total in totals:
+            states[name][total.state.value] += total.cycles
+    return states
+
+
+def check_conservation(description: Description, result: EngineResult) -> None:
+    """Check every law of docs/model.md, chapter "Conservation"; raises InvariantError that names all broken ones."""
+    broken = [
+        *_broken_states(result),
+        *_broken_firings(description, result),
+        *_broken_queues(result),
+        *_broken_bytes(description, result),
+    ]
+    if broken:
+        raise InvariantError("the accounts of the run do not add up: " + "; ".join(broken))
+
+
+def _broken_states(result: EngineResult) -> Iterator[str]:
+    for name, states in state_cycles(result).items():
+        total = sum(states.values())
+        if total != result.makespan_cycles:
+            yield f"the states of {name} add up to {total} cycles of {result.makespan_cycles}"
+
+
+def _broken_firings(description: Description, result: EngineResult) -> Iterator[str]:
+    for component in description.components:
+        if result.firings[component.name] != component.firings:
+            yield f"{component.name} fired {result.firings[component.name]} times of {component.firings}"
+
+
+def _broken_queues(result: EngineResult) -> Iterator[str]:
+    for name, queue in (*result.queues.items(), *result.memories.items()):
+        if queue.put != queue.taken:
+            yield f"{queue.put} went into {name}, but {queue.taken} came out"
+        if queue.high_water > queue.capacity:
+            yield f"{name} held {queue.high_water} of {queue.capacity}"
+
+
+def _broken_bytes(description: Description, result: EngineResult) -> Iterator[str]:
+    for write in (False, True):
+        asked = sum(_requested_bytes(component, write=write) for component in description.components)
+        moved = sum(channel.write_bytes if write else channel.read_bytes for channel in result.channels.values())
+        if asked != moved:
+            yield f"{asked} bytes were to be {'written' if write else 'read'}, but {moved} were"
+    for channel in description.channels:
+        totals = result.channels[channel.name]
+        moved = totals.read_bytes + totals.write_bytes
+        most = channel.device.bytes_per_cycle * result.makespan_cycles
+        if moved > most:
+            yield f"{channel.name} moved {moved} bytes, but can move {most} in the time"
+
+
+def _requested_bytes(component: Component, *, write: bool) -> int:
+    if component.requests is None:
+        return 0
+    return int(component.requests.size_bytes[component.requests.write == write].sum())

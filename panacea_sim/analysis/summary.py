@@ -1,0 +1,146 @@
+"""The summary of a run: the figures of summary.json."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from panacea_sim.analysis.accounting import state_cycles
+from panacea_sim.hardware.config import Hardware
+from panacea_sim.machine.description import Description
+from panacea_sim.machine.program import PlannedLayer, Program
+from panacea_sim.machine.result import EngineResult
+from panacea_sim.mapping.graph import annotate_groups
+from panacea_sim.trace.schema import SCHEMA_VERSION
+from panacea_sim.units import cycles_to_seconds
+
+__all__ = ["KEPT_TIMES", "Accumulators", "annotate_graphs", "summarize"]
+
+KEPT_TIMES = ("w_dma", "x_dma", "dispatcher", "o_dma")
+"""The components whose firing times an engine must return, so that layers and tile groups get their times."""
+
+Accumulators = Sequence[npt.NDArray[np.int32]]
+
+
+def summarize(  # a summary joins all results of a run
+    scenario: str,
+    engine: str,
+    program: Program,
+    result: EngineResult,
+    *,
+    exact: bool | None,
+    accumulators: Accumulators | None,
+    host_seconds: float,
+) -> dict[str, Any]:
+    """Return the summary as it goes into summary.json; docs/files.md describes every key."""
+    hardware, makespan_cycles = program.hardware, result.makespan_cycles
+    return {
+        "schema": SCHEMA_VERSION,
+        "scenario": scenario,
+        "engine": engine,
+        "makespan_cycles": makespan_cycles,
+        "clock_hz": hardware.clock_hz,
+        "seconds": cycles_to_seconds(makespan_cycles, hardware.clock_hz),
+        "exact": exact,
+        "tiles": sum(layer.plan.tasks for layer in program.layers),
+        "host_seconds": host_seconds,
+        "hardware": hardware.name,
+        "layers": _layers(program, result, accumulators),
+        "components": state_cycles(result),
+        "stalls": _stalls(result),
+        "operators": _operators(program.layers, hardware, makespan_cycles),
+        "dram": _dram(result),
+        "queues": {name: asdict(totals) for name, totals in (*result.queues.items(), *result.memories.items())},
+    }
+
+
+def _layers(program: Program, result: EngineResult, accumulators: Accumulators | None) -> list[dict[str, Any]]:
+    windows = _firing_windows(program)
+    found: list[dict[str, Any]] = []
+    for number, (layer, window) in enumerate(zip(program.layers, windows, strict=True)):
+        plan, tiling, work = layer.plan, layer.plan.work.tiling, layer.plan.work
+        first_fetch = min(result.times[name].start_cycle[window[name]].min() for name in ("w_dma", "x_dma"))
+        sha256 = None
+        if accumulators is not None:
+            sha256 = hashlib.sha256(accumulators[number].astype("<i4").tobytes()).hexdigest()
+        found.append(
+            {
+                "name": plan.name,
+                "M": tiling.M,
+                "N": tiling.N,
+                "K": tiling.K,
+                "start_cycle": int(first_fetch),
+                "end_cycle": int(result.times["o_dma"].end_cycle[window["o_dma"]].max()),
+                "tiles": plan.tasks,
+                "rho_w": work.rho_w,
+                "rho_x": work.rho_x,
+                "stored_w": work.stored_w,
+                "stored_x": work.stored_x,
+                "weight_resident": plan.weight_loads.resident,
+                "activation_resident": plan.activation_loads.resident,
+                "weight_bytes": int(plan.weight_loads.size_bytes.sum()),
+                "activation_bytes": int(plan.activation_loads.size_bytes.sum()),
+                "output_bytes": int(layer.output_bytes.total.sum()),
+                "output_sha256": sha256,
+            }
+        )
+    return found
+
+
+def annotate_graphs(program: Program, description: Description, result: EngineResult) -> None:
+    """Write the times and stalls of the run onto the nodes of every layer's graph of tile groups."""
+    service_cycles = next(part.service_cycles for part in description.components if part.name == "dispatcher")
+    assert service_cycles is not None
+    dispatched = result.times["dispatcher"]
+    # What the dispatcher does not serve between two ends of firings, it waits; before the first firing it is idle.
+    before = np.concatenate([dispatched.start_cycle[:1], dispatched.end_cycle[:-1]])
+    waited = dispatched.end_cycle - before - service_cycles
+    for layer, window in zip(program.layers, _firing_windows(program), strict=True):
+        first_task = np.arange(0, layer.plan.tasks, layer.plan.work.tiling.k_tiles)
+        annotate_groups(
+            layer.plan.graph,
+            dispatched.start_cycle[window["dispatcher"]][first_task],
+            result.times["o_dma"].end_cycle[window["o_dma"]],
+            np.add.reduceat(waited[window["dispatcher"]], first_task),
+        )
+
+
+def _firing_windows(program: Program) -> list[dict[str, slice]]:
+    """Return, for each layer, which firings of the KEPT_TIMES components belong to it."""
+    windows = []
+    fired = dict.fromkeys(KEPT_TIMES, 0)
+    for layer in program.layers:
+        plan = layer.plan
+        counts = (len(plan.weight_loads.tile), len(plan.activation_loads.tile), plan.tasks, plan.groups)
+        window = {name: slice(fired[name], fired[name] + count) for name, count in zip(KEPT_TIMES, counts, strict=True)}
+        fired = {name: part.stop for name, part in window.items()}
+        windows.append(window)
+    return windows
+
+
+def _stalls(result: EngineResult) -> dict[str, list[dict[str, Any]]]:
+    """Return the stalls of each component by cause, longest first."""
+    stalls: dict[str, list[dict[str, Any]]] = {}
+    for name, totals in result.totals.items():
+        causes = [asdict(total) for total in totals if total.cause]
+        stalls[name] = sorted(causes, key=lambda stall: (-stall["cycles"], stall["cause"], stall["cause_component"]))
+    return stalls
+
+
+def _operators(layers: Sequence[PlannedLayer], hardware: Hardware, makespan_cycles: int) -> dict[str, int]:
+    operators = {}
+    for name, count in (("dwo", hardware.n_dwo), ("swo", hardware.n_swo), ("cs", hardware.n_cs)):
+        operators[f"{name}_busy"] = sum(int(getattr(layer.plan.work, name).sum()) for layer in layers)
+        operators[f"{name}_capacity"] = makespan_cycles * hardware.n_pea * count
+    return operators
+
+
+def _dram(result: EngineResult) -> dict[str, Any]:
+    channels = {name: asdict(totals) for name, totals in result.channels.items()}
+    keys = ("read_bytes", "write_bytes", "row_hits", "row_misses", "busy_cycles")
+    return {**{key: sum(channel[key] for channel in channels.values()) for key in keys}, "channels": channels}

@@ -1,0 +1,200 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import click
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from panacea_sim.errors import ConfigError, PanaceaError
+from panacea_sim.hardware.config import field_sources, list_presets, load_hardware, parse_settings
+from panacea_sim.report.terminal import print_run, print_sources, print_study
+from panacea_sim.scenario import Scenario, Study, load_scenario
+from panacea_sim.simulation import Interrupted, RunOptions, RunOutcome, run
+from panacea_sim.trace.log import LogLevel
+from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.schema import SCHEMA_VERSION
+from panacea_sim.trace.store import RunFolder
+
+__all__ = ["main", "run_script"]
+
+DEFAULT_RUNS = Path("runs")
+INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Simulate a Panacea-like DNN accelerator, cycle by cycle, with exact values and explained stalls.",
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options that every command which simulates has; typer reads them from the fields."""
+
+    out: Annotated[Path | None, typer.Option(help="Run folder to write (default: runs/NAME).")] = None
+    hardware: Annotated[str | None, typer.Option(help="Preset or YAML file instead of the scenario's.")] = None
+    settings: Annotated[list[str] | None, typer.Option("--set", help="One field, as hardware.n_dwo=8.")] = None
+    engine: Annotated[Literal["reference"], typer.Option(help="The engine.")] = "reference"
+    trace: Annotated[Literal["off", "stalls", "full"], typer.Option(help="What to record.")] = "full"
+    window: Annotated[str | None, typer.Option(help="Record only what overlaps the cycles A:B.")] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json and nothing else.")] = False
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing run folder.")] = False
+    log_level: Annotated[LogLevel, typer.Option(help="What goes into log.jsonl.")] = "info"
+
+    def applied_to(self, scenario: Scenario) -> Scenario:
+        """Return the scenario on the machine that the user asked for."""
+        return scenario.with_hardware(self.hardware, parse_settings(self.settings or ()))
+
+    def run_options(self, folder: Path, progress: Callable[[int, int], None]) -> RunOptions:
+        """Return how to run into `folder`."""
+        trace = TraceOptions(self.trace, _window(self.window))
+        return RunOptions(folder, force=self.force, trace=trace, log_level=self.log_level, progress=progress)
+
+
+def _with_options(command: Callable[[Path, Options], None]) -> Callable[..., None]:
+    """Give a command all Options as parameters of its own, because typer knows no groups of parameters."""
+    fields = get_type_hints(Options, include_extras=True)
+    signature = inspect.signature(command)
+    own = next(iter(signature.parameters.values()))
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=getattr(Options, name))
+        for name, kind in fields.items()
+    ]
+
+    def call(**arguments: Any) -> None:  # noqa: ANN401  # typer fills them in by name
+        command(arguments.pop(own.name), Options(**arguments))
+
+    own_kind = get_type_hints(command, include_extras=True)[own.name]
+    call.__signature__ = inspect.Signature([own.replace(annotation=own_kind), *parameters])  # type: ignore[attr-defined]
+    call.__annotations__ = {own.name: own_kind, **fields}
+    call.__doc__ = command.__doc__
+    return call
+
+
+@app.command("run")
+@_with_options
+def run_command(
+    scenario: Annotated[Path, typer.Argument(help="A scenario script, or the scenario.yaml of a run folder.")],
+    options: Options,
+) -> None:
+    """Run a scenario and report where the time went."""
+    found = load_scenario(scenario)
+    if isinstance(found, Study):
+        _run_study(found, options)
+    else:
+        _run_one(found, options)
+
+
+@app.command("gemm")
+@_with_options
+def gemm_command(
+    layer: Annotated[Path, typer.Argument(help="A LAYER.npz file with weight, activation and zero_point.")],
+    options: Options,
+) -> None:
+    """Simulate your own layer."""
+    _run_one(Scenario(layer.stem, layer), options)
+
+
+@app.command("list")
+def list_command(what: Annotated[Literal["hardware"], typer.Argument(help="What to list.")]) -> None:  # noqa: ARG001  # one choice so far
+    """List the hardware presets with the source of each figure."""
+    console = Console()
+    for preset in list_presets():
+        console.print(f"[bold]{preset}[/bold]")
+        print_sources(console, load_hardware(preset).model_dump(), field_sources(preset))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 good, 1 failed checks, 2 bad input, 130 interrupted."""
+    try:
+        code = app(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except PanaceaError as error:
+        Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        return error.exit_code
+    except Interrupted as stop:
+        kept = f"what was recorded is in {stop.partial}" if stop.partial else "nothing was written"
+        print(f"interrupted: {kept}", file=sys.stderr)  # noqa: T201  # plain, since the terminal may be in any state
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)  # noqa: T201  # the same
+        return INTERRUPTED
+    return int(code or 0)
+
+
+def run_script() -> None:
+    """Let a scenario script that is started with python run as `panacea-sim run SCRIPT` does, options included."""
+    sys.exit(main(["run", *sys.argv]))
+
+
+def _run_one(scenario: Scenario, options: Options) -> None:
+    folder = options.out or DEFAULT_RUNS / scenario.name
+    outcome = _run_with_progress(options.applied_to(scenario), options, folder)
+    if options.as_json:
+        print(json.dumps(outcome.summary, indent=2))  # noqa: T201  # rich would wrap it
+    else:
+        console = Console()
+        print_run(console, outcome.summary)
+        console.print(f"Run folder: {outcome.folder}", markup=False, highlight=False, soft_wrap=True)
+    _fail_unless_exact([outcome.summary])
+
+
+def _run_study(study: Study, options: Options) -> None:
+    """Run every scenario of a study into a folder of its own, below that of the study."""
+    scenarios = [options.applied_to(scenario) for scenario in study.scenarios]
+    folder = RunFolder(options.out or DEFAULT_RUNS / study.name, force=options.force)
+    summaries = {}
+    for scenario in scenarios:
+        outcome = _run_with_progress(scenario, options, folder.path / scenario.name)
+        summaries[scenario.name] = outcome.summary
+    document = {"schema": SCHEMA_VERSION, "study": study.name, "runs": summaries}
+    folder.write_json("summary.json", document)
+    folder.complete()
+    if options.as_json:
+        print(json.dumps(document, indent=2))  # noqa: T201  # rich would wrap it
+    else:
+        console = Console()
+        print_study(console, study.description or study.name, summaries)
+        console.print(f"Run folders: {folder.target}", markup=False, highlight=False, soft_wrap=True)
+    _fail_unless_exact(list(summaries.values()))
+
+
+def _run_with_progress(scenario: Scenario, options: Options, folder: Path) -> RunOutcome:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(f"{scenario.name}: output tiles", total=None)
+        return run(
+            scenario, options.run_options(folder, lambda done, all_: bar.update(task, completed=done, total=all_))
+        )
+
+
+def _fail_unless_exact(summaries: Sequence[Mapping[str, Any]]) -> None:
+    if any(summary["exact"] is False for summary in summaries):
+        raise typer.Exit(1)
+
+
+def _window(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    first, colon, last = text.partition(":")
+    if not colon or not first.isdecimal() or not last.isdecimal() or int(first) >= int(last):
+        raise ConfigError("--window", repr(text), "A:B, whole cycles with A < B", "For example --window 1000:2000")
+    return int(first), int(last)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""Scenarios: a layer, a machine and a question; how scripts give them and how a run folder keeps them."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from panacea_sim.errors import ConfigError, PanaceaError
+from panacea_sim.hardware.config import Hardware, from_mapping
+from panacea_sim.hardware.yaml_file import read_mapping
+from panacea_sim.trace.schema import SCHEMA_VERSION
+from panacea_sim.trace.store import RunFolder
+from panacea_sim.workload.layer import GemmLayer, OutputFormat
+from panacea_sim.workload.npz import load_layer, save_layer
+from panacea_sim.workload.synthetic import synthetic_layer
+
+__all__ = ["Scenario", "Study", "load_scenario", "write_scenario"]
+
+_VARIABLE = "scenario"
+"""The name under which a script offers its Scenario or Study."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One run: a layer on a machine.
+
+    `layer` is a GemmLayer or the path of a LAYER.npz file. `hardware` is a Hardware, the name of a preset or the path
+    of a YAML file, with `settings` (field name to value) on top. With `values` the quantized slices travel through the
+    machine and its accumulators are compared with the integer product; without, only time passes.
+    """
+
+    name: str
+    layer: GemmLayer | Path | str
+    hardware: Hardware | Path | str = "panacea"
+    settings: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    values: bool = True
+    description: str = ""
+
+    def with_hardware(self, hardware: Hardware | Path | str | None, settings: Mapping[str, object]) -> Scenario:
+        """Return the scenario on another machine (None: its own) and with further settings on top."""
+        chosen = self.hardware if hardware is None else hardware
+        kept = self.settings if hardware is None else {}
+        return replace(self, hardware=chosen, settings={**kept, **settings})
+
+
+@dataclass(frozen=True)
+class Study:
+    """Several scenarios for one question, shown in one table."""
+
+    name: str
+    scenarios: tuple[Scenario, ...]
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        """Check that there are scenarios, each with its own name; raises ConfigError."""
+        names = [scenario.name for scenario in self.scenarios]
+        if not names or len(set(names)) < len(names):
+            raise ConfigError(f"study.{self.name}.scenarios", names, "at least one, each with a name of its own")
+
+
+def load_scenario(path: Path) -> Scenario | Study:
+    """Return what a scenario script, or the scenario.yaml of a run folder, describes.
+
+    A script is Python that sets `scenario` to a Scenario or a Study. Raises ConfigError if there is none, and for a
+    script that raises.
+    """
+    if not path.is_file():
+        raise ConfigError("scenario", f"no file {str(path)!r}", "the path of a scenario script or a scenario.yaml")
+    if path.suffix in {".yaml", ".yml"}:
+        return _scenario_of(read_mapping(path), path)
+    found = _run_script(path).get(_VARIABLE)
+    if isinstance(found, Scenario | Study):
+        return found
+    raise ConfigError(
+        f"{path}: {_VARIABLE}",
+        "nothing of that name" if found is None else f"a {type(found).__name__}",
+        "a Scenario or a Study",
+        f"End the script with `{_VARIABLE} = Scenario(...)`",
+    )
+
+
+def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[GemmLayer], hardware: Hardware) -> None:
+    """Write scenario.yaml, from which the same run can be made again, with the operands of its layers beside it."""
+    entries: list[dict[str, Any]] = []
+    for layer in layers:
+        entry: dict[str, Any] = {"name": layer.name}
+        if layer.recipe is not None:
+            entry["synthetic"] = dict(layer.recipe)
+        else:
+            entry["file"] = f"layer-{len(entries)}.npz"
+            save_layer(replace(layer, output=None), folder.path / entry["file"])
+        if layer.output is not None:
+            output = asdict(layer.output)
+            entry["output"] = output | {"r": output["r"] and list(output["r"])}
+        entries.append(entry)
+    folder.write_yaml(
+        "scenario.yaml",
+        {
+            "schema": SCHEMA_VERSION,
+            "name": scenario.name,
+            "description": scenario.description,
+            "values": scenario.values,
+            "layers": entries,
+            "hardware": hardware.model_dump(),
+        },
+    )
+
+
+def _run_script(path: Path) -> dict[str, Any]:
+    try:
+        return runpy.run_path(str(path))
+    except PanaceaError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            str(path), f"{type(error).__name__}: {error}", "a script that runs to its end", _place(error, path)
+        ) from error
+
+
+def _place(error: BaseException, path: Path) -> str:
+    """Return the line of the script at which it failed, for the message."""
+    if isinstance(error, SyntaxError):
+        return f"See line {error.lineno}"
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f"See line {line}" if line else ""
+
+
+def _scenario_of(content: Mapping[str, Any], path: Path) -> Scenario:
+    keys = ("schema", "name", "layers", "hardware")
+    missing = [key for key in keys if key not in content]
+    if missing or content["schema"] != SCHEMA_VERSION:
+        found = f"no key {missing[0]!r}" if missing else f"schema {content['schema']}"
+        accepted = f"a scenario.yaml of schema {SCHEMA_VERSION} with {', '.join(keys)}"
+        raise ConfigError(str(path), found, accepted, "Take the one that a run has written")
+    (entry,) = content["layers"]
+    return Scenario(
+        content["name"],
+        _layer_of(entry, path.parent),
+        from_mapping(content["hardware"]),
+        values=content.get("values", True),
+        description=content.get("description", ""),
+    )
+
+
+def _layer_of(entry: Mapping[str, Any], folder: Path) -> GemmLayer:
+    layer = synthetic_layer(**entry["synthetic"]) if "synthetic" in entry else load_layer(folder / entry["file"])
+    output = entry.get("output")
+    if output is not None:
+        output = OutputFormat(**(output | {"r": output["r"] and tuple(output["r"])}))
+    return replace(layer, name=entry["name"], output=output)

@@ -1,0 +1,181 @@
+"""Runs: a scenario prepared, simulated, checked and written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from structlog.typing import FilteringBoundLogger
+
+from panacea_sim.analysis.accounting import check_conservation
+from panacea_sim.analysis.summary import KEPT_TIMES, annotate_graphs, summarize
+from panacea_sim.errors import DeadlockError
+from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
+from panacea_sim.machine.build import describe
+from panacea_sim.machine.description import Description
+from panacea_sim.machine.program import Program, plan_program
+from panacea_sim.machine.reference import run_reference
+from panacea_sim.machine.result import EngineResult
+from panacea_sim.machine.values import TravellingValues
+from panacea_sim.mapping.outputs import dense_outputs, encoded_outputs
+from panacea_sim.mapping.plan import plan_layer
+from panacea_sim.mapping.tiling import Tiling
+from panacea_sim.mapping.work import SkipMasks, layer_work
+from panacea_sim.scenario import Scenario, write_scenario
+from panacea_sim.trace.log import LogLevel, open_log
+from panacea_sim.trace.recorder import Recorder, TraceOptions
+from panacea_sim.trace.schema import SCHEMA_VERSION
+from panacea_sim.trace.store import RunFolder
+from panacea_sim.workload.functional import functional_pass
+from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.npz import load_layer
+
+__all__ = ["Interrupted", "Prepared", "Progress", "RunOptions", "RunOutcome", "prepare", "run"]
+
+Progress = Callable[[int, int], None]
+"""Called with the number of tile groups done and their total."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run: where the run folder goes (None: nowhere), what is recorded, and who is told."""
+
+    folder: Path | None = None
+    force: bool = False
+    trace: TraceOptions = field(default_factory=TraceOptions)
+    log_level: LogLevel = "info"
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A scenario with everything that is known before the run."""
+
+    scenario: Scenario
+    layers: tuple[GemmLayer, ...]
+    program: Program
+    description: Description
+    values: TravellingValues | None
+
+    @property
+    def hardware(self) -> Hardware:
+        """The machine, resolved."""
+        return self.program.hardware
+
+
+@dataclass(frozen=True, eq=False)
+class RunOutcome:
+    """What a run gave: its summary, the engine's figures, and where the run folder is.
+
+    `prepared.program` holds the graphs of tile groups with their times. `folder` is None if none was asked for.
+    """
+
+    summary: dict[str, Any]
+    prepared: Prepared
+    result: EngineResult
+    folder: Path | None
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user stopped a run; `partial` is the folder that holds what had been recorded, if there is one."""
+
+    def __init__(self, partial: Path | None) -> None:
+        super().__init__()
+        self.partial = partial
+
+
+def prepare(scenario: Scenario) -> Prepared:
+    """Return the scenario with its layer loaded, cut into tiles, planned and described.
+
+    Raises ConfigError or MappingError where it cannot be run.
+    """
+    layer = scenario.layer if isinstance(scenario.layer, GemmLayer) else load_layer(scenario.layer)
+    given = scenario.hardware if isinstance(scenario.hardware, Hardware) else load_hardware(scenario.hardware)
+    hardware = with_settings(given, scenario.settings)
+    tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N))
+    plan = plan_layer(layer.name, layer_work(tiling, SkipMasks.of(layer, hardware.v)), hardware)
+    functional = functional_pass(layer) if scenario.values or layer.output else None
+    if functional is None or layer.output is None:
+        output_bytes = dense_outputs(tiling)
+    else:
+        output_bytes = encoded_outputs(tiling, functional.output, layer.output)
+    program = plan_program(hardware, [(plan, output_bytes)])
+    values = TravellingValues(program, [layer], [functional]) if scenario.values and functional else None
+    return Prepared(scenario, (layer,), program, describe(program), values)
+
+
+def run(scenario: Scenario, options: RunOptions | None = None) -> RunOutcome:
+    """Run a scenario, check its accounts, and write its run folder if one was asked for.
+
+    Raises ConfigError or MappingError before anything is written; DeadlockError or InvariantError with the folder left
+    as NAME.partial; Interrupted likewise when the user stops the run.
+    """
+    options = options or RunOptions()
+    prepared = prepare(scenario)
+    if options.folder is None:
+        return _simulate(prepared, options, None)
+    folder = RunFolder(options.folder, force=options.force)
+    outcome = _simulate(prepared, options, folder)
+    folder.complete()
+    return replace(outcome, folder=folder.target)
+
+
+def _simulate(prepared: Prepared, options: RunOptions, folder: RunFolder | None) -> RunOutcome:
+    layers = tuple(layer.name for layer in prepared.layers)
+    if folder is not None:
+        write_scenario(folder, prepared.scenario, prepared.layers, prepared.hardware)
+    with open_log(None if folder is None else folder.path / "log.jsonl", options.log_level) as log:
+        log.info("start", scenario=prepared.scenario.name, layers=layers, hardware=prepared.hardware.model_dump())
+        debug = log.debug if options.log_level == "debug" else None
+        recorder = Recorder(options.trace, layers, None if folder is None else folder.spill_folder, debug)
+        try:
+            return _run_engine(prepared, options, recorder, folder, log)
+        except KeyboardInterrupt:
+            log.warning("interrupted")
+            if folder is not None:
+                folder.write_json(
+                    "summary.json", {"schema": SCHEMA_VERSION, "scenario": prepared.scenario.name, "partial": True}
+                )
+            raise Interrupted(None if folder is None else folder.path) from None
+        except DeadlockError as error:
+            log.error("deadlock", message=str(error))  # noqa: TRY400  # a trace of our own code says nothing here
+            raise
+        finally:
+            if folder is not None:
+                folder.write_tables(recorder)
+
+
+def _run_engine(
+    prepared: Prepared,
+    options: RunOptions,
+    recorder: Recorder,
+    folder: RunFolder | None,
+    log: FilteringBoundLogger,
+) -> RunOutcome:
+    program, values = prepared.program, prepared.values
+    groups = sum(layer.plan.groups for layer in program.layers)
+    progress = options.progress
+    watch = {} if progress is None else {"o_dma": lambda done: progress(done, groups)}
+    started = time.perf_counter()
+    result = run_reference(
+        prepared.description, recorder, None if values is None else values.workers, KEPT_TIMES, watch
+    )
+    host_seconds = time.perf_counter() - started
+    check_conservation(prepared.description, result)
+    annotate_graphs(program, prepared.description, result)
+    summary = summarize(
+        prepared.scenario.name,
+        "reference",
+        program,
+        result,
+        exact=None if values is None else values.exact(),
+        accumulators=None if values is None else values.accumulators,
+        host_seconds=host_seconds,
+    )
+    log.info("end", cycle=result.makespan_cycles, exact=summary["exact"], host_seconds=host_seconds)
+    if folder is not None:
+        folder.write_json("summary.json", summary)
+    return RunOutcome(summary, prepared, result, None)

@@ -1,0 +1,115 @@
+"""The run folder: it appears complete or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from panacea_sim.errors import ConfigError
+from panacea_sim.trace.recorder import Recorder
+from panacea_sim.trace.schema import TABLES
+
+__all__ = ["RunFolder"]
+
+_ROW_GROUP_ROWS = 131_072
+_PARTIAL = ".partial"
+_SPILL = "spill"
+_MARKS = ("summary.json", "scenario.yaml")
+"""Files of which a run folder has at least one: nothing else is ever replaced."""
+
+
+class RunFolder:
+    """A run folder while it is written: `path` is NAME.partial until `complete` renames it to NAME.
+
+    Raises ConfigError if the folder exists and `force` is off, if it exists and is no run folder, or if it cannot be
+    written.
+    """
+
+    def __init__(self, target: Path, *, force: bool = False) -> None:
+        self.target = target
+        self.path = target.with_name(target.name + _PARTIAL)
+        self._check_target(force=force)
+        if self.path.exists():
+            _check_ours(self.path)
+            shutil.rmtree(self.path)
+        try:
+            self.path.mkdir(parents=True)
+            self.spill_folder.mkdir()
+        except OSError as error:
+            raise ConfigError(
+                "--out", f"{str(target)!r} ({error.strerror})", "a folder that can be written", "Choose another --out"
+            ) from error
+
+    @property
+    def spill_folder(self) -> Path:
+        """Where a recorder keeps chunks until the tables are written."""
+        return self.path / _SPILL
+
+    def write_yaml(self, name: str, content: dict[str, Any]) -> None:
+        """Write a YAML file into the folder."""
+        with (self.path / name).open("w", encoding="utf-8") as file:
+            yaml.safe_dump(content, file, sort_keys=False, allow_unicode=True)
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write a JSON file into the folder."""
+        with (self.path / name).open("w", encoding="utf-8") as file:
+            json.dump(content, file, indent=2)
+            file.write("\n")
+
+    def write_tables(self, recorder: Recorder) -> None:
+        """Write the recorded tables as Parquet, in chunks, and drop the spilled ones."""
+        if recorder.options.level == "off":
+            shutil.rmtree(self.spill_folder)
+            return
+        for name, schema in TABLES.items():
+            with pq.ParquetWriter(self.path / f"{name}.parquet", schema, compression="zstd") as writer:
+                for table in _row_groups(recorder.batches(name), schema):
+                    writer.write_table(table)
+        shutil.rmtree(self.spill_folder)
+
+    def complete(self) -> None:
+        """Give the folder its name; a run folder of that name, which `force` has allowed, goes."""
+        if self.target.exists():
+            shutil.rmtree(self.target)
+        self.path.rename(self.target)
+
+    def discard(self) -> None:
+        """Remove what was written."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _check_target(self, *, force: bool) -> None:
+        if not self.target.exists():
+            return
+        if not force:
+            raise ConfigError(
+                "--out", f"the existing folder {str(self.target)!r}", "a new folder", "Use --force to replace it"
+            )
+        _check_ours(self.target)
+
+
+def _row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Join batches to tables of about `_ROW_GROUP_ROWS` rows, with one dictionary for each column."""
+    gathered: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        gathered.append(batch)
+        rows += batch.num_rows
+        if rows >= _ROW_GROUP_ROWS:
+            yield pa.Table.from_batches(gathered, schema).unify_dictionaries()
+            gathered, rows = [], 0
+    yield pa.Table.from_batches(gathered, schema).unify_dictionaries()
+
+
+def _check_ours(path: Path) -> None:
+    is_ours = path.is_dir() and (any(path.rglob(_MARKS[0])) or any(path.rglob(_MARKS[1])) or not any(path.iterdir()))
+    if not is_ours:
+        raise ConfigError(
+            "--out", f"{str(path)!r}, which is no run folder", "a new folder or an earlier run", "Choose another --out"
+        )

@@ -1,0 +1,19 @@
+"""The quickstart with a quarter of the DRAM bandwidth: it shows who waits now, and for whom."""
+
+from pathlib import Path
+
+from panacea_sim.cli import run_script
+from panacea_sim.hardware.config import load_hardware
+from panacea_sim.scenario import Scenario
+
+FULL = load_hardware("panacea").dram_bytes_per_cycle
+
+scenario = Scenario(
+    "contention",
+    layer=Path(__file__).parent / "data" / "minilm_l3_ffn1_dbs.npz",
+    settings={"dram_bytes_per_cycle": FULL // 4},
+    description="MiniLM layer 3 FFN1 with a quarter of the DRAM bandwidth",
+)
+
+if __name__ == "__main__":
+    run_script()

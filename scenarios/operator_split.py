@@ -1,0 +1,22 @@
+"""Twelve operators in a PE array, split between dynamic (HO work) and static (LO work) in four ways."""
+
+from pathlib import Path
+
+from panacea_sim.cli import run_script
+from panacea_sim.scenario import Scenario, Study
+from panacea_sim.workload.npz import load_layer
+
+LAYER = load_layer(Path(__file__).parent / "data" / "minilm_l3_ffn1_dbs.npz")
+SPLITS = ((4, 8), (6, 6), (7, 5), (8, 4))
+
+scenario = Study(
+    "operator_split",
+    tuple(
+        Scenario(f"{n_dwo}_dwo_{n_swo}_swo", LAYER, settings={"n_dwo": n_dwo, "n_swo": n_swo})
+        for n_dwo, n_swo in SPLITS
+    ),
+    description="DWO : SWO split of the operators on MiniLM layer 3 FFN1",
+)
+
+if __name__ == "__main__":
+    run_script()

@@ -1,0 +1,15 @@
+"""One real layer, bit-exact: MiniLM layer 3 FFN1 after zero-point manipulation and distribution-based slicing."""
+
+from pathlib import Path
+
+from panacea_sim.cli import run_script
+from panacea_sim.scenario import Scenario
+
+scenario = Scenario(
+    "quickstart",
+    layer=Path(__file__).parent / "data" / "minilm_l3_ffn1_dbs.npz",
+    description="MiniLM layer 3 FFN1 on the default machine",
+)
+
+if __name__ == "__main__":
+    run_script()

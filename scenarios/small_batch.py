@@ -1,0 +1,23 @@
+"""From one token to 128: it shows where memory takes over from compute."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from panacea_sim.cli import run_script
+from panacea_sim.scenario import Scenario, Study
+from panacea_sim.workload.npz import load_layer
+
+LAYER = load_layer(Path(__file__).parent / "data" / "minilm_l3_ffn1_dbs.npz")
+TOKENS = (1, 2, 4, 8, 16, 32, 64, 128)
+
+scenario = Study(
+    "small_batch",
+    tuple(
+        Scenario(f"{tokens}_tokens", replace(LAYER, name=f"ffn1_{tokens}", activation=LAYER.activation[:, :tokens]))
+        for tokens in TOKENS
+    ),
+    description="MiniLM layer 3 FFN1 for the first N tokens",
+)
+
+if __name__ == "__main__":
+    run_script()
