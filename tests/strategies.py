@@ -10,6 +10,7 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from panacea_sim.hardware.config import load_hardware
 from panacea_sim.machine.description import (
     NOTHING,
     Acquire,
@@ -30,9 +31,12 @@ from panacea_sim.machine.description import (
 )
 from panacea_sim.machine.device import Device, DeviceState, IdealDevice, Service
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
+from panacea_sim.mapping.tiling import Tiling
+from panacea_sim.mapping.work import SkipMasks, layer_work
 from panacea_sim.quant.slicing import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS, activation_ho_factors, frequent_slices
+from panacea_sim.scenario import Scenario
 from panacea_sim.units import IntArray
-from panacea_sim.workload.layer import DBS_OFFSETS, GemmLayer
+from panacea_sim.workload.layer import DBS_OFFSETS, GemmLayer, OutputFormat
 
 # --- quant ---------------------------------------------------------------------------------------------------------
 
@@ -417,3 +421,69 @@ def _draw_component(draw: st.DrawFn, plan: _Plan, channels: int) -> Component:
         write=_pattern(draw, 0, 1, parts),
     )
     return Component(plan.name, "test", plan.firings, requests=requests, **steps)
+
+
+# --- simulations ---------------------------------------------------------------------------------------------------
+
+_MACHINE_FIELDS = {
+    "n_pea": st.integers(1, 16),
+    "n_dwo": st.integers(1, 8),
+    "n_swo": st.integers(1, 8),
+    "n_cs": st.integers(1, 8),
+    "pea_latency_cycles": st.integers(0, 10),
+    "accumulator_lanes": st.integers(1, 64),
+    "ppu_lanes": st.integers(1, 64),
+    "queue_depth": st.integers(1, 4),
+    "codec_bytes_per_cycle": st.integers(1, 32),
+    "sram_bytes_per_cycle": st.integers(1, 64),
+    "dram_bytes_per_cycle": st.sampled_from([1, 3, 8, 32]),
+    "dram_latency_cycles": st.integers(0, 60),
+    "outstanding": st.integers(1, 4),
+    "w_dma_priority": st.integers(0, 2),
+    "x_dma_priority": st.integers(0, 2),
+    "o_dma_priority": st.integers(0, 2),
+}
+_PLENTY_BYTES = 1 << 24
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    """Draw a small layer of any widths on a small machine whose memories hold as little as one tile, or anything."""
+    operands = draw(gemm_operands(max_rows=14, max_k=40))
+    settings = {name: draw(values) for name, values in _MACHINE_FIELDS.items()}
+    settings |= {"v": operands.v, "tile_k": operands.tile_k, "tile_n": operands.v * draw(st.integers(1, 4))}
+    layer = GemmLayer(
+        "drawn",
+        operands.weight,
+        operands.activation,
+        operands.zero_point,
+        operands.weight_bits,
+        operands.activation_bits,
+        operands.lo_bits,
+        r=operands.frequent,
+        output=draw(_output_formats(settings)),
+    )
+    # Each memory holds the largest tile exactly, or a little more, or everything.
+    slack_bytes = st.sampled_from([0, 0, 1, 100, _PLENTY_BYTES])
+    settings |= {name: needed + draw(slack_bytes) for name, needed in _largest_tiles(layer, settings).items()}
+    return Scenario("drawn", layer, settings=settings)
+
+
+@st.composite
+def _output_formats(draw: st.DrawFn, settings: dict[str, int]) -> OutputFormat | None:
+    """Draw a format for the next layer, or none; the machine cannot encode where T_K does not divide T_M."""
+    if settings["n_pea"] * settings["v"] % settings["tile_k"] or draw(st.booleans()):
+        return None
+    bits, lo_bits = draw(st.sampled_from(_WIDTHS))
+    return OutputFormat(draw(_SCALES), draw(st.integers(0, (1 << bits) - 1)), bits, lo_bits)
+
+
+def _largest_tiles(layer: GemmLayer, settings: dict[str, int]) -> dict[str, int]:
+    """Return the bytes of the largest tile in each memory."""
+    tiling = Tiling.of(load_hardware("panacea", settings), (layer.M, layer.K, layer.N))
+    work = layer_work(tiling, SkipMasks.of(layer, tiling.v))
+    return {
+        "wmem_bytes": int(work.weight.total.max()),
+        "amem_bytes": int(work.activation.total.max()),
+        "omem_bytes": 4 * int(work.outputs.max()),
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from heapq import heappop
+from heapq import heappop, heappush
 from typing import Any, TypeAlias
 
 import simpy
@@ -21,17 +21,20 @@ class CycleEnvironment(simpy.Environment):
     """A SimPy environment whose time is the whole number `cycle`.
 
     `cycle` equals `now`, but is a plain attribute: reading the time is the most frequent thing that processes do.
+    `agenda` is SimPy's heap of (cycle, priority, ticket, event), to which signals push themselves without detours.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.cycle = 0
+        self.agenda = self._queue
+        self.ticket = self._eid
 
     def run_to_end(self) -> None:
         """Process events, in SimPy's order, until none is left; raises what a process raises, unchanged."""
-        queue = self._queue
-        while queue:
-            self._now, _, _, event = heappop(queue)
+        agenda = self.agenda
+        while agenda:
+            self._now, _, _, event = heappop(agenda)
             self.cycle = self._now  # type: ignore[assignment]  # every delay is a whole number
             callbacks = event.callbacks
             event.callbacks = None  # type: ignore[assignment]  # SimPy's mark of a processed event
@@ -50,6 +53,7 @@ class Signal(simpy.Event):
     def __init__(self, env: CycleEnvironment) -> None:
         super().__init__(env)
         self._ok = True
+        self._env = env
 
     def arm(self) -> Signal:
         """Make ready to be waited for, and to be fired later by somebody else."""
@@ -59,12 +63,14 @@ class Signal(simpy.Event):
     def fire(self, value: object = None, delay_cycles: int = 0) -> None:
         """Wake the waiting process `delay_cycles` from now, in the order of ordinary events."""
         self._value = value
-        self.env.schedule(self, NORMAL, delay_cycles)
+        env = self._env
+        heappush(env.agenda, (env.cycle + delay_cycles, NORMAL, next(env.ticket), self))
 
     def after(self, delay_cycles: int) -> Signal:
         """Return the signal, ready to be waited for, which fires `delay_cycles` from now."""
         self.callbacks = []
-        self.env.schedule(self, NORMAL, delay_cycles)
+        env = self._env
+        heappush(env.agenda, (env.cycle + delay_cycles, NORMAL, next(env.ticket), self))
         return self
 
     def late(self, delay_cycles: int) -> Signal:

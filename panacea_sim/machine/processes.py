@@ -16,7 +16,7 @@ from panacea_sim.trace.schema import State
 
 __all__ = ["ComponentProcess", "PrivateProcess", "StreamProcess", "Worker"]
 
-_FLUSH_MASK = (1 << 11) - 1
+_FLUSH_MASK = (1 << 13) - 1
 """Logs are emptied every 2,048 firings: rows stay small as Python objects, and the conversion is still vectorised."""
 
 
