@@ -15,13 +15,13 @@ from panacea_sim.analysis.summary import KEPT_TIMES, annotate_graphs, summarize
 from panacea_sim.errors import DeadlockError
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.machine.build import describe
+from panacea_sim.machine.candidates import choose_plan
 from panacea_sim.machine.description import Description
 from panacea_sim.machine.program import Program, plan_program
 from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.machine.values import TravellingValues
 from panacea_sim.mapping.outputs import dense_outputs, encoded_outputs
-from panacea_sim.mapping.plan import plan_layer
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import SkipMasks, layer_work
 from panacea_sim.scenario import Scenario, write_scenario
@@ -96,13 +96,14 @@ def prepare(scenario: Scenario) -> Prepared:
     given = scenario.hardware if isinstance(scenario.hardware, Hardware) else load_hardware(scenario.hardware)
     hardware = with_settings(given, scenario.settings)
     tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N))
-    plan = plan_layer(layer.name, layer_work(tiling, SkipMasks.of(layer, hardware.v)), hardware)
+    work = layer_work(tiling, SkipMasks.of(layer, hardware.v))
     functional = functional_pass(layer) if scenario.values or layer.output else None
     if functional is None or layer.output is None:
         output_bytes = dense_outputs(tiling)
     else:
         output_bytes = encoded_outputs(tiling, functional.output, layer.output)
-    program = plan_program(hardware, [(plan, output_bytes)])
+    plan = choose_plan(layer.name, work, output_bytes, hardware)
+    program = plan_program(hardware, [(plan, output_bytes, None)])
     values = TravellingValues(program, [layer], [functional]) if scenario.values and functional else None
     return Prepared(scenario, (layer,), program, describe(program), values)
 
@@ -156,7 +157,7 @@ def _run_engine(
     log: FilteringBoundLogger,
 ) -> RunOutcome:
     program, values = prepared.program, prepared.values
-    groups = sum(layer.plan.groups for layer in program.layers)
+    groups = sum(layer.plan.output_count for layer in program.layers)
     progress = options.progress
     watch = {} if progress is None else {"o_dma": lambda done: progress(done, groups)}
     started = time.perf_counter()

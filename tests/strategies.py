@@ -33,6 +33,13 @@ from panacea_sim.machine.device import Device, DeviceState, IdealDevice, Service
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import SkipMasks, layer_work
+from panacea_sim.quant.activation_functions import (
+    ACTIVATION_FUNCTIONS,
+    ActivationFunction,
+    PostProcessor,
+    function_table,
+)
+from panacea_sim.quant.quantizer import ActivationQuantizer, requantizer_for
 from panacea_sim.quant.slicing import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS, activation_ho_factors, frequent_slices
 from panacea_sim.scenario import Scenario
 from panacea_sim.units import IntArray
@@ -421,6 +428,82 @@ def _draw_component(draw: st.DrawFn, plan: _Plan, channels: int) -> Component:
         write=_pattern(draw, 0, 1, parts),
     )
     return Component(plan.name, "test", plan.firings, requests=requests, **steps)
+
+
+# --- output path ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class PostProcessing:
+    """A post-processor, what it was made from, and accumulators for it.
+
+    `pre_activation`, float64 [M, N], is the real number of each accumulator with its offset.
+    """
+
+    function: ActivationFunction
+    output: ActivationQuantizer
+    post_processor: PostProcessor
+    accumulator: npt.NDArray[np.int64]
+    pre_activation: npt.NDArray[np.float64]
+
+
+@st.composite
+def output_quantizers(draw: st.DrawFn) -> ActivationQuantizer:
+    """Draw a quantizer whose scale suits every activation function."""
+    bits = draw(st.sampled_from(ACTIVATION_BITS))
+    scale = draw(st.sampled_from([1e-3, 0.05, 1.0]) | st.floats(1e-3, 10.0))
+    zero_point = draw(st.sampled_from([0, (1 << bits) - 1]) | st.integers(0, (1 << bits) - 1))
+    return ActivationQuantizer(scale, zero_point, bits, draw(lo_bits_for(bits)))
+
+
+@st.composite
+def post_processings(
+    draw: st.DrawFn, functions: tuple[ActivationFunction, ...] = ACTIVATION_FUNCTIONS
+) -> PostProcessing:
+    """Draw a post-processor and accumulators from inside its range, from around it, and from the ends of int32."""
+    output, function = draw(output_quantizers()), draw(st.sampled_from(functions))
+    rows = draw(st.integers(1, 4))
+    generator = _generator(draw)
+    table = function_table(function, output)
+    accumulator_scale = output.scale * 10.0 ** generator.uniform(-5, -1, rows)
+    zero_point, bias = draw(st.integers(0, 255)), generator.normal(0.0, 1.0, rows)
+    weight = generator.integers(-64, 64, (rows, 5))
+    requantizer = requantizer_for(
+        weight, accumulator_scale, 1.0, zero_point, bias, table.scale, table.zero_point, bits=table.bits
+    )
+    span = table.scale * (1 << table.bits)
+    wanted = generator.uniform(-2 * span, 2 * span, (rows, 24)) * generator.choice([1e-4, 1e-2, 0.2, 1.0], (rows, 24))
+    wanted = np.rint(wanted / accumulator_scale[:, None]).clip(-(2**31), 2**31 - 1)
+    accumulator = np.hstack([wanted, np.tile([-(2.0**31), 2.0**31 - 1], (rows, 1))]).astype(np.int64)
+    pre_activation = accumulator_scale[:, None] * (accumulator + requantizer.offset[:, None])
+    return PostProcessing(function, output, PostProcessor(requantizer, table.codes), accumulator, pre_activation)
+
+
+@st.composite
+def layers_with_output(draw: st.DrawFn) -> GemmLayer:
+    """Draw a small layer with real scales and the format of a next layer."""
+    operands, output = draw(gemm_operands(max_rows=10, max_k=20)), draw(output_quantizers())
+    generator = _generator(draw)
+    rows = len(operands.weight)
+    frequent = draw(st.none() | st.tuples(*[st.integers(0, 15)] * len(activation_ho_factors(output.bits, 4))))
+    return GemmLayer(
+        draw(st.sampled_from(["first", "ffn1"])),
+        operands.weight,
+        operands.activation,
+        operands.zero_point,
+        operands.weight_bits,
+        operands.activation_bits,
+        operands.lo_bits,
+        r=operands.frequent,
+        dbs_offset=draw(st.sampled_from(DBS_OFFSETS)),
+        weight_scale=generator.uniform(1e-3, 1e-2, rows),
+        activation_scale=0.05,
+        bias=generator.normal(0.0, 1.0, rows),
+        output=OutputFormat(
+            *(output.scale, output.zero_point, output.bits, output.lo_bits, frequent),
+            draw(st.sampled_from(ACTIVATION_FUNCTIONS)),
+        ),
+    )
 
 
 # --- simulations ---------------------------------------------------------------------------------------------------

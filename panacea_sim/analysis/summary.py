@@ -13,6 +13,7 @@ import numpy.typing as npt
 from panacea_sim.analysis.accounting import state_cycles
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machine.description import Description
+from panacea_sim.machine.pea import pea_work
 from panacea_sim.machine.program import PlannedLayer, Program
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.mapping.graph import annotate_groups
@@ -47,7 +48,7 @@ def summarize(  # a summary joins all results of a run
         "clock_hz": hardware.clock_hz,
         "seconds": cycles_to_seconds(makespan_cycles, hardware.clock_hz),
         "exact": exact,
-        "tiles": sum(layer.plan.tasks for layer in program.layers),
+        "tiles": sum(layer.plan.task_count for layer in program.layers),
         "host_seconds": host_seconds,
         "hardware": hardware.name,
         "layers": _layers(program, result, accumulators),
@@ -76,7 +77,9 @@ def _layers(program: Program, result: EngineResult, accumulators: Accumulators |
                 "K": tiling.K,
                 "start_cycle": int(first_fetch),
                 "end_cycle": int(result.times["o_dma"].end_cycle[window["o_dma"]].max()),
-                "tiles": plan.tasks,
+                "tiles": plan.task_count,
+                "loop_order": plan.order,
+                "double_tile": plan.height > 1,
                 "rho_w": work.rho_w,
                 "rho_x": work.rho_x,
                 "stored_w": work.stored_w,
@@ -86,6 +89,7 @@ def _layers(program: Program, result: EngineResult, accumulators: Accumulators |
                 "weight_bytes": int(plan.weight_loads.size_bytes.sum()),
                 "activation_bytes": int(plan.activation_loads.size_bytes.sum()),
                 "output_bytes": int(layer.output_bytes.total.sum()),
+                "spilled_bytes": int(plan.partial_sums.moved_bytes.sum()),
                 "output_sha256": sha256,
             }
         )
@@ -101,13 +105,16 @@ def annotate_graphs(program: Program, description: Description, result: EngineRe
     before = np.concatenate([dispatched.start_cycle[:1], dispatched.end_cycle[:-1]])
     waited = dispatched.end_cycle - before - service_cycles
     for layer, window in zip(program.layers, _firing_windows(program), strict=True):
-        first_task = np.arange(0, layer.plan.tasks, layer.plan.work.tiling.k_tiles)
-        annotate_groups(
-            layer.plan.graph,
-            dispatched.start_cycle[window["dispatcher"]][first_task],
-            result.times["o_dma"].end_cycle[window["o_dma"]],
-            np.add.reduceat(waited[window["dispatcher"]], first_task),
-        )
+        plan = layer.plan
+        group = plan.tasks.stack * plan.work.tiling.n_tiles + plan.tasks.n
+        _, first_task, group_of_task = np.unique(group, return_index=True, return_inverse=True)
+        finished = plan.output_m // plan.height * plan.work.tiling.n_tiles + plan.output_n
+        end_cycle = np.zeros(len(first_task), np.int64)
+        np.maximum.at(end_cycle, finished, result.times["o_dma"].end_cycle[window["o_dma"]])
+        stall_cycles = np.bincount(group_of_task, waited[window["dispatcher"]]).astype(np.int64)
+        in_order = np.argsort(first_task)
+        start_cycle = dispatched.start_cycle[window["dispatcher"]][first_task]
+        annotate_groups(plan.graph, start_cycle[in_order], end_cycle[in_order], stall_cycles[in_order])
 
 
 def _firing_windows(program: Program) -> list[dict[str, slice]]:
@@ -116,7 +123,7 @@ def _firing_windows(program: Program) -> list[dict[str, slice]]:
     fired = dict.fromkeys(KEPT_TIMES, 0)
     for layer in program.layers:
         plan = layer.plan
-        counts = (len(plan.weight_loads.tile), len(plan.activation_loads.tile), plan.tasks, plan.groups)
+        counts = (len(plan.weight_loads.tile), len(plan.activation_loads.tile), plan.task_count, plan.output_count)
         window = {name: slice(fired[name], fired[name] + count) for name, count in zip(KEPT_TIMES, counts, strict=True)}
         fired = {name: part.stop for name, part in window.items()}
         windows.append(window)
@@ -134,8 +141,9 @@ def _stalls(result: EngineResult) -> dict[str, list[dict[str, Any]]]:
 
 def _operators(layers: Sequence[PlannedLayer], hardware: Hardware, makespan_cycles: int) -> dict[str, int]:
     operators = {}
+    works = [pea_work(layer.plan.work, hardware, layer.plan.height) for layer in layers]
     for name, count in (("dwo", hardware.n_dwo), ("swo", hardware.n_swo), ("cs", hardware.n_cs)):
-        operators[f"{name}_busy"] = sum(int(getattr(layer.plan.work, name).sum()) for layer in layers)
+        operators[f"{name}_busy"] = sum(int(getattr(work, name).sum()) for work in works)
         operators[f"{name}_capacity"] = makespan_cycles * hardware.n_pea * count
     return operators
 

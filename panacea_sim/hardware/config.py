@@ -60,11 +60,15 @@ class Hardware(BaseModel):
     pea_latency_cycles: NotNegative
     accumulator_lanes: Positive
     ppu_lanes: Positive
-    dtp: Literal["off"]
+    dtp: Literal["off", "on", "auto"]
+    loop_order: Literal["mnk", "mkn", "nmk", "nkm", "kmn", "knm", "auto"]
+    residency: Literal["auto", "resident"]
+    spill: Literal["allow", "refuse"]
 
     wmem_bytes: Positive
     amem_bytes: Positive
     omem_bytes: Positive
+    psum_bytes: Positive
     queue_depth: Positive
     codec_bytes_per_cycle: Positive
     sram_bytes_per_cycle: Positive
@@ -78,6 +82,7 @@ class Hardware(BaseModel):
     w_dma_priority: NotNegative
     x_dma_priority: NotNegative
     o_dma_priority: NotNegative
+    s_dma_priority: NotNegative
 
     @property
     def tile_m(self) -> int:

@@ -8,9 +8,9 @@ from panacea_sim.machine.decoder import activation_decoder, weight_decoder
 from panacea_sim.machine.description import Channel, Component, Description, Memory, Port, Queue, Store
 from panacea_sim.machine.device import Device, IdealDevice
 from panacea_sim.machine.dispatcher import dispatcher, pea_queue
-from panacea_sim.machine.dma import activation_stream, output_stream, weight_stream
+from panacea_sim.machine.dma import activation_stream, output_stream, partial_sum_stream, weight_stream
 from panacea_sim.machine.encoder import encoder
-from panacea_sim.machine.pea import pe_array, pea_cycles, sum_queue
+from panacea_sim.machine.pea import pe_array, pea_work, sum_queue
 from panacea_sim.machine.ppu import ppu
 from panacea_sim.machine.program import Program
 
@@ -18,50 +18,60 @@ __all__ = ["describe"]
 
 
 def describe(program: Program) -> Description:
-    """Return the description of the machine that works through the program."""
-    hardware = program.hardware
+    """Return the description of the machine that works through the program.
+
+    `s_dma` and PSUM are there only where partial sums are kept between visits; PSUM is taken out of OMEM.
+    """
+    hardware, keeps = program.hardware, program.keeps_partial_sums
+    psum_bytes = hardware.psum_bytes if keeps else 0
+    streams = [
+        Port("w_dma", hardware.w_dma_priority, hardware.outstanding),
+        Port("x_dma", hardware.x_dma_priority, hardware.outstanding),
+        Port("o_dma", hardware.o_dma_priority, hardware.outstanding),
+        Port("s_dma", hardware.s_dma_priority, hardware.outstanding),
+    ]
     return Description(
         components=_components(program),
-        queues=_queues(hardware),
-        stores=(Store("w_loaded"), Store("x_loaded")),
+        queues=_queues(program),
+        stores=(Store("w_loaded"), Store("x_loaded"), *((Store("s_loaded"),) if keeps else ())),
         memories=(
             Memory("WMEM", hardware.wmem_bytes),
             Memory("AMEM", hardware.amem_bytes),
-            Memory("OMEM", hardware.omem_bytes),
+            Memory("OMEM", hardware.omem_bytes - psum_bytes),
+            *((Memory("PSUM", psum_bytes),) if keeps else ()),
         ),
         channels=tuple(Channel(f"dram{number}", _device(hardware)) for number in range(hardware.dram_channels)),
-        ports=(
-            Port("w_dma", hardware.w_dma_priority, hardware.outstanding),
-            Port("x_dma", hardware.x_dma_priority, hardware.outstanding),
-            Port("o_dma", hardware.o_dma_priority, hardware.outstanding),
-        ),
+        ports=tuple(streams if keeps else streams[:-1]),
     )
 
 
 def _components(program: Program) -> tuple[Component, ...]:
     hardware = program.hardware
-    cycles = [pea_cycles(layer.plan.work, hardware) for layer in program.layers]
+    works = [pea_work(layer.plan.work, hardware, layer.plan.height) for layer in program.layers]
     return (
         weight_stream(program),
         activation_stream(program),
         weight_decoder(program),
         activation_decoder(program),
         dispatcher(program),
-        *(pe_array(program, pea, cycles) for pea in range(hardware.n_pea)),
+        *(pe_array(program, pea, works) for pea in range(hardware.n_pea)),
         accumulator(program),
+        *((partial_sum_stream(program),) if program.keeps_partial_sums else ()),
         ppu(program),
         encoder(program),
         output_stream(program),
     )
 
 
-def _queues(hardware: Hardware) -> tuple[Queue, ...]:
+def _queues(program: Program) -> tuple[Queue, ...]:
+    hardware = program.hardware
     depth, peas = hardware.queue_depth, range(hardware.n_pea)
     return (
         Queue("q_w", depth),
         Queue("q_x", depth),
         *(Queue(pea_queue(pea), depth) for pea in peas),
         *(Queue(sum_queue(pea), depth, hardware.pea_latency_cycles) for pea in peas),
+        *((Queue("q_s", depth),) if program.keeps_partial_sums else ()),
         Queue("q_ppu", depth),
         Queue("q_encode", depth),
         Queue("q_o", depth),

@@ -32,13 +32,13 @@ __all__ = [
 
 def weight_decoder(program: Program) -> Component:
     """Return `w_decoder`: it decodes the HO part of a weight tile for every task; LO slices pass by it."""
-    ho_bytes = program.joined(lambda layer: layer.plan.work.weight.ho[layer.plan.m, layer.plan.k])
+    ho_bytes = program.joined(lambda layer: layer.plan.weight.ho[layer.plan.tasks.stack, layer.plan.tasks.k])
     return _decoder("w", program, ho_bytes, lambda layer: layer.plan.weight_loads)
 
 
 def activation_decoder(program: Program) -> Component:
     """Return `x_decoder`: it decodes the HO part of an activation tile for every task."""
-    ho_bytes = program.joined(lambda layer: layer.plan.work.activation.ho[layer.plan.n, layer.plan.k])
+    ho_bytes = program.joined(lambda layer: layer.plan.work.activation.ho[layer.plan.tasks.n, layer.plan.tasks.k])
     return _decoder("x", program, ho_bytes, lambda layer: layer.plan.activation_loads)
 
 
@@ -76,14 +76,17 @@ class WeightDecoderWorker:
         self._ho_slices = [len(layer.weight_slices.ho) for layer in layers]
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
-        """Return the decoded tile of this task."""
+        """Return the decoded tiles of this task's stack, as a list."""
         number = self._labels.layer[firing]
         tiling = self._program.layers[number].plan.work.tiling
-        m, k = self._labels.m[firing], self._labels.k[firing]
+        first, k = int(self._labels.m[firing]), self._labels.k[firing]
         slices = self._ho_slices[number]
-        shape = TileShape(slices, int(tiling.row_groups[m]), int(tiling.depths[k]), tiling.v, tiling.tile_k)
-        tile = unpack_tile(inputs[0][0], shape, np.zeros(slices, np.uint8))
-        return (WeightTile(from_signed_nibbles(tile.lo), from_signed_nibbles(tile.ho), tile.stored),)
+        decoded = []
+        for m, data in enumerate(inputs[0][0], first):
+            shape = TileShape(slices, int(tiling.row_groups[m]), int(tiling.depths[k]), tiling.v, tiling.tile_k)
+            tile = unpack_tile(data, shape, np.zeros(slices, np.uint8))
+            decoded.append(WeightTile(from_signed_nibbles(tile.lo), from_signed_nibbles(tile.ho), tile.stored))
+        return (decoded,)
 
 
 class ActivationDecoderWorker:
@@ -102,4 +105,5 @@ class ActivationDecoderWorker:
         frequent = self._frequent[number]
         groups, depth = int(tiling.column_groups[n]), int(tiling.depths[k])
         shape = TileShape(len(frequent), groups, depth, tiling.v, tiling.tile_k)
-        return (unpack_tile(inputs[0][0], shape, frequent),)
+        (data,) = inputs[0][0]
+        return (unpack_tile(data, shape, frequent),)

@@ -135,7 +135,10 @@ class Put:
 
 @dataclass(frozen=True, eq=False)
 class Give:
-    """Firing i gives a token to `queue` where `tokens[i]` is 1, and none where it is 0."""
+    """Firing i gives a token to `queue` where `tokens[i]` is 1, and none where it is 0.
+
+    A component that gives several tokens in one firing has a Give for each, which may name the same queue.
+    """
 
     queue: str
     tokens: IntArray
@@ -212,8 +215,8 @@ class Description:
         self._check_names()
         for component in self.components:
             _check_lengths(component)
-            for give in component.gives:
-                self._connect(self.producer, give.queue, component.name, "producer")
+            for queue in dict.fromkeys(give.queue for give in component.gives):
+                self._connect(self.producer, queue, component.name, "producer")
             for put in component.puts:
                 self._connect(self.producer, put.store, component.name, "producer")
             for release in component.releases:

@@ -28,8 +28,8 @@ def dispatcher(program: Program) -> Component:
     """Return `dispatcher`: it reads a weight and an activation tile side by side and deals them to all PEAs."""
     size_bytes = program.joined(
         lambda layer: np.maximum(
-            layer.plan.work.weight.total[layer.plan.m, layer.plan.k],
-            layer.plan.work.activation.total[layer.plan.n, layer.plan.k],
+            layer.plan.weight.total[layer.plan.tasks.stack, layer.plan.tasks.k],
+            layer.plan.work.activation.total[layer.plan.tasks.n, layer.plan.tasks.k],
         )
     )
     one = np.ones(len(size_bytes), np.int64)
@@ -59,17 +59,19 @@ class PeaTile:
 
 
 class DispatcherWorker:
-    """Deals row group p of the weight tile to PEA p; a PEA without rows gets None."""
+    """Deals row group p of every weight tile in the stack to PEA p; a PEA without rows in a tile gets None for it."""
 
     def __init__(self, program: Program) -> None:
         self._peas = program.hardware.n_pea
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:  # noqa: ARG002  # every task is dealt alike
-        """Return one PeaTile or None for each PEA."""
-        weight: WeightTile = inputs[0][0]
+        """Return for each PEA a list with one PeaTile or None for each tile of the stack."""
+        stack: list[WeightTile] = inputs[0][0]
         activation: SlicedTile = inputs[1][0]
-        dealt = [
-            PeaTile(weight.lo[group], weight.ho[:, group], weight.stored[:, group], activation)
-            for group in range(len(weight.lo))
-        ]
-        return [*dealt, *[None] * (self._peas - len(dealt))]
+        return [[_share(weight, activation, pea) for weight in stack] for pea in range(self._peas)]
+
+
+def _share(weight: WeightTile, activation: SlicedTile, pea: int) -> PeaTile | None:
+    if pea >= len(weight.lo):
+        return None
+    return PeaTile(weight.lo[pea], weight.ho[:, pea], weight.stored[:, pea], activation)

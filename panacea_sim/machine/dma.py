@@ -1,27 +1,29 @@
-"""The DMA streams: timing arrays of `w_dma`, `x_dma` and `o_dma`, and the DRAM image that they read and write."""
+"""The DMA streams: timing arrays of `w_dma`, `x_dma`, `o_dma` and `s_dma`, and how they read and write the DRAM image."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from panacea_sim.machine.description import Acquire, Component, Put, Release, Requests, Take
-from panacea_sim.machine.program import Program
+from panacea_sim.machine.description import Acquire, Component, Put, Release, Requests, Take, Wait
+from panacea_sim.machine.program import PlannedLayer, Program
 from panacea_sim.mapping.labels import TileLabels
 from panacea_sim.mapping.layout import split_over_channels
-from panacea_sim.mapping.plan import BYTES_PER_PARTIAL_SUM
+from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.units import IntArray
 
 __all__ = [
     "REGION",
+    "PartialSumWorker",
     "ReadWorker",
     "WriteWorker",
     "activation_addresses",
     "activation_stream",
     "output_addresses",
     "output_stream",
+    "partial_sum_stream",
     "weight_addresses",
     "weight_stream",
 ]
@@ -33,57 +35,125 @@ REGION = {"w": "WMEM", "x": "AMEM"}
 def weight_stream(program: Program) -> Component:
     """Return `w_dma`: it fetches encoded weight tiles into WMEM."""
     size_bytes = program.joined(lambda layer: layer.plan.weight_loads.size_bytes)
-    return _read_stream("w", program, weight_addresses(program), size_bytes, program.weight_load_labels())
+    return _read_stream("w", program, weight_addresses(program), size_bytes, program.weight_load_labels(), ())
 
 
 def activation_stream(program: Program) -> Component:
-    """Return `x_dma`: it fetches encoded activation tiles into AMEM."""
+    """Return `x_dma`: it fetches encoded activation tiles into AMEM, once the layer before has written them."""
     size_bytes = program.joined(lambda layer: layer.plan.activation_loads.size_bytes)
-    return _read_stream("x", program, activation_addresses(program), size_bytes, program.activation_load_labels())
+    labels = program.activation_load_labels()
+    written = _writes_before(program)
+    waits = (Wait("o_dma", written),) if written.any() else ()
+    return _read_stream("x", program, activation_addresses(program), size_bytes, labels, waits)
 
 
 def output_stream(program: Program) -> Component:
-    """Return `o_dma`: it writes output tiles and then frees their partial sums in OMEM."""
-    labels = program.group_labels()
-    groups = len(labels.m)
-    size_bytes = program.joined(lambda layer: layer.output_bytes.total[layer.plan.group_m, layer.plan.group_n])
+    """Return `o_dma`: it writes finished output tiles and then frees their accumulators in OMEM."""
+    labels = program.output_labels()
+    firings = len(labels.m)
+    size_bytes = program.joined(lambda layer: layer.output_bytes.total[layer.plan.output_m, layer.plan.output_n])
     return Component(
         "o_dma",
         "memory",
-        groups,
-        requests=_requests(program, output_addresses(program), size_bytes, write=True),
-        takes=(Take("q_o", np.ones(groups, np.int64)),),
-        releases=(Release("OMEM", program.group_outputs() * BYTES_PER_PARTIAL_SUM),),
+        firings,
+        requests=_requests(program, output_addresses(program), size_bytes, np.ones(firings, np.bool_)),
+        takes=(Take("q_o", np.ones(firings, np.int64)),),
+        releases=(Release("OMEM", program.tile_outputs() * BYTES_PER_PARTIAL_SUM),),
         labels=labels,
+        size_bytes=size_bytes,
+    )
+
+
+def partial_sum_stream(program: Program) -> Component:
+    """Return `s_dma`: it gives partial sums their place in PSUM and, where they spill, writes and reads them.
+
+    A firing without bytes makes no request: it only acquires or releases.
+    """
+    plans = [layer.plan.partial_sums for layer in program.layers]
+    is_return = np.concatenate([plan.is_return for plan in plans])
+    held_bytes = np.concatenate([plan.held_bytes for plan in plans])
+    size_bytes = np.concatenate([plan.moved_bytes for plan in plans])
+    after = program.offset(
+        # An index of nothing stays nothing: the count of firings to wait for is one more than the last of them.
+        lambda layer: layer.plan.partial_sums.after - 1,
+        lambda layer: layer.plan.partial_sums.firings,
+    )
+    return Component(
+        "s_dma",
+        "memory",
+        len(is_return),
+        requests=_requests(program, _partial_sum_addresses(program), size_bytes, is_return.astype(np.bool_)),
+        takes=(Take("q_s", is_return),),
+        waits=(Wait("s_dma", after + 1),),
+        acquires=(Acquire("PSUM", held_bytes * (1 - is_return)),),
+        releases=(Release("PSUM", held_bytes * is_return),),
+        puts=(Put("s_loaded"),),
+        labels=program.partial_sum_labels(),
         size_bytes=size_bytes,
     )
 
 
 def weight_addresses(program: Program) -> IntArray:
     """Return the DRAM address of every weight fetch."""
-    return program.joined(lambda layer: layer.layout.weight[layer.plan.weight_loads.tile])
+    return program.joined(lambda layer: layer.layout.weight.ravel()[layer.plan.weight_loads.tile])
 
 
 def activation_addresses(program: Program) -> IntArray:
     """Return the DRAM address of every activation fetch."""
-    return program.joined(lambda layer: layer.layout.activation[layer.plan.activation_loads.tile])
+    return program.joined(lambda layer: layer.layout.activation.ravel()[layer.plan.activation_loads.tile])
 
 
 def output_addresses(program: Program) -> IntArray:
-    """Return the DRAM address of every output tile, in the order of the groups."""
-    return program.joined(
-        lambda layer: layer.layout.output[layer.plan.group_m * layer.plan.work.tiling.n_tiles + layer.plan.group_n]
-    )
+    """Return the DRAM address of every output tile, in the order in which they are finished."""
+    return program.joined(lambda layer: layer.layout.output[layer.plan.output_m, layer.plan.output_n])
 
 
-def _read_stream(
-    operand: str, program: Program, address: IntArray, size_bytes: IntArray, labels: TileLabels
+def _partial_sum_addresses(program: Program) -> IntArray:
+    labels = program.partial_sum_labels()
+    address = np.zeros(len(labels.m), np.int64)
+    for number, layer in enumerate(program.layers):
+        mine = labels.layer == number
+        address[mine] = layer.layout.partial_sums[labels.m[mine], labels.n[mine]]
+    return address
+
+
+def _writes_before(program: Program) -> IntArray:
+    """Return how many firings of `o_dma` must have ended before each activation fetch; 0 where no layer comes before."""
+    outputs_before = np.cumsum([0, *(layer.plan.output_count for layer in program.layers)])
+    counts = []
+    for layer in program.layers:
+        tile = layer.plan.activation_loads.tile
+        if layer.source is None:
+            counts.append(np.zeros(len(tile), np.int64))
+        else:
+            counts.append(outputs_before[layer.source] + _finished_as(program.layers[layer.source], layer)[tile] + 1)
+    return np.concatenate(counts)
+
+
+def _finished_as(source: PlannedLayer, layer: PlannedLayer) -> IntArray:
+    """Return, for each activation tile (flat), the place of the output tile that holds it in the order of finishing."""
+    plan, tiling = source.plan, source.plan.work.tiling
+    place = np.empty((tiling.m_tiles, tiling.n_tiles), np.int64)
+    place[plan.output_m, plan.output_n] = np.arange(plan.output_count)
+    n, k = np.divmod(np.arange(layer.plan.work.activation.ho.size), layer.plan.work.tiling.k_tiles)
+    finished: IntArray = place[k * tiling.tile_k // tiling.tile_m, n]
+    return finished
+
+
+def _read_stream(  # noqa: PLR0913  # a stream is all of this
+    operand: str,
+    program: Program,
+    address: IntArray,
+    size_bytes: IntArray,
+    labels: TileLabels,
+    waits: tuple[Wait, ...],
 ) -> Component:
     return Component(
         f"{operand}_dma",
         "memory",
         len(size_bytes),
-        requests=_requests(program, address, size_bytes, write=False),
+        requests=_requests(program, address, size_bytes, np.zeros(len(size_bytes), np.bool_)),
+        waits=waits,
         acquires=(Acquire(REGION[operand], size_bytes),),
         puts=(Put(f"{operand}_loaded"),),
         labels=labels,
@@ -91,34 +161,59 @@ def _read_stream(
     )
 
 
-def _requests(program: Program, address: IntArray, size_bytes: IntArray, *, write: bool) -> Requests:
+def _requests(program: Program, address: IntArray, size_bytes: IntArray, write: IntArray) -> Requests:
     hardware = program.hardware
     parts = split_over_channels(address, size_bytes, hardware.dram_channels, hardware.interleave_bytes)
     return Requests(
-        parts.offsets, parts.channel, parts.address, parts.size_bytes, np.full(len(parts.channel), write, np.bool_)
+        parts.offsets,
+        parts.channel,
+        parts.address,
+        parts.size_bytes,
+        np.repeat(write, np.diff(parts.offsets)),
     )
 
 
 class ReadWorker:
-    """Reads the bytes of a tile from the DRAM image."""
+    """Reads the pieces of a fetch from the DRAM image."""
 
-    def __init__(self, image: dict[int, bytes], address: IntArray) -> None:
+    def __init__(self, image: Mapping[int, bytes], pieces: Sequence[Sequence[int]]) -> None:
         self._image = image
-        self._address: list[int] = address.tolist()
+        self._pieces = pieces
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:  # noqa: ARG002  # a read has no inputs
-        """Return the bytes of this fetch."""
-        return (self._image[self._address[firing]],)
+        """Return the list of pieces of this fetch, as bytes."""
+        return ([self._image[address] for address in self._pieces[firing]],)
 
 
 class WriteWorker:
-    """Writes the bytes of an output tile into the DRAM image."""
+    """Writes the pieces of an output tile into the DRAM image, one behind the other."""
 
     def __init__(self, image: dict[int, bytes], address: IntArray) -> None:
         self._image = image
         self._address: list[int] = address.tolist()
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
-        """Write the bytes of this tile."""
-        self._image[self._address[firing]] = inputs[0][0]
+        """Write the pieces of this tile."""
+        address = self._address[firing]
+        for piece in inputs[0][0]:
+            self._image[address] = piece
+            address += len(piece)
         return ()
+
+
+class PartialSumWorker:
+    """Keeps partial sums, int32 tiles, between the visits of their output tile."""
+
+    def __init__(self, program: Program) -> None:
+        labels = program.partial_sum_labels()
+        self._tile = list(zip(labels.layer.tolist(), labels.m.tolist(), labels.n.tolist(), strict=True))
+        self._is_return = program.joined(lambda layer: layer.plan.partial_sums.is_return)
+        self._kept: dict[tuple[int, int, int], Any] = {}
+
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
+        """Keep the tile that comes back, or give the one that was kept, None if there is none yet."""
+        tile = self._tile[firing]
+        if self._is_return[firing]:
+            self._kept[tile] = inputs[0][0]
+            return (None,)
+        return (self._kept.get(tile),)

@@ -7,6 +7,7 @@ chapter "Work of a tile", gives the counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from panacea_sim.mapping.work import LayerWork
 from panacea_sim.units import IntArray, ceil_div
 from panacea_sim.workload.layer import GemmLayer
 
-__all__ = ["PeaWorker", "pe_array", "pea_cycles", "sum_queue"]
+__all__ = ["PeaWork", "PeaWorker", "pe_array", "pea_work", "sum_queue"]
 
 
 def sum_queue(pea: int) -> str:
@@ -29,23 +30,45 @@ def sum_queue(pea: int) -> str:
     return f"q_sum{pea}"
 
 
-def pea_cycles(work: LayerWork, hardware: Hardware) -> IntArray:
-    """Return the cycles of every tile task in every PEA, [m, PEA, n, k]: that of the busiest operator."""
-    dynamic = ceil_div(work.dwo, hardware.n_dwo)
-    static = ceil_div(work.swo, hardware.n_swo)
-    compensation = ceil_div(work.cs, hardware.n_cs)
-    return np.maximum(np.maximum(dynamic, static), compensation)
+@dataclass(frozen=True, eq=False)
+class PeaWork:
+    """The steps of every firing of every PEA, [stack, PEA, n, k], and the cycles that they take.
+
+    With double-tile processing the DWOs may take over static work of the second tile: it is counted in `dwo`.
+    """
+
+    dwo: IntArray
+    swo: IntArray
+    cs: IntArray
+    cycles: IntArray
 
 
-def pe_array(program: Program, pea: int, cycles: list[IntArray]) -> Component:
-    """Return the PEA with this number; `cycles` holds the `pea_cycles` of each layer.
+def pea_work(work: LayerWork, hardware: Hardware, height: int) -> PeaWork:
+    """Return what the PEAs do for stacks of `height` tiles (docs/model.md, double-tile processing).
 
-    It keeps the partial sums of a K loop and gives them away after the last k.
+    A firing takes as long as its busiest operator. For two tiles, T cycles are enough if the DWOs can take over as much
+    of the second tile's static work as the SWOs leave: the least such T is the greatest of the lower bounds below.
+    """
+    dynamic, static, compensation = (_stack_sums(steps, height) for steps in (work.dwo, work.swo, work.cs))
+    cycles = np.maximum(ceil_div(dynamic, hardware.n_dwo), ceil_div(compensation, hardware.n_cs))
+    if height == 1:
+        return PeaWork(dynamic, static, compensation, np.maximum(cycles, ceil_div(static, hardware.n_swo)))
+    own_static = work.swo[::height]
+    cycles = np.maximum(cycles, ceil_div(own_static, hardware.n_swo))
+    cycles = np.maximum(cycles, ceil_div(dynamic + static, hardware.n_dwo + hardware.n_swo))
+    taken_over = np.maximum(static - cycles * hardware.n_swo, 0)
+    return PeaWork(dynamic + taken_over, static - taken_over, compensation, cycles)
+
+
+def pe_array(program: Program, pea: int, works: Sequence[PeaWork]) -> Component:
+    """Return the PEA with this number; `works` holds the `pea_work` of each layer.
+
+    It keeps the partial sums of a visit and gives them away at its end, those of the lowest m first.
     """
     service_cycles = np.concatenate(
         [
-            of_layer[layer.plan.m, pea, layer.plan.n, layer.plan.k]
-            for layer, of_layer in zip(program.layers, cycles, strict=True)
+            of_layer.cycles[layer.plan.tasks.stack, pea, layer.plan.tasks.n, layer.plan.tasks.k]
+            for layer, of_layer in zip(program.layers, works, strict=True)
         ]
     )
     return Component(
@@ -54,13 +77,18 @@ def pe_array(program: Program, pea: int, cycles: list[IntArray]) -> Component:
         len(service_cycles),
         service_cycles=service_cycles,
         takes=(Take(pea_queue(pea), np.ones(len(service_cycles), np.int64)),),
-        gives=(Give(sum_queue(pea), program.last_of_group()),),
+        gives=tuple(Give(sum_queue(pea), tokens) for tokens in program.sums_given()),
         labels=program.task_labels(),
     )
 
 
+def _stack_sums(steps: IntArray, height: int) -> IntArray:
+    sums: IntArray = np.add.reduceat(steps, np.arange(0, len(steps), height), axis=0)
+    return sums
+
+
 class PeaWorker:
-    """Multiplies the stored slices of its row group and compensates for the activation vectors that were skipped.
+    """Multiplies the stored slices of its row groups and compensates for the activation vectors that were skipped.
 
     It adds up W @ (x_HO * J) - r * W @ J for every HO slice, and W @ x_LO; the rest of the compensation is folded into
     the bias off line. The work that it finds in the slices must be the work that its timing was computed from.
@@ -69,37 +97,45 @@ class PeaWorker:
     def __init__(self, program: Program, layers: Sequence[GemmLayer], pea: int) -> None:
         self._pea = pea
         self._labels = program.task_labels()
-        self._works = [layer.plan.work for layer in program.layers]
-        self._last = program.last_of_group()
+        self._plans = [layer.plan for layer in program.layers]
+        self._given = program.sums_given()
         self._weight_factors = [np.array([1, *layer.weight_slices.ho_factors]) for layer in layers]
         self._activation_factors = [_activation_factors(layer) for layer in layers]
-        self._sums: IntArray | None = None
+        self._sums: list[IntArray | None] = []
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
-        """Return the partial sums [v, columns] after the last k, before that nothing; None for a PEA without rows."""
-        tile: PeaTile | None = inputs[0][0]
-        if tile is None:
-            return (None,)
-        self._check_work(firing, tile)
-        number = self._labels.layer[firing]
-        sums = _outer_products(tile, self._weight_factors[number], self._activation_factors[number])
-        self._sums = sums if self._sums is None else self._sums + sums
-        if not self._last[firing]:
-            return (None,)
-        total, self._sums = self._sums, None
-        return (total,)
+        """Return the sums [v, columns] of each tile in the stack at the end of a visit, and nothing before that.
 
-    def _check_work(self, firing: int, tile: PeaTile) -> None:
+        A PEA without rows in a tile gives None.
+        """
+        tiles: list[PeaTile | None] = inputs[0][0]
+        number = self._labels.layer[firing]
+        factors = self._weight_factors[number], self._activation_factors[number]
+        products = [None if tile is None else _outer_products(tile, *factors) for tile in tiles]
+        for place, tile in enumerate(tiles):
+            if tile is not None:
+                self._check_work(firing, place, tile)
+        if self._sums:
+            products = [
+                new if old is None or new is None else old + new
+                for old, new in zip(self._sums, products, strict=True)
+            ]
+        ends_visit = bool(self._given[0][firing])
+        self._sums = [] if ends_visit else products
+        given = products if ends_visit else []
+        return [*given, *[None] * (len(self._given) - len(given))]
+
+    def _check_work(self, firing: int, place: int, tile: PeaTile) -> None:
         labels = self._labels
-        work = self._works[labels.layer[firing]]
-        at = (labels.m[firing], self._pea, labels.n[firing], labels.k[firing])
+        plan = self._plans[labels.layer[firing]]
+        at = (labels.m[firing] + place, self._pea, labels.n[firing], labels.k[firing])
         weight_stored = tile.stored.sum(0)
         activation_stored = tile.activation.stored.sum((0, 1))
         groups, depth, _ = tile.activation.lo.shape
         compensation = int(activation_stored.sum())
         dynamic = int(weight_stored @ activation_stored + groups * weight_stored.sum()) + compensation
         found = (dynamic, depth * groups, compensation)
-        planned = (int(work.dwo[at]), int(work.swo[at]), int(work.cs[at]))
+        planned = (int(plan.work.dwo[at]), int(plan.work.swo[at]), int(plan.work.cs[at]))
         if found != planned:
             raise InvariantError(
                 f"pea{self._pea} found {found} DWO, SWO and CS steps in tile m, n, k = {at[0]}, {at[2]}, {at[3]}, "

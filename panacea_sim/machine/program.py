@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +19,15 @@ __all__ = ["PlannedLayer", "Program", "plan_program"]
 
 @dataclass(frozen=True, eq=False)
 class PlannedLayer:
-    """A layer with its plan, the bytes of its outputs and its place in DRAM."""
+    """A layer with its plan, the bytes of its outputs and its place in DRAM.
+
+    `source` is the number of the layer whose outputs are its activations, None if they are in DRAM from the start.
+    """
 
     plan: LayerPlan
     output_bytes: OutputBytes
     layout: DramLayout
+    source: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,35 +37,52 @@ class Program:
     hardware: Hardware
     layers: tuple[PlannedLayer, ...]
 
+    @property
+    def keeps_partial_sums(self) -> bool:
+        """Whether any layer visits an output tile more than once, so that `s_dma` and PSUM are needed."""
+        return any(layer.plan.partial_sums.firings for layer in self.layers)
+
     def joined(self, of_layer: Callable[[PlannedLayer], IntArray]) -> IntArray:
         """Return an array over the firings of all layers, from the one of each layer."""
         return np.concatenate([of_layer(layer) for layer in self.layers])
 
     def offset(self, of_layer: Callable[[PlannedLayer], IntArray], count: Callable[[PlannedLayer], int]) -> IntArray:
-        """Return an array of indices over all layers; each layer's indices begin after the `count` of those before."""
-        before = np.cumsum([0, *(count(layer) for layer in self.layers)])
-        return np.concatenate([of_layer(layer) + first for layer, first in zip(self.layers, before[:-1], strict=True)])
+        """Return an array of indices over all layers; each layer's indices begin after the `count` of those before.
 
-    def task_labels(self) -> TileLabels:
-        """Return the labels of components that fire once for each tile task."""
-        return TileLabels(
-            self._numbers(lambda layer: layer.plan.tasks),
-            self.joined(lambda layer: layer.plan.m),
-            self.joined(lambda layer: layer.plan.n),
-            self.joined(lambda layer: layer.plan.k),
+        Negative indices stand for nothing and stay as they are.
+        """
+        before = np.cumsum([0, *(count(layer) for layer in self.layers)])
+        indices = [of_layer(layer) for layer in self.layers]
+        return np.concatenate(
+            [np.where(index < 0, index, index + first) for index, first in zip(indices, before[:-1], strict=True)]
         )
 
-    def group_labels(self) -> TileLabels:
-        """Return the labels of components that fire once for each output tile."""
-        numbers = self._numbers(lambda layer: layer.plan.groups)
-        m = self.joined(lambda layer: layer.plan.group_m)
-        n = self.joined(lambda layer: layer.plan.group_n)
-        return TileLabels(numbers, m, n, np.full_like(m, NO_TILE))
+    def task_labels(self) -> TileLabels:
+        """Return the labels of components that fire once for each tile task; m is that of a stack's first tile."""
+        return TileLabels(
+            self._numbers(lambda layer: layer.plan.task_count),
+            self.joined(lambda layer: layer.plan.tasks.stack * layer.plan.height),
+            self.joined(lambda layer: layer.plan.tasks.n),
+            self.joined(lambda layer: layer.plan.tasks.k),
+        )
+
+    def visit_labels(self) -> TileLabels:
+        """Return the labels of the accumulator, which fires once for each output tile of a visit."""
+        numbers = self._numbers(lambda layer: len(layer.plan.visits.m))
+        return _without_k(numbers, self.joined(lambda layer: layer.plan.visits.m), self.joined(_visit_n))
+
+    def output_labels(self) -> TileLabels:
+        """Return the labels of components that fire once for each finished output tile."""
+        numbers = self._numbers(lambda layer: layer.plan.output_count)
+        m = self.joined(lambda layer: layer.plan.output_m)
+        return _without_k(numbers, m, self.joined(lambda layer: layer.plan.output_n))
 
     def weight_load_labels(self) -> TileLabels:
-        """Return the labels of the weight fetches."""
+        """Return the labels of the weight fetches; m is that of a stack's first tile."""
         numbers = self._numbers(lambda layer: len(layer.plan.weight_loads.tile))
-        m = self.joined(lambda layer: layer.plan.weight_loads.tile // layer.plan.work.tiling.k_tiles)
+        m = self.joined(
+            lambda layer: layer.plan.weight_loads.tile // layer.plan.work.tiling.k_tiles * layer.plan.height
+        )
         k = self.joined(lambda layer: layer.plan.weight_loads.tile % layer.plan.work.tiling.k_tiles)
         return TileLabels(numbers, m, np.full_like(m, NO_TILE), k)
 
@@ -72,27 +93,64 @@ class Program:
         k = self.joined(lambda layer: layer.plan.activation_loads.tile % layer.plan.work.tiling.k_tiles)
         return TileLabels(numbers, np.full_like(n, NO_TILE), n, k)
 
-    def last_of_group(self) -> IntArray:
-        """Return 1 for the tasks that end the K loop of an output tile, 0 for the others."""
-        return self.joined(lambda layer: (layer.plan.k == layer.plan.work.tiling.k_tiles - 1).astype(np.int64))
+    def partial_sum_labels(self) -> TileLabels:
+        """Return the labels of the fetches and returns of partial sums."""
+        numbers = self._numbers(lambda layer: layer.plan.partial_sums.firings)
+        m = self.joined(lambda layer: layer.plan.visits.m[layer.plan.partial_sums.visit])
+        return _without_k(numbers, m, self.joined(lambda layer: _visit_n(layer)[layer.plan.partial_sums.visit]))
 
-    def group_outputs(self) -> IntArray:
-        """Return the number of outputs in each output tile."""
-        return self.joined(lambda layer: layer.plan.work.outputs[layer.plan.group_m, layer.plan.group_n])
+    def sums_given(self) -> list[IntArray]:
+        """Return for each place in a stack whether a task hands the sums of that place's tile over (1) or not (0)."""
+        places = range(max(layer.plan.height for layer in self.layers))
+        return [self.joined(lambda layer, place=place: _sums_given(layer.plan, place)) for place in places]
+
+    def visit_outputs(self) -> IntArray:
+        """Return the number of outputs in the tile of each visit."""
+        return self.joined(lambda layer: layer.plan.work.outputs[layer.plan.visits.m, layer.plan.visits.n])
+
+    def tile_outputs(self) -> IntArray:
+        """Return the number of outputs in each finished tile."""
+        return self.joined(lambda layer: layer.plan.work.outputs[layer.plan.output_m, layer.plan.output_n])
 
     def _numbers(self, firings: Callable[[PlannedLayer], int]) -> IntArray:
         return np.repeat(np.arange(len(self.layers)), [firings(layer) for layer in self.layers])
 
 
-def plan_program(hardware: Hardware, layers: list[tuple[LayerPlan, OutputBytes]]) -> Program:
-    """Return the program that runs these planned layers in order, laid out in DRAM one behind the other."""
+def plan_program(
+    hardware: Hardware, layers: Sequence[tuple[LayerPlan, OutputBytes, int | None]]
+) -> Program:
+    """Return the program that runs these layers in order, laid out in DRAM one behind the other.
+
+    Each layer comes with its plan, the bytes of its outputs, and the number of the layer whose outputs it reads.
+    """
     planned: list[PlannedLayer] = []
     start = 0
-    for plan, output_bytes in layers:
-        work = plan.work
-        layout = dram_layout(
-            start, work.weight.total, work.activation.total, output_bytes.total, hardware.dram_bytes_per_cycle
-        )
-        planned.append(PlannedLayer(plan, output_bytes, layout))
+    for plan, output_bytes, source in layers:
+        written = None if source is None else _written_activation(planned[source])
+        layout = dram_layout(start, plan, output_bytes, hardware.dram_bytes_per_cycle, written)
+        planned.append(PlannedLayer(plan, output_bytes, layout, source))
         start = layout.end
     return Program(hardware, tuple(planned))
+
+
+def _written_activation(source: PlannedLayer) -> IntArray:
+    """Return the addresses of the next layer's activation tiles [n, k] in the outputs of `source`."""
+    tiling = source.plan.work.tiling
+    per_tile = tiling.tile_m // tiling.tile_k
+    offsets = source.output_bytes.piece_offsets(per_tile)
+    m = np.arange(offsets.shape[1]) // per_tile
+    address: IntArray = source.layout.output[m].T + offsets
+    return address
+
+
+def _visit_n(layer: PlannedLayer) -> IntArray:
+    return layer.plan.visits.n
+
+
+def _without_k(numbers: IntArray, m: IntArray, n: IntArray) -> TileLabels:
+    return TileLabels(numbers, m, n, np.full_like(m, NO_TILE))
+
+
+def _sums_given(plan: LayerPlan, place: int) -> IntArray:
+    exists = plan.tasks.stack * plan.height + place < plan.work.tiling.m_tiles
+    return plan.visits.last_task * exists * (place < plan.height)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,11 @@ from panacea_sim.machine.accumulator import AccumulatorWorker
 from panacea_sim.machine.decoder import ActivationDecoderWorker, WeightDecoderWorker
 from panacea_sim.machine.dispatcher import DispatcherWorker
 from panacea_sim.machine.dma import (
+    PartialSumWorker,
     ReadWorker,
     WriteWorker,
     activation_addresses,
     output_addresses,
-    weight_addresses,
 )
 from panacea_sim.machine.encoder import EncoderWorker, encode_output_tile, pack_activations
 from panacea_sim.machine.pea import PeaWorker
@@ -69,20 +69,24 @@ class TravellingValues:
         return True
 
     def _store_operands(self, planned: PlannedLayer, layer: GemmLayer) -> None:
-        tiling = planned.plan.work.tiling
-        v, tile_k = tiling.v, tiling.tile_k
-        for tile, address in enumerate(planned.layout.weight.tolist()):
-            m, k = divmod(tile, tiling.k_tiles)
+        for m, k, address in _weight_pieces(planned):
+            tiling = planned.plan.work.tiling
             rows = slice(m * tiling.tile_m, (m + 1) * tiling.tile_m)
-            depth = slice(k * tile_k, (k + 1) * tile_k)
-            data = _pack_weights(layer, rows, depth, v, tile_k)
+            depth = slice(k * tiling.tile_k, (k + 1) * tiling.tile_k)
+            data = _pack_weights(layer, rows, depth, tiling.v, tiling.tile_k)
             self._store(address, data, int(planned.plan.work.weight.total[m, k]), f"weight tile {m}, {k}")
+        if planned.source is None:
+            self._store_activations(planned, layer)
+
+    def _store_activations(self, planned: PlannedLayer, layer: GemmLayer) -> None:
+        tiling = planned.plan.work.tiling
         form = OutputFormat(1.0, layer.zero_point, layer.activation_bits, layer.lo_bits, layer.frequent)
-        for tile, address in enumerate(planned.layout.activation.tolist()):
-            n, k = divmod(tile, tiling.k_tiles)
-            part = layer.activation[k * tile_k : (k + 1) * tile_k, n * tiling.tile_n : (n + 1) * tiling.tile_n]
-            data = pack_activations(part, form, v, tile_k)
-            self._store(address, data, int(planned.plan.work.activation.total[n, k]), f"activation tile {n}, {k}")
+        for (n, k), address in np.ndenumerate(planned.layout.activation):
+            rows = slice(k * tiling.tile_k, (k + 1) * tiling.tile_k)
+            columns = slice(n * tiling.tile_n, (n + 1) * tiling.tile_n)
+            data = pack_activations(layer.activation[rows, columns], form, tiling.v, tiling.tile_k)
+            planned_bytes = int(planned.plan.work.activation.total[n, k])
+            self._store(int(address), data, planned_bytes, f"activation tile {n}, {k}")
 
     def _store(self, address: int, data: bytes, planned_bytes: int, what: str) -> None:
         if len(data) != planned_bytes:
@@ -91,29 +95,54 @@ class TravellingValues:
 
     def _build_workers(self) -> dict[str, Worker]:
         program, layers = self._program, self._layers
-        requantizers = [wanted.requantizer for wanted in self._functional]
-        return {
-            "w_dma": ReadWorker(self.image, weight_addresses(program)),
-            "x_dma": ReadWorker(self.image, activation_addresses(program)),
+        post_processors = [wanted.post_processor for wanted in self._functional]
+        weights = [piece for planned in program.layers for piece in _fetched_weights(planned)]
+        activations = [[address] for address in activation_addresses(program).tolist()]
+        workers: dict[str, Worker] = {
+            "w_dma": ReadWorker(self.image, weights),
+            "x_dma": ReadWorker(self.image, activations),
             "w_decoder": WeightDecoderWorker(program, layers),
             "x_decoder": ActivationDecoderWorker(program, layers),
             "dispatcher": DispatcherWorker(program),
             **{f"pea{pea}": PeaWorker(program, layers, pea) for pea in range(program.hardware.n_pea)},
             "accumulator": self._sums,
-            "ppu": PpuWorker(program, requantizers),
+            "ppu": PpuWorker(program, post_processors),
             "encoder": EncoderWorker(program, layers),
             "o_dma": WriteWorker(self.image, output_addresses(program)),
         }
+        if program.keeps_partial_sums:
+            workers["s_dma"] = PartialSumWorker(program)
+        return workers
 
     def _check_outputs(self, planned: PlannedLayer, layer: GemmLayer, wanted: FunctionalPass) -> None:
         tiling = planned.plan.work.tiling
-        for tile, address in enumerate(planned.layout.output.tolist()):
-            m, n = divmod(tile, tiling.n_tiles)
-            part = wanted.output[
-                m * tiling.tile_m : (m + 1) * tiling.tile_m, n * tiling.tile_n : (n + 1) * tiling.tile_n
-            ]
-            if self.image[address] != encode_output_tile(part, layer.output, tiling.v, tiling.tile_k):
-                raise InvariantError(f"output tile {m}, {n} of {layer.name} was written wrong")
+        for (m, n), first in np.ndenumerate(planned.layout.output):
+            rows = slice(m * tiling.tile_m, (m + 1) * tiling.tile_m)
+            columns = slice(n * tiling.tile_n, (n + 1) * tiling.tile_n)
+            address = int(first)
+            for piece in encode_output_tile(wanted.output[rows, columns], layer.output, tiling.v, tiling.tile_k):
+                if self.image.get(address) != piece:
+                    raise InvariantError(f"output tile {m}, {n} of {layer.name} was written wrong")
+                address += len(piece)
+
+
+def _weight_pieces(planned: PlannedLayer) -> Iterator[tuple[int, int, int]]:
+    """Return m, k and address of every weight tile: those of a stack lie behind each other."""
+    sizes = planned.plan.work.weight.total
+    for (stack, k), first in np.ndenumerate(planned.layout.weight):
+        address = int(first)
+        for m in range(stack * planned.plan.height, min((stack + 1) * planned.plan.height, len(sizes))):
+            yield m, k, address
+            address += int(sizes[m, k])
+
+
+def _fetched_weights(planned: PlannedLayer) -> Iterator[list[int]]:
+    """Return the addresses of the weight tiles that each fetch brings."""
+    k_tiles = planned.plan.work.tiling.k_tiles
+    pieces: dict[int, list[int]] = {}
+    for m, k, address in _weight_pieces(planned):
+        pieces.setdefault(m // planned.plan.height * k_tiles + k, []).append(address)
+    return (pieces[tile] for tile in planned.plan.weight_loads.tile.tolist())
 
 
 def _pack_weights(layer: GemmLayer, rows: slice, depth: slice, v: int, tile_k: int) -> bytes:

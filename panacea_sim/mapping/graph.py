@@ -5,15 +5,17 @@ A tile group is one output tile with its whole K loop. Tiles inside a group are 
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TypeAlias
 
 import networkx as nx
 import numpy as np
 
+from panacea_sim.mapping.labels import NO_TILE
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.units import IntArray
 
-__all__ = ["TileGroup", "TileGroupGraph", "annotate_groups", "issue_order", "tile_group_graph"]
+__all__ = ["TileGroup", "TileGroupGraph", "annotate_groups", "issue_order", "link_layers", "tile_group_graph"]
 
 TileGroup: TypeAlias = tuple[str, int, int]
 """A node: the layer's name and the coordinates (m, n) of its output tile."""
@@ -21,40 +23,63 @@ TileGroup: TypeAlias = tuple[str, int, int]
 TileGroupGraph: TypeAlias = "nx.DiGraph[TileGroup]"
 
 
-def tile_group_graph(layer: str, tiling: Tiling) -> TileGroupGraph:
-    """Return the graph of one layer's tile groups in the order m, n.
+def tile_group_graph(layer: str, tiling: Tiling, order: str, height: int) -> TileGroupGraph:
+    """Return the graph of one layer's tile groups, in the order of its loops over m and n.
 
-    Each node carries `tiles`, the k tiles that it works through, and `outputs`. An edge says that a group is issued
-    right after another one, because both use the one PE array section; its `reuse` names the operand panel that the
-    two share on chip: "weight" inside a panel of m, "activation" where the next panel begins.
+    With double-tile processing (`height` 2) a node stands for a stack of output tiles and m counts stacks. Each node
+    carries `tiles`, the k tiles that it works through, and `outputs`. An edge says that a group is issued right after
+    another one, because both use the one PE array section; its `reuse` names the operand panel that the two share:
+    "weight" where m stays the same, "activation" where n does, None where neither does.
     """
     graph: TileGroupGraph = nx.DiGraph(layer=layer)
-    outputs = tiling.rows[:, None] * tiling.columns
+    outputs = np.add.reduceat(tiling.rows, np.arange(0, tiling.m_tiles, height))[:, None] * tiling.columns
+    stacks, columns = range(tiling.stacks(height)), range(tiling.n_tiles)
+    pairs = product(stacks, columns) if order.index("m") < order.index("n") else ((m, n) for n in columns for m in stacks)
     before: TileGroup | None = None
-    for m in range(tiling.m_tiles):
-        for n in range(tiling.n_tiles):
-            group = (layer, m, n)
-            graph.add_node(group, tiles=tiling.k_tiles, outputs=int(outputs[m, n]))
-            if before is not None:
-                graph.add_edge(before, group, reuse="weight" if before[1] == m else "activation")
-            before = group
+    for m, n in pairs:
+        group = (layer, m, n)
+        graph.add_node(group, tiles=tiling.k_tiles, outputs=int(outputs[m, n]))
+        if before is not None:
+            graph.add_edge(before, group, reuse=_shared_operand(before, group))
+        before = group
     return graph
 
 
+def link_layers(graph: TileGroupGraph, first: TileGroupGraph, then: TileGroupGraph) -> None:
+    """Add two layers to `graph`, the outputs of `first` being the activations of `then`.
+
+    A node (layer, NO_TILE, n) stands for the activations of one n tile: it needs every group of `first` with that n, and
+    every group of `then` with that n needs it.
+    """
+    graph.update(first)
+    graph.update(then)
+    for group in list(first):
+        graph.add_edge(group, (then.graph["layer"], NO_TILE, group[2]), data="activation")
+    for group in list(then):
+        graph.add_edge((group[0], NO_TILE, group[2]), group, data="activation")
+
+
 def issue_order(graph: TileGroupGraph) -> tuple[IntArray, IntArray]:
-    """Return the coordinates (m, n) of the groups in the order in which the machine works on them."""
-    groups = list(nx.lexicographical_topological_sort(graph))
+    """Return the coordinates (m, n) of a layer's groups in the order in which the machine works on them."""
+    groups = list(nx.topological_sort(graph))
     m, n = np.array([group[1:] for group in groups], np.int64).T
     return m, n
 
 
+def _shared_operand(before: TileGroup, group: TileGroup) -> str | None:
+    if before[1] == group[1]:
+        return "weight"
+    return "activation" if before[2] == group[2] else None
+
+
 def annotate_groups(graph: TileGroupGraph, start_cycle: IntArray, end_cycle: IntArray, stall_cycles: IntArray) -> None:
-    """Write onto the nodes what happened to each group; the arrays are in issue order.
+    """Write onto the nodes what happened to each group; the arrays are in
+    issue order.
 
     `start_cycle` is when the dispatcher begins the group's first tile, `end_cycle` when its outputs are written, and
     `stall_cycles` how long the dispatcher was starved or blocked between the group before and the end of this one.
     """
-    groups = nx.lexicographical_topological_sort(graph)
+    groups = nx.topological_sort(graph)
     times = zip(start_cycle.tolist(), end_cycle.tolist(), stall_cycles.tolist(), strict=True)
     for group, (start, end, stall) in zip(groups, times, strict=True):
         graph.nodes[group].update(start_cycle=start, end_cycle=end, stall_cycles=stall)

@@ -1,7 +1,8 @@
 """Where tiles lie in DRAM, and how a tile's bytes spread over the channels.
 
-The weight tiles come first in the order (m, k), then the activation tiles (n, k), then the outputs (m, n). A tile is
-contiguous and begins at a multiple of the alignment.
+The weight tiles come first in the order (stack, k), then the activation tiles (n, k), the outputs (m, n) and the partial
+sums (m, n), if they spill. A tile is contiguous and begins at a multiple of the alignment; the tiles of a stack, and the
+next layer's activation tiles in an output tile, follow each other without a gap.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from panacea_sim.mapping.outputs import OutputBytes
+from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
+from panacea_sim.mapping.plan import LayerPlan
 from panacea_sim.units import IntArray, ceil_div
 
 __all__ = ["ChannelParts", "DramLayout", "dram_layout", "split_over_channels"]
@@ -17,24 +21,43 @@ __all__ = ["ChannelParts", "DramLayout", "dram_layout", "split_over_channels"]
 
 @dataclass(frozen=True, eq=False)
 class DramLayout:
-    """The first address of every tile, in bytes, indexed by the flat tile number of its operand; `end` is past all."""
+    """The first address of every tile of a layer, in bytes; `end` is past all of them.
+
+    `weight` is indexed [stack, k], `activation` [n, k], `output` and `partial_sums` [m, n].
+    """
 
     weight: IntArray
     activation: IntArray
     output: IntArray
+    partial_sums: IntArray
     end: int
 
 
 def dram_layout(
-    start: int, weight_bytes: IntArray, activation_bytes: IntArray, output_bytes: IntArray, alignment_bytes: int
+    start: int,
+    plan: LayerPlan,
+    output_bytes: OutputBytes,
+    alignment_bytes: int,
+    written_activation: IntArray | None = None,
 ) -> DramLayout:
-    """Return the layout of one layer from address `start`, given the bytes of every tile."""
-    sizes = [weight_bytes.ravel(), activation_bytes.ravel(), output_bytes.ravel()]
-    padded = ceil_div(np.concatenate(sizes), alignment_bytes) * alignment_bytes
+    """Return the layout of one layer from address `start`.
+
+    `written_activation` holds the addresses at which an earlier layer has written the activation tiles, [n, k]; without
+    it they get a place of their own.
+    """
+    work = plan.work
+    partial_bytes = work.outputs * BYTES_PER_PARTIAL_SUM * plan.partial_sums.spills
+    own_activation = work.activation.total * (written_activation is None)
+    sizes = [plan.weight.total, own_activation, output_bytes.total, partial_bytes]
+    padded = ceil_div(np.concatenate([size.ravel() for size in sizes]), alignment_bytes) * alignment_bytes
     ends = start + np.cumsum(padded)
-    firsts = ends - padded
-    weight, activation, output = np.split(firsts, np.cumsum([len(size) for size in sizes])[:-1])
-    return DramLayout(weight, activation, output, int(ends[-1]))
+    firsts = np.split(ends - padded, np.cumsum([size.size for size in sizes])[:-1])
+    weight, activation, output, partial_sums = (
+        first.reshape(size.shape) for first, size in zip(firsts, sizes, strict=True)
+    )
+    if written_activation is not None:
+        activation = written_activation
+    return DramLayout(weight, activation, output, partial_sums, int(ends[-1]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,15 +28,21 @@ class Loads:
     resident: bool
 
 
-def plan_loads(
-    region: str, capacity_bytes: int, tile_bytes: IntArray, task_tile: IntArray, reuse_set: IntArray
+def plan_loads(  # noqa: PLR0913  # an operand, its region and the rule
+    region: str,
+    capacity_bytes: int,
+    tile_bytes: IntArray,
+    task_tile: IntArray,
+    reuse_set: IntArray,
+    *,
+    must_stay: bool,
 ) -> Loads:
     """Return the fetches for tasks that use the tiles `task_tile` in this order.
 
     `tile_bytes` is indexed by flat tile. `reuse_set` numbers the set to which each task belongs: if the largest set of
     distinct tiles fits the region, each tile is fetched once for each set, otherwise once for each task.
 
-    Raises MappingError if a single tile does not fit.
+    Raises MappingError if a single tile does not fit, or with `must_stay` a reuse set.
     """
     largest = int(tile_bytes.max())
     if largest > capacity_bytes:
@@ -47,7 +53,14 @@ def plan_loads(
     key = reuse_set * len(tile_bytes) + task_tile
     _, first_use, use = np.unique(key, return_index=True, return_inverse=True)
     set_bytes = np.bincount(reuse_set[first_use], weights=tile_bytes[task_tile[first_use]])
-    resident = bool(set_bytes.max() <= capacity_bytes)
+    largest_set = int(set_bytes.max())
+    resident = largest_set <= capacity_bytes
+    if must_stay and not resident:
+        raise MappingError(
+            f"{region} holds {capacity_bytes} bytes, but the tiles that must stay need {largest_set}: "
+            f"{largest_set - capacity_bytes} bytes are missing. Raise hardware.{region.lower()}_bytes, choose another "
+            f"hardware.loop_order, or set hardware.residency=auto"
+        )
     if not resident:
         first_use = use = np.arange(len(task_tile))
     in_order = np.argsort(first_use)

@@ -21,10 +21,23 @@ __all__ = ["OutputBytes", "dense_outputs", "encoded_outputs"]
 
 @dataclass(frozen=True, eq=False)
 class OutputBytes:
-    """Bytes of each output tile [m, n]: `ho` of encoded HO streams, which the encoder makes, and `total`."""
+    """Bytes of each output tile [m, n]: `ho` of encoded HO streams, which the encoder makes, and `total`.
+
+    `pieces` holds the bytes of each of the next layer's activation tiles, [n, k]; None for dense outputs.
+    """
 
     ho: IntArray
     total: IntArray
+    pieces: IntArray | None = None
+
+    def piece_offsets(self, rows_per_tile: int) -> IntArray:
+        """Return where in its output tile each piece begins, [n, k]; an output tile holds `rows_per_tile` of them."""
+        assert self.pieces is not None
+        ends = np.cumsum(self.pieces, axis=1)
+        before = ends - self.pieces
+        k = np.arange(self.pieces.shape[1])
+        offsets: IntArray = before - before[:, k // rows_per_tile * rows_per_tile]
+        return offsets
 
 
 def dense_outputs(tiling: Tiling) -> OutputBytes:
@@ -51,8 +64,9 @@ def encoded_outputs(
     depths = np.diff(np.append(np.arange(0, tiling.M, tiling.tile_k), tiling.M))
     lo = bits_to_bytes(depths[:, None] * tiling.column_groups * tiling.v * SLICE_BITS)
     per_output_tile = np.arange(0, len(entries), tiling.tile_m // tiling.tile_k)
-    ho = np.add.reduceat(stream_bytes(entries, streams, tiling.v, tiling.tile_k), per_output_tile, 0)
-    return OutputBytes(ho, ho + np.add.reduceat(lo, per_output_tile, 0))
+    piece_ho = stream_bytes(entries, streams, tiling.v, tiling.tile_k)
+    ho = np.add.reduceat(piece_ho, per_output_tile, 0)
+    return OutputBytes(ho, ho + np.add.reduceat(lo, per_output_tile, 0), (piece_ho + lo).T)
 
 
 def check_output_tiles(tiling: Tiling) -> None:

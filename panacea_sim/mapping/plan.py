@@ -1,4 +1,4 @@
-"""The plan of a layer: its tasks in issue order, and the fetches that bring their operands."""
+"""The plan of a layer: its tasks in issue order, the fetches of its operands and the visits to its outputs."""
 
 from __future__ import annotations
 
@@ -10,70 +10,104 @@ from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.mapping.graph import TileGroupGraph, issue_order, tile_group_graph
 from panacea_sim.mapping.loads import Loads, plan_loads
-from panacea_sim.mapping.work import LayerWork
+from panacea_sim.mapping.order import TaskSequence, Visits, task_sequence, visits_of
+from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM, PartialSums, plan_partial_sums
+from panacea_sim.mapping.work import LayerWork, TileBytes
 from panacea_sim.units import IntArray
 
-__all__ = ["BYTES_PER_PARTIAL_SUM", "LayerPlan", "plan_layer"]
-
-BYTES_PER_PARTIAL_SUM = 4
-"""An accumulator is an int32 in OMEM."""
+__all__ = ["LayerPlan", "plan_layer"]
 
 
 @dataclass(frozen=True, eq=False)
 class LayerPlan:
-    """A layer as the machine works through it, output-stationary: K is the innermost loop.
+    """A layer as the machine works through it in one loop order.
 
-    `m`, `n`, `k` are the tile coordinates of each task; `group_m`, `group_n` those of each tile group, which is
-    `k_tiles` successive tasks.
+    `height` is 2 with double-tile processing, else 1: so many weight tiles make a stack, which is fetched, decoded and
+    multiplied as one. `weight` holds the bytes of each stack, [stack, k]. `output_m`, `output_n` are the output tiles in
+    the order in which they are finished.
     """
 
     name: str
+    order: str
+    height: int
     work: LayerWork
     graph: TileGroupGraph
-    group_m: IntArray
-    group_n: IntArray
-    m: IntArray
-    n: IntArray
-    k: IntArray
+    tasks: TaskSequence
+    visits: Visits
+    weight: TileBytes
     weight_loads: Loads
     activation_loads: Loads
+    partial_sums: PartialSums
 
     @property
-    def tasks(self) -> int:
-        """Number of tile tasks."""
-        return len(self.m)
+    def task_count(self) -> int:
+        """Number of tile tasks: firings of the PEAs."""
+        return len(self.tasks.k)
 
     @property
-    def groups(self) -> int:
-        """Number of tile groups, which are output tiles."""
-        return len(self.group_m)
+    def output_m(self) -> IntArray:
+        """The m coordinate of each output tile, in the order in which they are finished."""
+        return self.visits.m[self.visits.last == 1]
+
+    @property
+    def output_n(self) -> IntArray:
+        """The n coordinate of each output tile, in the order in which they are finished."""
+        return self.visits.n[self.visits.last == 1]
+
+    @property
+    def output_count(self) -> int:
+        """Number of output tiles."""
+        return int(self.visits.last.sum())
 
 
-def plan_layer(name: str, work: LayerWork, hardware: Hardware) -> LayerPlan:
-    """Return the plan of a layer on this hardware.
+def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, height: int) -> LayerPlan:
+    """Return the plan of a layer on this hardware in the given loop order.
 
-    Order m, n, k: the reuse set of a weight tile is the panel of its m, that of an activation tile the whole
-    activation.
-
-    Raises MappingError if a tile of an operand or of outputs does not fit its memory.
+    Raises MappingError if a tile, a panel that must be resident, or partial sums do not fit their memory.
     """
     tiling = work.tiling
-    _check_output_tile(work, hardware)
-    graph = tile_group_graph(name, tiling)
-    group_m, group_n = issue_order(graph)
-    m, n = np.repeat(group_m, tiling.k_tiles), np.repeat(group_n, tiling.k_tiles)
-    k = np.tile(np.arange(tiling.k_tiles), len(group_m))
-    weight_loads = plan_loads("WMEM", hardware.wmem_bytes, work.weight.total.ravel(), m * tiling.k_tiles + k, m)
-    activation_loads = plan_loads(
-        "AMEM", hardware.amem_bytes, work.activation.total.ravel(), n * tiling.k_tiles + k, np.zeros_like(m)
+    graph = tile_group_graph(name, tiling, order, height)
+    tasks = task_sequence(order, *issue_order(graph), tiling, height)
+    visits = visits_of(tasks, tiling, height)
+    may_spill = hardware.spill == "allow"
+    outputs = work.outputs[visits.m, visits.n]
+    partial_sums = plan_partial_sums(visits, outputs, hardware.psum_bytes, may_spill=may_spill)
+    _check_output_tile(work, hardware, partial_sums)
+    weight = _stacked(work.weight, height)
+    must_stay = hardware.residency == "resident"
+    k_tiles = tiling.k_tiles
+    weight_loads = plan_loads(
+        "WMEM",
+        hardware.wmem_bytes,
+        weight.total.ravel(),
+        tasks.stack * k_tiles + tasks.k,
+        tasks.weight_set,
+        must_stay=must_stay,
     )
-    return LayerPlan(name, work, graph, group_m, group_n, m, n, k, weight_loads, activation_loads)
+    activation_loads = plan_loads(
+        "AMEM",
+        hardware.amem_bytes,
+        work.activation.total.ravel(),
+        tasks.n * k_tiles + tasks.k,
+        tasks.activation_set,
+        must_stay=must_stay,
+    )
+    return LayerPlan(
+        name, order, height, work, graph, tasks, visits, weight, weight_loads, activation_loads, partial_sums
+    )
 
 
-def _check_output_tile(work: LayerWork, hardware: Hardware) -> None:
+def _stacked(tiles: TileBytes, height: int) -> TileBytes:
+    first = np.arange(0, len(tiles.ho), height)
+    return TileBytes(np.add.reduceat(tiles.ho, first), np.add.reduceat(tiles.lo, first))
+
+
+def _check_output_tile(work: LayerWork, hardware: Hardware, partial_sums: PartialSums) -> None:
+    """Check that finished output tiles fit what the partial sums leave of OMEM."""
+    capacity = hardware.omem_bytes - (hardware.psum_bytes if partial_sums.firings else 0)
     needed = int(work.outputs.max()) * BYTES_PER_PARTIAL_SUM
-    if needed > hardware.omem_bytes:
+    if needed > capacity:
         raise MappingError(
-            f"OMEM holds {hardware.omem_bytes} bytes, but an output tile needs {needed}: "
-            f"{needed - hardware.omem_bytes} bytes are missing. Raise hardware.omem_bytes or lower hardware.tile_n"
+            f"OMEM holds {capacity} bytes for finished tiles, but an output tile needs {needed}: "
+            f"{needed - capacity} bytes are missing. Raise hardware.omem_bytes or lower hardware.tile_n"
         )

@@ -34,6 +34,10 @@ class Tiling:
         """Return the tiling of a layer of shape (M, K, N) on this hardware."""
         return cls(*shape, hardware.v, hardware.tile_m, hardware.tile_k, hardware.tile_n)
 
+    def stacks(self, height: int) -> int:
+        """Number of stacks of `height` m tiles that run as one firing; the last one may be lower."""
+        return ceil_div(self.m_tiles, height)
+
     @property
     def m_tiles(self) -> int:
         """Number of tiles along the rows of the weight."""

@@ -7,21 +7,24 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.quant.quantizer import Requantizer, calibrate_activations, dbs_bias, requantizer_for
+from panacea_sim.quant.activation_functions import FunctionTable, PostProcessor, function_table
+from panacea_sim.quant.quantizer import ActivationQuantizer, calibrate_activations, dbs_bias, requantizer_for
+from panacea_sim.quant.slicing import AnyIntArray
 from panacea_sim.units import IntArray
+from panacea_sim.workload.checks import FloatArray
 from panacea_sim.workload.layer import GemmLayer
 
-__all__ = ["FunctionalPass", "functional_pass", "offline_compensation"]
+__all__ = ["FunctionalPass", "functional_pass", "offline_compensation", "real_outputs"]
 
 _DENSE_OUTPUT_BITS = 8
 
 
 @dataclass(frozen=True, eq=False)
 class FunctionalPass:
-    """The accumulators int32 [M, N], the requantizer of the PPU, and the quantized outputs [M, N] of a layer."""
+    """The accumulators int32 [M, N], the arithmetic of the PPU, and the output codes [M, N] of a layer."""
 
     accumulator: npt.NDArray[np.int32]
-    requantizer: Requantizer
+    post_processor: PostProcessor
     output: npt.NDArray[np.unsignedinteger]
 
 
@@ -29,31 +32,36 @@ def functional_pass(layer: GemmLayer) -> FunctionalPass:
     """Return what the layer computes.
 
     Without a next layer (`layer.output` is None) the outputs are requantized to 8 bits over their own range.
-    Raises ConfigError if an accumulator does not fit int32.
+    Raises ConfigError if an accumulator does not fit int32, or the output format fits neither the PPU's integers nor
+    its table.
     """
     accumulator = layer.reference_accumulator()
-    correction = dbs_bias(layer.weight, layer.lo_bits, layer.dbs_offset)
-    bias = np.zeros(layer.M) if layer.bias is None else layer.bias
-    if layer.output is None:
-        shift = correction - layer.zero_point * layer.weight.sum(1, dtype=np.int64)
-        scale = np.reshape(layer.weight_scale, (-1, 1)) * layer.activation_scale
-        real = scale * (accumulator + shift[:, None]) + bias[:, None]
-        own_range = calibrate_activations(real, _DENSE_OUTPUT_BITS)
-        scale_out, zero_point_out, bits = own_range.scale, own_range.zero_point, _DENSE_OUTPUT_BITS
-    else:
-        scale_out, zero_point_out, bits = layer.output.scale, layer.output.zero_point, layer.output.bits
+    table = _output_table(layer, accumulator)
     requantizer = requantizer_for(
         layer.weight,
         layer.weight_scale,
         layer.activation_scale,
         layer.zero_point,
-        bias,
-        scale_out,
-        zero_point_out,
-        bits=bits,
-        correction=correction,
+        _bias(layer),
+        table.scale,
+        table.zero_point,
+        bits=table.bits,
+        correction=dbs_bias(layer.weight, layer.lo_bits, layer.dbs_offset),
     )
-    return FunctionalPass(accumulator, requantizer, requantizer.apply(accumulator))
+    post_processor = PostProcessor(requantizer, table.codes)
+    return FunctionalPass(accumulator, post_processor, post_processor.apply(accumulator))
+
+
+def real_outputs(layer: GemmLayer, accumulator: AnyIntArray) -> FloatArray:
+    """Return the real numbers that accumulators [M, N] of the layer stand for, bias included, float64 [M, N].
+
+    They are the pre-activations where an activation function follows.
+    """
+    correction = dbs_bias(layer.weight, layer.lo_bits, layer.dbs_offset)
+    shift = correction - layer.zero_point * layer.weight.sum(1, dtype=np.int64)
+    scale = np.reshape(layer.weight_scale, (-1, 1)) * layer.activation_scale
+    real: FloatArray = scale * (accumulator + shift[:, None]) + _bias(layer)[:, None]
+    return real
 
 
 def offline_compensation(layer: GemmLayer) -> IntArray:
@@ -62,3 +70,14 @@ def offline_compensation(layer: GemmLayer) -> IntArray:
     share = sum(r * factor for r, factor in zip(layer.frequent, factors, strict=True))
     compensation: IntArray = share * layer.weight.sum(1, dtype=np.int64)
     return compensation
+
+
+def _output_table(layer: GemmLayer, accumulator: AnyIntArray) -> FunctionTable:
+    form = layer.output
+    if form is None:
+        return function_table("none", calibrate_activations(real_outputs(layer, accumulator), _DENSE_OUTPUT_BITS))
+    return function_table(form.function, ActivationQuantizer(form.scale, form.zero_point, form.bits, form.lo_bits))
+
+
+def _bias(layer: GemmLayer) -> FloatArray:
+    return np.zeros(layer.M) if layer.bias is None else layer.bias

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from panacea_sim.errors import ConfigError
+from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.quant.activation_functions import ACTIVATION_FUNCTIONS, ActivationFunction
 from panacea_sim.quant.aqs_gemm import check_accumulator, integer_gemm
 from panacea_sim.quant.slicing import (
     ACTIVATION_BITS,
@@ -47,7 +48,7 @@ class OutputFormat:
     """How the next layer wants its activations: real value = `scale` * (x - `zero_point`).
 
     `r` holds the frequent slice value of every HO slice, least significant first; None takes the slices of the zero
-    point. Raises ConfigError naming `output.<field>`.
+    point. `function` is the activation function between the two layers. Raises ConfigError naming `output.<field>`.
     """
 
     scale: float
@@ -55,6 +56,7 @@ class OutputFormat:
     bits: int = 8
     lo_bits: int = 4
     r: tuple[int, ...] | None = None
+    function: ActivationFunction = "none"
 
     def __post_init__(self) -> None:
         """Validate every field and make numpy scalars plain numbers."""
@@ -66,6 +68,9 @@ class OutputFormat:
         _set(self, "zero_point", require_integer("output.zero_point", self.zero_point, 0, (1 << bits) - 1))
         if self.r is not None:
             _set(self, "r", require_frequent("output.r", self.r, bits, lo_bits))
+        if self.function not in ACTIVATION_FUNCTIONS:
+            hint = nearest_name(str(self.function), ACTIVATION_FUNCTIONS)
+            raise ConfigError("output.function", repr(self.function), ", ".join(ACTIVATION_FUNCTIONS), hint)
 
     @property
     def frequent(self) -> tuple[int, ...]:
@@ -81,8 +86,9 @@ class GemmLayer:
     `activation_bits` wide, with a LO field of `lo_bits` (more than 4: DBS). Both are kept as read-only views, because
     slices are cached. `r` is the frequent slice value of every HO slice, least significant first; None takes the
     slices of the zero point, "mode" the most frequent ones. `weight_scale` is one number or float64 [M], `bias` float64
-    [M] in real units. `output` is None where no layer follows. `recipe` holds the arguments of `synthetic_layer` that
-    draw the same operands again, None for operands from elsewhere. Formulas are in docs/model.md.
+    [M] in real units. `output` is None where no layer follows. `source` names the layer whose outputs the activation
+    is, None where it is in DRAM from the start. `recipe` holds the arguments of `synthetic_layer` that draw the same
+    operands again, None for operands from elsewhere. Formulas are in docs/model.md.
 
     Raises ConfigError naming `layer.<field>`.
     """
@@ -100,12 +106,15 @@ class GemmLayer:
     activation_scale: float = 1.0
     bias: FloatArray | None = None
     output: OutputFormat | None = None
+    source: str | None = None
     recipe: Mapping[str, object] | None = None
 
     def __post_init__(self) -> None:
         """Validate every field; make arrays read-only and numpy scalars plain numbers."""
         if not isinstance(self.name, str) or not self.name:
             raise ConfigError("layer.name", repr(self.name), "text that is not empty")
+        if self.source is not None and (not isinstance(self.source, str) or self.source in {"", self.name}):
+            raise ConfigError("layer.source", repr(self.source), "None or the name of another layer")
         self._check_widths()
         self._check_operands()
         self._check_frequent()

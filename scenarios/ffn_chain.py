@@ -1,0 +1,29 @@
+"""Two layers in one run, chained in values: FFN1 -> GELU -> FFN2 of MiniLM layer 3."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from panacea_sim.cli import run_script
+from panacea_sim.scenario import Scenario
+from panacea_sim.workload.chain import following
+from panacea_sim.workload.layer import OutputFormat
+from panacea_sim.workload.npz import load_layer
+
+DATA = Path(__file__).parent / "data"
+FFN1, FFN2 = load_layer(DATA / "minilm_l3_ffn1_dbs.npz"), load_layer(DATA / "minilm_l3_ffn2_dbs.npz")
+
+first = replace(
+    FFN1,
+    name="ffn1",
+    output=OutputFormat(FFN2.activation_scale, FFN2.zero_point, lo_bits=FFN2.lo_bits, function="gelu"),
+)
+second = following(first, "ffn2", FFN2.weight, weight_scale=FFN2.weight_scale, bias=FFN2.bias)
+
+scenario = Scenario(
+    "ffn_chain",
+    layers=(first, second),
+    description="MiniLM layer 3, FFN1 -> GELU -> FFN2, the second layer reading what the first one writes",
+)
+
+if __name__ == "__main__":
+    run_script()
