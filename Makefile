@@ -41,7 +41,7 @@ lint: $(STAMP) ## formatting, lint rules, types and import order, without changi
 format: $(STAMP) ## rewrite the sources in the project's format
 	$(BIN)/ruff format
 
-bench: $(STAMP) ## measure the speed of both engines
+bench: $(STAMP) ## measure the speed of the simulator
 	$(BIN)/python benchmarks/bench.py
 
 golden: $(STAMP) ## write the golden files anew; read the diff before you commit it

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from panacea_sim.errors import ConfigError, PanaceaError
 from panacea_sim.hardware.config import Hardware, from_mapping
@@ -88,7 +90,7 @@ def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[GemmL
     entries: list[dict[str, Any]] = []
     for layer in layers:
         entry: dict[str, Any] = {"name": layer.name}
-        if layer.recipe is not None:
+        if layer.recipe is not None and _is_as_drawn(layer):
             entry["synthetic"] = dict(layer.recipe)
         else:
             entry["file"] = f"layer-{len(entries)}.npz"
@@ -110,12 +112,23 @@ def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[GemmL
     )
 
 
+def _is_as_drawn(layer: GemmLayer) -> bool:
+    """Return whether the recipe of a synthetic layer still gives this layer, name and output format aside."""
+    assert layer.recipe is not None
+    drawn = synthetic_layer(**layer.recipe)  # type: ignore[arg-type]  # the recipe is what synthetic_layer was given
+    return all(
+        np.array_equal(getattr(drawn, each.name), getattr(layer, each.name))
+        for each in fields(GemmLayer)
+        if each.name not in {"name", "output", "recipe"}
+    )
+
+
 def _run_script(path: Path) -> dict[str, Any]:
     try:
         return runpy.run_path(str(path))
-    except PanaceaError:
+    except (PanaceaError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # a script that exits has not said what to run either
         raise ConfigError(
             str(path), f"{type(error).__name__}: {error}", "a script that runs to its end", _place(error, path)
         ) from error
@@ -140,7 +153,7 @@ def _scenario_of(content: Mapping[str, Any], path: Path) -> Scenario:
         found = f"no key {missing[0]!r}" if missing else f"schema {content['schema']}"
         accepted = f"a scenario.yaml of schema {SCHEMA_VERSION} with {', '.join(keys)}"
         raise ConfigError(str(path), found, accepted, "Take the one that a run has written")
-    (entry,) = content["layers"]
+    entry = _only_layer(content["layers"], path)
     return Scenario(
         content["name"],
         _layer_of(entry, path.parent),
@@ -148,6 +161,14 @@ def _scenario_of(content: Mapping[str, Any], path: Path) -> Scenario:
         values=content.get("values", True),
         description=content.get("description", ""),
     )
+
+
+def _only_layer(layers: object, path: Path) -> Mapping[str, Any]:
+    if isinstance(layers, list) and len(layers) == 1:
+        entry = layers[0]
+        if isinstance(entry, Mapping) and "name" in entry and ("file" in entry or "synthetic" in entry):
+            return entry
+    raise ConfigError(f"{path}: layers", layers, "one layer with a name and either file or synthetic")
 
 
 def _layer_of(entry: Mapping[str, Any], folder: Path) -> GemmLayer:

@@ -97,6 +97,7 @@ def prepare(scenario: Scenario) -> Prepared:
     hardware = with_settings(given, scenario.settings)
     tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N))
     plan = plan_layer(layer.name, layer_work(tiling, SkipMasks.of(layer, hardware.v)), hardware)
+    layer.check_accumulators()
     functional = functional_pass(layer) if scenario.values or layer.output else None
     if functional is None or layer.output is None:
         output_bytes = dense_outputs(tiling)
@@ -107,14 +108,14 @@ def prepare(scenario: Scenario) -> Prepared:
     return Prepared(scenario, (layer,), program, describe(program), values)
 
 
-def run(scenario: Scenario, options: RunOptions | None = None) -> RunOutcome:
+def run(scenario: Scenario | Prepared, options: RunOptions | None = None) -> RunOutcome:
     """Run a scenario, check its accounts, and write its run folder if one was asked for.
 
     Raises ConfigError or MappingError before anything is written; DeadlockError or InvariantError with the folder left
     as NAME.partial; Interrupted likewise when the user stops the run.
     """
     options = options or RunOptions()
-    prepared = prepare(scenario)
+    prepared = scenario if isinstance(scenario, Prepared) else prepare(scenario)
     if options.folder is None:
         return _simulate(prepared, options, None)
     folder = RunFolder(options.folder, force=options.force)
@@ -130,7 +131,7 @@ def _simulate(prepared: Prepared, options: RunOptions, folder: RunFolder | None)
     with open_log(None if folder is None else folder.path / "log.jsonl", options.log_level) as log:
         log.info("start", scenario=prepared.scenario.name, layers=layers, hardware=prepared.hardware.model_dump())
         debug = log.debug if options.log_level == "debug" else None
-        recorder = Recorder(options.trace, layers, None if folder is None else folder.spill_folder, debug)
+        recorder = Recorder(options.trace, layers, None if folder is None else folder.make_spill_folder(), debug)
         try:
             return _run_engine(prepared, options, recorder, folder, log)
         except KeyboardInterrupt:

@@ -68,7 +68,7 @@ def test_the_run_folder_holds_what_is_promised(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
     tables = ["activities.parquet", "dram.parquet", "queues.parquet"]
     assert sorted(path.name for path in outcome.folder.iterdir()) == sorted(
-        [*tables, "log.jsonl", "scenario.yaml", "summary.json"]
+        [*tables, ".panacea-run", "log.jsonl", "scenario.yaml", "summary.json"]
     )
     assert json.loads((outcome.folder / "summary.json").read_text()) == outcome.summary
 

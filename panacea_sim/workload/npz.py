@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.workload.layer import GemmLayer
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["load_layer", "save_layer"]
 
@@ -30,7 +28,7 @@ _UNREADABLE = (ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfil
 def load_layer(path: str | Path) -> GemmLayer:
     """Return the layer of a LAYER.npz file; its name is the file's unless the file gives one.
 
-    Keys and dtypes are in docs/model.md (layer files). Nothing is unpickled. Raises ConfigError naming the file for
+    Keys and dtypes are in docs/files.md. Nothing is unpickled. Raises ConfigError naming the file for
     what is wrong with the file, and `layer.<field>` for what is wrong with a value.
     """
     path = Path(path)

@@ -27,6 +27,7 @@ def test_the_earlier_run_stays_until_the_new_one_is_complete(tmp_path: Path) -> 
     target = tmp_path / "run"
     target.mkdir()
     (target / "summary.json").write_text("{}")
+    (target / ".panacea-run").touch()
     folder = RunFolder(target, force=True)
     assert (target / "summary.json").read_text() == "{}"
     folder.write_yaml("scenario.yaml", {"name": "new"})
@@ -35,11 +36,9 @@ def test_the_earlier_run_stays_until_the_new_one_is_complete(tmp_path: Path) -> 
     assert (target / "scenario.yaml").read_text() == "name: new\n"
 
 
-@pytest.mark.parametrize("mark", ["summary.json", "scenario.yaml"])
-def test_an_existing_run_is_refused_without_force(mark: str, tmp_path: Path) -> None:
+def test_an_existing_run_is_refused_without_force(tmp_path: Path) -> None:
     """A run folder is not replaced unless force is on."""
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / mark).write_text("")
+    RunFolder(tmp_path / "run").complete()
     with pytest.raises(ConfigError, match=r"--out: found the existing folder .* Use --force to replace it"):
         RunFolder(tmp_path / "run")
     assert RunFolder(tmp_path / "run", force=True).path.exists()
