@@ -19,7 +19,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: setup run test check lint format bench golden clean help rebuild
+.PHONY: setup run test check lint format bench golden picture clean help rebuild
 
 setup: $(STAMP) ## make .venv and install the package with the pinned tools
 
@@ -41,11 +41,14 @@ lint: $(STAMP) ## formatting, lint rules, types and import order, without changi
 format: $(STAMP) ## rewrite the sources in the project's format
 	$(BIN)/ruff format
 
-bench: $(STAMP) ## measure the speed of both engines
+bench: $(STAMP) ## measure the speed of the simulator
 	$(BIN)/python benchmarks/bench.py
 
 golden: $(STAMP) ## write the golden files anew; read the diff before you commit it
 	$(BIN)/pytest tests/golden --regenerate
+
+picture: $(STAMP) ## draw the pictures of the documentation anew
+	$(BIN)/python docs/make_pictures.py
 
 clean: ## remove caches, build products and the quickstart run; .venv and other runs stay
 	rm -rf build dist runs/quickstart .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info

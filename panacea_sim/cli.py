@@ -6,11 +6,10 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
-import click
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -19,7 +18,7 @@ from panacea_sim.errors import ConfigError, PanaceaError
 from panacea_sim.hardware.config import field_sources, list_presets, load_hardware, parse_settings
 from panacea_sim.report.terminal import print_run, print_sources, print_study
 from panacea_sim.scenario import Scenario, Study, load_scenario
-from panacea_sim.simulation import Interrupted, RunOptions, RunOutcome, run
+from panacea_sim.simulation import Interrupted, Prepared, RunOptions, RunOutcome, prepare, run
 from panacea_sim.trace.log import LogLevel
 from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.trace.schema import SCHEMA_VERSION
@@ -28,6 +27,7 @@ from panacea_sim.trace.store import RunFolder
 __all__ = ["main", "run_script"]
 
 DEFAULT_RUNS = Path("runs")
+USAGE = 2
 INTERRUPTED = 130
 
 app = typer.Typer(
@@ -56,10 +56,10 @@ class Options:
         """Return the scenario on the machine that the user asked for."""
         return scenario.with_hardware(self.hardware, parse_settings(self.settings or ()))
 
-    def run_options(self, folder: Path, progress: Callable[[int, int], None]) -> RunOptions:
-        """Return how to run into `folder`."""
+    def run_options(self, folder: Path) -> RunOptions:
+        """Return how to run into `folder`; raises ConfigError for a bad window."""
         trace = TraceOptions(self.trace, _window(self.window))
-        return RunOptions(folder, force=self.force, trace=trace, log_level=self.log_level, progress=progress)
+        return RunOptions(folder, force=self.force, trace=trace, log_level=self.log_level)
 
 
 def _with_options(command: Callable[[Path, Options], None]) -> Callable[..., None]:
@@ -73,7 +73,14 @@ def _with_options(command: Callable[[Path, Options], None]) -> Callable[..., Non
     ]
 
     def call(**arguments: Any) -> None:  # noqa: ANN401  # typer fills them in by name
-        command(arguments.pop(own.name), Options(**arguments))
+        # Interrupts are told here: typer would end without a word.
+        try:
+            command(arguments.pop(own.name), Options(**arguments))
+        except KeyboardInterrupt as stop:
+            partial = stop.partial if isinstance(stop, Interrupted) else None
+            kept = f"what was recorded is in {partial}" if partial else "nothing was written"
+            print(f"interrupted: {kept}", file=sys.stderr)  # noqa: T201  # the terminal may be in any state
+            raise typer.Exit(INTERRUPTED) from None
 
     own_kind = get_type_hints(command, include_extras=True)[own.name]
     call.__signature__ = inspect.Signature([own.replace(annotation=own_kind), *parameters])  # type: ignore[attr-defined]
@@ -119,19 +126,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 good, 1 failed checks, 2 bad input, 130 interrupted."""
     try:
         code = app(arguments, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
+    except typer.TyperException as error:
+        # The terminal may be in any state, and usage errors of typer know no markup.
+        print(f"error: {error.format_message()}\nTry: panacea-sim --help", file=sys.stderr)  # noqa: T201
+        return USAGE
     except PanaceaError as error:
         Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return error.exit_code
-    except Interrupted as stop:
-        kept = f"what was recorded is in {stop.partial}" if stop.partial else "nothing was written"
-        print(f"interrupted: {kept}", file=sys.stderr)  # noqa: T201  # plain, since the terminal may be in any state
-        return INTERRUPTED
-    except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)  # noqa: T201  # the same
-        return INTERRUPTED
     return int(code or 0)
 
 
@@ -141,8 +142,8 @@ def run_script() -> None:
 
 
 def _run_one(scenario: Scenario, options: Options) -> None:
-    folder = options.out or DEFAULT_RUNS / scenario.name
-    outcome = _run_with_progress(options.applied_to(scenario), options, folder)
+    run_options = options.run_options(options.out or DEFAULT_RUNS / scenario.name)
+    outcome = _run_with_progress(prepare(options.applied_to(scenario)), run_options)
     if options.as_json:
         print(json.dumps(outcome.summary, indent=2))  # noqa: T201  # rich would wrap it
     else:
@@ -154,12 +155,15 @@ def _run_one(scenario: Scenario, options: Options) -> None:
 
 def _run_study(study: Study, options: Options) -> None:
     """Run every scenario of a study into a folder of its own, below that of the study."""
-    scenarios = [options.applied_to(scenario) for scenario in study.scenarios]
-    folder = RunFolder(options.out or DEFAULT_RUNS / study.name, force=options.force)
+    # Everything is checked before the first run begins, so that bad input leaves nothing behind.
+    run_options = options.run_options(options.out or DEFAULT_RUNS / study.name)
+    prepared = [prepare(options.applied_to(scenario)) for scenario in study.scenarios]
+    assert run_options.folder is not None
+    folder = RunFolder(run_options.folder, force=options.force)
     summaries = {}
-    for scenario in scenarios:
-        outcome = _run_with_progress(scenario, options, folder.path / scenario.name)
-        summaries[scenario.name] = outcome.summary
+    for each in prepared:
+        name = each.scenario.name
+        summaries[name] = _run_with_progress(each, replace(run_options, folder=folder.path / name)).summary
     document = {"schema": SCHEMA_VERSION, "study": study.name, "runs": summaries}
     folder.write_json("summary.json", document)
     folder.complete()
@@ -172,14 +176,16 @@ def _run_study(study: Study, options: Options) -> None:
     _fail_unless_exact(list(summaries.values()))
 
 
-def _run_with_progress(scenario: Scenario, options: Options, folder: Path) -> RunOutcome:
+def _run_with_progress(prepared: Prepared, options: RunOptions) -> RunOutcome:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(f"{scenario.name}: output tiles", total=None)
-        return run(
-            scenario, options.run_options(folder, lambda done, all_: bar.update(task, completed=done, total=all_))
-        )
+        task = bar.add_task(f"{prepared.scenario.name}: output tiles", total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        return run(prepared, replace(options, progress=show))
 
 
 def _fail_unless_exact(summaries: Sequence[Mapping[str, Any]]) -> None:

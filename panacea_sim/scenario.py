@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from panacea_sim.errors import ConfigError, PanaceaError
 from panacea_sim.hardware.config import Hardware, from_mapping
@@ -24,21 +26,31 @@ _VARIABLE = "scenario"
 """The name under which a script offers its Scenario or Study."""
 
 
+LayerLike: TypeAlias = GemmLayer | Path | str
+
+
 @dataclass(frozen=True)
 class Scenario:
     """One run: a layer on a machine.
 
-    `layer` is a GemmLayer or the path of a LAYER.npz file. `hardware` is a Hardware, the name of a preset or the path
-    of a YAML file, with `settings` (field name to value) on top. With `values` the quantized slices travel through the
-    machine and its accumulators are compared with the integer product; without, only time passes.
+    `layer` is a GemmLayer or the path of a LAYER.npz file, or several of them that run as one simulation, one after the
+    other; a layer whose `source` names an earlier one waits for the outputs that it needs. `hardware` is a Hardware,
+    the name of a preset or the path of a YAML file, with `settings` (field name to value) on top. With `values` the
+    quantized slices travel through the machine and its accumulators are compared with the integer product; without,
+    only time passes.
     """
 
     name: str
-    layer: GemmLayer | Path | str
+    layer: LayerLike | tuple[LayerLike, ...]
     hardware: Hardware | Path | str = "panacea"
     settings: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     values: bool = True
     description: str = ""
+
+    @property
+    def layers(self) -> tuple[LayerLike, ...]:
+        """The layers in order."""
+        return self.layer if isinstance(self.layer, tuple) else (self.layer,)
 
     def with_hardware(self, hardware: Hardware | Path | str | None, settings: Mapping[str, object]) -> Scenario:
         """Return the scenario on another machine (None: its own) and with further settings on top."""
@@ -88,11 +100,13 @@ def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[GemmL
     entries: list[dict[str, Any]] = []
     for layer in layers:
         entry: dict[str, Any] = {"name": layer.name}
-        if layer.recipe is not None:
+        if layer.recipe is not None and _is_as_drawn(layer):
             entry["synthetic"] = dict(layer.recipe)
         else:
             entry["file"] = f"layer-{len(entries)}.npz"
-            save_layer(replace(layer, output=None), folder.path / entry["file"])
+            save_layer(replace(layer, output=None, source=None), folder.path / entry["file"])
+        if layer.source is not None:
+            entry["source"] = layer.source
         if layer.output is not None:
             output = asdict(layer.output)
             entry["output"] = output | {"r": output["r"] and list(output["r"])}
@@ -110,12 +124,23 @@ def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[GemmL
     )
 
 
+def _is_as_drawn(layer: GemmLayer) -> bool:
+    """Return whether the recipe of a synthetic layer still gives this layer, name and output format aside."""
+    assert layer.recipe is not None
+    drawn = synthetic_layer(**layer.recipe)  # type: ignore[arg-type]  # the recipe is what synthetic_layer was given
+    return all(
+        np.array_equal(getattr(drawn, each.name), getattr(layer, each.name))
+        for each in fields(GemmLayer)
+        if each.name not in {"name", "output", "source", "recipe"}
+    )
+
+
 def _run_script(path: Path) -> dict[str, Any]:
     try:
         return runpy.run_path(str(path))
-    except PanaceaError:
+    except (PanaceaError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # a script that exits has not said what to run either
         raise ConfigError(
             str(path), f"{type(error).__name__}: {error}", "a script that runs to its end", _place(error, path)
         ) from error
@@ -140,14 +165,23 @@ def _scenario_of(content: Mapping[str, Any], path: Path) -> Scenario:
         found = f"no key {missing[0]!r}" if missing else f"schema {content['schema']}"
         accepted = f"a scenario.yaml of schema {SCHEMA_VERSION} with {', '.join(keys)}"
         raise ConfigError(str(path), found, accepted, "Take the one that a run has written")
-    (entry,) = content["layers"]
     return Scenario(
         content["name"],
-        _layer_of(entry, path.parent),
+        tuple(_layer_of(entry, path.parent) for entry in _layer_entries(content["layers"], path)),
         from_mapping(content["hardware"]),
         values=content.get("values", True),
         description=content.get("description", ""),
     )
+
+
+def _layer_entries(layers: object, path: Path) -> list[Mapping[str, Any]]:
+    accepted = "at least one layer, each with a name and either file or synthetic"
+    if not isinstance(layers, list) or not layers:
+        raise ConfigError(f"{path}: layers", layers, accepted)
+    for entry in layers:
+        if not isinstance(entry, Mapping) or "name" not in entry or not {"file", "synthetic"} & set(entry):
+            raise ConfigError(f"{path}: layers", entry, accepted)
+    return layers
 
 
 def _layer_of(entry: Mapping[str, Any], folder: Path) -> GemmLayer:
@@ -155,4 +189,4 @@ def _layer_of(entry: Mapping[str, Any], folder: Path) -> GemmLayer:
     output = entry.get("output")
     if output is not None:
         output = OutputFormat(**(output | {"r": output["r"] and tuple(output["r"])}))
-    return replace(layer, name=entry["name"], output=output)
+    return replace(layer, name=entry["name"], output=output, source=entry.get("source"))

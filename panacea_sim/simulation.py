@@ -21,7 +21,7 @@ from panacea_sim.machine.program import Program, plan_program
 from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.machine.values import TravellingValues
-from panacea_sim.mapping.outputs import dense_outputs, encoded_outputs
+from panacea_sim.mapping.outputs import OutputBytes, dense_outputs, encoded_outputs
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import SkipMasks, layer_work
 from panacea_sim.scenario import Scenario, write_scenario
@@ -29,7 +29,8 @@ from panacea_sim.trace.log import LogLevel, open_log
 from panacea_sim.trace.recorder import Recorder, TraceOptions
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
-from panacea_sim.workload.functional import functional_pass
+from panacea_sim.workload.chain import chain_sources
+from panacea_sim.workload.functional import FunctionalPass, functional_pass
 from panacea_sim.workload.layer import GemmLayer
 from panacea_sim.workload.npz import load_layer
 
@@ -92,30 +93,40 @@ def prepare(scenario: Scenario) -> Prepared:
 
     Raises ConfigError or MappingError where it cannot be run.
     """
-    layer = scenario.layer if isinstance(scenario.layer, GemmLayer) else load_layer(scenario.layer)
+    layers = tuple(layer if isinstance(layer, GemmLayer) else load_layer(layer) for layer in scenario.layers)
     given = scenario.hardware if isinstance(scenario.hardware, Hardware) else load_hardware(scenario.hardware)
     hardware = with_settings(given, scenario.settings)
-    tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N))
-    work = layer_work(tiling, SkipMasks.of(layer, hardware.v))
-    functional = functional_pass(layer) if scenario.values or layer.output else None
-    if functional is None or layer.output is None:
-        output_bytes = dense_outputs(tiling)
-    else:
-        output_bytes = encoded_outputs(tiling, functional.output, layer.output)
-    plan = choose_plan(layer.name, work, output_bytes, hardware)
-    program = plan_program(hardware, [(plan, output_bytes, None)])
-    values = TravellingValues(program, [layer], [functional]) if scenario.values and functional else None
-    return Prepared(scenario, (layer,), program, describe(program), values)
+    for layer in layers:
+        layer.check_accumulators()
+    functional = [functional_pass(layer) if scenario.values or layer.output else None for layer in layers]
+    sources = chain_sources(layers, functional)
+    planned = []
+    for layer, computed, source in zip(layers, functional, sources, strict=True):
+        tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N))
+        work = layer_work(tiling, SkipMasks.of(layer, hardware.v))
+        output_bytes = _output_bytes(tiling, layer, computed)
+        planned.append((choose_plan(layer.name, work, output_bytes, hardware), output_bytes, source))
+    program = plan_program(hardware, planned)
+    values = None
+    if scenario.values:
+        values = TravellingValues(program, layers, [computed for computed in functional if computed is not None])
+    return Prepared(scenario, layers, program, describe(program), values)
 
 
-def run(scenario: Scenario, options: RunOptions | None = None) -> RunOutcome:
+def _output_bytes(tiling: Tiling, layer: GemmLayer, computed: FunctionalPass | None) -> OutputBytes:
+    if computed is None or layer.output is None:
+        return dense_outputs(tiling)
+    return encoded_outputs(tiling, computed.output, layer.output)
+
+
+def run(scenario: Scenario | Prepared, options: RunOptions | None = None) -> RunOutcome:
     """Run a scenario, check its accounts, and write its run folder if one was asked for.
 
     Raises ConfigError or MappingError before anything is written; DeadlockError or InvariantError with the folder left
     as NAME.partial; Interrupted likewise when the user stops the run.
     """
     options = options or RunOptions()
-    prepared = prepare(scenario)
+    prepared = scenario if isinstance(scenario, Prepared) else prepare(scenario)
     if options.folder is None:
         return _simulate(prepared, options, None)
     folder = RunFolder(options.folder, force=options.force)
@@ -131,7 +142,7 @@ def _simulate(prepared: Prepared, options: RunOptions, folder: RunFolder | None)
     with open_log(None if folder is None else folder.path / "log.jsonl", options.log_level) as log:
         log.info("start", scenario=prepared.scenario.name, layers=layers, hardware=prepared.hardware.model_dump())
         debug = log.debug if options.log_level == "debug" else None
-        recorder = Recorder(options.trace, layers, None if folder is None else folder.spill_folder, debug)
+        recorder = Recorder(options.trace, layers, None if folder is None else folder.make_spill_folder(), debug)
         try:
             return _run_engine(prepared, options, recorder, folder, log)
         except KeyboardInterrupt:

@@ -21,7 +21,7 @@ second = following(first, "ffn2", FFN2.weight, weight_scale=FFN2.weight_scale, b
 
 scenario = Scenario(
     "ffn_chain",
-    layers=(first, second),
+    layer=(first, second),
     description="MiniLM layer 3, FFN1 -> GELU -> FFN2, the second layer reading what the first one writes",
 )
 

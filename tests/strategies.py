@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from panacea_sim.hardware.config import load_hardware
+from panacea_sim.hardware.config import load_hardware, with_settings
 from panacea_sim.machine.description import (
     NOTHING,
     Acquire,
@@ -527,6 +527,7 @@ _MACHINE_FIELDS = {
     "o_dma_priority": st.integers(0, 2),
 }
 _PLENTY_BYTES = 1 << 24
+_PANACEA = load_hardware("panacea")  # once: reading YAML costs more than a small run
 
 
 @st.composite
@@ -549,7 +550,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     # Each memory holds the largest tile exactly, or a little more, or everything.
     slack_bytes = st.sampled_from([0, 0, 1, 100, _PLENTY_BYTES])
     settings |= {name: needed + draw(slack_bytes) for name, needed in _largest_tiles(layer, settings).items()}
-    return Scenario("drawn", layer, settings=settings)
+    return Scenario("drawn", layer, _PANACEA, settings)
 
 
 @st.composite
@@ -563,7 +564,7 @@ def _output_formats(draw: st.DrawFn, settings: dict[str, int]) -> OutputFormat |
 
 def _largest_tiles(layer: GemmLayer, settings: dict[str, int]) -> dict[str, int]:
     """Return the bytes of the largest tile in each memory."""
-    tiling = Tiling.of(load_hardware("panacea", settings), (layer.M, layer.K, layer.N))
+    tiling = Tiling.of(with_settings(_PANACEA, settings), (layer.M, layer.K, layer.N))
     work = layer_work(tiling, SkipMasks.of(layer, tiling.v))
     return {
         "wmem_bytes": int(work.weight.total.max()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ import yaml
 
 from panacea_sim import simulation
 from panacea_sim.errors import ConfigError, DeadlockError, InvariantError, MappingError
+from panacea_sim.machine import build, reference
 from panacea_sim.machine.description import Description, Memory
 from panacea_sim.machine.program import Program
-from panacea_sim.scenario import Scenario
+from panacea_sim.scenario import Scenario, load_scenario
 from panacea_sim.simulation import Interrupted, RunOptions, run
 from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.workload.layer import GemmLayer, OutputFormat
@@ -66,7 +68,7 @@ def test_the_run_folder_holds_what_is_promised(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
     tables = ["activities.parquet", "dram.parquet", "queues.parquet"]
     assert sorted(path.name for path in outcome.folder.iterdir()) == sorted(
-        [*tables, "log.jsonl", "scenario.yaml", "summary.json"]
+        [*tables, ".panacea-run", "log.jsonl", "scenario.yaml", "summary.json"]
     )
     assert json.loads((outcome.folder / "summary.json").read_text()) == outcome.summary
 
@@ -165,9 +167,11 @@ def test_progress_counts_all_tile_groups() -> None:
 def test_a_tile_that_does_not_fit_is_refused_before_the_run(tmp_path: Path) -> None:
     """A memory too small for a tile is a MappingError that says how many bytes are missing; nothing is written."""
     settings = {**MACHINE, "amem_bytes": 10}
-    with pytest.raises(MappingError, match=r"AMEM holds 10 bytes, but a tile needs (\d+): \d+ bytes are missing") as error:
+    with pytest.raises(MappingError, match="AMEM holds 10 bytes, but a tile needs") as error:
         run(_scenario(settings=settings), RunOptions(tmp_path / "out"))
-    needed, missing = (int(word) for word in str(error.value).replace(":", "").split() if word.isdecimal())[1:3]
+    needed, missing = (
+        int(digits) for digits in re.findall(r"needs (\d+): (\d+) bytes are missing", str(error.value))[0]
+    )
     assert missing == needed - 10
     assert list(tmp_path.iterdir()) == []
 
@@ -189,7 +193,7 @@ def _starved_of_memory(description: Description) -> Description:
 
 def test_a_deadlock_leaves_what_was_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that deadlocks leaves NAME.partial with readable tables and a log that tells; there is no NAME."""
-    describe = simulation.describe
+    describe = build.describe
 
     def describe_too_small(program: Program) -> Description:
         return _starved_of_memory(describe(program))
@@ -206,7 +210,7 @@ def test_a_deadlock_leaves_what_was_recorded(tmp_path: Path, monkeypatch: pytest
 
 def test_broken_accounts_stop_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose accounts do not add up raises, and its folder stays partial for a report."""
-    run_engine = simulation.run_reference
+    run_engine = reference.run_reference
 
     def lose_a_firing(*arguments: Any) -> Any:  # noqa: ANN401  # those of the engine
         result = run_engine(*arguments)
@@ -274,3 +278,22 @@ def test_unknown_settings_of_a_scenario_are_refused() -> None:
     """A setting that is no hardware field is named with the nearest one."""
     with pytest.raises(ConfigError, match=r"hardware\.n_dwos: found an unknown field.*Did you mean 'n_dwo'\?"):
         run(_scenario(settings={"n_dwos": 3}))
+
+
+_CHANGED_LAYERS = {
+    "next_layer": replace(synthetic_layer(16, 24, 24, 0.3, 0.5, 1), output=OutputFormat(4.0, 128, lo_bits=5, r=(3,))),
+    "frequent": replace(synthetic_layer(16, 24, 24, 0.3, 0.5, 1), r=(2,)),
+    "fewer_tokens": replace(
+        synthetic_layer(16, 24, 24, 0.3, 0.5, 1), activation=synthetic_layer(16, 24, 24, 0.3, 0.5, 1).activation[:, :5]
+    ),
+    "scaled": replace(synthetic_layer(16, 24, 24, 0.3, 0.5, 1), output=OutputFormat(4.0, 128), activation_scale=9.0),
+}
+
+
+@pytest.mark.parametrize("name", _CHANGED_LAYERS)
+def test_a_changed_layer_is_kept_as_it_was(name: str, tmp_path: Path) -> None:
+    """A synthetic layer with other fields than its recipe draws runs again from scenario.yaml with the same summary."""
+    first = run(_scenario(layer=_CHANGED_LAYERS[name]), RunOptions(tmp_path / "out")).summary
+    again = load_scenario(tmp_path / "out" / "scenario.yaml")
+    assert isinstance(again, Scenario)
+    assert {**run(again).summary, "host_seconds": 0} == {**first, "host_seconds": 0}

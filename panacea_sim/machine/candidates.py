@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machine.build import describe
@@ -27,8 +25,8 @@ _HEIGHTS = {"off": (1,), "on": (2,), "auto": (1, 2)}
 class Candidate:
     """A mapping of one layer: its plan, and the least time that the machine can take for it.
 
-    `bound_cycles` is the time of the busiest part, `busiest` its name; `fill_cycles` is the time until the first PEA can
-    begin, which nothing hides. `plan` is None where the layer does not fit in this order, and `obstacle` says why.
+    `bound_cycles` is the time of the busiest part, `busiest` its name. `plan` is None where the layer does not fit in
+    this order, and `obstacle` says why.
     """
 
     order: str
@@ -74,9 +72,7 @@ def _bounded(plan: LayerPlan, output_bytes: OutputBytes, hardware: Hardware) -> 
     busiest = max(loads, key=lambda part: loads[part])
     read_bytes = int(plan.weight_loads.size_bytes.sum() + plan.activation_loads.size_bytes.sum())
     write_bytes = int(output_bytes.total.sum())
-    return Candidate(
-        plan.order, plan.height, plan, loads[busiest], busiest, read_bytes, write_bytes
-    )
+    return Candidate(plan.order, plan.height, plan, loads[busiest], busiest, read_bytes, write_bytes)
 
 
 def _loads(description: Description) -> dict[str, int]:

@@ -11,7 +11,7 @@ from panacea_sim.errors import InvariantError
 from panacea_sim.machine.arbiter import first_come_first_served
 from panacea_sim.machine.description import Channel, Port
 from panacea_sim.machine.device import Service
-from panacea_sim.machine.kernel import CycleEnvironment, CycleProcess, Signal
+from panacea_sim.machine.kernel import CycleEnvironment, CycleProcess, Signal, Waits
 from panacea_sim.machine.result import ChannelTotals
 from panacea_sim.trace.recorder import CHUNK_ROWS, NO_FIRING, AccessLog, ActivityLog
 from panacea_sim.trace.schema import State
@@ -131,7 +131,7 @@ class ChannelProcess:
         self._idle = self.activity.code(State.IDLE)
         self._starved = self.activity.code(State.STARVED, "requests")
         self._busy = [self.activity.code(State.BUSY, "", port.component) for port in self.ports]
-        self.env.process(self._run())
+        CycleProcess(self.env, self._run())
 
     def post(
         self, request: PostedRequest, number: int, port: int, address: int, size_bytes: int, *, write: bool
@@ -150,15 +150,15 @@ class ChannelProcess:
         """Account the time after the last grant."""
         self.activity.rows.extend((self._idle, self._last_end_cycle, makespan_cycles, NO_FIRING))
 
-    def _run(self) -> CycleProcess:
+    def _run(self) -> Waits:
         while True:
             if not self._pending:
                 self._asleep = True
                 yield self._wake.arm()
-            earliest = min(part.request_cycle for part in self._pending)
-            decision_cycle = self._state.next_decision_cycle(earliest)
+            # Parts stand in the order in which they came, so the first is the earliest.
+            decision_cycle = self._state.next_decision_cycle(self._pending[0].request_cycle)
             yield self._decision.late(decision_cycle - self.env.cycle)
-            self._grant(first_come_first_served(self._pending))
+            self._grant(first_come_first_served(self._pending) if len(self._pending) > 1 else 0)
 
     def _grant(self, position: int) -> None:
         part = self._pending[position]
@@ -180,7 +180,7 @@ class ChannelProcess:
 
     def _forget_holdings(self, now: int) -> None:
         """Drop what no waiting or later request can have waited for."""
-        horizon = min(now, *(part.request_cycle for part in self._pending))
+        horizon = min(now, self._pending[0].request_cycle)
         holdings = self._holdings
         while holdings and holdings[0].end_cycle <= horizon:
             holdings.popleft()

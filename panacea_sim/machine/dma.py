@@ -1,4 +1,4 @@
-"""The DMA streams: timing arrays of `w_dma`, `x_dma`, `o_dma` and `s_dma`, and how they read and write the DRAM image."""
+"""The DMA streams: timing arrays of `w_dma`, `x_dma`, `o_dma` and `s_dma`, and how they use the DRAM image."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _partial_sum_addresses(program: Program) -> IntArray:
 
 
 def _writes_before(program: Program) -> IntArray:
-    """Return how many firings of `o_dma` must have ended before each activation fetch; 0 where no layer comes before."""
+    """Return how many firings of `o_dma` must have ended before each activation fetch; 0 without a source."""
     outputs_before = np.cumsum([0, *(layer.plan.output_count for layer in program.layers)])
     counts = []
     for layer in program.layers:
@@ -140,7 +140,7 @@ def _finished_as(source: PlannedLayer, layer: PlannedLayer) -> IntArray:
     return finished
 
 
-def _read_stream(  # noqa: PLR0913  # a stream is all of this
+def _read_stream(  # a stream is all of this
     operand: str,
     program: Program,
     address: IntArray,

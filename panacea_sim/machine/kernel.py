@@ -9,12 +9,13 @@ from typing import Any, TypeAlias
 import simpy
 from simpy.events import NORMAL, EventPriority
 
-__all__ = ["CycleEnvironment", "CycleProcess", "Signal"]
+__all__ = ["CycleEnvironment", "CycleProcess", "Signal", "Waits"]
 
 _LATE = EventPriority(NORMAL + 1)
 """The SimPy priority of arbitration: after every ordinary event of a cycle, so that all its requests are seen."""
 
-CycleProcess: TypeAlias = Generator[simpy.Event, Any, None]
+Waits: TypeAlias = Generator["Signal", Any, None]
+"""What a process is made of: it gives the signals that it waits for, one after the other."""
 
 
 class CycleEnvironment(simpy.Environment):
@@ -42,6 +43,22 @@ class CycleEnvironment(simpy.Environment):
                 callback(event)
             if not event._ok and not hasattr(event, "_defused"):  # noqa: SLF001  # as simpy.Environment.step does
                 raise event._value  # noqa: SLF001  # the same
+
+
+class CycleProcess(simpy.Process):
+    """A SimPy process that waits for signals only, which never fail: resuming it needs no more than this."""
+
+    def _resume(self, event: simpy.Event) -> None:
+        try:
+            # A signal without callbacks has fired before: the process goes on at once.
+            while event.callbacks is None:
+                event = self._generator.send(event._value)  # noqa: SLF001  # as simpy.Process does
+        except StopIteration:
+            self._ok = True
+            self._value = None
+            self.env.schedule(self)
+        else:
+            event.callbacks.append(self._resume)
 
 
 class Signal(simpy.Event):

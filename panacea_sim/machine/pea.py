@@ -117,8 +117,7 @@ class PeaWorker:
                 self._check_work(firing, place, tile)
         if self._sums:
             products = [
-                new if old is None or new is None else old + new
-                for old, new in zip(self._sums, products, strict=True)
+                new if old is None or new is None else old + new for old, new in zip(self._sums, products, strict=True)
             ]
         ends_visit = bool(self._given[0][firing])
         self._sums = [] if ends_visit else products

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from panacea_sim.machine.channel import ChannelProcess, PostedRequest
 from panacea_sim.machine.description import Component, Requests
-from panacea_sim.machine.kernel import CycleEnvironment, CycleProcess, Signal
+from panacea_sim.machine.kernel import CycleEnvironment, CycleProcess, Signal, Waits
 from panacea_sim.machine.steps import FiringCounter, Inputs, Outputs, Step
 from panacea_sim.trace.recorder import NO_FIRING, ActivityLog, OccupancyLog
 from panacea_sim.trace.schema import State
@@ -74,7 +74,7 @@ class ComponentProcess:
         self.watched = True
         self._watchers.append(function)
 
-    def _first_inputs(self) -> CycleProcess:
+    def _first_inputs(self) -> Waits:
         """Wait for the inputs of the first firing, which is idle time and not a stall."""
         for try_now, wait, code in self.inputs.steps:
             if not try_now(0):
@@ -101,9 +101,9 @@ class PrivateProcess(ComponentProcess):
 
     def start(self) -> None:
         """Let the component run from cycle 0 on."""
-        self._env.process(self._run())
+        CycleProcess(self._env, self._run())
 
-    def _run(self) -> CycleProcess:  # noqa: C901  # the hottest loop: every call in it would cost several percent
+    def _run(self) -> Waits:  # noqa: C901  # the hottest loop: every call in it would cost several percent
         env, note, busy, ended = self._env, self.log.rows.extend, self._busy, self.ended
         endings, gives, worker = self.outputs.endings, self.outputs.gives, self._worker
         service = Signal(env)
@@ -171,10 +171,10 @@ class StreamProcess(ComponentProcess):
 
     def start(self) -> None:
         """Let the stream run from cycle 0 on."""
-        self._env.process(self._post())
-        self._env.process(self._take())
+        CycleProcess(self._env, self._post())
+        CycleProcess(self._env, self._take())
 
-    def _post(self) -> CycleProcess:
+    def _post(self) -> Waits:
         assert self.component.requests is not None
         parts = _parts(self.component.requests)
         yield from self._first_inputs()
@@ -209,7 +209,7 @@ class StreamProcess(ComponentProcess):
             self._waits_for_arrival = False
             self._arrival.fire()
 
-    def _take(self) -> CycleProcess:
+    def _take(self) -> Waits:
         for firing in range(self.component.firings):
             if not self._in_flight:
                 self._waits_for_arrival = True

@@ -102,7 +102,7 @@ class Program:
     def sums_given(self) -> list[IntArray]:
         """Return for each place in a stack whether a task hands the sums of that place's tile over (1) or not (0)."""
         places = range(max(layer.plan.height for layer in self.layers))
-        return [self.joined(lambda layer, place=place: _sums_given(layer.plan, place)) for place in places]
+        return [np.concatenate([_sums_given(layer.plan, place) for layer in self.layers]) for place in places]
 
     def visit_outputs(self) -> IntArray:
         """Return the number of outputs in the tile of each visit."""
@@ -116,9 +116,7 @@ class Program:
         return np.repeat(np.arange(len(self.layers)), [firings(layer) for layer in self.layers])
 
 
-def plan_program(
-    hardware: Hardware, layers: Sequence[tuple[LayerPlan, OutputBytes, int | None]]
-) -> Program:
+def plan_program(hardware: Hardware, layers: Sequence[tuple[LayerPlan, OutputBytes, int | None]]) -> Program:
     """Return the program that runs these layers in order, laid out in DRAM one behind the other.
 
     Each layer comes with its plan, the bytes of its outputs, and the number of the layer whose outputs it reads.

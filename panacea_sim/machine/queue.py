@@ -91,11 +91,18 @@ class BoundedQueue:
         tokens = self._tokens
         if not tokens:
             return None
-        if self._waiting_producer or self._latency_cycles:
+        if self._latency_cycles:
             return self.try_take(1)
         self.taken_tokens += 1
-        self._note((self._env.cycle, len(tokens) - 1))
-        return (tokens.popleft(),)
+        token = tokens.popleft()
+        if self._waiting_producer:
+            # The blocked token takes the slot within this cycle: the occupancy stays.
+            self._waiting_producer = False
+            tokens.append(self._blocked_token)
+            self._room.fire()
+        else:
+            self._note((self._env.cycle, len(tokens)))
+        return (token,)
 
     def wait_take(self, count: int) -> Signal:
         """Return the signal that fires with `count` tokens when they could be taken."""

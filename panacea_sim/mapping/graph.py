@@ -34,7 +34,9 @@ def tile_group_graph(layer: str, tiling: Tiling, order: str, height: int) -> Til
     graph: TileGroupGraph = nx.DiGraph(layer=layer)
     outputs = np.add.reduceat(tiling.rows, np.arange(0, tiling.m_tiles, height))[:, None] * tiling.columns
     stacks, columns = range(tiling.stacks(height)), range(tiling.n_tiles)
-    pairs = product(stacks, columns) if order.index("m") < order.index("n") else ((m, n) for n in columns for m in stacks)
+    pairs = (
+        product(stacks, columns) if order.index("m") < order.index("n") else ((m, n) for n in columns for m in stacks)
+    )
     before: TileGroup | None = None
     for m, n in pairs:
         group = (layer, m, n)
@@ -48,8 +50,8 @@ def tile_group_graph(layer: str, tiling: Tiling, order: str, height: int) -> Til
 def link_layers(graph: TileGroupGraph, first: TileGroupGraph, then: TileGroupGraph) -> None:
     """Add two layers to `graph`, the outputs of `first` being the activations of `then`.
 
-    A node (layer, NO_TILE, n) stands for the activations of one n tile: it needs every group of `first` with that n, and
-    every group of `then` with that n needs it.
+    A node (layer, NO_TILE, n) stands for the activations of one n tile: it needs every group of `first` with that n,
+    and every group of `then` with that n needs it.
     """
     graph.update(first)
     graph.update(then)
@@ -73,8 +75,7 @@ def _shared_operand(before: TileGroup, group: TileGroup) -> str | None:
 
 
 def annotate_groups(graph: TileGroupGraph, start_cycle: IntArray, end_cycle: IntArray, stall_cycles: IntArray) -> None:
-    """Write onto the nodes what happened to each group; the arrays are in
-    issue order.
+    """Write onto the nodes what happened to each group; the arrays are in issue order.
 
     `start_cycle` is when the dispatcher begins the group's first tile, `end_cycle` when its outputs are written, and
     `stall_cycles` how long the dispatcher was starved or blocked between the group before and the end of this one.

@@ -1,8 +1,8 @@
 """Where tiles lie in DRAM, and how a tile's bytes spread over the channels.
 
-The weight tiles come first in the order (stack, k), then the activation tiles (n, k), the outputs (m, n) and the partial
-sums (m, n), if they spill. A tile is contiguous and begins at a multiple of the alignment; the tiles of a stack, and the
-next layer's activation tiles in an output tile, follow each other without a gap.
+The weight tiles come first in the order (stack, k), then the activation tiles (n, k), the outputs (m, n) and the
+partial sums (m, n), if they spill. A tile is contiguous and begins at a multiple of the alignment; the tiles of a
+stack, and the next layer's activation tiles in an output tile, follow each other without a gap.
 """
 
 from __future__ import annotations

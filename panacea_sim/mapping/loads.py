@@ -28,7 +28,7 @@ class Loads:
     resident: bool
 
 
-def plan_loads(  # noqa: PLR0913  # an operand, its region and the rule
+def plan_loads(  # an operand, its region and the rule
     region: str,
     capacity_bytes: int,
     tile_bytes: IntArray,

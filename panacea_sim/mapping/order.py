@@ -37,8 +37,8 @@ class TaskSequence:
 def task_sequence(order: str, group_stack: IntArray, group_n: IntArray, tiling: Tiling, height: int) -> TaskSequence:
     """Return the tasks of a layer in the given loop order.
 
-    `group_stack` and `group_n` are the tile groups in issue order, which is the order of the loops over m and n; `order`
-    says where among them the loop over k stands.
+    `group_stack` and `group_n` are the tile groups in issue order, which is the order of the loops over m and n;
+    `order` says where among them the loop over k stands.
     """
     stacks, k_tiles = tiling.stacks(height), tiling.k_tiles
     groups, k_position = len(group_stack), order.index("k")
@@ -57,7 +57,7 @@ def _inner_trips(order: str, stacks: int, n_tiles: int) -> int:
 
 
 def _reuse_set(order: str, free_loop: str, coordinate: dict[str, tuple[IntArray, int]]) -> IntArray:
-    """Number the iterations of the loops outside `free_loop`, the one that does not index the operand."""
+    """Return the iteration of the loops outside `free_loop`, the one that does not index the operand."""
     number = np.zeros(len(coordinate["k"][0]), np.int64)
     for loop in order[: order.index(free_loop)]:
         values, trips = coordinate[loop]

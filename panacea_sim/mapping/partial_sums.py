@@ -1,8 +1,8 @@
 """Partial sums of output tiles that are visited more than once: where they stay, and what goes to DRAM and back.
 
 Each such tile has its place in the PSUM region from its first to its last visit if all fit at once. Otherwise every
-visit reads the tile from DRAM and writes it back. One stream, `s_dma`, does both: a fetch acquires the place (and reads,
-unless it is the tile's first visit), a return gives it up (and writes, unless it is the last).
+visit reads the tile from DRAM and writes it back. One stream, `s_dma`, does both: a fetch acquires the place (and
+reads, unless it is the tile's first visit), a return gives it up (and writes, unless it is the last).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class PartialSums:
 
     Firing i belongs to visit `visit[i]` and is a return if `is_return[i]`, otherwise a fetch. It moves `moved_bytes[i]`
     (0: the tile stays on chip); a fetch acquires, a return releases `held_bytes[i]` of PSUM. `after[i]` counts the
-    firings that must have ended before, so that a tile is written before it is read. `fetch_of[t]` is the fetch of visit
-    t and `returned[t]` whether it has a return; NOTHING and 0 for tiles that are visited once.
+    firings that must have ended before, so that a tile is written before it is read. `fetch_of[t]` is the fetch of
+    visit t and `returned[t]` whether it has a return; NOTHING and 0 for tiles that are visited once.
     """
 
     visit: IntArray
@@ -76,7 +76,7 @@ def plan_partial_sums(visits: Visits, outputs: IntArray, region_bytes: int, *, m
 def _interleave(
     visits: Visits, tile_bytes: IntArray, fetched: IntArray, returned: IntArray, *, ahead: int, spills: bool
 ) -> PartialSums:
-    """Put fetches and returns into one order: the fetch of a visit comes before the return of the visit `ahead` of it."""
+    """Put fetches and returns into one order: the fetch of a visit precedes the return of the visit `ahead` of it."""
     fetches, returns = np.flatnonzero(fetched), np.flatnonzero(returned)
     # A fetch may overtake the return of the visit before it, never that of its own tile's last visit, which is older.
     place = np.concatenate([2 * (fetches - ahead), 2 * returns + 1])

@@ -23,8 +23,8 @@ class LayerPlan:
     """A layer as the machine works through it in one loop order.
 
     `height` is 2 with double-tile processing, else 1: so many weight tiles make a stack, which is fetched, decoded and
-    multiplied as one. `weight` holds the bytes of each stack, [stack, k]. `output_m`, `output_n` are the output tiles in
-    the order in which they are finished.
+    multiplied as one. `weight` holds the bytes of each stack, [stack, k]. `output_m`, `output_n` are the output tiles
+    in the order in which they are finished.
     """
 
     name: str
@@ -47,12 +47,14 @@ class LayerPlan:
     @property
     def output_m(self) -> IntArray:
         """The m coordinate of each output tile, in the order in which they are finished."""
-        return self.visits.m[self.visits.last == 1]
+        finished: IntArray = self.visits.m[self.visits.last == 1]
+        return finished
 
     @property
     def output_n(self) -> IntArray:
         """The n coordinate of each output tile, in the order in which they are finished."""
-        return self.visits.n[self.visits.last == 1]
+        finished: IntArray = self.visits.n[self.visits.last == 1]
+        return finished
 
     @property
     def output_count(self) -> int:

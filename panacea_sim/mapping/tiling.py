@@ -35,7 +35,7 @@ class Tiling:
         return cls(*shape, hardware.v, hardware.tile_m, hardware.tile_k, hardware.tile_n)
 
     def stacks(self, height: int) -> int:
-        """Number of stacks of `height` m tiles that run as one firing; the last one may be lower."""
+        """Return the number of stacks of `height` m tiles that run as one firing; the last one may be lower."""
         return ceil_div(self.m_tiles, height)
 
     @property

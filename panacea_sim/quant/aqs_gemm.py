@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.rle import stored_with_fillers
+from panacea_sim.quant.slicing import ActivationSlices, AnyIntArray, WeightSlices
 from panacea_sim.quant.vectors import skipped_activation_vectors, skipped_weight_vectors
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from panacea_sim.quant.slicing import ActivationSlices, AnyIntArray, WeightSlices
-    from panacea_sim.units import IntArray
+from panacea_sim.units import IntArray
 
 __all__ = ["aqs_gemm", "check_accumulator", "integer_gemm"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,7 @@ from panacea_sim.quant.slicing import (
     weight_ho_factors,
 )
 from panacea_sim.quant.vectors import skipped_activation_vectors
-
-if TYPE_CHECKING:
-    from panacea_sim.units import IntArray
+from panacea_sim.units import IntArray
 
 __all__ = [
     "ActivationQuantizer",

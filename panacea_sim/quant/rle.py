@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, overload
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import PanaceaError
 from panacea_sim.quant.slicing import SLICE_BITS
+from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.units import BITS_PER_BYTE, IntArray, bits_to_bytes, ceil_div
-
-if TYPE_CHECKING:
-    from panacea_sim.quant.vectors import BoolArray
 
 __all__ = [
     "MAX_SKIP",

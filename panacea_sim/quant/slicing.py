@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError
-
-if TYPE_CHECKING:
-    from panacea_sim.units import IntArray
+from panacea_sim.units import IntArray
 
 __all__ = [
     "ACTIVATION_BITS",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.units import ceil_div
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = [
     "BoolArray",

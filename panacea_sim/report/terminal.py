@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -34,6 +35,7 @@ _LETTERS = {
     State.WAITING: "w",
     State.IDLE: "·",
 }
+_PEA_PART = re.compile(r"^(q_pea|q_sum|pea)\d+$")
 _OPERATORS = ("dwo", "swo", "cs")
 
 
@@ -48,7 +50,9 @@ def print_run(console: Console, summary: Mapping[str, Any]) -> None:
 
 def print_study(console: Console, title: str, summaries: Mapping[str, Mapping[str, Any]]) -> None:
     """Print one row for each run of a study: its cycles, and how busy the parts were that can be the bottleneck."""
-    table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(
+        title=Text(title), title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     table.add_column("case", no_wrap=True)
     for column in ("cycles", "a tile", "PEAs\nbusy", "PEAs\nstarved", "DWO", "SWO", "CS", "DRAM\nbusy", "MB\nread"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -57,7 +61,7 @@ def print_study(console: Console, title: str, summaries: Mapping[str, Mapping[st
     for name, summary in summaries.items():
         per_tile = summary["makespan_cycles"] / summary["tiles"]
         style = "bold" if per_tile == fastest else ""
-        table.add_row(name, *_study_cells(summary), _yes_or_no(summary["exact"]), style=style)
+        table.add_row(Text(name), *_study_cells(summary), _yes_or_no(summary["exact"]), style=style)
     console.print(table)
 
 
@@ -67,7 +71,8 @@ def print_sources(console: Console, values: Mapping[str, object], sources: Mappi
     for column in ("field", "value", "standing", "source"):
         table.add_column(column)
     for field, source in sources.items():
-        table.add_row(f"hardware.{field}", str(values[field]), source.standing, source.text)
+        cells = (f"hardware.{field}", str(values[field]), source.standing, source.text)
+        table.add_row(*(Text(cell) for cell in cells))
     console.print(table)
     console.print("Standing: S read in the source named, 2 second-hand, D derived, A an assumption of this project.")
 
@@ -133,19 +138,23 @@ def _component_rows(
     peas = [name for name in components if name.startswith("pea")]
     for name, states in components.items():
         if name not in peas:
-            yield name, states, stalls[name]
+            yield name, states, _without_pea_numbers(stalls[name])
         elif name == peas[0]:
             mean = {state: sum(components[pea][state] for pea in peas) / len(peas) for state in states}
             yield f"{len(peas)} PEAs (mean)" if len(peas) > 1 else name, mean, _mean_stalls(peas, stalls)
 
 
 def _mean_stalls(peas: Sequence[str], stalls: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    of_all = [{**stall, "cycles": stall["cycles"] / len(peas)} for pea in peas for stall in stalls[pea]]
+    return _without_pea_numbers(of_all)
+
+
+def _without_pea_numbers(stalls: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Add up the stalls at all PEAs' queues: which PEA comes first in the order of taking or giving says nothing."""
     sums: dict[tuple[str, str, str], float] = {}
-    for pea in peas:
-        for stall in stalls[pea]:
-            cause = stall["cause"].removesuffix(pea.removeprefix("pea"))
-            key = (stall["state"], cause, stall["cause_component"])
-            sums[key] = sums.get(key, 0) + stall["cycles"] / len(peas)
+    for stall in stalls:
+        key = (stall["state"], *(_PEA_PART.sub(r"\1*", stall[part]) for part in ("cause", "cause_component")))
+        sums[key] = sums.get(key, 0) + stall["cycles"]
     rows = [
         {"state": state, "cause": cause, "cause_component": component, "cycles": cycles}
         for (state, cause, component), cycles in sums.items()

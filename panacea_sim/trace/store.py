@@ -21,8 +21,8 @@ __all__ = ["RunFolder"]
 _ROW_GROUP_ROWS = 131_072
 _PARTIAL = ".partial"
 _SPILL = "spill"
-_MARKS = ("summary.json", "scenario.yaml")
-"""Files of which a run folder has at least one: nothing else is ever replaced."""
+_MARK = ".panacea-run"
+"""The file that every run folder has from the start: a folder without it is never replaced or removed."""
 
 
 class RunFolder:
@@ -33,24 +33,27 @@ class RunFolder:
     """
 
     def __init__(self, target: Path, *, force: bool = False) -> None:
-        self.target = target
-        self.path = target.with_name(target.name + _PARTIAL)
+        self.target = target if target.name not in {"", ".."} else target.resolve()
+        if not self.target.name:
+            raise ConfigError("--out", f"{str(target)!r}", "a folder with a name", "Choose another --out")
+        self.path = self.target.with_name(self.target.name + _PARTIAL)
         self._check_target(force=force)
         if self.path.exists():
             _check_ours(self.path)
             shutil.rmtree(self.path)
         try:
             self.path.mkdir(parents=True)
-            self.spill_folder.mkdir()
+            (self.path / _MARK).touch()
         except OSError as error:
             raise ConfigError(
                 "--out", f"{str(target)!r} ({error.strerror})", "a folder that can be written", "Choose another --out"
             ) from error
 
-    @property
-    def spill_folder(self) -> Path:
-        """Where a recorder keeps chunks until the tables are written."""
-        return self.path / _SPILL
+    def make_spill_folder(self) -> Path:
+        """Return a new folder where a recorder keeps chunks until the tables are written."""
+        folder = self.path / _SPILL
+        folder.mkdir()
+        return folder
 
     def write_yaml(self, name: str, content: dict[str, Any]) -> None:
         """Write a YAML file into the folder."""
@@ -65,24 +68,17 @@ class RunFolder:
 
     def write_tables(self, recorder: Recorder) -> None:
         """Write the recorded tables as Parquet, in chunks, and drop the spilled ones."""
-        if recorder.options.level == "off":
-            shutil.rmtree(self.spill_folder)
-            return
-        for name, schema in TABLES.items():
+        for name, schema in TABLES.items() if recorder.options.level != "off" else ():
             with pq.ParquetWriter(self.path / f"{name}.parquet", schema, compression="zstd") as writer:
                 for table in _row_groups(recorder.batches(name), schema):
                     writer.write_table(table)
-        shutil.rmtree(self.spill_folder)
+        shutil.rmtree(self.path / _SPILL)
 
     def complete(self) -> None:
         """Give the folder its name; a run folder of that name, which `force` has allowed, goes."""
         if self.target.exists():
             shutil.rmtree(self.target)
         self.path.rename(self.target)
-
-    def discard(self) -> None:
-        """Remove what was written."""
-        shutil.rmtree(self.path, ignore_errors=True)
 
     def _check_target(self, *, force: bool) -> None:
         if not self.target.exists():
@@ -108,8 +104,7 @@ def _row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterato
 
 
 def _check_ours(path: Path) -> None:
-    is_ours = path.is_dir() and (any(path.rglob(_MARKS[0])) or any(path.rglob(_MARKS[1])) or not any(path.iterdir()))
-    if not is_ours:
+    if not (path / _MARK).is_file():
         raise ConfigError(
             "--out", f"{str(path)!r}, which is no run folder", "a new folder or an earlier run", "Choose another --out"
         )

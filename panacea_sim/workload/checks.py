@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.slicing import LO_BITS, SLICE_BITS, activation_ho_factors
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = [
     "FloatArray",

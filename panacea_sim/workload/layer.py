@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.quant.activation_functions import ACTIVATION_FUNCTIONS, ActivationFunction
@@ -31,12 +35,6 @@ from panacea_sim.workload.checks import (
     require_scale,
     require_width,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import numpy as np
-    import numpy.typing as npt
 
 __all__ = ["DBS_OFFSETS", "GemmLayer", "OutputFormat"]
 
@@ -160,6 +158,12 @@ class GemmLayer:
         Raises ConfigError if a sum does not fit int32.
         """
         return check_accumulator(integer_gemm(self.weight, truncate(self.activation, self.lo_bits)))
+
+    def check_accumulators(self) -> None:
+        """Check that no accumulator overflows int32, with as little work as that takes; raises ConfigError."""
+        highest = 1 << (self.weight_bits - 1 + self.activation_bits)
+        if self.K * highest > np.iinfo(np.int32).max:
+            self.reference_accumulator()
 
     def _check_widths(self) -> None:
         _set(self, "weight_bits", require_width("layer.weight_bits", self.weight_bits, WEIGHT_BITS))

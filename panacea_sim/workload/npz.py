@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.workload.layer import GemmLayer
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["load_layer", "save_layer"]
 
@@ -30,7 +28,7 @@ _UNREADABLE = (ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfil
 def load_layer(path: str | Path) -> GemmLayer:
     """Return the layer of a LAYER.npz file; its name is the file's unless the file gives one.
 
-    Keys and dtypes are in docs/model.md (layer files). Nothing is unpickled. Raises ConfigError naming the file for
+    Keys and dtypes are in docs/files.md. Nothing is unpickled. Raises ConfigError naming the file for
     what is wrong with the file, and `layer.<field>` for what is wrong with a value.
     """
     path = Path(path)
@@ -51,8 +49,10 @@ def save_layer(layer: GemmLayer, path: str | Path) -> None:
     The recipe of a synthetic layer is not kept: the operands are. Raises ConfigError for a layer with an output format,
     which belongs to the network, and for a path that cannot be written.
     """
-    if layer.output is not None:
-        raise ConfigError("layer.output", layer.output, "None in a layer file", "Save the layer without its output")
+    for field in ("output", "source"):
+        if getattr(layer, field) is not None:
+            hint = f"Save the layer without its {field}"
+            raise ConfigError(f"layer.{field}", getattr(layer, field), "None in a layer file", hint)
     arrays: dict[str, Any] = {key: np.asarray(getattr(layer, key)) for key in _KEYS if getattr(layer, key) is not None}
     if isinstance(layer.r, tuple):
         # Without a dtype, an r without slices would become an array of floats.

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +23,8 @@ from panacea_sim.units import ceil_div
 from panacea_sim.workload.checks import require_integer, require_lo_bits, require_width
 from panacea_sim.workload.layer import GemmLayer
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    # Wide enough for every operand; wider integers would only cost memory.
-    _Values = npt.NDArray[np.int16]
+# Wide enough for every operand; wider integers would only cost memory.
+_Values = npt.NDArray[np.int16]
 
 __all__ = ["synthetic_layer"]
 

@@ -23,9 +23,7 @@ def _prepared(**settings: object) -> Prepared:
 
 
 def _with_capacity(description: Description, name: str, capacity_bytes: int) -> Description:
-    memories = tuple(
-        Memory(name, capacity_bytes) if memory.name == name else memory for memory in description.memories
-    )
+    memories = tuple(Memory(name, capacity_bytes) if memory.name == name else memory for memory in description.memories)
     return Description(
         description.components,
         description.queues,

@@ -1,4 +1,4 @@
-"""Three tiny machines, worked out by hand, that every interpreter of a description must reproduce."""
+"""Tiny machines, worked out by hand, that every interpreter of a description must reproduce."""
 
 from __future__ import annotations
 
@@ -153,3 +153,32 @@ def test_memory_that_frees_late(run: Run) -> None:
     ]
     assert result.makespan_cycles == 30
     assert result.high_water == {"q": 1, "mem": 60}
+
+
+def test_tie_between_two_channels(run: Run) -> None:
+    """Where two parts of a request are granted in one cycle, the stall names the channel of the first."""
+    # The holder has both buses from 0 to 2. The other's parts, first dram1 and then dram0, are both granted in 2.
+    holder = Component("holder", "test", 1, requests=_two_parts(channels=(0, 1), size_bytes=16), labels=numbered(1))
+    other = Component("other", "test", 1, requests=_two_parts(channels=(1, 0), size_bytes=8), labels=numbered(1))
+    device = IdealDevice(bytes_per_cycle=8, latency_cycles=0)
+    machine = Description(
+        (holder, other),
+        channels=(Channel("dram0", device), Channel("dram1", device)),
+        ports=(Port("holder", priority=0), Port("other", priority=1)),
+    )
+    result = run(machine)
+    assert result.rows == [
+        ("holder", "busy", 0, 2, 0, "", ""),
+        ("holder", "idle", 2, 3, -1, "", ""),
+        ("other", "contended", 0, 2, 0, "dram1", "holder"),
+        ("other", "busy", 2, 3, 0, "", ""),
+        ("dram0", "busy", 0, 2, 0, "", "holder"),
+        ("dram0", "busy", 2, 3, 0, "", "other"),
+        ("dram1", "busy", 0, 2, 0, "", "holder"),
+        ("dram1", "busy", 2, 3, 0, "", "other"),
+    ]
+
+
+def _two_parts(channels: tuple[int, int], size_bytes: int) -> Requests:
+    nothing = _array(0, 0)
+    return Requests(_array(0, 2), _array(*channels), nothing, _array(size_bytes, size_bytes), write=nothing)

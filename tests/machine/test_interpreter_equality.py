@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import pytest
 from engine_runs import reference
 from hypothesis import event, given, settings
 from naive import NaiveResult, StuckError, interpret
@@ -43,3 +45,16 @@ def test_states_add_up_to_the_makespan(machine: Description) -> None:
     result = _outcome(reference, machine)
     if result is not None:
         assert {sum(states.values()) for states in result.states.values()} == {result.makespan_cycles}
+
+
+@pytest.mark.parametrize("run", [interpret, reference], ids=["naive", "reference"])
+@given(machine=machines())
+def test_order_of_components_does_not_matter(run: Callable[[Description], NaiveResult], machine: Description) -> None:
+    """A machine behaves the same when its components are listed the other way round (ports keep their order)."""
+    expected = _outcome(run, machine)
+    reversed_machine = replace(machine, components=machine.components[::-1])
+    result = _outcome(run, reversed_machine)
+    if expected is None or result is None:
+        assert result is expected
+    else:
+        assert replace(result, rows=sorted(result.rows)) == replace(expected, rows=sorted(expected.rows))

@@ -26,7 +26,7 @@ class _Work:
 
 @given(scenarios())
 def test_pea_cycles_and_operators_equal_the_plain_count(scenario: Scenario) -> None:
-    """Each PEA is busy for the sum of its tiles, and the operators do the total work, both counted from the operands."""
+    """Each PEA is busy for the sum of its tiles, and the operators do the whole work, counted from the operands."""
     outcome = run(replace(scenario, values=False), RunOptions(trace=TraceOptions("off")))
     (layer,) = outcome.prepared.layers
     settings: Any = scenario.settings
@@ -51,7 +51,9 @@ def _pea_work(layer: GemmLayer, settings: dict[str, int], pea: int) -> _Work:
             for first_n in range(0, layer.N, tile_n):
                 starts = range(first_n, min(first_n + tile_n, layer.N), v)
                 activation = [
-                    stream for n in starts for stream in _stored_activations(layer, range(n, min(n + v, layer.N)), depth)
+                    stream
+                    for n in starts
+                    for stream in _stored_activations(layer, range(n, min(n + v, layer.N)), depth)
                 ]
                 dynamic = compensation = 0
                 for at in range(len(depth)):

@@ -1,4 +1,4 @@
-"""The values that travel: what comes out of small machines is exact, whatever their shape and however little they hold."""
+"""The values that travel: small machines are exact, whatever their shape and however little they hold."""
 
 from __future__ import annotations
 

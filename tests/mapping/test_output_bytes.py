@@ -1,0 +1,65 @@
+"""The bytes of output tiles: what is planned is what the encoder packs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from panacea_sim.errors import MappingError
+from panacea_sim.machine.encoder import encode_output_tile
+from panacea_sim.mapping.outputs import dense_outputs, encoded_outputs
+from panacea_sim.mapping.tiling import Tiling
+from panacea_sim.workload.layer import OutputFormat
+
+_FORMS = st.sampled_from([(4, 4), (8, 4), (8, 5), (8, 6), (12, 4)])
+
+
+def test_dense_outputs_take_a_byte_each() -> None:
+    """Without a next layer a tile takes one byte an output and nothing to encode."""
+    found = dense_outputs(Tiling(10, 7, 9, v=4, tile_m=8, tile_k=3, tile_n=4))
+    assert found.total.tolist() == [[32, 32, 8], [8, 8, 2]]
+    assert not found.ho.any()
+
+
+@given(
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 20)),
+    v=st.sampled_from([1, 2, 4, 8]),
+    groups=st.integers(1, 4),
+    k_per_m=st.integers(1, 3),
+    tile_k=st.integers(1, 20),
+    widths=_FORMS,
+    frequent_share=st.sampled_from([0.0, 0.5, 0.95, 1.0]),
+    seed=st.integers(0, 1000),
+)
+def test_planned_bytes_are_packed_bytes(  # noqa: PLR0913  # the axes of one law
+    *,
+    shape: tuple[int, int],
+    v: int,
+    groups: int,
+    k_per_m: int,
+    tile_k: int,
+    widths: tuple[int, int],
+    frequent_share: float,
+    seed: int,
+) -> None:
+    """Each encoded output tile has exactly the bytes that the plan says."""
+    tiling = Tiling(shape[0], 5, shape[1], v, tile_m=v * tile_k * k_per_m, tile_k=tile_k, tile_n=v * groups)
+    generator = np.random.default_rng(seed)
+    form = OutputFormat(1.0, 3, *widths)
+    values = generator.integers(0, 1 << widths[0], shape)
+    output = np.where(generator.random(shape) < frequent_share, 3, values).astype(np.uint16)
+    planned = encoded_outputs(tiling, output, form)
+    for m in range(tiling.m_tiles):
+        for n in range(tiling.n_tiles):
+            tile = output[m * tiling.tile_m : (m + 1) * tiling.tile_m, n * tiling.tile_n : (n + 1) * tiling.tile_n]
+            assert planned.total[m, n] == len(encode_output_tile(tile, form, v, tile_k))
+    assert (planned.ho <= planned.total).all()
+
+
+def test_tiles_that_the_next_layer_cannot_read_are_refused() -> None:
+    """An output tile that is no whole number of the next layer's tiles is a MappingError with both figures."""
+    tiling = Tiling(8, 8, 4, v=4, tile_m=8, tile_k=3, tile_n=4)
+    with pytest.raises(MappingError, match=r"An output tile has 8 rows, which is not a multiple of tile_k = 3"):
+        encoded_outputs(tiling, np.zeros((8, 4), np.uint8), OutputFormat(1.0, 0))

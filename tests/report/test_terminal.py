@@ -1,0 +1,137 @@
+"""What people see of a run in a terminal."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from panacea_sim.hardware.config import Source, field_sources, load_hardware
+from panacea_sim.report import terminal
+from panacea_sim.report.terminal import STATE_COLOURS, print_run, print_sources, print_study
+from panacea_sim.scenario import Scenario
+from panacea_sim.simulation import run
+from panacea_sim.trace.schema import State
+from panacea_sim.workload.synthetic import synthetic_layer
+
+
+def _console(width: int = 120) -> tuple[Console, io.StringIO]:
+    text = io.StringIO()
+    return Console(file=text, width=width, color_system=None), text
+
+
+@pytest.fixture(scope="module")
+def summary() -> dict[str, Any]:
+    """Return the summary of a small run with values."""
+    layer = synthetic_layer(16, 24, 24, rho_w=0.3, rho_x=0.5, seed=1, name="ffn")
+    return run(Scenario("seen", layer, settings={"n_pea": 2, "tile_k": 8, "tile_n": 8})).summary
+
+
+def _printed(summary: dict[str, Any], width: int = 120) -> str:
+    console, text = _console(width)
+    print_run(console, summary)
+    return text.getvalue()
+
+
+def test_a_run_shows_what_matters(summary: dict[str, Any]) -> None:
+    """The report has cycles, layer, densities, operators, DRAM bytes and the verdict."""
+    printed = _printed(summary)
+    assert f"seen on panacea, reference engine: {summary['makespan_cycles']:,} cycles" in printed
+    assert "ffn: 16 x 24 x 24 (M x K x N)" in printed
+    (layer,) = summary["layers"]
+    assert f"rho_w {layer['rho_w']:.4f}, rho_x {layer['rho_x']:.4f}" in printed
+    assert f"{layer['stored_w']:,} w, {layer['stored_x']:,} x" in printed
+    for name in ("DWO", "SWO", "CS"):
+        assert re.search(rf"{name} \d+\.\d%", printed)
+    assert f"DRAM: {summary['dram']['read_bytes']:,} bytes read" in printed
+    assert "Exact: every accumulator equals the integer product" in printed
+
+
+def test_each_component_has_a_row(summary: dict[str, Any]) -> None:
+    """All components and channels have a row, the PEAs one together."""
+    printed = _printed(summary)
+    for name in summary["components"]:
+        if not name.startswith("pea"):
+            assert re.search(rf"^ *{name} ", printed, re.MULTILINE)
+    assert "2 PEAs (mean)" in printed
+    assert not re.search(r"^ *pea0 ", printed, re.MULTILINE)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_no_line_is_wider_than_the_terminal(width: int, summary: dict[str, Any]) -> None:
+    """Tables and lines fit the width of the terminal."""
+    assert max(map(len, _printed(summary, width).splitlines())) <= width
+
+
+@pytest.mark.parametrize(
+    ("exact", "verdict"),
+    [(True, "Exact: "), (False, "NOT EXACT: accumulators differ"), (None, "Values: none travelled")],
+)
+def test_the_verdict(exact: bool | None, verdict: str, summary: dict[str, Any]) -> None:  # noqa: FBT001  # the value shown
+    """Exact, not exact and not compared read differently."""
+    assert verdict in _printed({**summary, "exact": exact})
+
+
+def test_operands_without_slices_have_no_density(summary: dict[str, Any]) -> None:
+    """A rho of null is shown as a dash."""
+    (layer,) = summary["layers"]
+    assert "rho_w -, rho_x -" in _printed({**summary, "layers": [{**layer, "rho_w": None, "rho_x": None}]})
+
+
+@given(st.lists(st.integers(0, 1000), min_size=6, max_size=6).filter(any))
+def test_bars_have_one_width(cycles: list[int]) -> None:
+    """Whatever the states are, a bar is equally wide, and each part is within a letter of its share."""
+    states: dict[str, float] = dict(zip(State, cycles, strict=True))
+    makespan_cycles = sum(cycles)
+    bar = terminal._bar(states, makespan_cycles).plain
+    assert len(bar) == 24
+    for state, letter in terminal._LETTERS.items():
+        assert abs(bar.count(letter) - 24 * states[state] / makespan_cycles) <= 1
+
+
+def test_states_have_distinct_letters_and_colours() -> None:
+    """Each state can be told from the others by letter and by colour."""
+    assert set(STATE_COLOURS) == set(terminal._LETTERS) == set(State)
+    assert len(set(STATE_COLOURS.values())) == len(set(terminal._LETTERS.values())) == 6
+
+
+def test_a_study_has_one_row_for_each_case(summary: dict[str, Any]) -> None:
+    """A study's table has its title, and for each case cycles and verdict."""
+    console, text = _console()
+    print_study(console, "Which is best?", {"one": summary, "two": {**summary, "exact": False}})
+    printed = text.getvalue()
+    assert printed.startswith("Which is best?")
+    assert re.search(rf"one +{summary['makespan_cycles']:,} .* yes", printed)
+    assert re.search(rf"two +{summary['makespan_cycles']:,} .* NO", printed)
+
+
+def test_sources_show_each_field() -> None:
+    """Each field of a preset is listed with value, standing and source."""
+    console, text = _console(200)
+    sources = field_sources()
+    print_sources(console, load_hardware("panacea").model_dump(), sources)
+    printed = text.getvalue()
+    for field, source in sources.items():
+        assert re.search(rf"hardware\.{field} .*{re.escape(source.text)}", printed)
+
+
+def test_markup_in_names_is_text(summary: dict[str, Any]) -> None:
+    """Square brackets in names of the user are shown, not interpreted."""
+    (layer,) = summary["layers"]
+    named = {**summary, "scenario": "[red]x", "layers": [{**layer, "name": "[bold]y[/nope]"}]}
+    printed = _printed(named)
+    assert "[red]x" in printed
+    assert "[bold]y[/nope]" in printed
+    console, text = _console()
+    print_study(console, "[blue]title", {"[red]case[/x]": summary})
+    assert "[blue]title" in text.getvalue()
+    assert "[red]case[/x]" in text.getvalue()
+    console, text = _console()
+    print_sources(console, {"n_pea": 1}, {"n_pea": replace(Source("A", ""), text="[see] figure 3")})
+    assert "[see] figure 3" in text.getvalue()

@@ -1,0 +1,227 @@
+"""The tables of a run: what rows they have, which of them options keep, and what their columns mean."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from strategies import scenarios
+
+from panacea_sim.scenario import Scenario
+from panacea_sim.simulation import RunOptions, run
+from panacea_sim.trace import recorder as recorder_module
+from panacea_sim.trace.recorder import Recorder, TraceOptions
+from panacea_sim.trace.schema import TABLES, State
+from panacea_sim.workload.synthetic import synthetic_layer
+
+Row = dict[str, Any]
+
+
+def _scenario() -> Scenario:
+    layer = synthetic_layer(16, 24, 24, rho_w=0.3, rho_x=0.5, seed=1)
+    return Scenario("traced", layer, settings={"n_pea": 2, "tile_k": 8, "tile_n": 8, "dram_bytes_per_cycle": 4})
+
+
+def _rows(folder: Path, table: str) -> list[Row]:
+    rows: list[Row] = pq.read_table(folder / f"{table}.parquet").to_pylist()
+    return rows
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run with a full trace."""
+    folder = tmp_path_factory.mktemp("traced") / "full"
+    run(_scenario(), RunOptions(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def makespan_cycles() -> int:
+    """Return the makespan of that run."""
+    return int(run(_scenario()).summary["makespan_cycles"])
+
+
+@settings(max_examples=15)
+@given(scenario=scenarios())
+def test_rows_tile_the_makespan(scenario: Scenario, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The rows of each component and channel follow one another without gap from 0 to the makespan."""
+    folder = tmp_path_factory.mktemp("tiled") / "run"
+    summary = run(scenario, RunOptions(folder)).summary
+    by_component: dict[str, list[Row]] = {}
+    for row in _rows(folder, "activities"):
+        by_component.setdefault(row["component"], []).append(row)
+    assert list(by_component) == list(summary["components"])
+    for name, rows in by_component.items():
+        assert rows[0]["start_cycle"] == 0
+        assert rows[-1]["end_cycle"] == summary["makespan_cycles"]
+        assert all(before["end_cycle"] == after["start_cycle"] for before, after in pairwise(rows))
+        assert all(row["start_cycle"] < row["end_cycle"] for row in rows)
+        for state in State:
+            cycles = sum(row["end_cycle"] - row["start_cycle"] for row in rows if row["state"] == state)
+            assert cycles == summary["components"][name][state]
+
+
+def test_stalls_name_their_cause(full: Path) -> None:
+    """Each stall names what is waited for; busy time and idle time have no cause."""
+    for row in _rows(full, "activities"):
+        is_stall = row["state"] in {"starved", "blocked", "contended", "waiting"}
+        assert bool(row["cause"]) == is_stall
+        if is_stall and row["cause"] != "requests":
+            assert row["cause_component"]
+
+
+def test_busy_rows_name_layer_tile_and_bytes(full: Path) -> None:
+    """Busy time belongs to a tile of the layer; the reads of a stream sum to the bytes of its operand."""
+    rows = [row for row in _rows(full, "activities") if row["state"] == "busy"]
+    assert {row["layer"] for row in rows} == {"synthetic_16x24x24"}
+    pea_tiles = [(row["m"], row["n"], row["k"]) for row in rows if row["component"] == "pea1"]
+    assert pea_tiles == [(m, n, k) for m in range(2) for n in range(3) for k in range(3)]
+    (layer,) = run(_scenario()).summary["layers"]
+    for stream, key in (("w_dma", "weight_bytes"), ("x_dma", "activation_bytes"), ("o_dma", "output_bytes")):
+        assert sum(row["bytes"] for row in rows if row["component"] == stream) == layer[key]
+    assert sum(row["bytes"] for row in rows if row["component"] == "dram0") == sum(
+        layer[key] for key in ("weight_bytes", "activation_bytes", "output_bytes")
+    )
+
+
+def test_queue_rows_are_changes_at_the_end_of_a_cycle(full: Path) -> None:
+    """A queue has at most one row a cycle, in order, and each differs from the one before."""
+    by_queue: dict[str, list[Row]] = {}
+    for row in _rows(full, "queues"):
+        by_queue.setdefault(row["queue"], []).append(row)
+    capacities = run(_scenario()).summary["queues"]
+    for name, rows in by_queue.items():
+        assert rows[0]["occupancy"] > 0
+        assert rows[-1]["occupancy"] == 0
+        for before, after in pairwise(rows):
+            assert before["cycle"] < after["cycle"]
+            assert before["occupancy"] != after["occupancy"]
+        assert max(row["occupancy"] for row in rows) == capacities[name]["high_water"] <= capacities[name]["capacity"]
+    assert {"WMEM", "AMEM", "OMEM"} <= set(by_queue)
+
+
+def test_dram_rows_do_not_overlap_and_sum_to_the_bytes(full: Path) -> None:
+    """The grants of a channel follow one another, none before its request, and move all bytes."""
+    rows = _rows(full, "dram")
+    assert all(row["request_cycle"] <= row["start_cycle"] < row["end_cycle"] for row in rows)
+    assert all(before["end_cycle"] <= after["start_cycle"] for before, after in pairwise(rows))
+    dram = run(_scenario()).summary["dram"]
+    assert sum(row["bytes"] for row in rows if not row["write"]) == dram["read_bytes"]
+    assert sum(row["bytes"] for row in rows if row["write"]) == dram["write_bytes"]
+    assert {row["port"] for row in rows if row["write"]} == {"o_dma"}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_columns_are_described(table: str, full: Path) -> None:
+    """Each Parquet column carries its meaning and unit, and each file its table and schema version."""
+    schema = pq.read_schema(full / f"{table}.parquet")
+    assert schema.names == TABLES[table].names
+    assert schema.metadata[b"table"] == table.encode()
+    assert schema.metadata[b"schema"] == b"1"
+    for field in schema:
+        assert len(field.metadata[b"description"]) > 5
+        if field.name.endswith("_cycle") or field.name == "cycle":
+            assert field.metadata[b"unit"] == b"cycles"
+        if field.name == "bytes":
+            assert field.metadata[b"unit"] == b"bytes"
+
+
+def test_stalls_only(full: Path, tmp_path: Path) -> None:
+    """Level "stalls" keeps exactly the stall rows of the full trace, and no row of the other tables."""
+    run(_scenario(), RunOptions(tmp_path / "run", trace=TraceOptions("stalls")))
+    stalls = [row for row in _rows(full, "activities") if row["state"] not in {"busy", "idle"}]
+    assert stalls
+    assert _rows(tmp_path / "run", "activities") == stalls
+    assert _rows(tmp_path / "run", "queues") == []
+    assert _rows(tmp_path / "run", "dram") == []
+
+
+def test_off_writes_no_tables(tmp_path: Path) -> None:
+    """Level "off" writes no table; the summary is complete."""
+    run(_scenario(), RunOptions(tmp_path / "run", trace=TraceOptions("off")))
+    assert not list((tmp_path / "run").glob("*.parquet"))
+    assert (tmp_path / "run" / "summary.json").exists()
+
+
+@pytest.mark.parametrize("first_share", [0.0, 0.3, 0.9])
+def test_window_keeps_what_overlaps(first_share: float, full: Path, makespan_cycles: int, tmp_path: Path) -> None:
+    """A window keeps exactly the intervals that overlap it, uncut, and the changes inside."""
+    first = int(first_share * makespan_cycles)
+    last = first + makespan_cycles // 5
+    run(_scenario(), RunOptions(tmp_path / "run", trace=TraceOptions("full", (first, last))))
+    for table in ("activities", "dram"):
+        inside = [row for row in _rows(full, table) if row["start_cycle"] < last and row["end_cycle"] > first]
+        assert _rows(tmp_path / "run", table) == inside
+    changes = [row for row in _rows(full, "queues") if first <= row["cycle"] < last]
+    assert _rows(tmp_path / "run", "queues") == changes
+
+
+def test_a_window_after_the_end_is_empty(makespan_cycles: int, tmp_path: Path) -> None:
+    """A window in which nothing happens gives tables without rows that can still be read."""
+    window = (makespan_cycles + 1, makespan_cycles + 9)
+    outcome = run(_scenario(), RunOptions(tmp_path / "run", trace=TraceOptions("full", window)))
+    assert [_rows(tmp_path / "run", table) for table in TABLES] == [[], [], []]
+    assert outcome.summary["makespan_cycles"] == makespan_cycles
+
+
+def _recorded(folder: Path | None) -> dict[str, pa.Table]:
+    recorder = Recorder(TraceOptions(), ("one", "two"), folder)
+    log = recorder.activity_log("c", None)
+    busy, starved = log.code(State.BUSY), log.code(State.STARVED, "q", "p")
+    occupancy = recorder.occupancy_log("q")
+    accesses = recorder.access_log("dram0", ["c", "p"])
+    for cycle in range(0, 300, 3):
+        log.rows.extend((busy, cycle, cycle + 1, -1))
+        log.rows.extend((starved, cycle + 1, cycle + 3, -1))
+        occupancy.rows.extend((cycle, cycle % 7))
+        accesses.add((0, True, cycle % 2, cycle, cycle + 1, cycle + 2, 8, False))
+        if cycle % 60 == 0:
+            log.flush()
+            occupancy.flush()
+    return {table: recorder.table(table) for table in TABLES}
+
+
+def test_spilled_chunks_equal_those_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables that went over disk in many chunks equal those that stayed in memory."""
+    monkeypatch.setattr(recorder_module, "CHUNK_ROWS", 16)
+    in_memory, spilled = _recorded(None), _recorded(tmp_path)
+    assert list(tmp_path.iterdir())
+    for table in TABLES:
+        assert in_memory[table].to_pylist() == spilled[table].to_pylist()
+        assert in_memory[table].num_rows > 0
+
+
+def test_only_the_last_occupancy_of_a_cycle_counts() -> None:
+    """A slot that is filled and freed in one cycle leaves no row and no high-water mark."""
+    recorder = Recorder()
+    log = recorder.occupancy_log("q")
+    log.rows.extend((3, 1, 5, 2, 5, 1, 6, 1, 9, 2))
+    log.flush()
+    log.rows.extend((9, 3, 9, 0))
+    assert log.high_water() == 1
+    rows = recorder.table("queues").to_pylist()
+    assert [(row["cycle"], row["occupancy"]) for row in rows] == [(3, 1), (9, 0)]
+
+
+def test_totals_do_not_depend_on_what_is_kept() -> None:
+    """Totals count every interval, also those outside the window, and intervals of no length leave no row."""
+    recorder = Recorder(TraceOptions("full", (100, 200)))
+    log = recorder.activity_log("c", None)
+    busy, idle = log.code(State.BUSY), log.code(State.IDLE)
+    log.rows.extend((idle, 0, 10, -1, busy, 10, 10, -1, busy, 10, 17, -1))
+    log.flush()
+    log.rows.extend((busy, 17, 18, -1))
+    assert log.totals_cycles() == [8, 10]
+    assert recorder.table("activities").num_rows == 0
+
+
+def test_a_kind_of_interval_has_one_code() -> None:
+    """The same state, cause and component have one code, others another."""
+    log = Recorder().activity_log("c", None)
+    assert log.code(State.STARVED, "q", "a") == log.code(State.STARVED, "q", "a")
+    assert log.code(State.STARVED, "q", "a") != log.code(State.STARVED, "q", "b")
