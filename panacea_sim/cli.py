@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from panacea_sim.errors import ConfigError, PanaceaError
 from panacea_sim.hardware.config import field_sources, list_presets, load_hardware, parse_settings
+from panacea_sim.map_command import map_layer
 from panacea_sim.report.terminal import print_run, print_sources, print_study
 from panacea_sim.scenario import Scenario, Study, load_scenario
 from panacea_sim.simulation import Interrupted, Prepared, RunOptions, RunOutcome, prepare, run
@@ -111,6 +112,18 @@ def gemm_command(
 ) -> None:
     """Simulate your own layer."""
     _run_one(Scenario(layer.stem, layer), options)
+
+
+@app.command("map")
+def map_command(
+    layer: Annotated[Path, typer.Argument(help="A LAYER.npz file.")],
+    hardware: Annotated[str, typer.Option(help="Preset or YAML file.")] = "panacea",
+    settings: Annotated[list[str] | None, typer.Option("--set", help="One field, as hardware.dtp=off.")] = None,
+    simulate: Annotated[int, typer.Option(help="How many of the best mappings to simulate.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the candidates as JSON.")] = False,  # noqa: FBT002  # typer's form of a flag
+) -> None:
+    """Show the ways to map a layer onto the machine, with their bytes and bounds."""
+    map_layer(layer, hardware, parse_settings(settings or ()), simulate=simulate, as_json=as_json)
 
 
 @app.command("list")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from panacea_sim.analysis.summary import KEPT_TIMES, annotate_graphs, summarize
 from panacea_sim.errors import DeadlockError
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.machine.build import describe
-from panacea_sim.machine.candidates import choose_plan
+from panacea_sim.machine.candidates import Candidate, candidates, choose_plan
 from panacea_sim.machine.description import Description
 from panacea_sim.machine.program import Program, plan_program
 from panacea_sim.machine.reference import run_reference
@@ -34,7 +34,7 @@ from panacea_sim.workload.functional import FunctionalPass, functional_pass
 from panacea_sim.workload.layer import GemmLayer
 from panacea_sim.workload.npz import load_layer
 
-__all__ = ["Interrupted", "Prepared", "Progress", "RunOptions", "RunOutcome", "prepare", "run"]
+__all__ = ["Interrupted", "Prepared", "Progress", "RunOptions", "RunOutcome", "layer_candidates", "prepare", "run"]
 
 Progress = Callable[[int, int], None]
 """Called with the number of tile groups done and their total."""
@@ -111,6 +111,14 @@ def prepare(scenario: Scenario) -> Prepared:
     if scenario.values:
         values = TravellingValues(program, layers, [computed for computed in functional if computed is not None])
     return Prepared(scenario, layers, program, describe(program), values)
+
+
+def layer_candidates(layer: GemmLayer, hardware: Hardware) -> Iterator[Candidate]:
+    """Return the mappings of a layer that the hardware leaves open, each with its bound."""
+    tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N))
+    work = layer_work(tiling, SkipMasks.of(layer, hardware.v))
+    computed = functional_pass(layer) if layer.output else None
+    return candidates(layer.name, work, _output_bytes(tiling, layer, computed), hardware)
 
 
 def _output_bytes(tiling: Tiling, layer: GemmLayer, computed: FunctionalPass | None) -> OutputBytes:

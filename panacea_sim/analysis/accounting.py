@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from panacea_sim.errors import InvariantError
-from panacea_sim.machine.description import Component, Description
+from panacea_sim.machine.description import Description, requested_bytes
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.trace.schema import State
 
@@ -57,7 +57,7 @@ def _broken_queues(result: EngineResult) -> Iterator[str]:
 
 def _broken_bytes(description: Description, result: EngineResult) -> Iterator[str]:
     for write in (False, True):
-        asked = sum(_requested_bytes(component, write=write) for component in description.components)
+        asked = requested_bytes(description, write=write)
         moved = sum(channel.write_bytes if write else channel.read_bytes for channel in result.channels.values())
         if asked != moved:
             yield f"{asked} bytes were to be {'written' if write else 'read'}, but {moved} were"
@@ -67,9 +67,3 @@ def _broken_bytes(description: Description, result: EngineResult) -> Iterator[st
         most = channel.device.bytes_per_cycle * result.makespan_cycles
         if moved > most:
             yield f"{channel.name} moved {moved} bytes, but can move {most} in the time"
-
-
-def _requested_bytes(component: Component, *, write: bool) -> int:
-    if component.requests is None:
-        return 0
-    return int(component.requests.size_bytes[component.requests.write == write].sum())

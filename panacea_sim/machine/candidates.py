@@ -8,15 +8,23 @@ from dataclasses import dataclass
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machine.build import describe
-from panacea_sim.machine.description import Description
+from panacea_sim.machine.description import Description, requested_bytes
 from panacea_sim.machine.program import plan_program
+from panacea_sim.machine.reference import run_reference
 from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.mapping.outputs import OutputBytes
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.work import LayerWork
+from panacea_sim.trace.recorder import Recorder, TraceOptions
 from panacea_sim.units import ceil_div
 
 __all__ = ["Candidate", "candidates", "choose_plan"]
+
+_NEAR = 1.25
+"""Bounds up to this ratio to the least one are near it."""
+
+_SMALL_TASKS = 4_096
+"""Layers up to this many tasks are small: simulating a few mappings takes about a second."""
 
 _HEIGHTS = {"off": (1,), "on": (2,), "auto": (1, 2)}
 
@@ -38,6 +46,15 @@ class Candidate:
     write_bytes: int = 0
     obstacle: str = ""
 
+    @property
+    def settings(self) -> dict[str, object]:
+        """The hardware settings that choose this mapping."""
+        return {"loop_order": self.order, "dtp": "on" if self.height > 1 else "off"}
+
+    def rank(self) -> tuple[bool, int, int]:
+        """Return the key by which the best mapping comes first: it fits, its bound is least, then its bytes."""
+        return self.plan is None, self.bound_cycles, self.read_bytes + self.write_bytes
+
 
 def candidates(name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware) -> Iterator[Candidate]:
     """Return every mapping that the hardware's `loop_order` and `dtp` leave open, K innermost first."""
@@ -55,23 +72,32 @@ def candidates(name: str, work: LayerWork, output_bytes: OutputBytes, hardware: 
 def choose_plan(name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware) -> LayerPlan:
     """Return the mapping with the least bound; of equal ones that with the fewest bytes, then the first.
 
+    In a small layer filling, draining and waiting for OMEM count as much as the busiest part, and no bound sees them:
+    there the mappings whose bounds are near the least are simulated without values, and the fastest is taken.
+
     Raises MappingError if none fits, with what stands in the way of the first.
     """
-    found = list(candidates(name, work, output_bytes, hardware))
-    fitting = [candidate for candidate in found if candidate.plan is not None]
-    if not fitting:
-        raise MappingError(found[0].obstacle)
-    best = min(fitting, key=lambda each: (each.bound_cycles, each.read_bytes + each.write_bytes))
-    assert best.plan is not None
-    return best.plan
+    found = sorted(candidates(name, work, output_bytes, hardware), key=Candidate.rank)
+    best = found[0]
+    if best.plan is None:
+        raise MappingError(best.obstacle)
+    near = [each for each in found if each.plan and each.bound_cycles <= best.bound_cycles * _NEAR]
+    if len(near) == 1 or best.plan.task_count > _SMALL_TASKS:
+        return best.plan
+    plans = [each.plan for each in near if each.plan]
+    return min(plans, key=lambda plan: _simulated_cycles(plan, output_bytes, hardware))
+
+
+def _simulated_cycles(plan: LayerPlan, output_bytes: OutputBytes, hardware: Hardware) -> int:
+    description = describe(plan_program(hardware, [(plan, output_bytes, None)]))
+    return run_reference(description, Recorder(TraceOptions("off"))).makespan_cycles
 
 
 def _bounded(plan: LayerPlan, output_bytes: OutputBytes, hardware: Hardware) -> Candidate:
     description = describe(plan_program(hardware, [(plan, output_bytes, None)]))
     loads = _loads(description)
     busiest = max(loads, key=lambda part: loads[part])
-    read_bytes = int(plan.weight_loads.size_bytes.sum() + plan.activation_loads.size_bytes.sum())
-    write_bytes = int(output_bytes.total.sum())
+    read_bytes, write_bytes = (requested_bytes(description, write=write) for write in (False, True))
     return Candidate(plan.order, plan.height, plan, loads[busiest], busiest, read_bytes, write_bytes)
 
 
@@ -83,10 +109,6 @@ def _loads(description: Description) -> dict[str, int]:
         if component.service_cycles is not None
     }
     for number, channel in enumerate(description.channels):
-        moved = sum(
-            int(component.requests.size_bytes[component.requests.channel == number].sum())
-            for component in description.components
-            if component.requests is not None
-        )
+        moved = sum(requested_bytes(description, write=write, channel=number) for write in (False, True))
         loads[channel.name] = ceil_div(moved, channel.device.bytes_per_cycle)
     return loads

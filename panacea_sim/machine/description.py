@@ -34,6 +34,7 @@ __all__ = [
     "Store",
     "Take",
     "Wait",
+    "requested_bytes",
 ]
 
 NOTHING = -1
@@ -272,6 +273,18 @@ class Description:
         for port in self.ports:
             if port.outstanding < 1:
                 raise ConfigError(f"machine.{port.component}.outstanding", port.outstanding, "a whole number >= 1")
+
+
+def requested_bytes(description: Description, *, write: bool, channel: int | None = None) -> int:
+    """Return the bytes that all components ask to read or write, of one channel (by number) or of all."""
+    total = 0
+    for component in description.components:
+        if component.requests is not None:
+            wanted = component.requests.write == write
+            if channel is not None:
+                wanted = wanted & (component.requests.channel == channel)
+            total += int(component.requests.size_bytes[wanted].sum())
+    return total
 
 
 _Named: TypeAlias = Component | Queue | Store | Memory | Channel
