@@ -54,6 +54,11 @@ class Tiling:
         return ceil_div(self.N, self.tile_n)
 
     @property
+    def tile_tasks(self) -> int:
+        """Number of pairs of a weight tile and an activation tile that are multiplied."""
+        return self.m_tiles * self.n_tiles * self.k_tiles
+
+    @property
     def pea_count(self) -> int:
         """Row groups in a full weight tile: one for each PEA."""
         return self.tile_m // self.v

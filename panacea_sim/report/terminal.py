@@ -54,14 +54,11 @@ def print_study(console: Console, title: str, summaries: Mapping[str, Mapping[st
         title=Text(title), title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
     )
     table.add_column("case", no_wrap=True)
-    for column in ("cycles", "a tile", "PEAs\nbusy", "PEAs\nstarved", "DWO", "SWO", "CS", "DRAM\nbusy", "MB\nread"):
+    for column in ("cycles", "a tile", "PEAs\nbusy", "PEAs\nwait", "DWO", "SWO", "CS", "DRAM\nbusy", "MB\nread"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("exact")
-    fastest = min(summary["makespan_cycles"] / summary["tiles"] for summary in summaries.values())
     for name, summary in summaries.items():
-        per_tile = summary["makespan_cycles"] / summary["tiles"]
-        style = "bold" if per_tile == fastest else ""
-        table.add_row(Text(name), *_study_cells(summary), _yes_or_no(summary["exact"]), style=style)
+        table.add_row(Text(name), *_study_cells(summary), _yes_or_no(summary["exact"]))
     console.print(table)
 
 

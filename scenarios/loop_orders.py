@@ -1,0 +1,19 @@
+"""One layer in all six loop orders: they move different bytes, and K outside costs spills of partial sums."""
+
+from pathlib import Path
+
+from panacea_sim.cli import run_script
+from panacea_sim.mapping.order import LOOP_ORDERS
+from panacea_sim.scenario import Scenario, Study
+from panacea_sim.workload.npz import load_layer
+
+LAYER = load_layer(Path(__file__).parent / "data" / "minilm_l3_ffn2_dbs.npz")
+
+scenario = Study(
+    "loop_orders",
+    tuple(Scenario(order, LAYER, settings={"loop_order": order, "dtp": "off"}) for order in LOOP_ORDERS),
+    description="Loop orders (outermost first) on MiniLM layer 3 FFN2",
+)
+
+if __name__ == "__main__":
+    run_script()
