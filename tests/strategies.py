@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from panacea_sim.hardware.config import load_hardware, with_settings
+from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.machine.description import (
     NOTHING,
     Acquire,
@@ -31,8 +31,9 @@ from panacea_sim.machine.description import (
 )
 from panacea_sim.machine.device import Device, DeviceState, IdealDevice, Service
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
+from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.mapping.work import SkipMasks, layer_work
+from panacea_sim.mapping.work import LayerWork, SkipMasks, layer_work
 from panacea_sim.quant.activation_functions import (
     ACTIVATION_FUNCTIONS,
     ActivationFunction,
@@ -44,6 +45,8 @@ from panacea_sim.quant.slicing import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS, act
 from panacea_sim.scenario import Scenario
 from panacea_sim.units import IntArray
 from panacea_sim.workload.layer import DBS_OFFSETS, GemmLayer, OutputFormat
+
+_PANACEA = load_hardware("panacea")  # once: reading YAML costs more than a small run
 
 # --- quant ---------------------------------------------------------------------------------------------------------
 
@@ -203,6 +206,40 @@ def synthetic_recipes() -> st.SearchStrategy[dict[str, Any]]:
         weight_bits=st.sampled_from([4, 7, 10]),
         v=st.sampled_from([1, 2, 4, 8]),
     )
+
+
+# --- mapping -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Mapping:
+    """A layer with up to a few tiles in each direction, a machine whose memories hold little, and a way to map it."""
+
+    work: LayerWork
+    hardware: Hardware
+    order: str
+    height: int
+
+
+@st.composite
+def mappings(draw: st.DrawFn) -> Mapping:
+    """Draw a mapping that fits; each memory holds anything from its largest tile to all tiles."""
+    v, n_pea, tile_k = draw(st.sampled_from([1, 2])), draw(st.integers(1, 2)), draw(st.integers(1, 5))
+    tile_n, height = v * draw(st.integers(1, 3)), draw(st.sampled_from([1, 2]))
+    rows, depth, columns = (draw(st.integers(1, 5 * tile)) for tile in (v * n_pea, tile_k, tile_n))
+    tiling = Tiling(rows, depth, columns, v, v * n_pea, tile_k, tile_n)
+    generator = _generator(draw)
+    weight, activation = (
+        generator.random((draw(st.integers(0, 2)), -(-lanes // v), depth)) < draw(_DENSITIES)
+        for lanes in (rows, columns)
+    )
+    work = layer_work(tiling, SkipMasks(weight, activation))
+    stacks = np.add.reduceat(work.weight.total, np.arange(0, tiling.m_tiles, height))
+    sizes = {"wmem_bytes": stacks, "amem_bytes": work.activation.total, "psum_bytes": 4 * work.outputs}
+    settings = {name: draw(st.integers(int(each.max()), int(each.sum()))) for name, each in sizes.items()}
+    settings |= {"v": v, "n_pea": n_pea, "tile_k": tile_k, "tile_n": tile_n}
+    settings["omem_bytes"] = settings["psum_bytes"] + 4 * int(work.outputs.max())
+    return Mapping(work, with_settings(_PANACEA, settings), draw(st.sampled_from(LOOP_ORDERS)), height)
 
 
 # --- machines ------------------------------------------------------------------------------------------------------
@@ -509,7 +546,7 @@ def layers_with_output(draw: st.DrawFn) -> GemmLayer:
 # --- simulations ---------------------------------------------------------------------------------------------------
 
 _MACHINE_FIELDS = {
-    "n_pea": st.integers(1, 16),
+    "n_pea": st.integers(1, 3) | st.integers(1, 16),
     "n_dwo": st.integers(1, 8),
     "n_swo": st.integers(1, 8),
     "n_cs": st.integers(1, 8),
@@ -525,9 +562,11 @@ _MACHINE_FIELDS = {
     "w_dma_priority": st.integers(0, 2),
     "x_dma_priority": st.integers(0, 2),
     "o_dma_priority": st.integers(0, 2),
+    "s_dma_priority": st.integers(0, 2),
+    "loop_order": st.sampled_from(LOOP_ORDERS),
+    "dtp": st.sampled_from(["off", "on"]),
 }
 _PLENTY_BYTES = 1 << 24
-_PANACEA = load_hardware("panacea")  # once: reading YAML costs more than a small run
 
 
 @st.composite
@@ -535,7 +574,8 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     """Draw a small layer of any widths on a small machine whose memories hold as little as one tile, or anything."""
     operands = draw(gemm_operands(max_rows=14, max_k=40))
     settings = {name: draw(values) for name, values in _MACHINE_FIELDS.items()}
-    settings |= {"v": operands.v, "tile_k": operands.tile_k, "tile_n": operands.v * draw(st.integers(1, 4))}
+    tile_k = draw(st.just(operands.tile_k) | st.integers(4, 12))
+    settings |= {"v": operands.v, "tile_k": tile_k, "tile_n": operands.v * draw(st.integers(1, 4))}
     layer = GemmLayer(
         "drawn",
         operands.weight,
@@ -547,14 +587,15 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         r=operands.frequent,
         output=draw(_output_formats(settings)),
     )
-    # Each memory holds the largest tile exactly, or a little more, or everything.
+    # Each memory holds the largest tile exactly, or a little more, or everything; OMEM behind the partial sums.
     slack_bytes = st.sampled_from([0, 0, 1, 100, _PLENTY_BYTES])
     settings |= {name: needed + draw(slack_bytes) for name, needed in _largest_tiles(layer, settings).items()}
+    settings["omem_bytes"] += settings["psum_bytes"]
     return Scenario("drawn", layer, _PANACEA, settings)
 
 
 @st.composite
-def _output_formats(draw: st.DrawFn, settings: dict[str, int]) -> OutputFormat | None:
+def _output_formats(draw: st.DrawFn, settings: dict[str, Any]) -> OutputFormat | None:
     """Draw a format for the next layer, or none; the machine cannot encode where T_K does not divide T_M."""
     if settings["n_pea"] * settings["v"] % settings["tile_k"] or draw(st.booleans()):
         return None
@@ -562,12 +603,15 @@ def _output_formats(draw: st.DrawFn, settings: dict[str, int]) -> OutputFormat |
     return OutputFormat(draw(_SCALES), draw(st.integers(0, (1 << bits) - 1)), bits, lo_bits)
 
 
-def _largest_tiles(layer: GemmLayer, settings: dict[str, int]) -> dict[str, int]:
-    """Return the bytes of the largest tile in each memory."""
+def _largest_tiles(layer: GemmLayer, settings: dict[str, Any]) -> dict[str, int]:
+    """Return the bytes of the largest tile in each memory; with double-tile processing that of two weight tiles."""
     tiling = Tiling.of(with_settings(_PANACEA, settings), (layer.M, layer.K, layer.N))
     work = layer_work(tiling, SkipMasks.of(layer, tiling.v))
+    height = {"off": 1, "on": 2}[settings["dtp"]]
+    stacks = np.add.reduceat(work.weight.total, np.arange(0, tiling.m_tiles, height))
     return {
-        "wmem_bytes": int(work.weight.total.max()),
+        "wmem_bytes": int(stacks.max()),
         "amem_bytes": int(work.activation.total.max()),
         "omem_bytes": 4 * int(work.outputs.max()),
+        "psum_bytes": 4 * int(work.outputs.max()),
     }

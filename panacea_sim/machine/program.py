@@ -11,7 +11,7 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.mapping.layout import DramLayout, dram_layout
 from panacea_sim.mapping.outputs import OutputBytes
-from panacea_sim.mapping.plan import LayerPlan
+from panacea_sim.mapping.plan import LayerPlan, check_output_tile
 from panacea_sim.units import IntArray
 
 __all__ = ["PlannedLayer", "Program", "plan_program"]
@@ -120,10 +120,13 @@ def plan_program(hardware: Hardware, layers: Sequence[tuple[LayerPlan, OutputByt
     """Return the program that runs these layers in order, laid out in DRAM one behind the other.
 
     Each layer comes with its plan, the bytes of its outputs, and the number of the layer whose outputs it reads.
+    Raises MappingError if an output tile does not fit OMEM beside the partial sums of another layer.
     """
+    keeps_partial_sums = any(plan.partial_sums.firings for plan, _, _ in layers)
     planned: list[PlannedLayer] = []
     start = 0
     for plan, output_bytes, source in layers:
+        check_output_tile(plan.work, hardware, keeps_partial_sums=keeps_partial_sums)
         written = None if source is None else _written_activation(planned[source])
         layout = dram_layout(start, plan, output_bytes, hardware.dram_bytes_per_cycle, written)
         planned.append(PlannedLayer(plan, output_bytes, layout, source))

@@ -15,7 +15,7 @@ from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM, PartialSums,
 from panacea_sim.mapping.work import LayerWork, TileBytes
 from panacea_sim.units import IntArray
 
-__all__ = ["LayerPlan", "plan_layer"]
+__all__ = ["LayerPlan", "check_output_tile", "plan_layer"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
     may_spill = hardware.spill == "allow"
     outputs = work.outputs[visits.m, visits.n]
     partial_sums = plan_partial_sums(visits, outputs, hardware.psum_bytes, may_spill=may_spill)
-    _check_output_tile(work, hardware, partial_sums)
+    check_output_tile(work, hardware, keeps_partial_sums=partial_sums.firings > 0)
     weight = _stacked(work.weight, height)
     must_stay = hardware.residency == "resident"
     k_tiles = tiling.k_tiles
@@ -104,9 +104,9 @@ def _stacked(tiles: TileBytes, height: int) -> TileBytes:
     return TileBytes(np.add.reduceat(tiles.ho, first), np.add.reduceat(tiles.lo, first))
 
 
-def _check_output_tile(work: LayerWork, hardware: Hardware, partial_sums: PartialSums) -> None:
-    """Check that finished output tiles fit what the partial sums leave of OMEM."""
-    capacity = hardware.omem_bytes - (hardware.psum_bytes if partial_sums.firings else 0)
+def check_output_tile(work: LayerWork, hardware: Hardware, *, keeps_partial_sums: bool) -> None:
+    """Check that finished output tiles fit what the partial sums leave of OMEM; raises MappingError."""
+    capacity = hardware.omem_bytes - hardware.psum_bytes * keeps_partial_sums
     needed = int(work.outputs.max()) * BYTES_PER_PARTIAL_SUM
     if needed > capacity:
         raise MappingError(

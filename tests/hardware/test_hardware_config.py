@@ -37,10 +37,14 @@ DEFAULTS = {
     "pea_latency_cycles": 8,
     "accumulator_lanes": 64,
     "ppu_lanes": 32,
-    "dtp": "off",
+    "dtp": "auto",
+    "loop_order": "auto",
+    "residency": "auto",
+    "spill": "allow",
     "wmem_bytes": 96 * KIB,
     "amem_bytes": 64 * KIB,
     "omem_bytes": 32 * KIB,
+    "psum_bytes": 16 * KIB,
     "queue_depth": 2,
     "codec_bytes_per_cycle": 32,
     "sram_bytes_per_cycle": 64,
@@ -53,9 +57,10 @@ DEFAULTS = {
     "w_dma_priority": 0,
     "x_dma_priority": 0,
     "o_dma_priority": 0,
+    "s_dma_priority": 0,
 }
 WHOLE_NUMBERS = [field for field, value in DEFAULTS.items() if isinstance(value, int) and not isinstance(value, bool)]
-MAY_BE_ZERO = {"pea_latency_cycles", "dram_latency_cycles", "w_dma_priority", "x_dma_priority", "o_dma_priority"}
+MAY_BE_ZERO = {"pea_latency_cycles", "dram_latency_cycles", *(f"{stream}_dma_priority" for stream in "wxos")}
 CHOICES = {"v": "one of 1, 2, 4, 8", "dram_channels": "only 1"}
 
 
@@ -149,7 +154,10 @@ def test_below_the_lowest(field: str) -> None:
         ("v", 3, "3", "one of 1, 2, 4, 8"),
         ("dram", "ddr4", "'ddr4'", "only 'ideal'"),
         ("dram_channels", 2, "2", "only 1"),
-        ("dtp", "on", "'on'", "only 'off'"),
+        ("dtp", "always", "'always'", "one of 'off', 'on', 'auto'"),
+        ("loop_order", "mmk", "'mmk'", "one of 'mnk', 'mkn', 'nmk', 'nkm', 'kmn', 'knm', 'auto'"),
+        ("residency", "stay", "'stay'", "one of 'auto', 'resident'"),
+        ("spill", "never", "'never'", "one of 'allow', 'refuse'"),
         ("tile_n", 6, "6", "a whole number >= 1 that is a multiple of hardware.v = 4"),
         ("interleave_bytes", 96, "96", "a whole number >= 64 that is a power of two"),
         ("name", "", "''", "text of length >= 1"),
@@ -179,10 +187,12 @@ def test_unknown_field_far_from_any() -> None:
         with_settings(load_hardware("panacea"), {"zzzz": 3})
 
 
-@pytest.mark.parametrize("word", ["off", "'off'", "false"])
-def test_off_is_a_word(word: str) -> None:
-    """The word off, which YAML reads as a boolean, is accepted where a policy is off."""
-    assert load_hardware("panacea", parse_settings([f"hardware.dtp={word}"])).dtp == "off"
+@pytest.mark.parametrize(
+    ("word", "dtp"), [("off", "off"), ("'off'", "off"), ("false", "off"), ("on", "on"), ("true", "on")]
+)
+def test_off_and_on_are_words(word: str, dtp: str) -> None:
+    """The words off and on, which YAML reads as booleans, are accepted where they name a policy."""
+    assert load_hardware("panacea", parse_settings([f"hardware.dtp={word}"])).dtp == dtp
 
 
 def test_last_setting_counts() -> None:
@@ -236,7 +246,7 @@ def test_file_names_itself_and_its_base(tmp_path: Path) -> None:
     """A YAML file may give a name and the preset that it starts from."""
     path = tmp_path / "machine.yml"
     path.write_text("base: panacea\nname: mine\ndtp: off\n", encoding="utf-8")
-    assert load_hardware(path).model_dump() == DEFAULTS | {"name": "mine"}
+    assert load_hardware(path).model_dump() == DEFAULTS | {"name": "mine", "dtp": "off"}
 
 
 def test_file_with_unknown_base(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from panacea_sim.workload.synthetic import synthetic_layer
 
 def _prepared(**settings: object) -> Prepared:
     layer = synthetic_layer(16, 24, 24, rho_w=0.3, rho_x=0.5, seed=1)
-    machine = {"n_pea": 2, "tile_k": 8, "tile_n": 8, **settings}
+    machine = {"n_pea": 2, "tile_k": 8, "tile_n": 8, "loop_order": "mnk", "dtp": "off", **settings}
     return prepare(Scenario("deadlock", layer, settings=machine, values=False))
 
 

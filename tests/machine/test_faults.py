@@ -24,7 +24,7 @@ from panacea_sim.workload.layer import GemmLayer
 from panacea_sim.workload.synthetic import synthetic_layer
 
 # Shapes without padding, so that every bit of every tile counts.
-_MACHINE = {"n_pea": 2, "v": 4, "tile_k": 32, "tile_n": 8}
+_MACHINE = {"n_pea": 2, "v": 4, "tile_k": 32, "tile_n": 8, "loop_order": "mnk", "dtp": "off"}
 _LAYER = synthetic_layer(16, 64, 16, rho_w=0.5, rho_x=0.6, seed=3, zero_point=100)
 
 
@@ -45,7 +45,7 @@ def _prepared(layer: GemmLayer = _LAYER) -> tuple[Prepared, TravellingValues]:
 
 def _tile_addresses(prepared: Prepared) -> list[int]:
     (layer,) = prepared.program.layers
-    return [*layer.layout.weight.tolist(), *layer.layout.activation.tolist()]
+    return [*layer.layout.weight.ravel().tolist(), *layer.layout.activation.ravel().tolist()]
 
 
 def test_nothing_is_noticed_without_a_fault() -> None:
@@ -123,7 +123,7 @@ def test_a_weight_tile_in_the_wrong_place_is_noticed(one: tuple[int, int], other
     """A weight tile (m, k) fetched from the place of another row of tiles, or another k, is noticed."""
     prepared, values = _prepared()
     (layer,) = prepared.program.layers
-    here, there = (int(layer.layout.weight[m * 2 + k]) for m, k in (one, other))
+    here, there = (int(layer.layout.weight[m, k]) for m, k in (one, other))
     values.image[here], values.image[there] = values.image[there], values.image[here]
     assert _is_noticed(prepared, values)
 
@@ -132,7 +132,7 @@ def test_two_weight_rows_exchanged_are_noticed() -> None:
     """The LO slices of two row groups of one tile, exchanged, are noticed."""
     prepared, values = _prepared()
     (layer,) = prepared.program.layers
-    address = int(layer.layout.weight[0])
+    address = int(layer.layout.weight[0, 0])
     tile = values.image[address]
     group_bytes = 32 * 4 // 2
     groups = tile[group_bytes : 2 * group_bytes] + tile[:group_bytes]

@@ -43,10 +43,10 @@ def test_simulated_accumulators_equal_the_integer_product(scenario: Scenario) ->
 @given(scenarios())
 def test_states_of_a_whole_machine_add_up(scenario: Scenario) -> None:
     """The six states of every component and channel sum to the makespan exactly."""
-    summary = _run(replace(scenario, values=False)).summary
-    n_pea = scenario.settings["n_pea"]
-    assert isinstance(n_pea, int)
-    assert len(summary["components"]) == 10 - 1 + n_pea + 1
+    outcome = _run(replace(scenario, values=False))
+    summary, n_pea = outcome.summary, outcome.prepared.hardware.n_pea
+    has_partial_sums = outcome.prepared.program.keeps_partial_sums
+    assert len(summary["components"]) == 10 - 1 + has_partial_sums + n_pea + 1
     assert {sum(states.values()) for states in summary["components"].values()} == {summary["makespan_cycles"]}
 
 
@@ -69,7 +69,7 @@ def test_no_run_is_faster_than_its_bounds(scenario: Scenario) -> None:
 @given(scenarios())
 def test_deep_queues_and_large_memories_change_no_value(scenario: Scenario) -> None:
     """Queues of depth 64 and memories for everything give the accumulators and output bytes of the small machine."""
-    roomy = dict.fromkeys(("wmem_bytes", "amem_bytes", "omem_bytes"), _PLENTY_BYTES)
+    roomy = {**dict.fromkeys(("wmem_bytes", "amem_bytes", "psum_bytes"), _PLENTY_BYTES), "omem_bytes": 2 * _PLENTY_BYTES}
     small, large = _run(scenario), _run(scenario, queue_depth=64, **roomy)
     assert small.summary["layers"][0]["output_sha256"] == large.summary["layers"][0]["output_sha256"]
     assert small.prepared.values is not None

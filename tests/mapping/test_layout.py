@@ -7,33 +7,42 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import Mapping, mappings
 
 from panacea_sim.mapping.layout import dram_layout, split_over_channels
+from panacea_sim.mapping.outputs import dense_outputs
+from panacea_sim.mapping.plan import LayerPlan, plan_layer
 
-_SIZES = st.lists(st.integers(0, 300), min_size=1, max_size=12).map(lambda sizes: np.array(sizes, np.int64))
-
-
-def test_layout_by_hand() -> None:
-    """Weights, activations and outputs follow one another, each tile at a multiple of 32."""
-    layout = dram_layout(64, np.array([[10, 32]]), np.array([[33]]), np.array([[1], [5]]), 32)
-    assert layout.weight.tolist() == [64, 96]
-    assert layout.activation.tolist() == [128]
-    assert layout.output.tolist() == [192, 224]
-    assert layout.end == 256
+def _plan(mapping: Mapping) -> LayerPlan:
+    return plan_layer("layer", mapping.work, mapping.hardware, mapping.order, mapping.height)
 
 
-@given(weight=_SIZES, activation=_SIZES, output=_SIZES, alignment=st.integers(1, 64), start=st.integers(0, 5))
-def test_tiles_do_not_overlap(
-    weight: np.ndarray, activation: np.ndarray, output: np.ndarray, alignment: int, start: int
-) -> None:
-    """Each tile begins aligned, after the end of the one before, and ends before the end of the layout."""
-    layout = dram_layout(start * alignment, weight, activation, output, alignment)
-    firsts = [*layout.weight.tolist(), *layout.activation.tolist(), *layout.output.tolist()]
-    sizes = [*weight.tolist(), *activation.tolist(), *output.tolist()]
-    ends = [first + size for first, size in zip(firsts, sizes, strict=True)]
+@given(mappings(), st.integers(1, 64), st.integers(0, 5))
+def test_tiles_do_not_overlap(mapping: Mapping, alignment: int, start: int) -> None:
+    """Stacks, activations, outputs and spilled partial sums follow one another, each aligned, none over another."""
+    plan, output_bytes = _plan(mapping), dense_outputs(mapping.work.tiling)
+    layout = dram_layout(start * alignment, plan, output_bytes, alignment)
+    partial_bytes = 4 * mapping.work.outputs if plan.partial_sums.spills else 0 * mapping.work.outputs
+    sizes = [plan.weight.total, mapping.work.activation.total, output_bytes.total, partial_bytes]
+    places = [layout.weight, layout.activation, layout.output, layout.partial_sums]
+    assert [place.shape for place in places] == [size.shape for size in sizes]
+    firsts = [first for place in places for first in place.ravel().tolist()]
+    ends = [first + size for first, size in zip(firsts, np.concatenate([size.ravel() for size in sizes]), strict=True)]
     assert firsts[0] == start * alignment
     assert all(first % alignment == 0 for first in firsts)
     assert all(end <= following for end, following in zip(ends, [*firsts[1:], layout.end], strict=True))
+
+
+@given(mappings())
+def test_activations_that_were_written_need_no_place(mapping: Mapping) -> None:
+    """Where an earlier layer has written the activations, their addresses are taken over and nothing is set aside."""
+    plan, output_bytes = _plan(mapping), dense_outputs(mapping.work.tiling)
+    own = dram_layout(0, plan, output_bytes, 1)
+    written = np.arange(plan.work.activation.total.size).reshape(plan.work.activation.total.shape)
+    chained = dram_layout(0, plan, output_bytes, 1, written)
+    assert np.array_equal(chained.activation, written)
+    assert own.end - chained.end == plan.work.activation.total.sum()
+    assert np.array_equal(chained.weight, own.weight)
 
 
 def test_split_by_hand() -> None:

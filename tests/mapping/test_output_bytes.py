@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from panacea_sim.errors import MappingError
 from panacea_sim.machine.encoder import encode_output_tile
-from panacea_sim.mapping.outputs import dense_outputs, encoded_outputs
+from panacea_sim.mapping.outputs import OutputBytes, dense_outputs, encoded_outputs
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.workload.layer import OutputFormat
 
@@ -54,8 +54,19 @@ def test_planned_bytes_are_packed_bytes(  # noqa: PLR0913  # the axes of one law
     for m in range(tiling.m_tiles):
         for n in range(tiling.n_tiles):
             tile = output[m * tiling.tile_m : (m + 1) * tiling.tile_m, n * tiling.tile_n : (n + 1) * tiling.tile_n]
-            assert planned.total[m, n] == len(encode_output_tile(tile, form, v, tile_k))
+            pieces = encode_output_tile(tile, form, v, tile_k)
+            assert planned.total[m, n] == sum(len(piece) for piece in pieces)
+            assert planned.pieces is not None
+            first_k = m * k_per_m * v
+            assert planned.pieces[n, first_k : first_k + len(pieces)].tolist() == [len(piece) for piece in pieces]
     assert (planned.ho <= planned.total).all()
+
+
+def test_offsets_of_pieces_by_hand() -> None:
+    """A piece begins behind those before it in the same output tile; the next output tile begins anew."""
+    pieces = np.array([[3, 4, 5, 6, 7], [1, 1, 1, 1, 1]])
+    totals = np.zeros((3, 2), np.int64)
+    assert OutputBytes(totals, totals, pieces).piece_offsets(2).tolist() == [[0, 3, 0, 5, 0], [0, 1, 0, 1, 0]]
 
 
 def test_tiles_that_the_next_layer_cannot_read_are_refused() -> None:

@@ -28,20 +28,14 @@ def _planned(scenario: Scenario) -> PlannedLayer:
 
 
 def _plan(**settings: object) -> LayerPlan:
+    return _ordered_plan("mnk", 1, **settings)
+
+
+def _ordered_plan(order: str, height: int, **settings: object) -> LayerPlan:
     layer = synthetic_layer(16, 24, 24, rho_w=0.3, rho_x=0.5, seed=1)
     hardware = load_hardware("panacea", {"n_pea": 2, "tile_k": 8, "tile_n": 8, **settings})
     tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N))
-    return plan_layer("layer", layer_work(tiling, SkipMasks.of(layer, hardware.v)), hardware)
-
-
-@given(scenarios())
-def test_every_task_once_in_the_order_m_n_k(scenario: Scenario) -> None:
-    """The tasks are all tiles (m, n, k), each once, with K innermost and the groups in issue order."""
-    plan = _planned(scenario).plan
-    tiling = plan.work.tiling
-    wanted = [(m, n, k) for m in range(tiling.m_tiles) for n in range(tiling.n_tiles) for k in range(tiling.k_tiles)]
-    assert list(zip(plan.m.tolist(), plan.n.tolist(), plan.k.tolist(), strict=True)) == wanted
-    assert (plan.tasks, plan.groups) == (len(wanted), tiling.m_tiles * tiling.n_tiles)
+    return plan_layer("layer", layer_work(tiling, SkipMasks.of(layer, hardware.v)), hardware, order, height)
 
 
 @given(scenarios())
@@ -49,8 +43,8 @@ def test_every_task_finds_its_tiles(scenario: Scenario) -> None:
     """The fetch that a task needs brings the tile of its coordinates."""
     plan = _planned(scenario).plan
     k_tiles = plan.work.tiling.k_tiles
-    assert (plan.weight_loads.tile[plan.weight_loads.need] == plan.m * k_tiles + plan.k).all()
-    assert (plan.activation_loads.tile[plan.activation_loads.need] == plan.n * k_tiles + plan.k).all()
+    assert (plan.weight_loads.tile[plan.weight_loads.need] == plan.tasks.stack * k_tiles + plan.tasks.k).all()
+    assert (plan.activation_loads.tile[plan.activation_loads.need] == plan.tasks.n * k_tiles + plan.tasks.k).all()
 
 
 @given(scenarios())
@@ -72,7 +66,7 @@ def test_bytes_of_a_tile_are_freed_after_its_last_use(scenario: Scenario) -> Non
         fetched = np.cumsum(loads.size_bytes)
         freed = np.cumsum(loads.release_bytes)
         # The oldest tile that a later task needs bounds what may be free: space is given back in ring order.
-        for task in range(plan.tasks - 1):
+        for task in range(plan.task_count - 1):
             oldest = int(loads.need[task + 1 :].min())
             assert freed[task] <= fetched[oldest] - loads.size_bytes[oldest]
 
@@ -101,14 +95,14 @@ def test_operands_that_do_not_fit_are_fetched_for_every_task() -> None:
 
 
 @pytest.mark.parametrize(
-    ("memory", "operand", "knob"),
+    ("memory", "purpose", "operand", "knob"),
     [
-        ("wmem_bytes", "a tile", "tile_k"),
-        ("amem_bytes", "a tile", "tile_k"),
-        ("omem_bytes", "an output tile", "tile_n"),
+        ("wmem_bytes", "", "a tile", "tile_k"),
+        ("amem_bytes", "", "a tile", "tile_k"),
+        ("omem_bytes", " for finished tiles", "an output tile", "tile_n"),
     ],
 )
-def test_a_tile_that_does_not_fit_says_what_is_missing(memory: str, operand: str, knob: str) -> None:
+def test_a_tile_that_does_not_fit_says_what_is_missing(memory: str, purpose: str, operand: str, knob: str) -> None:
     """Each memory, one byte smaller than its largest tile, is refused with the bytes needed and missing and a knob."""
     plan = _plan()
     needed = {
@@ -118,29 +112,100 @@ def test_a_tile_that_does_not_fit_says_what_is_missing(memory: str, operand: str
     }[memory]
     name = memory.removesuffix("_bytes").upper()
     message = (
-        rf"{name} holds {needed - 1} bytes, but {operand} needs {needed}: 1 bytes are missing\. "
+        rf"{name} holds {needed - 1} bytes{purpose}, but {operand} needs {needed}: 1 bytes are missing\. "
         rf"Raise hardware\.{memory} or lower hardware\.{knob}"
     )
     with pytest.raises(MappingError, match=message):
         _plan(**{memory: needed - 1})
-    assert _plan(**{memory: needed}).tasks == plan.tasks
+    assert _plan(**{memory: needed}).task_count == plan.task_count
+
+
+def test_a_stack_needs_room_for_both_tiles() -> None:
+    """With double-tile processing WMEM must hold two weight tiles together."""
+    needed = int(_plan().work.weight.total.sum(0).max())
+    assert _ordered_plan("mnk", 2, wmem_bytes=needed).weight_loads.size_bytes.max() == needed
+    with pytest.raises(MappingError, match=rf"WMEM holds {needed - 1} bytes, but a tile needs {needed}: 1 bytes are"):
+        _ordered_plan("mnk", 2, wmem_bytes=needed - 1)
+
+
+@pytest.mark.parametrize(("memory", "order", "operand"), [("wmem", "nmk", "weight"), ("amem", "mnk", "activation")])
+def test_a_panel_that_must_stay_says_what_is_missing(memory: str, order: str, operand: str) -> None:
+    """With residency=resident a reuse set one byte too large is refused with what it needs and three ways out."""
+    loads = getattr(_ordered_plan(order, 1), f"{operand}_loads")
+    needed = int(loads.size_bytes.sum())
+    message = (
+        rf"{memory.upper()} holds {needed - 1} bytes, but the tiles that must stay need {needed}: 1 bytes are missing\. "
+        rf"Raise hardware\.{memory}_bytes, choose another hardware\.loop_order, or set hardware\.residency=auto"
+    )
+    with pytest.raises(MappingError, match=message):
+        _ordered_plan(order, 1, residency="resident", **{f"{memory}_bytes": needed - 1})
+    exact = _ordered_plan(order, 1, residency="resident", **{f"{memory}_bytes": needed})
+    assert getattr(exact, f"{operand}_loads").resident
+
+
+def test_partial_sums_that_may_not_spill_say_what_is_missing() -> None:
+    """With spill=refuse, partial sums one byte too large for PSUM are refused with what they need and the ways out."""
+    needed = 4 * 8 * 24  # in mkn the three output tiles of one m, 8 x 8 each, are open at once
+    message = (
+        rf"PSUM holds {needed - 1} bytes, but the partial sums of this loop order need {needed} at once: 1 bytes are "
+        r"missing\. Raise hardware\.psum_bytes, put k innermost in hardware\.loop_order, or set hardware\.spill=allow"
+    )
+    with pytest.raises(MappingError, match=message):
+        _ordered_plan("mkn", 1, spill="refuse", psum_bytes=needed - 1)
+    assert not _ordered_plan("mkn", 1, spill="refuse", psum_bytes=needed).partial_sums.spills
+    assert _ordered_plan("mkn", 1, psum_bytes=needed - 1).partial_sums.spills
+
+
+def test_partial_sums_of_one_tile_must_fit() -> None:
+    """A PSUM one byte smaller than an output tile is refused although spilling is allowed, which would not help."""
+    message = (
+        r"PSUM holds 255 bytes, but the partial sums of this loop order need 256 at once: 1 bytes are missing\. "
+        r"Raise hardware\.psum_bytes, put k innermost in hardware\.loop_order$"
+    )
+    with pytest.raises(MappingError, match=message):
+        _ordered_plan("kmn", 1, psum_bytes=255)
+    assert _ordered_plan("kmn", 1, psum_bytes=256).partial_sums.spills
+
+
+def test_partial_sums_leave_less_for_finished_tiles() -> None:
+    """PSUM is taken out of OMEM where a loop order needs it, and only there."""
+    tight = {"omem_bytes": 511, "psum_bytes": 256}
+    assert _plan(**tight).output_count == 6
+    with pytest.raises(MappingError, match="OMEM holds 255 bytes for finished tiles, but an output tile needs 256"):
+        _ordered_plan("kmn", 1, **tight)
+    assert _ordered_plan("kmn", 1, omem_bytes=512, psum_bytes=256).output_count == 6
 
 
 def test_the_graph_is_the_schedule() -> None:
     """Groups are nodes with their tiles and outputs; edges say what successive groups share; it is a path."""
     tiling = Tiling(10, 7, 9, v=4, tile_m=8, tile_k=3, tile_n=4)
-    graph = tile_group_graph("ffn", tiling)
+    graph = tile_group_graph("ffn", tiling, "mnk", 1)
     assert list(nx.topological_sort(graph)) == [("ffn", m, n) for m in range(2) for n in range(3)]
     assert graph.nodes["ffn", 0, 2] == {"tiles": 3, "outputs": 8}
     assert graph.nodes["ffn", 1, 2] == {"tiles": 3, "outputs": 2}
     assert graph.edges[("ffn", 0, 0), ("ffn", 0, 1)]["reuse"] == "weight"
-    assert graph.edges[("ffn", 0, 2), ("ffn", 1, 0)]["reuse"] == "activation"
+    assert graph.edges[("ffn", 0, 2), ("ffn", 1, 0)]["reuse"] is None
     assert sum(graph.nodes[group]["outputs"] for group in graph) == 10 * 9
+
+
+@pytest.mark.parametrize("order", ["nmk", "nkm", "knm"])
+def test_the_graph_follows_the_loops(order: str) -> None:
+    """Where the loop over n is outside that over m, all m of an n come first and share its activations."""
+    graph = tile_group_graph("ffn", Tiling(10, 7, 9, v=4, tile_m=8, tile_k=3, tile_n=4), order, 1)
+    assert list(nx.topological_sort(graph)) == [("ffn", m, n) for n in range(3) for m in range(2)]
+    assert graph.edges[("ffn", 0, 0), ("ffn", 1, 0)]["reuse"] == "activation"
+    assert graph.edges[("ffn", 1, 0), ("ffn", 0, 1)]["reuse"] is None
+
+
+def test_a_node_stands_for_a_stack() -> None:
+    """With double-tile processing two m tiles are one node with the outputs of both; the last stack may have one."""
+    graph = tile_group_graph("ffn", Tiling(20, 7, 4, v=4, tile_m=8, tile_k=3, tile_n=4), "mnk", 2)
+    assert {group: graph.nodes[group]["outputs"] for group in graph} == {("ffn", 0, 0): 64, ("ffn", 1, 0): 16}
 
 
 def test_the_issue_order_is_the_topological_order() -> None:
     """Another edge in the graph gives another order: the graph decides, not the loops."""
-    graph = tile_group_graph("ffn", Tiling(8, 4, 12, v=4, tile_m=8, tile_k=4, tile_n=4))
+    graph = tile_group_graph("ffn", Tiling(8, 4, 12, v=4, tile_m=8, tile_k=4, tile_n=4), "mnk", 1)
     assert [axis.tolist() for axis in issue_order(graph)] == [[0, 0, 0], [0, 1, 2]]
     graph.remove_edges_from(list(graph.edges))
     graph.add_edge(("ffn", 0, 2), ("ffn", 0, 0))
@@ -149,7 +214,7 @@ def test_the_issue_order_is_the_topological_order() -> None:
 
 def test_nodes_are_annotated_in_issue_order() -> None:
     """Times and stalls go to the groups in the order in which the machine works on them."""
-    graph = tile_group_graph("ffn", Tiling(8, 4, 8, v=4, tile_m=8, tile_k=4, tile_n=4))
+    graph = tile_group_graph("ffn", Tiling(8, 4, 8, v=4, tile_m=8, tile_k=4, tile_n=4), "mnk", 1)
     annotate_groups(graph, np.array([5, 9]), np.array([20, 30]), np.array([1, 2]))
     assert graph.nodes["ffn", 0, 1] == {
         "tiles": 1,
