@@ -19,7 +19,7 @@ class ByteMemory:
         self.released_bytes = 0
         self.capacity_bytes = capacity_bytes
         self._env = env
-        self._note_row = log.rows.extend
+        self._note_change = log.rows.extend
         self._room = Signal(env)
         self._waiting = False
         self._wanted_bytes = 0
@@ -42,7 +42,7 @@ class ByteMemory:
         if not size_bytes:
             return
         self.released_bytes += size_bytes
-        self._note()
+        self._note_change((self._env.cycle, -size_bytes))
         if self._waiting and self._wanted_bytes <= self.free_bytes:
             self._waiting = False
             self._acquire(self._wanted_bytes)
@@ -56,7 +56,4 @@ class ByteMemory:
     def _acquire(self, size_bytes: int) -> None:
         if size_bytes:
             self.acquired_bytes += size_bytes
-            self._note()
-
-    def _note(self) -> None:
-        self._note_row((self._env.cycle, self.capacity_bytes - self.free_bytes))
+            self._note_change((self._env.cycle, size_bytes))

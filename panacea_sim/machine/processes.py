@@ -52,7 +52,7 @@ class ComponentProcess:
         self.log = log
         self.inputs = Inputs(values=worker is not None)
         self.before: list[Step] = []
-        self.outputs = Outputs(values=worker is not None)
+        self.outputs = Outputs(values=worker is not None, gives_at=[False] * component.firings)
         self.occupancies: list[OccupancyLog] = []
         self.ended = FiringCounter(env)
         self.last_end_cycle = 0
@@ -104,8 +104,9 @@ class PrivateProcess(ComponentProcess):
         CycleProcess(self._env, self._run())
 
     def _run(self) -> Waits:  # noqa: C901  # the hottest loop: every call in it would cost several percent
-        env, note, busy, ended = self._env, self.log.rows.extend, self._busy, self.ended
-        endings, gives, worker = self.outputs.endings, self.outputs.gives, self._worker
+        env, ended, worker = self._env, self.ended, self._worker
+        note, note_service = self.log.rows.extend, self.log.services.extend
+        endings, gives, gives_at = self.outputs.endings, self.outputs.gives, self.outputs.gives_at
         service = Signal(env)
         assert self.component.service_cycles is not None
         yield from self._first_inputs()
@@ -120,12 +121,12 @@ class PrivateProcess(ComponentProcess):
             start_cycle = env.cycle
             if service_cycles:
                 yield service.after(service_cycles)
-                note((busy, start_cycle, start_cycle + service_cycles, firing))
+                note_service((firing, start_cycle))
             if worker is not None:
                 self.outputs.tokens[:] = worker.fire(firing, self.inputs.tokens)
             for ending in endings:
                 ending(firing)
-            for try_now, wait, code in gives:
+            for try_now, wait, code in gives if gives_at[firing] else ():
                 if not try_now(firing):
                     blocked_cycle = env.cycle
                     self.stalled_at = code

@@ -42,7 +42,7 @@ class BoundedQueue:
         self._env = env
         self._capacity = capacity
         self._latency_cycles = latency_cycles
-        self._note = log.rows.extend
+        self._note = log.moves.append
         self._tokens: deque[Any] = deque()
         self._ready_cycles: deque[int] = deque()
         self._room = Signal(env)
@@ -70,7 +70,6 @@ class BoundedQueue:
         elif len(tokens) >= self._capacity:
             return False
         self._admit(token)
-        self._note((self._env.cycle, len(tokens)))
         return True
 
     def wait_put(self, token: object) -> Signal:
@@ -101,7 +100,7 @@ class BoundedQueue:
             tokens.append(self._blocked_token)
             self._room.fire()
         else:
-            self._note((self._env.cycle, len(tokens)))
+            self._note(~self._env.cycle)
         return (token,)
 
     def wait_take(self, count: int) -> Signal:
@@ -125,15 +124,17 @@ class BoundedQueue:
                 self._ready_cycles.popleft()
         taken = tuple([tokens.popleft() for _ in range(count)])
         self.taken_tokens += count
+        for _ in range(count):
+            self._note(~self._env.cycle)
         if self._waiting_producer:
             self._waiting_producer = False
             self._admit(self._blocked_token)
             self._room.fire()
-        self._note((self._env.cycle, len(tokens)))
         return taken
 
     def _admit(self, token: object) -> None:
         self._tokens.append(token)
+        self._note(self._env.cycle)
         if self._latency_cycles:
             self._ready_cycles.append(self._env.cycle + self._latency_cycles)
         if self._waiting_consumer and len(self._tokens) >= self._wanted:

@@ -66,7 +66,9 @@ class _Machine:
             for memory in description.memories
         }
         logs = {
-            component.name: recorder.activity_log(component.name, component.labels, component.size_bytes)
+            component.name: recorder.activity_log(
+                component.name, component.labels, component.size_bytes, component.service_cycles
+            )
             for component in description.components
         }
         self._channels = self._build_channels()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
 import simpy
 
 from panacea_sim.machine.kernel import CycleEnvironment, Signal
@@ -135,12 +136,15 @@ class Inputs:
 class Outputs:
     """The outputs of a component: what ends a firing without waiting, and the gives that may block.
 
+    `gives_at` says for each firing whether it gives anything; it has an entry for each of them from the start.
+
     With values on, `tokens` holds one token for each put and give, in order, before `endings` run.
     """
 
     values: bool
     endings: list[Callable[[int], None]] = field(default_factory=list)
     gives: list[Step] = field(default_factory=list)
+    gives_at: list[bool] = field(default_factory=list)
     tokens: list[Any] = field(default_factory=list)
 
     def add_release(self, memory: ByteMemory, size_bytes: IntArray) -> None:
@@ -156,6 +160,7 @@ class Outputs:
     def add_give(self, queue: BoundedQueue, counts: IntArray, code: int) -> None:
         """Add the step that gives a token to a queue, where the firing has one to give."""
         place = self._new_place()
+        self.gives_at = (np.array(self.gives_at, np.bool_) | (counts > 0)).tolist()
         if not self.values and (counts == 1).all():
             self.gives.append(Step(queue.try_put, queue.wait_put, code))
             return

@@ -58,17 +58,27 @@ class ActivityLog:
     """The intervals of one component, in order of time, and their totals.
 
     `rows` takes code, start cycle, end cycle and firing one after the other, where `code` stands for a kind of
-    interval. The engine extends it directly, because this is the hottest place of a traced run, and calls `flush` now
-    and then. An interval of zero length leaves no trace.
+    interval. `services` takes firing and start cycle of those that last as long as `service_cycles` says. The engine
+    appends to both directly, because this is the hottest place of a traced run, and calls `flush` now and then. An
+    interval of zero length leaves no trace.
     """
 
-    def __init__(self, recorder: Recorder, component: str, labels: TileLabels, size_bytes: np.ndarray | None) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        component: str,
+        labels: TileLabels,
+        size_bytes: np.ndarray | None,
+        service_cycles: np.ndarray | None,
+    ) -> None:
         self.component = component
         self.kinds: list[Kind] = []
         self.rows: list[int] = []
+        self.services: list[int] = []
         self._recorder = recorder
         self._labels = labels
         self._size_bytes = size_bytes
+        self._service_cycles = service_cycles
         self._codes: dict[Kind, int] = {}
         self._totals_cycles = np.zeros(0, np.int64)
         self._batches = recorder.new_batches(component)
@@ -94,10 +104,9 @@ class ActivityLog:
 
     def flush(self) -> None:
         """Turn the rows into totals and, as far as they are kept, into a batch."""
-        if not self.rows:
+        if not self.rows and not self.services:
             return
-        code, start, end, firing = _as_columns(self.rows, 4)
-        self.rows.clear()
+        code, start, end, firing = self._take_rows()
         totals = np.bincount(code, end - start, len(self.kinds)).astype(np.int64)
         totals[: len(self._totals_cycles)] += self._totals_cycles
         self._totals_cycles = totals
@@ -111,6 +120,20 @@ class ActivityLog:
             if self._recorder.debug is not None:
                 for row in batch.to_pylist():
                     self._recorder.debug("activity", **row)
+
+    def _take_rows(self) -> np.ndarray:
+        """Return all rows and services as columns in order of time, and empty both lists."""
+        rows = _as_columns(self.rows, 4)
+        self.rows.clear()
+        if self.services:
+            firing, start = _as_columns(self.services, 2)
+            self.services.clear()
+            assert self._service_cycles is not None
+            end = start + self._service_cycles[firing]
+            busy = np.full(len(start), self.code(State.BUSY))
+            rows = np.concatenate([rows, [busy, start, end, firing]], axis=1)
+            rows = rows[:, np.lexsort((rows[2], rows[1]))]
+        return rows
 
     def _batch(self, code: np.ndarray, start: np.ndarray, end: np.ndarray, firing: np.ndarray) -> pa.RecordBatch:
         some = firing >= 0
@@ -139,12 +162,14 @@ class ActivityLog:
 class OccupancyLog:
     """The end-of-cycle occupancy of a queue or memory: its high-water mark, and its changes if they are kept.
 
-    `rows` takes cycle and occupancy one after the other after each change, in order of time; only the last one of a
-    cycle counts. As with activities, the engine extends it directly and calls `flush` now and then.
+    `moves` takes a cycle for each token that goes in, and the bitwise complement of the cycle for each that goes out;
+    `rows` takes cycle and change in bytes one after the other. A log uses one of the two. As with activities, the
+    engine appends directly, in order of time, and calls `flush` now and then.
     """
 
     def __init__(self, recorder: Recorder, name: str) -> None:
         self.name = name
+        self.moves: list[int] = []
         self.rows: list[int] = []
         self._recorder = recorder
         self._high_water = 0
@@ -153,29 +178,31 @@ class OccupancyLog:
 
     def high_water(self) -> int:
         """Return the highest occupancy at the end of any cycle, when the run is over."""
-        self._settle(len(self.rows))
+        self.flush(over=True)
         return self._high_water
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Return the changes that were kept, in order, when the run is over."""
-        self._settle(len(self.rows))
+        self.flush(over=True)
         return iter(self._batches)
 
-    def flush(self) -> None:
-        """Settle all cycles but the last, which may still change."""
-        rows = self.rows
-        settled = len(rows)
-        while settled and rows[settled - 2] == rows[-2]:
-            settled -= 2
-        self._settle(settled)
+    def flush(self, *, over: bool = False) -> None:
+        """Settle all cycles but the last, which may still change unless the run is over."""
+        if self.moves:
+            moves = _as_columns(self.moves, 1)[0]
+            cycle, change = np.where(moves < 0, ~moves, moves), np.where(moves < 0, -1, 1)
+        else:
+            cycle, change = _as_columns(self.rows, 2)
+        settled = len(cycle) if over else int(np.searchsorted(cycle, cycle[-1:].max(initial=0)))
+        if settled:
+            del self.moves[:settled]
+            del self.rows[: 2 * settled]
+            self._settle(cycle[:settled], change[:settled])
 
-    def _settle(self, count: int) -> None:
-        if not count:
-            return
-        cycle, occupancy = _as_columns(self.rows[:count], 2)
-        del self.rows[:count]
+    def _settle(self, cycle: np.ndarray, change: np.ndarray) -> None:
         last_of_cycle = np.append(cycle[1:] != cycle[:-1], True)
-        cycle, occupancy = cycle[last_of_cycle], occupancy[last_of_cycle]
+        occupancy = (self._last + np.cumsum(change))[last_of_cycle]
+        cycle = cycle[last_of_cycle]
         self._high_water = max(self._high_water, int(occupancy.max()))
         kept = np.diff(occupancy, prepend=self._last) != 0
         self._last = int(occupancy[-1])
@@ -257,10 +284,14 @@ class Recorder:
         self._spills = 0
 
     def activity_log(
-        self, component: str, labels: TileLabels | None, size_bytes: np.ndarray | None = None
+        self,
+        component: str,
+        labels: TileLabels | None,
+        size_bytes: np.ndarray | None = None,
+        service_cycles: np.ndarray | None = None,
     ) -> ActivityLog:
-        """Return the new log of a component; `labels` and `size_bytes` are indexed by firing."""
-        log = ActivityLog(self, component, labels or TileLabels.none(0), size_bytes)
+        """Return the new log of a component; `labels`, `size_bytes` and `service_cycles` are indexed by firing."""
+        log = ActivityLog(self, component, labels or TileLabels.none(0), size_bytes, service_cycles)
         return self.activities.setdefault(component, log)
 
     def occupancy_log(self, name: str) -> OccupancyLog:

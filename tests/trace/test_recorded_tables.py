@@ -197,15 +197,19 @@ def test_spilled_chunks_equal_those_in_memory(tmp_path: Path, monkeypatch: pytes
 
 
 def test_only_the_last_occupancy_of_a_cycle_counts() -> None:
-    """A slot that is filled and freed in one cycle leaves no row and no high-water mark."""
+    """What is filled and freed in one cycle leaves no row and no high-water mark, in a queue as in a memory."""
     recorder = Recorder()
-    log = recorder.occupancy_log("q")
-    log.rows.extend((3, 1, 5, 2, 5, 1, 6, 1, 9, 2))
-    log.flush()
-    log.rows.extend((9, 3, 9, 0))
-    assert log.high_water() == 1
+    memory, queue = recorder.occupancy_log("MEM"), recorder.occupancy_log("q")
+    memory.rows.extend((3, 1, 5, 1, 5, -1, 9, 1))
+    queue.moves.extend((3, 5, ~5, 9))
+    for log in (memory, queue):
+        log.flush()
+    memory.rows.extend((9, 1, 9, -3))
+    queue.moves.extend((9, ~9, ~9, ~9))
+    assert (memory.high_water(), queue.high_water()) == (1, 1)
     rows = recorder.table("queues").to_pylist()
-    assert [(row["cycle"], row["occupancy"]) for row in rows] == [(3, 1), (9, 0)]
+    changes = [(row["queue"], row["cycle"], row["occupancy"]) for row in rows]
+    assert changes == [("MEM", 3, 1), ("MEM", 9, 0), ("q", 3, 1), ("q", 9, 0)]
 
 
 def test_totals_do_not_depend_on_what_is_kept() -> None:
