@@ -70,6 +70,7 @@ class Hardware(BaseModel):
     queue_depth: Positive
     codec_bytes_per_cycle: Positive
     sram_bytes_per_cycle: Positive
+    omem_bytes_per_cycle: Positive
 
     dram: Literal["ideal"]
     dram_channels: Literal[1]

@@ -25,6 +25,7 @@ def accumulator(program: Program) -> Component:
     A tile that is visited again stays a partial sum, of which `s_dma` takes care; after its last visit it is kept in
     OMEM until it is written.
     """
+    hardware = program.hardware
     outputs, last = program.visit_outputs(), program.joined(lambda layer: layer.plan.visits.last)
     one = np.ones(len(outputs), np.int64)
     fetched = Need(
@@ -36,8 +37,11 @@ def accumulator(program: Program) -> Component:
         "accumulator",
         "output",
         len(outputs),
-        service_cycles=ceil_div(outputs, program.hardware.accumulator_lanes),
-        takes=tuple(Take(sum_queue(pea), one) for pea in range(program.hardware.n_pea)),
+        service_cycles=np.maximum(
+            ceil_div(outputs, hardware.accumulator_lanes),
+            ceil_div(outputs * BYTES_PER_PARTIAL_SUM, hardware.omem_bytes_per_cycle),
+        ),
+        takes=tuple(Take(sum_queue(pea), one) for pea in range(hardware.n_pea)),
         needs=(fetched,) if program.keeps_partial_sums else (),
         acquires=(Acquire("OMEM", outputs * BYTES_PER_PARTIAL_SUM * last),),
         gives=(Give("q_ppu", last), *((returned,) if program.keeps_partial_sums else ())),

@@ -9,6 +9,7 @@ import numpy as np
 
 from panacea_sim.machine.description import Component, Give, Take
 from panacea_sim.machine.program import Program
+from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.quant.activation_functions import PostProcessor
 from panacea_sim.units import ceil_div
 
@@ -23,7 +24,10 @@ def ppu(program: Program) -> Component:
         "ppu",
         "output",
         len(outputs),
-        service_cycles=ceil_div(outputs, program.hardware.ppu_lanes),
+        service_cycles=np.maximum(
+            ceil_div(outputs, program.hardware.ppu_lanes),
+            ceil_div(outputs * BYTES_PER_PARTIAL_SUM, program.hardware.omem_bytes_per_cycle),
+        ),
         takes=(Take("q_ppu", one),),
         gives=(Give("q_encode", one),),
         labels=program.output_labels(),
