@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,9 @@ from panacea_sim.quant.quantizer import ActivationQuantizer, requantizer_for
 from panacea_sim.quant.slicing import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS, activation_ho_factors, frequent_slices
 from panacea_sim.scenario import Scenario
 from panacea_sim.units import IntArray
+from panacea_sim.workload.chain import following
 from panacea_sim.workload.layer import DBS_OFFSETS, GemmLayer, OutputFormat
+from panacea_sim.workload.synthetic import synthetic_layer
 
 _PANACEA = load_hardware("panacea")  # once: reading YAML costs more than a small run
 
@@ -615,3 +617,33 @@ def _largest_tiles(layer: GemmLayer, settings: dict[str, Any]) -> dict[str, int]
         "omem_bytes": 4 * int(work.outputs.max()),
         "psum_bytes": 4 * int(work.outputs.max()),
     }
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> Scenario:
+    """Draw one layer, or two of which the second reads what the first writes, on a machine that holds little.
+
+    Every order, stack height and residency comes up, with partial sums that spill, fit or are not needed.
+    """
+    v, n_pea = draw(st.sampled_from([1, 2])), draw(st.sampled_from([1, 2, 4]))
+    tile_m, tile_n = v * n_pea, v * draw(st.integers(1, 2))
+    tile_k = draw(st.sampled_from([size for size in (1, 2, 4, 8) if tile_m % size == 0 and 4 * size >= tile_m]))
+    rows, depth, columns = (draw(st.integers(1, 3 * tile)) for tile in (tile_m, tile_k, tile_n))
+    shares = st.sampled_from([0.0, 0.5, 1.0])
+    seed = draw(st.integers(0, 1000))
+    layer = synthetic_layer(rows, depth, columns, draw(shares), draw(shares), seed, v=v, name="first")
+    layers = (replace(layer, weight_scale=0.01, activation_scale=0.1),)
+    if draw(st.booleans()):
+        form, function = draw(output_quantizers()), draw(st.sampled_from(ACTIVATION_FUNCTIONS))
+        output = OutputFormat(form.scale, form.zero_point, form.bits, form.lo_bits, function=function)
+        first = replace(layers[0], output=output)
+        limit = draw(st.sampled_from([8, 64]))
+        weight = np.random.default_rng(seed).integers(-limit, limit, (draw(st.integers(1, 3 * tile_m)), rows))
+        layers = (first, following(first, "second", weight.astype(np.int8)))
+    settings = {name: draw(values) for name, values in _MACHINE_FIELDS.items()}
+    settings |= {"v": v, "n_pea": n_pea, "tile_k": tile_k, "tile_n": tile_n}
+    needed = [_largest_tiles(layer, settings) for layer in layers]
+    for name in needed[0]:
+        settings[name] = max(sizes[name] for sizes in needed) + draw(st.sampled_from([0, 0, 8, 64, _PLENTY_BYTES]))
+    settings["omem_bytes"] += settings["psum_bytes"]
+    return Scenario("chain", layers, _PANACEA, settings)

@@ -9,10 +9,12 @@ import pytest
 from engine_runs import reference
 from hypothesis import event, given, settings
 from naive import NaiveResult, StuckError, interpret
-from strategies import SPLITTING_DEVICES, machines
+from strategies import SPLITTING_DEVICES, chains, machines, numbered
 
 from panacea_sim.errors import DeadlockError
 from panacea_sim.machine.description import Description
+from panacea_sim.scenario import Scenario
+from panacea_sim.simulation import prepare
 
 
 def _outcome(run: Callable[[Description], NaiveResult], machine: Description) -> NaiveResult | None:
@@ -37,6 +39,18 @@ def test_reference_equals_the_naive_interpreter(machine: Description) -> None:
 def test_equal_where_a_request_takes_several_grants(machine: Description) -> None:
     """Both agree as well where a part of a request is served in several grants, between which others go first."""
     assert _outcome(reference, machine) == _outcome(interpret, machine)
+
+
+@given(chains())
+def test_equal_on_real_programs(scenario: Scenario) -> None:
+    """Both agree on whole machines at work on one layer or two chained ones, in any order, with stacks and spills."""
+    prepared = prepare(replace(scenario, values=False))
+    components = [replace(part, labels=numbered(part.firings)) for part in prepared.description.components]
+    machine = replace(prepared.description, components=tuple(components))
+    plans = [layer.plan for layer in prepared.program.layers]
+    event(f"layers: {len(plans)}, spills: {any(plan.partial_sums.spills for plan in plans)}")
+    event(f"{plans[0].order}, height {plans[0].height}")
+    assert reference(machine) == interpret(machine)
 
 
 @given(machines())

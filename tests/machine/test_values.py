@@ -7,13 +7,16 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
-from strategies import scenarios
+from strategies import chains, scenarios
 
+from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import RunOptions, RunOutcome, run
 from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.synthetic import synthetic_layer
 
 _PLENTY_BYTES = 1 << 24
 
@@ -96,3 +99,28 @@ def test_twice_the_bandwidth_is_not_slower(scenario: Scenario) -> None:
     few_cycles = 16
     slow_cycles, fast_cycles = slow.summary["makespan_cycles"], fast.summary["makespan_cycles"]
     assert fast_cycles <= 1.01 * slow_cycles + few_cycles
+
+
+_ODD_LAYER = synthetic_layer(22, 21, 13, rho_w=0.4, rho_x=0.6, seed=5, weight_bits=10)  # 3 x 3 x 2 tiles, all ragged
+
+
+@pytest.mark.parametrize("psum_bytes", [256, 4096], ids=["spills", "fits"])
+@pytest.mark.parametrize("dtp", ["off", "on", "auto"])
+@pytest.mark.parametrize("order", [*LOOP_ORDERS, "auto"])
+def test_every_mapping_gives_the_same_values(order: str, dtp: str, psum_bytes: int) -> None:
+    """Order, double-tile processing and spills change no accumulator, also where the last stack has one tile."""
+    machine = {"n_pea": 2, "tile_k": 8, "tile_n": 8, "psum_bytes": psum_bytes}
+    outcome = _run(Scenario("odd", _ODD_LAYER, settings={**machine, "loop_order": order, "dtp": dtp}))
+    (planned,), (entry,) = outcome.prepared.program.layers, outcome.summary["layers"]
+    assert outcome.summary["exact"] is True
+    assert entry["output_sha256"] == _wanted_sha256(_ODD_LAYER)
+    assert (entry["spilled_bytes"] > 0) == (psum_bytes == 256 and not planned.plan.order.endswith("k"))
+
+
+@given(chains())
+def test_chains_are_exact_end_to_end(scenario: Scenario) -> None:
+    """Layers that read what the one before has written into DRAM give the plain integer products."""
+    outcome = _run(scenario)
+    assert outcome.summary["exact"] is True
+    for layer, entry in zip(outcome.prepared.layers, outcome.summary["layers"], strict=True):
+        assert entry["output_sha256"] == _wanted_sha256(layer)
