@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -212,10 +213,9 @@ class SplittingDevice:
     bus: IdealDevice
     grant_bytes: int
 
-    @property
-    def bytes_per_cycle(self) -> int:
-        """The peak rate."""
-        return self.bus.bytes_per_cycle
+    def most_bytes(self, cycles: int) -> int:
+        """Return what the bus can move."""
+        return self.bus.most_bytes(cycles)
 
     def new_state(self) -> DeviceState:
         """Return the state of an untouched device at cycle 0."""
@@ -229,6 +229,9 @@ class _SplittingState:
 
     def next_decision_cycle(self, earliest_request_cycle: int) -> int:
         return self.bus.next_decision_cycle(earliest_request_cycle)
+
+    def choose(self, cycle: int, queue: Sequence[int], count: int) -> int:
+        return self.bus.choose(cycle, queue, count)
 
     def serve(self, cycle: int, address: int, size_bytes: int, *, write: bool) -> Service:
         return self.bus.serve(cycle, address, min(size_bytes, self.grant_bytes), write=write)

@@ -91,7 +91,7 @@ def plan_program(hardware: Hardware, layers: list[tuple[LayerPlan, OutputBytes]]
     for plan, output_bytes in layers:
         work = plan.work
         layout = dram_layout(
-            start, work.weight.total, work.activation.total, output_bytes.total, hardware.dram_bytes_per_cycle
+            start, work.weight.total, work.activation.total, output_bytes.total, hardware.dram_alignment_bytes
         )
         planned.append(PlannedLayer(plan, output_bytes, layout))
         start = layout.end
