@@ -7,10 +7,10 @@ from panacea_sim.machine.accumulator import accumulator
 from panacea_sim.machine.decoder import activation_decoder, weight_decoder
 from panacea_sim.machine.description import Channel, Component, Description, Memory, Port, Queue, Store
 from panacea_sim.machine.device import Device, IdealDevice
-from panacea_sim.machine.dram_device import BankedDevice
-from panacea_sim.machine.dram_params import dram_params
 from panacea_sim.machine.dispatcher import dispatcher, pea_queue
 from panacea_sim.machine.dma import activation_stream, output_stream, weight_stream
+from panacea_sim.machine.dram_device import BankedDevice
+from panacea_sim.machine.dram_params import dram_params
 from panacea_sim.machine.encoder import encoder
 from panacea_sim.machine.pea import pe_array, pea_cycles, sum_queue
 from panacea_sim.machine.ppu import ppu

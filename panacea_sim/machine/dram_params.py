@@ -97,7 +97,7 @@ _PS_HZ = 10**12
 """Picoseconds in a second."""
 
 
-def dram_params(  # noqa: PLR0913  # the choices of a channel, each with a name of its own
+def dram_params(  # the choices of a channel, each with a name of its own
     device: DramDevice,
     clock_hz: int | None,
     *,

@@ -340,11 +340,11 @@ def _rank(
 ) -> tuple[int, int, int, int]:
     """Return the key of the waiting request at `base`: the least goes first, and of equal ones the first."""
     if cycle - queue[base + REQUEST_CYCLE] > params[AGE_CAP]:
-        return 0, 0, 0, queue[base + PRIORITY]
+        return 0, queue[base + PRIORITY], 0, 0
     group, bank, _, row = _place(params, queue[base + ADDRESS] // params[BURST_BYTES])
     at_bank = params[BANKS_AT] + (group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
     activated, miss = state[at_bank + ACTIVATED], 0
     if state[at_bank + OPEN_ROW] != row:
         activated, miss = _activate_cycle(params, state, now, group, at_bank), 1
     column = _column_cycle(params, state, now, group, activated, queue[base + WRITE])
-    return 1, column, miss, queue[base + PRIORITY]
+    return 1, queue[base + PRIORITY], column, miss
