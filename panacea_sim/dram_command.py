@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from panacea_sim.errors import ConfigError
-from panacea_sim.hardware.dram.devices import DramDevice, dram_device, list_devices
+from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
 from panacea_sim.machine.dram_params import Map, Page, Policy, dram_params
 from panacea_sim.machine.dram_replay import ChannelRequest, Replay, replay
 
@@ -29,6 +29,7 @@ _NO_AGE_CAP = 1 << 60
 
 def dram_command(  # the options of the command line
     device: Annotated[str, typer.Argument(help="A device (see `list dram`) or the YAML file of one.")],
+    *,
     requests: Annotated[
         Path, typer.Option(help="CSV with the columns cycle,address,bytes,op in order of arrival; op: read or write.")
     ],
@@ -55,25 +56,28 @@ def dram_command(  # the options of the command line
 def print_devices(console: Console) -> None:
     """Print the devices with their peak, organisation and the source of their figures."""
     table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("device", "GB/s", "clock ps", "banks", "row", "burst", "CL-RCD-RP", "RAS", "RFC", "REFI", "source"):
-        table.add_column(column, no_wrap=column == "device")
-    for name in list_devices():
-        device = dram_device(name, "DEVICE")
-        table.add_row(
-            name,
-            f"{device.peak_gbps:.1f}",
-            str(device.clock_ps),
-            f"{device.bank_groups} x {device.banks_per_group}",
-            f"{device.row_bytes} B",
-            f"{device.burst_bytes} B",
-            f"{device.cl_cycles}-{device.rcd_read_cycles}-{device.rp_cycles}",
-            *(str(cycles) for cycles in (device.ras_cycles, device.rfc_cycles, device.refi_cycles)),
-            device.source,
+    devices = {name: dram_device(name, "DEVICE") for name in list_devices()}
+    table.add_column("device")
+    for column in ("GB/s", "clock ps", "banks", "row B", "burst B", "CL", "RCD", "RP", "RAS", "RFC", "REFI"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, device in devices.items():
+        figures = (
+            device.clock_ps,
+            device.bank_groups * device.banks_per_group,
+            device.row_bytes,
+            device.burst_bytes,
+            device.cl_cycles,
+            device.rcd_read_cycles,
+            device.rp_cycles,
+            device.ras_cycles,
+            device.rfc_cycles,
+            device.refi_cycles,
         )
+        table.add_row(name, f"{device.peak_gbps:.1f}", *(str(figure) for figure in figures))
     console.print(table)
-    console.print(
-        "One channel each, times in cycles of its clock. `ideal` has no device: hardware.dram_* are its figures."
-    )
+    for name, device in devices.items():
+        console.print(f"{name}: {device.source}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"One channel each; times in cycles of its clock. `{IDEAL}` is no device: see `list hardware`.")
 
 
 def read_requests(path: Path) -> list[ChannelRequest]:

@@ -16,9 +16,9 @@ __all__ = ["Device", "DeviceState", "IdealDevice", "Service"]
 class Service(NamedTuple):
     """What one grant does: its data is on the bus from `start_cycle` to `end_cycle` and there at `ready_cycle`.
 
-    `row_hit` speaks for the first burst, `row_hits` and `row_misses` count them all. Where requests wait before the data
-    comes, refresh is the reason until `refresh_until`, then turnaround, then a row, each until the cycle of that name
-    at most, then the latency of the device.
+    `row_hit` speaks for the first burst, `row_hits` and `row_misses` count them all. Where requests wait before the
+    data comes, refresh is the reason until `refresh_until`, then turnaround, then a row, each until the cycle of that
+    name at most, then the latency of the device.
     """
 
     start_cycle: int

@@ -1,4 +1,4 @@
-"""The flat sequences of whole numbers that the timing of a DRAM channel works on: what stands where, and the parameters.
+"""The flat sequences of whole numbers that the timing of a DRAM channel works on: what stands where.
 
 `params` never changes in a run, `state` is the channel as it stands, and `out` says what a grant does. All times are
 cycles of the device clock, except where a comment says otherwise.

@@ -43,11 +43,15 @@ class Replay:
 
 
 def replay(params: Sequence[int], requests: Sequence[ChannelRequest]) -> Replay:
-    """Drive requests, ordered by cycle, through a channel; a place in its queue is free after a request's last grant."""
+    """Drive requests, ordered by cycle, through a channel.
+
+    A place in its queue is free again in the cycle after the last grant of the request.
+    """
     channel = _Channel(params, requests)
     while channel.upcoming < len(requests) or channel.numbers:
         channel.step()
-    return Replay(*channel.times, channel.row_hits, channel.row_misses, channel.state[REFRESHES])
+    arrival, start, ready = channel.times
+    return Replay(arrival, start, ready, channel.row_hits, channel.row_misses, channel.state[REFRESHES])
 
 
 class _Channel:

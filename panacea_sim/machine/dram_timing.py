@@ -1,8 +1,8 @@
 """The timing of a DRAM channel with banks: when the next decision falls, which request goes, and what a grant costs.
 
-Plain functions over the flat sequences of dram_params.py. They use whole-number arithmetic, indexing and loops only, so
-that the very same functions can be called on lists and compiled for arrays. Times inside are cycles of the device clock;
-the cycles that come in and go out are the accelerator's. docs/dram.md explains every rule.
+Plain functions over the flat sequences of dram_params.py. They use whole-number arithmetic, indexing and loops only,
+so that the very same functions can be called on lists and compiled for arrays. Times inside are cycles of the device
+clock; the cycles that come in and go out are the accelerator's. docs/dram.md explains every rule.
 """
 
 from __future__ import annotations
@@ -92,8 +92,7 @@ __all__ = ["choose", "next_decision", "serve"]
 def next_decision(params: Sequence[int], state: Sequence[int], earliest_request_cycle: int) -> int:
     """Return the first cycle in which the channel can grant a request that arrived in the given cycle.
 
-    A decision is made early enough for a row to be closed and opened before the bus is free, and not earlier, because a
-    better request may yet come.
+    That is when the next column command can go out, while the data of the last one is still to come.
     """
     return max(earliest_request_cycle, _accelerator_cycle(params, state[NEXT_DECISION]))
 
@@ -101,8 +100,9 @@ def next_decision(params: Sequence[int], state: Sequence[int], earliest_request_
 def choose(params: Sequence[int], state: MutableSequence[int], cycle: int, queue: Sequence[int], count: int) -> int:
     """Return the position in `queue` (see arbiter.py) of the request to grant in `cycle`.
 
-    First ready, first come, first served: requests that have waited longer than the age cap, then those whose row is
-    open, then those whose column command can go out earliest; all else equal, in the order of arbiter.py.
+    Rows are opened for waiting requests first. Then FCFS takes the first by the order of arbiter.py. FR-FCFS takes
+    what has waited longer than the age cap; then by priority what can send its column command earliest, of equal ones
+    what finds its row open, and then the first.
     """
     now = _device_cycle(params, cycle)
     _refresh(params, state, now)
@@ -134,37 +134,24 @@ def serve(
     """
     now = _device_cycle(params, cycle)
     _refresh(params, state, now)
-    bus_end = state[BUS_END]
-    fresh = cycle > _accelerator_cycle(params, state[NEXT_DECISION])
-    turnaround = state[LAST_READ] + params[READ_TO_WRITE] if write else state[LAST_WRITE] + params[WRITE_TO_READ_L]
-    rotated, burst_bytes = params[ROTATED_GROUPS], params[BURST_BYTES]
+    burst_bytes, rotated = params[BURST_BYTES], params[ROTATED_GROUPS]
     first_burst = address // burst_bytes
     group, bank, column, row = _place(params, first_burst)
-    bursts = (address + size_bytes - 1) // burst_bytes - first_burst + 1
     # The round that a segment begins in may lack its first groups.
-    bursts = min(bursts, (params[BURSTS_PER_ROW] - column) * rotated - group % rotated)
-    explicit = min(bursts, rotated)
-    misses, row_hit, last = 0, 0, 0
-    for burst in range(explicit):
-        at_group = (group + burst) % params[GROUPS]
-        at_bank = params[BANKS_AT] + (at_group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
-        if state[at_bank + OPEN_ROW] != row:
-            _open_row(params, state, now, at_group, at_bank, row)
-        misses += state[at_bank + UNUSED]
-        if burst == 0:
-            row_hit = 1 - misses
-        last = _column_cycle(params, state, now, at_group, state[at_bank + ACTIVATED], write)
-        _note_column(params, state, at_group, at_bank, last, write)
-    step = params[CCD_S] if rotated > 1 else params[CCD_L]
-    behind = last - (explicit - 1) * step
-    for burst in range(max(explicit, bursts - rotated), bursts):
-        at_group = (group + burst % rotated) % params[GROUPS]
-        at_bank = params[BANKS_AT] + (at_group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
-        last = behind + burst * step
-        _note_column(params, state, at_group, at_bank, last, write)
-    if params[CLOSED_PAGE]:
-        _close_rows(params, state, group, bank, explicit)
+    left = (params[BURSTS_PER_ROW] - column) * rotated - group % rotated
+    bursts = min((address + size_bytes - 1) // burst_bytes - first_burst + 1, left)
     latency = params[CWL] if write else params[CL]
+    step = params[CCD_S] if rotated > 1 else params[CCD_L]
+    # Of the latency only what earlier data does not hide belongs to the gap before this data.
+    shown_latency = 0
+    if cycle > _accelerator_cycle(params, state[NEXT_DECISION]):
+        shown_latency = max(0, now + latency - max(now, state[BUS_END]))
+    turnaround = state[LAST_READ] + params[READ_TO_WRITE] if write else state[LAST_WRITE] + params[WRITE_TO_READ_L]
+    last, row_hit, misses = _first_bursts(params, state, now, group, bank, row, min(bursts, rotated), write)
+    if bursts > rotated:
+        last = _bursts_behind(params, state, group, bank, last + step, step, bursts, write)
+    if params[CLOSED_PAGE]:
+        _close_rows(params, state, group, bank, min(bursts, rotated))
     end = last + latency + params[BURST]
     # Gaps between the first bursts, whose rows have to be opened, count as time before the data.
     start = end - params[BURST] - (bursts - 1) * step
@@ -174,12 +161,65 @@ def serve(
     out[OUT_END] = out[OUT_READY] = _accelerator_cycle(params, end)
     out[OUT_SIZE] = min(size_bytes, (first_burst + bursts) * burst_bytes - address)
     out[OUT_BANK] = group * params[BANKS_PER_GROUP] + bank
-    out[OUT_ROW_HIT], out[OUT_ROW_HITS], out[OUT_ROW_MISSES] = row_hit, bursts - misses, misses
-    # Of the latency only what earlier data does not hide belongs to the gap before this data.
-    shown_latency = max(0, now + latency - max(now, bus_end)) if fresh else 0
+    out[OUT_ROW_HIT] = row_hit
+    out[OUT_ROW_HITS] = bursts - misses
+    out[OUT_ROW_MISSES] = misses
     out[OUT_REFRESH_UNTIL] = _accelerator_cycle(params, state[REFRESH_END])
     out[OUT_TURNAROUND_UNTIL] = _accelerator_cycle(params, turnaround + latency - shown_latency)
     out[OUT_ROW_UNTIL] = _accelerator_cycle(params, start - shown_latency)
+
+
+def _first_bursts(  # noqa: PLR0917  # flat numbers instead of objects, so that it can be compiled
+    params: Sequence[int],
+    state: MutableSequence[int],
+    now: int,
+    group: int,
+    bank: int,
+    row: int,
+    bursts: int,
+    write: int,
+) -> tuple[int, int, int]:
+    """Send the first burst of a segment in each of its banks, in order.
+
+    Returns the cycle of the last column command, 1 if the first burst found its row open, and the count of those that
+    did not. The first burst in a row is a miss, whoever opened the row for it.
+    """
+    last, row_hit, misses = 0, 0, 0
+    for burst in range(bursts):
+        at_group = (group + burst) % params[GROUPS]
+        at_bank = params[BANKS_AT] + (at_group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
+        if state[at_bank + OPEN_ROW] != row:
+            _open_row(params, state, now, at_group, at_bank, row)
+        misses += state[at_bank + UNUSED]
+        if burst == 0:
+            row_hit = 1 - misses
+        last = _column_cycle(params, state, now, at_group, state[at_bank + ACTIVATED], write)
+        _note_column(params, state, at_group, at_bank, last, write)
+    return last, row_hit, misses
+
+
+def _bursts_behind(  # noqa: PLR0917  # the same
+    params: Sequence[int],
+    state: MutableSequence[int],
+    group: int,
+    bank: int,
+    first: int,
+    step: int,
+    bursts: int,
+    write: int,
+) -> int:
+    """Send the bursts of a segment behind the first ones, the first of them in cycle `first`; return the last cycle.
+
+    They follow one another by `step`. Only the last one in each bank leaves a trace in the state.
+    """
+    rotated = params[ROTATED_GROUPS]
+    last = first
+    for burst in range(max(rotated, bursts - rotated), bursts):
+        at_group = (group + burst % rotated) % params[GROUPS]
+        at_bank = params[BANKS_AT] + (at_group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
+        last = first + (burst - rotated) * step
+        _note_column(params, state, at_group, at_bank, last, write)
+    return last
 
 
 # --- clocks and places ----------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The timing of a channel without banks, rows and refresh: the same set of functions as dram_timing.py.
 
-`params` are the bytes that the bus moves in a cycle and the latency of reads; `state` is the cycle from which the bus is
-free. All cycles are the accelerator's.
+`params` are the bytes that the bus moves in a cycle and the latency of reads; `state` is the cycle from which the bus
+is free. All cycles are the accelerator's.
 """
 
 from __future__ import annotations

@@ -90,8 +90,8 @@ def list_devices() -> list[str]:
 def dram_device(found: object, field: str, also: tuple[str, ...] = ()) -> DramDevice:
     """Return the device that a name, the path of a YAML file or a mapping of its fields stands for.
 
-    Raises ConfigError that names `field`, or the file and its field, for anything else and for impossible timings. `also`
-    are the names that the caller accepts besides.
+    Raises ConfigError that names `field`, or the file and its field, for anything else and for impossible timings.
+    `also` are the names that the caller accepts besides.
     """
     if isinstance(found, DramDevice):
         return found
