@@ -57,8 +57,8 @@ def print_devices(console: Console) -> None:
     """Print the devices with their peak, organisation and the source of their figures."""
     table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     devices = {name: dram_device(name, "DEVICE") for name in list_devices()}
-    table.add_column("device")
-    for column in ("GB/s", "clock ps", "banks", "row B", "burst B", "CL", "RCD", "RP", "RAS", "RFC", "REFI"):
+    table.add_column("device", no_wrap=True)
+    for column in ("GB/s", "ps", "banks", "row B", "burst B", "CL", "RCD", "RP", "RAS", "RFC", "REFI"):
         table.add_column(column, justify="right", no_wrap=True)
     for name, device in devices.items():
         figures = (
@@ -77,7 +77,7 @@ def print_devices(console: Console) -> None:
     console.print(table)
     for name, device in devices.items():
         console.print(f"{name}: {device.source}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"One channel each; times in cycles of its clock. `{IDEAL}` is no device: see `list hardware`.")
+    console.print(f"One channel each; times in cycles of its clock, period in ps. {IDEAL}: see `list hardware`.")
 
 
 def read_requests(path: Path) -> list[ChannelRequest]:

@@ -100,9 +100,9 @@ def next_decision(params: Sequence[int], state: Sequence[int], earliest_request_
 def choose(params: Sequence[int], state: MutableSequence[int], cycle: int, queue: Sequence[int], count: int) -> int:
     """Return the position in `queue` (see arbiter.py) of the request to grant in `cycle`.
 
-    Rows are opened for waiting requests first. Then FCFS takes the first by the order of arbiter.py. FR-FCFS takes
-    what has waited longer than the age cap; then by priority what can send its column command earliest, of equal ones
-    what finds its row open, and then the first.
+    Rows are opened for waiting requests first. Then FCFS takes the first by the order of arbiter.py. FR-FCFS takes, of
+    the best priority, what has waited longer than the age cap; then what can send its column command earliest, of equal
+    ones what finds its row open, and then the first.
     """
     now = _device_cycle(params, cycle)
     _refresh(params, state, now)
@@ -169,7 +169,7 @@ def serve(
     out[OUT_ROW_UNTIL] = _accelerator_cycle(params, start - shown_latency)
 
 
-def _first_bursts(  # noqa: PLR0917  # flat numbers instead of objects, so that it can be compiled
+def _first_bursts(  # noqa: PLR0913, PLR0917  # flat numbers instead of objects, so that it can be compiled
     params: Sequence[int],
     state: MutableSequence[int],
     now: int,
@@ -198,7 +198,7 @@ def _first_bursts(  # noqa: PLR0917  # flat numbers instead of objects, so that 
     return last, row_hit, misses
 
 
-def _bursts_behind(  # noqa: PLR0917  # the same
+def _bursts_behind(  # noqa: PLR0913, PLR0917  # the same
     params: Sequence[int],
     state: MutableSequence[int],
     group: int,
@@ -380,11 +380,11 @@ def _rank(
 ) -> tuple[int, int, int, int]:
     """Return the key of the waiting request at `base`: the least goes first, and of equal ones the first."""
     if cycle - queue[base + REQUEST_CYCLE] > params[AGE_CAP]:
-        return 0, queue[base + PRIORITY], 0, 0
+        return queue[base + PRIORITY], 0, 0, 0
     group, bank, _, row = _place(params, queue[base + ADDRESS] // params[BURST_BYTES])
     at_bank = params[BANKS_AT] + (group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
     activated, miss = state[at_bank + ACTIVATED], 0
     if state[at_bank + OPEN_ROW] != row:
         activated, miss = _activate_cycle(params, state, now, group, at_bank), 1
     column = _column_cycle(params, state, now, group, activated, queue[base + WRITE])
-    return 1, queue[base + PRIORITY], column, miss
+    return queue[base + PRIORITY], 1, column, miss
