@@ -100,7 +100,7 @@ def _parsed(path: Path, rows: csv.DictReader[str]) -> Iterator[ChannelRequest]:
     for row in rows:
         at = f"{path}: line {rows.line_num}"
         if None in row or None in row.values():
-            raise ConfigError(at, f"{len([value for value in row.values() if value])} values", "4 values")
+            raise ConfigError(at, "too many values" if None in row else "too few values", "one value for each column")
         cycle = _whole_number(f"{at}: cycle", row["cycle"], earliest)
         address = _whole_number(f"{at}: address", row["address"], 0)
         size_bytes = _whole_number(f"{at}: bytes", row["bytes"], 1)
