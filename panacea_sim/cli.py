@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from panacea_sim.dram_command import dram_command, print_devices
 from panacea_sim.errors import ConfigError, PanaceaError
 from panacea_sim.hardware.config import field_sources, list_presets, load_hardware, parse_settings
 from panacea_sim.map_command import map_layer
@@ -126,10 +127,16 @@ def map_command(
     map_layer(layer, hardware, parse_settings(settings or ()), simulate=simulate, as_json=as_json)
 
 
+app.command("dram")(dram_command)
+
+
 @app.command("list")
-def list_command(what: Annotated[Literal["hardware"], typer.Argument(help="What to list.")]) -> None:  # noqa: ARG001  # one choice so far
-    """List the hardware presets with the source of each figure."""
+def list_command(what: Annotated[Literal["hardware", "dram"], typer.Argument(help="What to list.")]) -> None:
+    """List the hardware presets, or the DRAM devices, with the source of their figures."""
     console = Console()
+    if what == "dram":
+        print_devices(console)
+        return
     for preset in list_presets():
         console.print(f"[bold]{preset}[/bold]")
         print_sources(console, load_hardware(preset).model_dump(), field_sources(preset))

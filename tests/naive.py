@@ -6,8 +6,9 @@ It runs the machine of naive_machine.py and accounts for every cycle of every co
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 
-from naive_machine import Machine, Part, Row, StuckError
+from naive_machine import Grant, Machine, Part, Row, StuckError
 
 from panacea_sim.machine.description import NOTHING, Description
 from panacea_sim.machine.device import Service
@@ -45,7 +46,7 @@ def _account(machine: Machine) -> NaiveResult:
     """Turn what happened into rows that tile the makespan for every component and channel."""
     description = machine.description
     ends = [cycle for cycles in machine.end_cycles.values() for cycle in cycles]
-    ends += [service.end_cycle for grants in machine.grants for service, _ in grants]
+    ends += [grant.service.end_cycle for grants in machine.grants for grant in grants]
     makespan_cycles = max(ends, default=0)
     rows_of: dict[str, list[Row]] = {}
     for component in description.components:
@@ -86,30 +87,52 @@ def _posted_rows(machine: Machine, name: str) -> list[Row]:
 
 
 def _contended_rows(machine: Machine, part: Part, start_cycle: int, grant_cycle: int) -> list[Row]:
-    """Split the time from `start_cycle` to `grant_cycle` where the holder of the part's channel changes."""
+    """Split the time from `start_cycle` to `grant_cycle` where what keeps the part's channel changes."""
     channel = machine.description.channels[part.channel].name
     rows: list[Row] = []
-    for service, held_for in machine.grants[part.channel]:
-        row = Row(part.component, "contended", service.start_cycle, service.end_cycle, part.firing, channel, "")
-        row = _clip(row._replace(cause_component=held_for.component), start_cycle, grant_cycle)
+    for seen in _channel_rows(channel, machine.grants[part.channel], grant_cycle):
+        cause, holder = (channel, seen.cause_component) if seen.state == "busy" else (seen.cause, "")
+        row = Row(part.component, "contended", seen.start_cycle, seen.end_cycle, part.firing, cause, holder)
+        row = _clip(row, start_cycle, grant_cycle)
         if row.start_cycle >= row.end_cycle:
             continue
-        if rows and rows[-1].cause_component == row.cause_component:
+        if rows and rows[-1][5:] == row[5:]:
             rows[-1] = rows[-1]._replace(end_cycle=row.end_cycle)
         else:
             rows.append(row)
     return rows
 
 
-def _channel_rows(name: str, grants: list[tuple[Service, Part]], makespan_cycles: int) -> list[Row]:
+def _channel_rows(name: str, grants: list[Grant], makespan_cycles: int) -> list[Row]:
     rows: list[Row] = []
     previous_end_cycle = 0
-    for service, part in grants:
-        gap = ("starved", "requests") if rows else ("idle", "")
-        rows.append(Row(name, gap[0], previous_end_cycle, service.start_cycle, NOTHING, gap[1], ""))
+    for service, part, earliest_cycle in grants:
+        reasons = [_reason(service, cycle, earliest_cycle) for cycle in range(previous_end_cycle, service.start_cycle)]
+        cycle = previous_end_cycle
+        for reason, cycles in groupby(reasons):
+            end_cycle = cycle + len(list(cycles))
+            if reason:
+                row = Row(name, "contended", cycle, end_cycle, part.firing, f"{name}:{reason}", part.component)
+            elif rows:
+                row = Row(name, "starved", cycle, end_cycle, NOTHING, "requests", "")
+            else:
+                row = Row(name, "idle", cycle, end_cycle, NOTHING, "", "")
+            rows.append(row)
+            cycle = end_cycle
         rows.append(Row(name, "busy", service.start_cycle, service.end_cycle, part.firing, "", part.component))
         previous_end_cycle = service.end_cycle
     return [*rows, Row(name, "idle", previous_end_cycle, makespan_cycles, NOTHING, "", "")]
+
+
+def _reason(service: Service, cycle: int, earliest_cycle: int) -> str:
+    """Return why a channel has no data on its bus in a cycle before that of `service`; nothing: there is no request."""
+    if cycle < earliest_cycle:
+        return ""
+    if cycle >= service.row_until:
+        return "latency"
+    if cycle < service.refresh_until:
+        return "refresh"
+    return "turnaround" if cycle < service.turnaround_until else "row"
 
 
 def _clip(row: Row, start_cycle: int, end_cycle: int) -> Row:

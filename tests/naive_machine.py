@@ -14,7 +14,7 @@ from typing import NamedTuple
 from panacea_sim.machine.description import NOTHING, Component, Description, Requests
 from panacea_sim.machine.device import Service
 
-__all__ = ["Machine", "Part", "Row", "StuckError"]
+__all__ = ["Grant", "Machine", "Part", "Row", "StuckError"]
 
 _DONE = object()
 
@@ -41,16 +41,30 @@ class Part:
 
     component: str
     firing: int
-    rank: tuple[int, int, int]  # priority, request cycle, port: the least goes first
+    priority: int
+    request_cycle: int
+    port: int
     channel: int
     address: int
     size_bytes: int
     write: bool
     services: list[Service] = field(default_factory=list)
 
+    def as_numbers(self) -> tuple[int, ...]:
+        """Return the part as a device sees it in its queue."""
+        return self.priority, self.request_cycle, self.port, self.address, self.size_bytes, int(self.write)
+
     def is_ready(self, cycle: int) -> bool:
         """Return whether everything was granted and is there."""
         return self.size_bytes == 0 and all(service.ready_cycle <= cycle for service in self.services)
+
+
+class Grant(NamedTuple):
+    """What a channel granted, and since when some request had waited at the time."""
+
+    service: Service
+    part: Part
+    earliest_cycle: int
 
 
 class Machine:
@@ -76,7 +90,7 @@ class Machine:
         self.rows: dict[str, list[Row]] = {name: [] for name in names}
         self.devices = [channel.device.new_state() for channel in description.channels]
         self.pending: list[list[Part]] = [[] for _ in description.channels]
-        self.grants: list[list[tuple[Service, Part]]] = [[] for _ in description.channels]
+        self.grants: list[list[Grant]] = [[] for _ in description.channels]
 
     def run(self) -> None:
         """Go through the cycles until every firing has ended."""
@@ -168,8 +182,7 @@ class Machine:
         span = slice(requests.offsets[firing], requests.offsets[firing + 1])
         columns = (requests.channel, requests.address, requests.size_bytes, requests.write)
         for channel, address, size_bytes, write in zip(*(column[span].tolist() for column in columns), strict=True):
-            rank = (port.priority, self.now, port_number)
-            part = Part(name, firing, rank, channel, address, size_bytes, bool(write))
+            part = Part(name, firing, port.priority, self.now, port_number, channel, address, size_bytes, bool(write))
             self.parts[name][firing].append(part)
             self.pending[channel].append(part)
 
@@ -213,19 +226,20 @@ class Machine:
         """Let every channel grant what it grants in this cycle; nobody sees it before the next one."""
         for device, pending, grants in zip(self.devices, self.pending, self.grants, strict=True):
             while pending:
-                decision_cycle = device.next_decision_cycle(min(part.rank[1] for part in pending))
+                earliest_cycle = min(part.request_cycle for part in pending)
+                decision_cycle = device.next_decision_cycle(earliest_cycle)
                 assert decision_cycle >= self.now, "a decision in the past"
                 if decision_cycle > self.now:
-                    bus_free_cycle = max((service.end_cycle for service, _ in grants), default=0)
-                    assert bus_free_cycle > self.now, "the bus is free while requests are pending"
                     break
-                part = min(pending, key=lambda part: part.rank)  # the first of equals: posting order
+                pending.sort(key=lambda part: (part.request_cycle, part.port))  # the rest: posting order
+                queue = [number for part in pending for number in part.as_numbers()]
+                part = pending[device.choose(self.now, queue, len(pending))]
                 service = device.serve(self.now, part.address, part.size_bytes, write=part.write)
                 assert self.now < service.end_cycle <= service.ready_cycle, "a grant is visible in its own cycle"
                 part.services.append(service)
                 part.address += service.size_bytes
                 part.size_bytes -= service.size_bytes
-                grants.append((service, part))
+                grants.append(Grant(service, part, earliest_cycle))
                 self.horizon = max(self.horizon, service.ready_cycle)
                 if part.size_bytes == 0:
                     pending.remove(part)

@@ -72,7 +72,7 @@ def spilled_bytes(visited: list[tuple[int, int]], size: Sizes, capacity_bytes: i
     return _sum(size, visited) - _sum(size, set(visited))
 
 
-def moved_bytes(  # noqa: PLR0913  # a machine and a layer in plain numbers
+def moved_bytes(  # a machine and a layer in plain numbers
     order: str,
     tiles: tuple[int, int, int],
     height: int,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
+from panacea_sim.hardware.dram.devices import DramDevice, dram_device, list_devices
 from panacea_sim.machine.description import (
     NOTHING,
     Acquire,
@@ -30,6 +32,8 @@ from panacea_sim.machine.description import (
     Wait,
 )
 from panacea_sim.machine.device import Device, DeviceState, IdealDevice, Service
+from panacea_sim.machine.dram_device import BankedDevice
+from panacea_sim.machine.dram_params import dram_params
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.mapping.tiling import Tiling
@@ -258,10 +262,9 @@ class SplittingDevice:
     bus: IdealDevice
     grant_bytes: int
 
-    @property
-    def bytes_per_cycle(self) -> int:
-        """The peak rate."""
-        return self.bus.bytes_per_cycle
+    def most_bytes(self, cycles: int) -> int:
+        """Return what the bus can move."""
+        return self.bus.most_bytes(cycles)
 
     def new_state(self) -> DeviceState:
         """Return the state of an untouched device at cycle 0."""
@@ -275,6 +278,9 @@ class _SplittingState:
 
     def next_decision_cycle(self, earliest_request_cycle: int) -> int:
         return self.bus.next_decision_cycle(earliest_request_cycle)
+
+    def choose(self, cycle: int, queue: Sequence[int], count: int) -> int:
+        return self.bus.choose(cycle, queue, count)
 
     def serve(self, cycle: int, address: int, size_bytes: int, *, write: bool) -> Service:
         return self.bus.serve(cycle, address, min(size_bytes, self.grant_bytes), write=write)
@@ -462,7 +468,7 @@ def _draw_component(draw: st.DrawFn, plan: _Plan, channels: int) -> Component:
     requests = Requests(
         offsets,
         channel=_pattern(draw, 0, channels - 1, parts),
-        address=_pattern(draw, 0, 63, parts) * 64,
+        address=_pattern(draw, 0, 63, parts) * 64 * draw(st.sampled_from([1, 100, 4096])),
         size_bytes=_pattern(draw, 1, 64, parts),
         write=_pattern(draw, 0, 1, parts),
     )
@@ -647,3 +653,49 @@ def chains(draw: st.DrawFn) -> Scenario:
         settings[name] = max(sizes[name] for sizes in needed) + draw(st.sampled_from([0, 0, 8, 64, _PLENTY_BYTES]))
     settings["omem_bytes"] += settings["psum_bytes"]
     return Scenario("chain", layers, _PANACEA, settings)
+
+
+# --- dram ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request of a DRAM channel, `wait_cycles` after the one before."""
+
+    wait_cycles: int
+    address: int
+    size_bytes: int
+    write: bool
+
+
+@st.composite
+def asks(draw: st.DrawFn, device: DramDevice) -> list[Ask]:
+    """Draw requests to a few rows and banks, of one burst to several rows, soon or long after one another."""
+    found = []
+    for _ in range(draw(st.integers(1, 8))):
+        region = draw(st.integers(0, 2)) * device.row_bytes * device.bank_groups * device.banks_per_group
+        region += draw(st.integers(0, 1)) * device.row_bytes * device.bank_groups
+        address = region + draw(st.integers(0, device.row_bytes * device.bank_groups - 1))
+        bursts = draw(st.sampled_from([1, 1, 2, 3, 5, 9, 40, 300]))
+        size_bytes = max(1, bursts * device.burst_bytes - draw(st.integers(0, device.burst_bytes - 1)))
+        wait_cycles = draw(st.sampled_from([0, 0, 1, 7, 30, 100, device.refi_cycles, 3 * device.refi_cycles + 5]))
+        found.append(Ask(wait_cycles, address, size_bytes, draw(st.booleans())))
+    return found
+
+
+def _busy_refresher(device: DramDevice) -> DramDevice:
+    """Return the device with refreshes so short and frequent that small machines see many of them."""
+    return device.model_copy(update={"rfc_cycles": 30, "refi_cycles": 60 + device.rc_cycles})
+
+
+_DRAM_DEVICES = [dram_device(name, "device") for name in list_devices()]
+
+BANKED_DEVICES: st.SearchStrategy[Device] = st.builds(
+    lambda device, clock_hz, **choices: BankedDevice(dram_params(device, clock_hz, **choices)),
+    st.sampled_from([*_DRAM_DEVICES, *map(_busy_refresher, _DRAM_DEVICES)]),
+    st.sampled_from([1_000_000_000, 200_000_000, 1_333_333_000]),
+    address_map=st.sampled_from(["bank_group_low", "column_low"]),
+    policy=st.sampled_from(["fcfs", "fr_fcfs"]),
+    page=st.sampled_from(["open", "closed"]),
+    age_cap_cycles=st.sampled_from([1, 100, 10_000]),
+)

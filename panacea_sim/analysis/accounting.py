@@ -64,6 +64,6 @@ def _broken_bytes(description: Description, result: EngineResult) -> Iterator[st
     for channel in description.channels:
         totals = result.channels[channel.name]
         moved = totals.read_bytes + totals.write_bytes
-        most = channel.device.bytes_per_cycle * result.makespan_cycles
+        most = channel.device.most_bytes(result.makespan_cycles)
         if moved > most:
             yield f"{channel.name} moved {moved} bytes, but can move {most} in the time"

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_core import PydanticCustomError
 
 from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
 from panacea_sim.hardware.validation import config_error
 from panacea_sim.hardware.yaml_file import parse_scalar, read_mapping
 
@@ -30,6 +31,9 @@ __all__ = [
 DEFAULT_PRESET = "panacea"
 _SECTION = "hardware"
 _PRESETS_DIR = Path(__file__).parent / "presets"
+_CLOCK_STEP_HZ = 1000
+"""Clocks of whole kilohertz keep the conversion to a device's clock within 64 bits."""
+
 _NO_OVERRIDES: Mapping[str, object] = MappingProxyType({})
 
 Positive = Annotated[int, Field(ge=1)]
@@ -72,8 +76,12 @@ class Hardware(BaseModel):
     sram_bytes_per_cycle: Positive
     omem_bytes_per_cycle: Positive
 
-    dram: Literal["ideal"]
-    dram_channels: Literal[1]
+    dram: str | DramDevice
+    dram_channels: Positive
+    dram_map: Literal["bank_group_low", "column_low"]
+    dram_policy: Literal["fcfs", "fr_fcfs"]
+    dram_age_cap_cycles: Positive
+    dram_page: Literal["open", "closed"]
     dram_bytes_per_cycle: Positive
     dram_latency_cycles: NotNegative
     interleave_bytes: Annotated[int, Field(ge=64)]
@@ -88,7 +96,18 @@ class Hardware(BaseModel):
         """Rows of a weight tile: every PEA works on one group of `v`."""
         return self.n_pea * self.v
 
-    @field_validator("v", "dram_channels", mode="before")
+    @property
+    def dram_device(self) -> DramDevice | None:
+        """The device behind each channel, or None for the ideal memory."""
+        return None if self.dram == IDEAL else dram_device(self.dram, f"{_SECTION}.dram")
+
+    @property
+    def dram_alignment_bytes(self) -> int:
+        """What every tile begins at a multiple of: a burst, or what the ideal memory moves in a cycle."""
+        device = self.dram_device
+        return self.dram_bytes_per_cycle if device is None else device.burst_bytes
+
+    @field_validator("v", mode="before")
     @classmethod
     def _whole_number(cls, value: object) -> object:
         # A Literal compares by equality, and True == 1 == 1.0.
@@ -111,12 +130,32 @@ class Hardware(BaseModel):
             raise ValueError(message)
         return value
 
+    @field_validator("dram", mode="before")
+    @classmethod
+    def _known_device(cls, value: object, info: ValidationInfo) -> object:
+        field = f"{_SECTION}.dram"
+        if value == IDEAL:
+            return value
+        device = dram_device(value, field, also=(IDEAL,))
+        clock_hz = info.data.get("clock_hz")
+        if clock_hz is not None and clock_hz % _CLOCK_STEP_HZ:
+            accepted = f"a multiple of {_CLOCK_STEP_HZ} where {field} is not {IDEAL}"
+            raise ConfigError(f"{_SECTION}.clock_hz", clock_hz, accepted)
+        # A name stays a name; the content of a user's file is kept, so that a run can be made again without the file.
+        return value if isinstance(value, str) and value in list_devices() else device
+
     @field_validator("interleave_bytes")
     @classmethod
-    def _power_of_two(cls, value: int) -> int:
+    def _whole_bursts(cls, value: int, info: ValidationInfo) -> int:
         if value.bit_count() != 1:
             message = "a power of two"
             raise ValueError(message)
+        dram = info.data.get("dram", IDEAL)
+        if dram != IDEAL:
+            burst_bytes = dram_device(dram, f"{_SECTION}.dram").burst_bytes
+            if value < burst_bytes:
+                message = f"at least a burst of {_SECTION}.dram = {burst_bytes}"
+                raise ValueError(message)
         return value
 
 
@@ -190,7 +229,9 @@ def _validated(values: dict[str, object]) -> Hardware:
     try:
         return Hardware.model_validate(values)
     except ValidationError as error:
-        raise config_error(_SECTION, Hardware, error) from error
+        raise config_error(
+            _SECTION, Hardware, error, "Change it with --set {path}=VALUE or in the YAML file"
+        ) from error
 
 
 def _is_file(name_or_path: str | Path) -> bool:

@@ -31,16 +31,17 @@ def accepted_values(field: FieldInfo) -> str:
     return " ".join(words)
 
 
-def config_error(section: str, model: type[BaseModel], error: ValidationError) -> ConfigError:
+def config_error(section: str, model: type[BaseModel], error: ValidationError, remedy: str) -> ConfigError:
     """Return the ConfigError that tells the first finding of `error` and counts the others.
 
-    `section` is the prefix of the field's path, e.g. "hardware" for `hardware.n_pea`.
+    `section` is the prefix of the field's path, e.g. "hardware" for `hardware.n_pea`; `remedy` says where the value can
+    be changed, with {path} where the field's path goes.
     """
     findings = error.errors(include_url=False)
     first = findings[0]
     name = str(first["loc"][0])
     path = f"{section}.{name}"
-    hints = [f"Change it with --set {path}=VALUE or in the YAML file"]
+    hints = [remedy.format(path=path)]
     if first["type"] == "extra_forbidden":
         hints = [nearest_name(name, model.model_fields) or "Remove it"]
         found, accepted = "an unknown field", ", ".join(model.model_fields)

@@ -1,29 +1,48 @@
-"""The rule by which a channel chooses among waiting requests."""
+"""Waiting requests at a channel, and the order in which they go when nothing about the device speaks for one of them.
+
+The queue is one flat sequence of whole numbers, WIDTH for each request at the offsets named here, in order of request
+cycle, then port. The functions use whole numbers, indexing and loops only, so that they can also be compiled.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
-__all__ = ["Pending", "first_come_first_served"]
+__all__ = [
+    "ADDRESS",
+    "PORT",
+    "PRIORITY",
+    "REQUEST_CYCLE",
+    "SIZE_BYTES",
+    "WIDTH",
+    "WRITE",
+    "first_come_first_served",
+    "place_in_queue",
+]
+
+PRIORITY, REQUEST_CYCLE, PORT, ADDRESS, SIZE_BYTES, WRITE, WIDTH = range(7)
+"""Address and bytes are those that are still to be granted; `WRITE` is 0 or 1."""
 
 
-class Pending(Protocol):
-    """A request that waits at a channel; `sequence` counts the requests of one port."""
+def place_in_queue(queue: Sequence[int], count: int, request_cycle: int, port: int) -> int:
+    """Return the position at which a request that arrives joins the queue: behind those of its own port.
 
-    priority: int
-    request_cycle: int
-    port: int
-    sequence: int
-
-
-def first_come_first_served(pending: Sequence[Pending]) -> int:
-    """Return the position of the request to grant: least priority number, then request cycle, then port.
-
-    All four parts of the key belong to the machine, none to the order of events in a simulator, so that two requests
-    of one cycle are always decided alike.
+    The position belongs to the machine, not to the order of events in a simulator: two requests of one cycle are always
+    decided alike.
     """
-    return min(
-        range(len(pending)),
-        key=lambda i: (pending[i].priority, pending[i].request_cycle, pending[i].port, pending[i].sequence),
-    )
+    position = count
+    while position > 0:
+        base = (position - 1) * WIDTH
+        if (queue[base + REQUEST_CYCLE], queue[base + PORT]) <= (request_cycle, port):
+            break
+        position -= 1
+    return position
+
+
+def first_come_first_served(queue: Sequence[int], count: int) -> int:
+    """Return the position of the request to grant: of those with the least priority number, the first."""
+    best = 0
+    for position in range(1, count):
+        if queue[position * WIDTH + PRIORITY] < queue[best * WIDTH + PRIORITY]:
+            best = position
+    return best

@@ -9,6 +9,8 @@ from panacea_sim.machine.description import Channel, Component, Description, Mem
 from panacea_sim.machine.device import Device, IdealDevice
 from panacea_sim.machine.dispatcher import dispatcher, pea_queue
 from panacea_sim.machine.dma import activation_stream, output_stream, partial_sum_stream, weight_stream
+from panacea_sim.machine.dram_device import BankedDevice
+from panacea_sim.machine.dram_params import dram_params
 from panacea_sim.machine.encoder import encoder
 from panacea_sim.machine.pea import pe_array, pea_work, sum_queue
 from panacea_sim.machine.ppu import ppu
@@ -79,4 +81,15 @@ def _queues(program: Program) -> tuple[Queue, ...]:
 
 
 def _device(hardware: Hardware) -> Device:
-    return IdealDevice(hardware.dram_bytes_per_cycle, hardware.dram_latency_cycles)
+    device = hardware.dram_device
+    if device is None:
+        return IdealDevice(hardware.dram_bytes_per_cycle, hardware.dram_latency_cycles)
+    params = dram_params(
+        device,
+        hardware.clock_hz,
+        address_map=hardware.dram_map,
+        policy=hardware.dram_policy,
+        page=hardware.dram_page,
+        age_cap_cycles=hardware.dram_age_cap_cycles,
+    )
+    return BankedDevice(params)

@@ -16,7 +16,6 @@ from panacea_sim.mapping.outputs import OutputBytes
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.trace.recorder import Recorder, TraceOptions
-from panacea_sim.units import ceil_div
 
 __all__ = ["Candidate", "candidates", "choose_plan"]
 
@@ -110,5 +109,5 @@ def _loads(description: Description) -> dict[str, int]:
     }
     for number, channel in enumerate(description.channels):
         moved = sum(requested_bytes(description, write=write, channel=number) for write in (False, True))
-        loads[channel.name] = ceil_div(moved, channel.device.bytes_per_cycle)
+        loads[channel.name] = channel.device.least_cycles(moved)
     return loads

@@ -1,28 +1,38 @@
-"""Devices behind a channel: when the next decision falls, and what a grant costs.
-
-A device holds timing only. Which request is granted is the arbiter's decision (arbiter.py).
-"""
+"""Devices behind a channel: when the next decision falls, which request goes, and what a grant costs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from panacea_sim.machine import ideal_timing
+from panacea_sim.machine.arbiter import first_come_first_served
+from panacea_sim.machine.dram_params import OUT
 from panacea_sim.units import ceil_div
 
 __all__ = ["Device", "DeviceState", "IdealDevice", "Service"]
 
 
-@dataclass(frozen=True)
-class Service:
-    """What one grant does: its data is on the bus from `start_cycle` to `end_cycle` and there at `ready_cycle`."""
+class Service(NamedTuple):
+    """What one grant does: its data is on the bus from `start_cycle` to `end_cycle` and there at `ready_cycle`.
+
+    `row_hit` speaks for the first burst, `row_hits` and `row_misses` count them all. Where requests wait before the
+    data comes, refresh is the reason until `refresh_until`, then turnaround, then a row, each until the cycle of that
+    name at most, then the latency of the device.
+    """
 
     start_cycle: int
     end_cycle: int
     ready_cycle: int
     size_bytes: int
     bank: int
-    row_hit: bool
+    row_hit: int
+    row_hits: int
+    row_misses: int
+    refresh_until: int
+    turnaround_until: int
+    row_until: int
 
 
 class DeviceState(Protocol):
@@ -30,6 +40,13 @@ class DeviceState(Protocol):
 
     def next_decision_cycle(self, earliest_request_cycle: int) -> int:
         """Return the first cycle in which the channel can grant a request that arrived in the given cycle."""
+        ...
+
+    def choose(self, cycle: int, queue: Sequence[int], count: int) -> int:
+        """Return the position in `queue` (see arbiter.py) of the request to grant in `cycle`.
+
+        The device may open rows for requests that go on waiting. Call it once before each `serve`.
+        """
         ...
 
     def serve(self, cycle: int, address: int, size_bytes: int, *, write: bool) -> Service:
@@ -43,9 +60,12 @@ class DeviceState(Protocol):
 class Device(Protocol):
     """A kind of device, as configured: it makes the state that a run changes."""
 
-    @property
-    def bytes_per_cycle(self) -> int:
-        """Bytes that the data bus moves in a cycle."""
+    def most_bytes(self, cycles: int) -> int:
+        """Return the bytes that the data bus can move in `cycles`."""
+        ...
+
+    def least_cycles(self, size_bytes: int) -> int:
+        """Return the cycles that the data bus needs at least for so many bytes."""
         ...
 
     def new_state(self) -> DeviceState:
@@ -64,23 +84,33 @@ class IdealDevice:
     bytes_per_cycle: int
     latency_cycles: int
 
+    def most_bytes(self, cycles: int) -> int:
+        """Return the bytes that the data bus can move in `cycles`."""
+        return cycles * self.bytes_per_cycle
+
+    def least_cycles(self, size_bytes: int) -> int:
+        """Return the cycles that the data bus needs at least for so many bytes."""
+        return ceil_div(size_bytes, self.bytes_per_cycle)
+
     def new_state(self) -> DeviceState:
         """Return the state of an untouched device at cycle 0."""
         return _IdealState(self)
 
 
 class _IdealState:
-    """The bus of an ideal device: all that it remembers is when the bus is free."""
+    """The bus of an ideal device."""
 
     def __init__(self, device: IdealDevice) -> None:
-        self._device = device
-        self._free_cycle = 0
+        self._params = (device.bytes_per_cycle, device.latency_cycles)
+        self._state = [0]
+        self._out = [0] * OUT
 
     def next_decision_cycle(self, earliest_request_cycle: int) -> int:
-        return max(self._free_cycle, earliest_request_cycle)
+        return ideal_timing.next_decision(self._params, self._state, earliest_request_cycle)
 
-    def serve(self, cycle: int, address: int, size_bytes: int, *, write: bool) -> Service:  # noqa: ARG002  # no banks
-        end_cycle = cycle + ceil_div(size_bytes, self._device.bytes_per_cycle)
-        self._free_cycle = end_cycle
-        ready_cycle = end_cycle if write else end_cycle + self._device.latency_cycles
-        return Service(cycle, end_cycle, ready_cycle, size_bytes, bank=0, row_hit=False)
+    def choose(self, cycle: int, queue: Sequence[int], count: int) -> int:  # noqa: ARG002  # no rows, no ages
+        return first_come_first_served(queue, count)
+
+    def serve(self, cycle: int, address: int, size_bytes: int, *, write: bool) -> Service:
+        ideal_timing.serve(self._params, self._state, cycle, address, size_bytes, int(write), self._out)
+        return Service._make(self._out)

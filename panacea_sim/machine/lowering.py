@@ -212,22 +212,21 @@ def _puts(lowered: Lowered, component: Component) -> list[Step]:
 
 
 def _gives(lowered: Lowered, component: Component) -> list[Step]:
-    description, steps = lowered.description, []
+    description = lowered.description
     capacity = {queue.name: queue.capacity for queue in description.queues}
     totals: dict[str, int] = {}
     for give in component.gives:
         totals[give.queue] = totals.get(give.queue, 0) + int(give.tokens.sum())
-    for give in component.gives:
-        steps.append(
-            Step(
-                Op.GIVE,
-                lowered.counter(f"taken:{give.queue}"),
-                lowered.counter(f"put:{give.queue}", totals[give.queue]),
-                lowered.array(give.tokens),
-                capacity[give.queue],
-                State.BLOCKED,
-                give.queue,
-                description.consumer[give.queue],
-            )
+    return [
+        Step(
+            Op.GIVE,
+            lowered.counter(f"taken:{give.queue}"),
+            lowered.counter(f"put:{give.queue}", totals[give.queue]),
+            lowered.array(give.tokens),
+            capacity[give.queue],
+            State.BLOCKED,
+            give.queue,
+            description.consumer[give.queue],
         )
-    return steps
+        for give in component.gives
+    ]

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Protocol
 
-from panacea_sim.machine.channel import ChannelProcess, PostedRequest
+from panacea_sim.machine.channel import ChannelProcess
 from panacea_sim.machine.description import Component, Requests
+from panacea_sim.machine.dram_requests import PostedRequest
 from panacea_sim.machine.kernel import CycleEnvironment, CycleProcess, Signal, Waits
 from panacea_sim.machine.steps import FiringCounter, Inputs, Outputs, Step
 from panacea_sim.trace.recorder import NO_FIRING, ActivityLog, OccupancyLog
@@ -230,17 +231,17 @@ class StreamProcess(ComponentProcess):
                     self.log.rows.extend((code, start_cycle, self._env.cycle, firing))
             self.last_end_cycle = self._env.cycle
             self.ended.ended += 1
-            self._after_firing(request.grant_cycle)
+            self._after_firing(request.data_cycle)
             if self._waits_for_slot:
                 self._waits_for_slot = False
                 self._slot.fire()
 
     def _account(self, request: PostedRequest) -> None:
         start_cycle = max(request.post_cycle, self.last_end_cycle)
-        for holding in request.waits_from(start_cycle):
-            code = self.log.code(State.CONTENDED, request.granted_by, holding.component)
-            self.log.rows.extend((code, holding.start_cycle, holding.end_cycle, request.firing))
-        self.log.rows.extend((self._busy, max(start_cycle, request.grant_cycle), self._env.cycle, request.firing))
+        for stretch in request.waits_from(start_cycle):
+            code = self.log.code(State.CONTENDED, stretch.cause, stretch.component)
+            self.log.rows.extend((code, stretch.start_cycle, stretch.end_cycle, request.firing))
+        self.log.rows.extend((self._busy, max(start_cycle, request.data_cycle), self._env.cycle, request.firing))
 
 
 def _parts(requests: Requests) -> list[list[tuple[int, int, int, bool]]]:

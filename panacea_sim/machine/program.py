@@ -128,7 +128,7 @@ def plan_program(hardware: Hardware, layers: Sequence[tuple[LayerPlan, OutputByt
     for plan, output_bytes, source in layers:
         check_output_tile(plan.work, hardware, keeps_partial_sums=keeps_partial_sums)
         written = None if source is None else _written_activation(planned[source])
-        layout = dram_layout(start, plan, output_bytes, hardware.dram_bytes_per_cycle, written)
+        layout = dram_layout(start, plan, output_bytes, hardware.dram_alignment_bytes, written)
         planned.append(PlannedLayer(plan, output_bytes, layout, source))
         start = layout.end
     return Program(hardware, tuple(planned))

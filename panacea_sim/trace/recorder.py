@@ -79,17 +79,17 @@ class ActivityLog:
         self._labels = labels
         self._size_bytes = size_bytes
         self._service_cycles = service_cycles
-        self._codes: dict[Kind, int] = {}
+        self._codes: dict[tuple[State, str, str], int] = {}
         self._totals_cycles = np.zeros(0, np.int64)
         self._batches = recorder.new_batches(component)
 
     def code(self, state: State, cause: str = "", cause_component: str = "") -> int:
         """Return the number that stands for this kind of interval."""
-        kind = Kind(state, cause, cause_component)
-        code = self._codes.get(kind)
+        key = (state, cause, cause_component)
+        code = self._codes.get(key)
         if code is None:
-            code = self._codes[kind] = len(self.kinds)
-            self.kinds.append(kind)
+            code = self._codes[key] = len(self.kinds)
+            self.kinds.append(Kind(*key))
         return code
 
     def totals_cycles(self) -> list[int]:

@@ -50,6 +50,10 @@ DEFAULTS = {
     "sram_bytes_per_cycle": 64,
     "dram": "ideal",
     "dram_channels": 1,
+    "dram_map": "bank_group_low",
+    "dram_policy": "fr_fcfs",
+    "dram_age_cap_cycles": 500,
+    "dram_page": "open",
     "dram_bytes_per_cycle": 32,
     "dram_latency_cycles": 50,
     "interleave_bytes": 256,
@@ -61,7 +65,7 @@ DEFAULTS = {
 }
 WHOLE_NUMBERS = [field for field, value in DEFAULTS.items() if isinstance(value, int) and not isinstance(value, bool)]
 MAY_BE_ZERO = {"pea_latency_cycles", "dram_latency_cycles", *(f"{stream}_dma_priority" for stream in "wxos")}
-CHOICES = {"v": "one of 1, 2, 4, 8", "dram_channels": "only 1"}
+CHOICES = {"v": "one of 1, 2, 4, 8"}
 
 
 def accepted_text(field: str) -> str:
@@ -152,8 +156,10 @@ def test_below_the_lowest(field: str) -> None:
         ("queue_depth", -1, "-1", "a whole number >= 1"),
         ("dram_bytes_per_cycle", 0, "0", "a whole number >= 1"),
         ("v", 3, "3", "one of 1, 2, 4, 8"),
-        ("dram", "ddr4", "'ddr4'", "only 'ideal'"),
-        ("dram_channels", 2, "2", "only 1"),
+        ("dram_channels", 0, "0", "a whole number >= 1"),
+        ("dram_map", "row_low", "'row_low'", "one of 'bank_group_low', 'column_low'"),
+        ("dram_policy", "lifo", "'lifo'", "one of 'fcfs', 'fr_fcfs'"),
+        ("dram_page", "ajar", "'ajar'", "one of 'open', 'closed'"),
         ("dtp", "always", "'always'", "one of 'off', 'on', 'auto'"),
         ("loop_order", "mmk", "'mmk'", "one of 'mnk', 'mkn', 'nmk', 'nkm', 'kmn', 'knm', 'auto'"),
         ("residency", "stay", "'stay'", "one of 'auto', 'resident'"),

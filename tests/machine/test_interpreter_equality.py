@@ -9,7 +9,7 @@ import pytest
 from engine_runs import reference
 from hypothesis import event, given, settings
 from naive import NaiveResult, StuckError, interpret
-from strategies import SPLITTING_DEVICES, chains, machines, numbered
+from strategies import BANKED_DEVICES, SPLITTING_DEVICES, chains, machines, numbered
 
 from panacea_sim.errors import DeadlockError
 from panacea_sim.machine.description import Description
@@ -53,7 +53,16 @@ def test_equal_on_real_programs(scenario: Scenario) -> None:
     assert reference(machine) == interpret(machine)
 
 
-@given(machines())
+@settings(max_examples=300)
+@given(machines(BANKED_DEVICES))
+def test_equal_with_banks_and_refresh(machine: Description) -> None:
+    """Both agree as well on channels with banks: why a channel has no data, and who waits for it, in every cycle."""
+    expected = _outcome(interpret, machine)
+    event(f"reasons: {sorted({row.cause for row in expected.rows if ':' in row.cause} if expected else ())}")
+    assert _outcome(reference, machine) == expected
+
+
+@given(machines() | machines(BANKED_DEVICES))
 def test_states_add_up_to_the_makespan(machine: Description) -> None:
     """The six states of every component and channel sum to the makespan exactly."""
     result = _outcome(reference, machine)

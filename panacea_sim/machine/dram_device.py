@@ -1,0 +1,60 @@
+"""A DRAM channel with banks, as a device behind a channel: the functions of dram_timing.py on lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from panacea_sim.machine.device import DeviceState, Service
+from panacea_sim.machine.dram_params import (
+    BURST,
+    BURST_BYTES,
+    CLOCK_DENOMINATOR,
+    CLOCK_NUMERATOR,
+    OUT,
+    new_state,
+)
+from panacea_sim.machine.dram_timing import choose, next_decision, serve
+from panacea_sim.units import ceil_div
+
+__all__ = ["BankedDevice"]
+
+
+@dataclass(frozen=True)
+class BankedDevice:
+    """A channel with banks, open rows and refresh, from `dram_params`."""
+
+    params: tuple[int, ...]
+
+    def most_bytes(self, cycles: int) -> int:
+        """Return the bytes of the bursts that the data bus can end in `cycles`."""
+        device_cycles = cycles * self.params[CLOCK_NUMERATOR] // self.params[CLOCK_DENOMINATOR]
+        return device_cycles // self.params[BURST] * self.params[BURST_BYTES]
+
+    def least_cycles(self, size_bytes: int) -> int:
+        """Return the cycles that the data bus needs at least for so many bytes, in whole bursts."""
+        device_cycles = ceil_div(size_bytes, self.params[BURST_BYTES]) * self.params[BURST]
+        return ceil_div(device_cycles * self.params[CLOCK_DENOMINATOR], self.params[CLOCK_NUMERATOR])
+
+    def new_state(self) -> DeviceState:
+        """Return the state of an untouched device at cycle 0."""
+        return _BankedState(self.params)
+
+
+class _BankedState:
+    """The banks, the bus and the refresh of one channel in one run."""
+
+    def __init__(self, params: tuple[int, ...]) -> None:
+        self._params = params
+        self._state = new_state(params)
+        self._out = [0] * OUT
+
+    def next_decision_cycle(self, earliest_request_cycle: int) -> int:
+        return next_decision(self._params, self._state, earliest_request_cycle)
+
+    def choose(self, cycle: int, queue: Sequence[int], count: int) -> int:
+        return choose(self._params, self._state, cycle, queue, count)
+
+    def serve(self, cycle: int, address: int, size_bytes: int, *, write: bool) -> Service:
+        serve(self._params, self._state, cycle, address, size_bytes, int(write), self._out)
+        return Service._make(self._out)

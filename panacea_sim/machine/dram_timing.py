@@ -1,0 +1,390 @@
+"""The timing of a DRAM channel with banks: when the next decision falls, which request goes, and what a grant costs.
+
+Plain functions over the flat sequences of dram_params.py. They use whole-number arithmetic, indexing and loops only,
+so that the very same functions can be called on lists and compiled for arrays. Times inside are cycles of the device
+clock; the cycles that come in and go out are the accelerator's. docs/dram.md explains every rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableSequence, Sequence
+
+from panacea_sim.machine.arbiter import (
+    ADDRESS,
+    PRIORITY,
+    REQUEST_CYCLE,
+    SIZE_BYTES,
+    WIDTH,
+    WRITE,
+    first_come_first_served,
+)
+from panacea_sim.machine.dram_params import (
+    ACTIVATE_1,
+    ACTIVATE_2,
+    ACTIVATE_3,
+    ACTIVATE_4,
+    ACTIVATE_READY,
+    ACTIVATED,
+    AGE_CAP,
+    BANK_WIDTH,
+    BANKS_AT,
+    BANKS_PER_GROUP,
+    BURST,
+    BURST_BYTES,
+    BURSTS_PER_ROW,
+    BUS_END,
+    CCD_L,
+    CCD_S,
+    CL,
+    CLOCK_DENOMINATOR,
+    CLOCK_NUMERATOR,
+    CLOSED,
+    CLOSED_PAGE,
+    CWL,
+    FAW,
+    FIRST_READY,
+    GROUP_ACTIVATE,
+    GROUP_READ,
+    GROUP_WIDTH,
+    GROUP_WRITE,
+    GROUPS,
+    GROUPS_AT,
+    LAST_READ,
+    LAST_WRITE,
+    NEXT_DECISION,
+    OPEN_ROW,
+    OUT_BANK,
+    OUT_END,
+    OUT_READY,
+    OUT_REFRESH_UNTIL,
+    OUT_ROW_HIT,
+    OUT_ROW_HITS,
+    OUT_ROW_MISSES,
+    OUT_ROW_UNTIL,
+    OUT_SIZE,
+    OUT_START,
+    OUT_TURNAROUND_UNTIL,
+    PRECHARGE_READY,
+    RAS,
+    RC,
+    RCD_READ,
+    RCD_WRITE,
+    READ_TO_PRECHARGE,
+    READ_TO_WRITE,
+    REFI,
+    REFRESH_DUE,
+    REFRESH_END,
+    REFRESHES,
+    RFC,
+    ROTATED_GROUPS,
+    RP,
+    RRD_L,
+    RRD_S,
+    UNUSED,
+    WRITE_TO_PRECHARGE,
+    WRITE_TO_READ_L,
+    WRITE_TO_READ_S,
+)
+
+__all__ = ["choose", "next_decision", "serve"]
+
+
+def next_decision(params: Sequence[int], state: Sequence[int], earliest_request_cycle: int) -> int:
+    """Return the first cycle in which the channel can grant a request that arrived in the given cycle.
+
+    That is when the next column command can go out, while the data of the last one is still to come.
+    """
+    return max(earliest_request_cycle, _accelerator_cycle(params, state[NEXT_DECISION]))
+
+
+def choose(params: Sequence[int], state: MutableSequence[int], cycle: int, queue: Sequence[int], count: int) -> int:
+    """Return the position in `queue` (see arbiter.py) of the request to grant in `cycle`.
+
+    Rows are opened for waiting requests first. Then FCFS takes the first by the order of arbiter.py. FR-FCFS takes, of
+    the best priority, what has waited longer than the age cap; then what can send its column command earliest, of equal
+    ones what finds its row open, and then the first.
+    """
+    now = _device_cycle(params, cycle)
+    _refresh(params, state, now)
+    _prepare(params, state, now, queue, count)
+    if not params[FIRST_READY]:
+        return first_come_first_served(queue, count)
+    best = 0
+    best_key = _rank(params, state, now, cycle, queue, 0)
+    for position in range(1, count):
+        key = _rank(params, state, now, cycle, queue, position * WIDTH)
+        if key < best_key:
+            best, best_key = position, key
+    return best
+
+
+def serve(
+    params: Sequence[int],
+    state: MutableSequence[int],
+    cycle: int,
+    address: int,
+    size_bytes: int,
+    write: int,
+    out: MutableSequence[int],
+) -> None:
+    """Grant in `cycle` as much of a request as lies in one row segment, change the state and fill `out`.
+
+    The bursts of a segment lie in one row of one bank, or in the same row of the same bank in every group. The first
+    burst in each bank is timed by itself; those behind follow at the rate of the bus.
+    """
+    now = _device_cycle(params, cycle)
+    _refresh(params, state, now)
+    burst_bytes, rotated = params[BURST_BYTES], params[ROTATED_GROUPS]
+    first_burst = address // burst_bytes
+    group, bank, column, row = _place(params, first_burst)
+    # The round that a segment begins in may lack its first groups.
+    left = (params[BURSTS_PER_ROW] - column) * rotated - group % rotated
+    bursts = min((address + size_bytes - 1) // burst_bytes - first_burst + 1, left)
+    latency = params[CWL] if write else params[CL]
+    step = params[CCD_S] if rotated > 1 else params[CCD_L]
+    # Of the latency only what earlier data does not hide belongs to the gap before this data.
+    shown_latency = 0
+    if cycle > _accelerator_cycle(params, state[NEXT_DECISION]):
+        shown_latency = max(0, now + latency - max(now, state[BUS_END]))
+    turnaround = state[LAST_READ] + params[READ_TO_WRITE] if write else state[LAST_WRITE] + params[WRITE_TO_READ_L]
+    last, row_hit, misses = _first_bursts(params, state, now, group, bank, row, min(bursts, rotated), write)
+    if bursts > rotated:
+        last = _bursts_behind(params, state, group, bank, last + step, step, bursts, write)
+    if params[CLOSED_PAGE]:
+        _close_rows(params, state, group, bank, min(bursts, rotated))
+    end = last + latency + params[BURST]
+    # Gaps between the first bursts, whose rows have to be opened, count as time before the data.
+    start = end - params[BURST] - (bursts - 1) * step
+    state[BUS_END] = end
+    state[NEXT_DECISION] = last + params[CCD_S]
+    out[OUT_START] = _accelerator_cycle(params, start)
+    out[OUT_END] = out[OUT_READY] = _accelerator_cycle(params, end)
+    out[OUT_SIZE] = min(size_bytes, (first_burst + bursts) * burst_bytes - address)
+    out[OUT_BANK] = group * params[BANKS_PER_GROUP] + bank
+    out[OUT_ROW_HIT] = row_hit
+    out[OUT_ROW_HITS] = bursts - misses
+    out[OUT_ROW_MISSES] = misses
+    out[OUT_REFRESH_UNTIL] = _accelerator_cycle(params, state[REFRESH_END])
+    out[OUT_TURNAROUND_UNTIL] = _accelerator_cycle(params, turnaround + latency - shown_latency)
+    out[OUT_ROW_UNTIL] = _accelerator_cycle(params, start - shown_latency)
+
+
+def _first_bursts(  # noqa: PLR0913, PLR0917  # flat numbers instead of objects, so that it can be compiled
+    params: Sequence[int],
+    state: MutableSequence[int],
+    now: int,
+    group: int,
+    bank: int,
+    row: int,
+    bursts: int,
+    write: int,
+) -> tuple[int, int, int]:
+    """Send the first burst of a segment in each of its banks, in order.
+
+    Returns the cycle of the last column command, 1 if the first burst found its row open, and the count of those that
+    did not. The first burst in a row is a miss, whoever opened the row for it.
+    """
+    last, row_hit, misses = 0, 0, 0
+    for burst in range(bursts):
+        at_group = (group + burst) % params[GROUPS]
+        at_bank = params[BANKS_AT] + (at_group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
+        if state[at_bank + OPEN_ROW] != row:
+            _open_row(params, state, now, at_group, at_bank, row)
+        misses += state[at_bank + UNUSED]
+        if burst == 0:
+            row_hit = 1 - misses
+        last = _column_cycle(params, state, now, at_group, state[at_bank + ACTIVATED], write)
+        _note_column(params, state, at_group, at_bank, last, write)
+    return last, row_hit, misses
+
+
+def _bursts_behind(  # noqa: PLR0913, PLR0917  # the same
+    params: Sequence[int],
+    state: MutableSequence[int],
+    group: int,
+    bank: int,
+    first: int,
+    step: int,
+    bursts: int,
+    write: int,
+) -> int:
+    """Send the bursts of a segment behind the first ones, the first of them in cycle `first`; return the last cycle.
+
+    They follow one another by `step`. Only the last one in each bank leaves a trace in the state.
+    """
+    rotated = params[ROTATED_GROUPS]
+    last = first
+    for burst in range(max(rotated, bursts - rotated), bursts):
+        at_group = (group + burst % rotated) % params[GROUPS]
+        at_bank = params[BANKS_AT] + (at_group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
+        last = first + (burst - rotated) * step
+        _note_column(params, state, at_group, at_bank, last, write)
+    return last
+
+
+# --- clocks and places ----------------------------------------------------------------------------------------------
+
+
+def _device_cycle(params: Sequence[int], cycle: int) -> int:
+    """Return the first device cycle that begins no earlier than this accelerator cycle."""
+    return -(-cycle * params[CLOCK_NUMERATOR] // params[CLOCK_DENOMINATOR])
+
+
+def _accelerator_cycle(params: Sequence[int], cycle: int) -> int:
+    """Return the first accelerator cycle that begins no earlier than this device cycle."""
+    return -(-cycle * params[CLOCK_DENOMINATOR] // params[CLOCK_NUMERATOR])
+
+
+def _place(params: Sequence[int], burst: int) -> tuple[int, int, int, int]:
+    """Return where a burst lies: bank group, bank in the group, column (in bursts) and row."""
+    rotated = params[ROTATED_GROUPS]
+    group, above = burst % rotated, burst // rotated
+    column, above = above % params[BURSTS_PER_ROW], above // params[BURSTS_PER_ROW]
+    if rotated == 1:
+        group, above = above % params[GROUPS], above // params[GROUPS]
+    return group, above % params[BANKS_PER_GROUP], column, above // params[BANKS_PER_GROUP]
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+
+def _activate_cycle(params: Sequence[int], state: Sequence[int], now: int, group: int, at_bank: int) -> int:
+    """Return when a new row of the bank can be opened, after the open one is closed."""
+    cycle = max(
+        now,
+        state[at_bank + ACTIVATE_READY],
+        state[ACTIVATE_1] + params[RRD_S],
+        state[GROUPS_AT + group * GROUP_WIDTH + GROUP_ACTIVATE] + params[RRD_L],
+        state[ACTIVATE_4] + params[FAW],
+    )
+    if state[at_bank + OPEN_ROW] != CLOSED:
+        cycle = max(cycle, max(now, state[at_bank + PRECHARGE_READY]) + params[RP])
+    return cycle
+
+
+def _open_row(params: Sequence[int], state: MutableSequence[int], now: int, group: int, at_bank: int, row: int) -> None:
+    """Issue PRE where a row is open, and ACT."""
+    cycle = _activate_cycle(params, state, now, group, at_bank)
+    state[ACTIVATE_4] = state[ACTIVATE_3]
+    state[ACTIVATE_3] = state[ACTIVATE_2]
+    state[ACTIVATE_2] = state[ACTIVATE_1]
+    state[ACTIVATE_1] = state[GROUPS_AT + group * GROUP_WIDTH + GROUP_ACTIVATE] = cycle
+    state[at_bank + OPEN_ROW] = row
+    state[at_bank + UNUSED] = 1
+    state[at_bank + ACTIVATED] = cycle
+    state[at_bank + PRECHARGE_READY] = cycle + params[RAS]
+    state[at_bank + ACTIVATE_READY] = cycle + params[RC]
+
+
+def _column_cycle(params: Sequence[int], state: Sequence[int], now: int, group: int, activated: int, write: int) -> int:
+    """Return when RD or WR can go out to a bank whose row was opened in the cycle `activated`."""
+    at_group = GROUPS_AT + group * GROUP_WIDTH
+    if write:
+        return max(
+            now,
+            activated + params[RCD_WRITE],
+            state[LAST_WRITE] + params[CCD_S],
+            state[at_group + GROUP_WRITE] + params[CCD_L],
+            state[LAST_READ] + params[READ_TO_WRITE],
+        )
+    return max(
+        now,
+        activated + params[RCD_READ],
+        state[LAST_READ] + params[CCD_S],
+        state[at_group + GROUP_READ] + params[CCD_L],
+        state[LAST_WRITE] + params[WRITE_TO_READ_S],
+        state[at_group + GROUP_WRITE] + params[WRITE_TO_READ_L],
+    )
+
+
+def _note_column(
+    params: Sequence[int], state: MutableSequence[int], group: int, at_bank: int, cycle: int, write: int
+) -> None:
+    """Issue RD or WR."""
+    at_group = GROUPS_AT + group * GROUP_WIDTH
+    if write:
+        state[LAST_WRITE] = state[at_group + GROUP_WRITE] = cycle
+        ready = cycle + params[WRITE_TO_PRECHARGE]
+    else:
+        state[LAST_READ] = state[at_group + GROUP_READ] = cycle
+        ready = cycle + params[READ_TO_PRECHARGE]
+    state[at_bank + UNUSED] = 0
+    state[at_bank + PRECHARGE_READY] = max(state[at_bank + PRECHARGE_READY], ready)
+
+
+def _close_rows(params: Sequence[int], state: MutableSequence[int], group: int, bank: int, groups: int) -> None:
+    """Close the rows of a segment as soon as they may be."""
+    for number in range(groups):
+        at_group = (group + number) % params[GROUPS]
+        at_bank = params[BANKS_AT] + (at_group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
+        state[at_bank + OPEN_ROW] = CLOSED
+        state[at_bank + ACTIVATE_READY] = max(
+            state[at_bank + ACTIVATE_READY], state[at_bank + PRECHARGE_READY] + params[RP]
+        )
+
+
+def _refresh(params: Sequence[int], state: MutableSequence[int], now: int) -> None:
+    """Make all refreshes that are due: each closes every row and keeps all banks for tRFC."""
+    due = state[REFRESH_DUE]
+    if now < due:
+        return
+    start = due
+    for at_bank in range(params[BANKS_AT], len(state), BANK_WIDTH):
+        if state[at_bank + OPEN_ROW] == CLOSED:
+            start = max(start, state[at_bank + ACTIVATE_READY])
+        else:
+            start = max(start, max(due, state[at_bank + PRECHARGE_READY]) + params[RP])
+    # Further ones that fell due meanwhile begin when they are due, or one behind the other until they have caught up.
+    more = (now - due) // params[REFI]
+    end = max(start + more * params[RFC], due + more * params[REFI]) + params[RFC]
+    for at_bank in range(params[BANKS_AT], len(state), BANK_WIDTH):
+        state[at_bank + OPEN_ROW] = CLOSED
+        state[at_bank + UNUSED] = 0
+        state[at_bank + ACTIVATE_READY] = end
+    state[REFRESH_DUE] = due + (more + 1) * params[REFI]
+    state[REFRESH_END] = end
+    state[REFRESHES] += more + 1
+
+
+def _prepare(params: Sequence[int], state: MutableSequence[int], now: int, queue: Sequence[int], count: int) -> None:
+    """Open rows ahead for waiting requests, each bank for the first request that can have it.
+
+    A bank waits for nobody: where its row cannot be closed before the next column command is due, requests to the open
+    row may go on.
+    """
+    taken = 0
+    for position in range(count):
+        base = position * WIDTH
+        first_burst = queue[base + ADDRESS] // params[BURST_BYTES]
+        group, bank, _, row = _place(params, first_burst)
+        last_burst = (queue[base + ADDRESS] + queue[base + SIZE_BYTES] - 1) // params[BURST_BYTES]
+        for burst in range(min(last_burst - first_burst + 1, params[ROTATED_GROUPS])):
+            at_group = (group + burst) % params[GROUPS]
+            number = at_group * params[BANKS_PER_GROUP] + bank
+            if taken >> number & 1:
+                continue
+            at_bank = params[BANKS_AT] + number * BANK_WIDTH
+            if state[at_bank + OPEN_ROW] == row:
+                taken |= 1 << number
+            elif not state[at_bank + UNUSED]:
+                closed = state[at_bank + OPEN_ROW] == CLOSED
+                ready = state[at_bank + ACTIVATE_READY] if closed else state[at_bank + PRECHARGE_READY]
+                if ready <= now:
+                    since = _device_cycle(params, queue[base + REQUEST_CYCLE])
+                    _open_row(params, state, since, at_group, at_bank, row)
+                    taken |= 1 << number
+
+
+def _rank(
+    params: Sequence[int], state: Sequence[int], now: int, cycle: int, queue: Sequence[int], base: int
+) -> tuple[int, int, int, int]:
+    """Return the key of the waiting request at `base`: the least goes first, and of equal ones the first."""
+    if cycle - queue[base + REQUEST_CYCLE] > params[AGE_CAP]:
+        return queue[base + PRIORITY], 0, 0, 0
+    group, bank, _, row = _place(params, queue[base + ADDRESS] // params[BURST_BYTES])
+    at_bank = params[BANKS_AT] + (group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
+    activated, miss = state[at_bank + ACTIVATED], 0
+    if state[at_bank + OPEN_ROW] != row:
+        activated, miss = _activate_cycle(params, state, now, group, at_bank), 1
+    column = _column_cycle(params, state, now, group, activated, queue[base + WRITE])
+    return queue[base + PRIORITY], 1, column, miss
