@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import numpy as np
+
 from panacea_sim.errors import ConfigError
 from panacea_sim.machine.device import Device
 from panacea_sim.mapping.labels import TileLabels
@@ -34,6 +36,7 @@ __all__ = [
     "Store",
     "Take",
     "Wait",
+    "joined_labels",
     "requested_bytes",
 ]
 
@@ -285,6 +288,22 @@ def requested_bytes(description: Description, *, write: bool, channel: int | Non
                 wanted = wanted & (component.requests.channel == channel)
             total += int(component.requests.size_bytes[wanted].sum())
     return total
+
+
+def joined_labels(ported: list[Component]) -> tuple[TileLabels, np.ndarray, list[int]]:
+    """Return the labels and bytes of all ports' firings one after the other, and where each port's begin."""
+    first_firing = [0]
+    for component in ported:
+        first_firing.append(first_firing[-1] + component.firings)
+    labels = [component.labels or TileLabels.none(component.firings) for component in ported]
+    joined = TileLabels(
+        *(
+            np.concatenate([getattr(each, axis) for each in labels] or [np.zeros(0, np.int64)])
+            for axis in ("layer", "m", "n", "k")
+        )
+    )
+    sizes = [np.zeros(part.firings, np.int64) if part.size_bytes is None else part.size_bytes for part in ported]
+    return joined, np.concatenate([*sizes, np.zeros(0, np.int64)]), first_firing
 
 
 _Named: TypeAlias = Component | Queue | Store | Memory | Channel

@@ -11,7 +11,7 @@ from panacea_sim.machine.arbiter import first_come_first_served
 from panacea_sim.machine.dram_params import OUT
 from panacea_sim.units import ceil_div
 
-__all__ = ["Device", "DeviceState", "IdealDevice", "Service"]
+__all__ = ["Device", "DeviceState", "FlatDevice", "IdealDevice", "Service"]
 
 
 class Service(NamedTuple):
@@ -33,6 +33,14 @@ class Service(NamedTuple):
     refresh_until: int
     turnaround_until: int
     row_until: int
+
+
+class FlatDevice(NamedTuple):
+    """A device as the numbers that the functions of dram_timing.py (`banked`) or ideal_timing.py work on."""
+
+    banked: bool
+    params: tuple[int, ...]
+    state: list[int]
 
 
 class DeviceState(Protocol):
@@ -72,6 +80,10 @@ class Device(Protocol):
         """Return the state of an untouched device at cycle 0."""
         ...
 
+    def flat(self) -> FlatDevice:
+        """Return the device as numbers."""
+        ...
+
 
 @dataclass(frozen=True)
 class IdealDevice:
@@ -95,6 +107,10 @@ class IdealDevice:
     def new_state(self) -> DeviceState:
         """Return the state of an untouched device at cycle 0."""
         return _IdealState(self)
+
+    def flat(self) -> FlatDevice:
+        """Return the device as numbers, for ideal_timing.py."""
+        return FlatDevice(banked=False, params=(self.bytes_per_cycle, self.latency_cycles), state=[0])
 
 
 class _IdealState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from panacea_sim.machine.device import DeviceState, Service
+from panacea_sim.machine.device import DeviceState, FlatDevice, Service
 from panacea_sim.machine.dram_params import (
     BURST,
     BURST_BYTES,
@@ -39,6 +39,10 @@ class BankedDevice:
     def new_state(self) -> DeviceState:
         """Return the state of an untouched device at cycle 0."""
         return _BankedState(self.params)
+
+    def flat(self) -> FlatDevice:
+        """Return the device as numbers, for dram_timing.py."""
+        return FlatDevice(banked=True, params=self.params, state=new_state(self.params))
 
 
 class _BankedState:

@@ -7,6 +7,7 @@ component is one actor; a DMA stream is two, one that posts requests and one tha
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -20,8 +21,6 @@ __all__ = ["Actor", "Lowered", "Op", "Step", "lower"]
 
 UNIFORM = -1
 """The offset of an array that is 1 for every firing."""
-
-_NEVER = np.iinfo(np.int64).max
 
 
 class Op(IntEnum):
@@ -116,15 +115,17 @@ class Lowered:
         return offset
 
 
-def lower(description: Description) -> Lowered:
-    """Return the lowered form of a description."""
+def lower(description: Description, keep_times: Collection[str] = ()) -> Lowered:
+    """Return the lowered form of a description; the components in `keep_times` get a counter "started:NAME"."""
     lowered = Lowered(description)
     for number, component in enumerate(description.components):
         before = [*_inputs(lowered, component), *_waits(lowered, component), *_acquires(lowered, component)]
         after = [*_releases(lowered, component), *_puts(lowered, component), *_gives(lowered, component)]
         end = Step(Op.END, adds_to=lowered.counter(f"ended:{component.name}", component.firings))
         if component.service_cycles is not None:
-            serve = Step(Op.SERVE, offset=lowered.stored(component.service_cycles))
+            keep = component.name in keep_times
+            started = lowered.counter(f"started:{component.name}", component.firings) if keep else -1
+            serve = Step(Op.SERVE, adds_to=started, offset=lowered.stored(component.service_cycles))
             lowered.actors.append(Actor(number, component.firings, (*before, serve, *after, end)))
             continue
         posted = lowered.counter(f"posted:{component.name}", component.firings)
@@ -187,6 +188,7 @@ def _acquires(lowered: Lowered, component: Component) -> list[Step]:
             Step(
                 Op.ACQUIRE,
                 counter,
+                lowered.counter(f"acquired:{acquire.memory}", component.firings),
                 offset=lowered.stored(index),
                 state=State.BLOCKED,
                 cause=acquire.memory,

@@ -12,14 +12,13 @@ import numpy as np
 from panacea_sim.errors import DeadlockError
 from panacea_sim.machine.channel import ChannelProcess
 from panacea_sim.machine.deadlock import StandStill, describe_deadlock
-from panacea_sim.machine.description import Component, Description
+from panacea_sim.machine.description import Description, joined_labels
 from panacea_sim.machine.kernel import CycleEnvironment
 from panacea_sim.machine.memory import ByteMemory
 from panacea_sim.machine.processes import ComponentProcess, PrivateProcess, StreamProcess, Worker
 from panacea_sim.machine.queue import BoundedQueue, TokenStore
 from panacea_sim.machine.result import EngineResult, FiringTimes, QueueTotals, StallTotal
 from panacea_sim.machine.steps import acquire_step, graph_step
-from panacea_sim.mapping.labels import TileLabels
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import State
 
@@ -110,7 +109,7 @@ class _Machine:
         description, recorder = self._description, self._recorder
         components = {component.name: component for component in description.components}
         ported = [components[port.component] for port in description.ports]
-        labels, sizes, first_firing = _joined_labels(ported)
+        labels, sizes, first_firing = joined_labels(ported)
         names = [port.component for port in description.ports]
         return [
             ChannelProcess(
@@ -204,19 +203,3 @@ class _Machine:
 def _times(times: list[tuple[int, int]]) -> FiringTimes:
     start, end = np.array(times, np.int64).reshape(-1, 2).T
     return FiringTimes(start, end)
-
-
-def _joined_labels(ported: list[Component]) -> tuple[TileLabels, np.ndarray, list[int]]:
-    """Return the labels and bytes of all ports' firings one after the other, and where each port's begin."""
-    first_firing = [0]
-    for component in ported:
-        first_firing.append(first_firing[-1] + component.firings)
-    labels = [component.labels or TileLabels.none(component.firings) for component in ported]
-    joined = TileLabels(
-        *(
-            np.concatenate([getattr(each, axis) for each in labels] or [np.zeros(0, np.int64)])
-            for axis in ("layer", "m", "n", "k")
-        )
-    )
-    sizes = [np.zeros(part.firings, np.int64) if part.size_bytes is None else part.size_bytes for part in ported]
-    return joined, np.concatenate([*sizes, np.zeros(0, np.int64)]), first_firing

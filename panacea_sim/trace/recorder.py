@@ -92,6 +92,11 @@ class ActivityLog:
             self.kinds.append(Kind(*key))
         return code
 
+    def extend(self, code: np.ndarray, start: np.ndarray, end: np.ndarray, firing: np.ndarray) -> None:
+        """Add many intervals at once, in order of time."""
+        self.flush()
+        self._keep(code, start, end, firing)
+
     def totals_cycles(self) -> list[int]:
         """Return the cycles of each kind of interval so far, in order of their codes, whatever is kept of the rows."""
         self.flush()
@@ -106,7 +111,9 @@ class ActivityLog:
         """Turn the rows into totals and, as far as they are kept, into a batch."""
         if not self.rows and not self.services:
             return
-        code, start, end, firing = self._take_rows()
+        self._keep(*self._take_rows())
+
+    def _keep(self, code: np.ndarray, start: np.ndarray, end: np.ndarray, firing: np.ndarray) -> None:
         totals = np.bincount(code, end - start, len(self.kinds)).astype(np.int64)
         totals[: len(self._totals_cycles)] += self._totals_cycles
         self._totals_cycles = totals
@@ -199,6 +206,11 @@ class OccupancyLog:
             del self.rows[: 2 * settled]
             self._settle(cycle[:settled], change[:settled])
 
+    def extend(self, cycle: np.ndarray, change: np.ndarray) -> None:
+        """Add all changes of a run at once, in order of time."""
+        if len(cycle):
+            self._settle(cycle, change)
+
     def _settle(self, cycle: np.ndarray, change: np.ndarray) -> None:
         last_of_cycle = np.append(cycle[1:] != cycle[:-1], True)
         occupancy = (self._last + np.cumsum(change))[last_of_cycle]
@@ -224,6 +236,12 @@ class AccessLog:
         self._keep = recorder.options.level == "full"
         self._rows: list[tuple[int, bool, int, int, int, int, int, bool]] = []
         self._batches = recorder.new_batches(channel)
+
+    def extend(self, rows: np.ndarray) -> None:
+        """Add many grants at once, one in each row."""
+        if self._keep:
+            self._rows.extend(map(tuple, rows.tolist()))
+            self._flush()
 
     def add(self, row: tuple[int, bool, int, int, int, int, int, bool]) -> None:
         """Add a grant: bank, row_hit, port number, request, start and end cycle, bytes, write."""
