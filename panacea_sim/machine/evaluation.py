@@ -34,17 +34,16 @@ from panacea_sim.machine.lowering import UNIFORM, Op
 from panacea_sim.units import IntArray
 
 __all__ = [
-    "ACCESS_WIDTH",
     "BUSY",
     "CONTENDED",
     "FULL",
     "IDLE",
     "REASONS",
-    "ROW_WIDTH",
     "STARVED",
     "STUCK",
-    "Machine",
-    "Run",
+    "Core",
+    "Streams",
+    "Trace",
     "evaluate",
     "high_water",
 ]
@@ -65,90 +64,91 @@ BUSY, IDLE, STARVED = -1, -2, -3
 """Codes of rows; a code >= 0 is the number of the step that stalls."""
 
 CONTENDED = -10
-"""From here down: for a stream CONTENDED - (channel * (ports + reasons) + port or ports + reason) says what it waits for;
-for a channel CONTENDED - port says whose data it moves, and CONTENDED - ((1 + reason) * ports + port) what holds it up.
+"""From here down: for a stream CONTENDED - (channel * (ports + reasons) + port or ports + reason) says what it waits
+for; for a channel CONTENDED - port says whose data it moves, CONTENDED - ((1 + reason) * ports + port) what holds it up.
 """
 
 _TAKE, _NEED, _WAIT, _ACQUIRE, _SERVE, _POST, _READY, _RELEASE, _PUT, _GIVE, _END = (int(op) for op in Op)
 _NONE = -1
+_REFRESH, _TURNAROUND, _ROW = range(3)
+_REASONS = len(REASONS)
 
 
-class Machine(NamedTuple):
-    """What never changes in a run: actors, steps, counters, requests and devices, as flat arrays."""
+class Core(NamedTuple):
+    """Actors, steps and counters: the tables of the inner loop. Each has a row for each of its kind, see the columns.
 
-    firings: IntArray
-    component: IntArray
-    step_at: IntArray
-    op: IntArray
-    waits_for: IntArray
-    adds_to: IntArray
-    offset: IntArray
-    amount: IntArray
-    data: IntArray
-    times_at: IntArray
-    wake_at: IntArray
+    `wake` lists the actors that wait for each counter, `data` holds the arrays of the steps, `times` the events of the
+    counters, `stack` the actors that may go on, its first entry being their number.
+    """
+
+    actors: IntArray
+    steps: IntArray
+    counters: IntArray
+    components: IntArray
     wake: IntArray
-    port: IntArray
-    issuer: IntArray
-    taker: IntArray
-    priority: IntArray
-    request_at: IntArray
-    part_at: IntArray
-    part_channel: IntArray
-    part_address: IntArray
-    part_bytes: IntArray
-    part_write: IntArray
-    stall_at: IntArray
-    kind: IntArray
-    params: IntArray
-    state_at: IntArray
-    traced: int
-
-
-class Run(NamedTuple):
-    """What changes: where every actor stands, the times of all events, the channels' queues, and the accounts."""
-
+    data: IntArray
     times: IntArray
-    events: IntArray
-    time: IntArray
-    firing: IntArray
-    step: IntArray
-    listed: IntArray
     stack: IntArray
-    cells: IntArray
-    busy: IntArray
-    head: IntArray
-    last_end: IntArray
-    stall: IntArray
-    post: IntArray
-    open_parts: IntArray
-    ready: IntArray
-    data_cycle: IntArray
-    data_part: IntArray
-    data_channel: IntArray
-    first_stretch: IntArray
-    stretches: IntArray
-    stall_start: IntArray
-    stall_end: IntArray
+
+
+class Streams(NamedTuple):
+    """Requests, channels and devices: the tables of posting, granting and taking.
+
+    `part_at` says where the parts of each request begin, one entry more for each port. `stalls` holds what posting
+    sides waited for, start and end for each firing. `queue` and `held` are the waiting parts of each channel,
+    `stretch` its past, `gaps` and `busy` its cycles by port, `waits` the cycles for which each port was contended.
+    """
+
+    ports: IntArray
+    requests: IntArray
+    part_at: IntArray
+    parts: IntArray
+    stalls: IntArray
+    channels: IntArray
     queue: IntArray
-    queued: IntArray
-    queued_part: IntArray
+    held: IntArray
+    params: IntArray
     device: IntArray
     out: IntArray
     stretch: IntArray
-    stretch_count: IntArray
-    channel_busy: IntArray
-    channel_gap: IntArray
-    channel_free: IntArray
-    channel_end: IntArray
-    channel_moved: IntArray
-    contended: IntArray
+    busy: IntArray
+    gaps: IntArray
+    waits: IntArray
+
+
+class Trace(NamedTuple):
+    """Buffers of the trace: rows and accesses, and how many of each there are. `on` is 0 or 1."""
+
+    on: int
+    counts: IntArray
     rows: IntArray
     accesses: IntArray
 
 
-TOP, ROWS, ACCESSES = range(3)
-"""What the cells of a run count: actors on the stack, rows and accesses in the buffers."""
+FIRINGS, COMPONENT, FIRST_STEP, END_STEP, POSTS, TIME, FIRING, STEP, LISTED, ACTOR_WIDTH = range(10)
+OP, WAITS_FOR, ADDS_TO, OFFSET, AMOUNT, STALLS_AT, STALLED, STEP_WIDTH = range(8)
+TIMES_AT, WAKE_AT, WAKE_END, EVENTS, COUNTER_WIDTH = range(5)
+PORT_OF, BUSY_CYCLES, HEAD, LAST_END, COMPONENT_WIDTH = range(5)
+PORT_PRIORITY, FIRST_REQUEST, TAKER, PORT_WIDTH = range(4)
+POSTED, OPEN_PARTS, READY, DATA_CYCLE, DATA_PART, DATA_CHANNEL, FIRST_STRETCH, STRETCHES, REQUEST_WIDTH = range(9)
+PART_CHANNEL, PART_ADDRESS, PART_BYTES, PART_WRITE, PART_WIDTH = range(5)
+(
+    BANKED,
+    STATE_AT,
+    STATE_END,
+    QUEUED,
+    STRETCH_COUNT,
+    CHANNEL_END,
+    IDLE_CYCLES,
+    STARVED_CYCLES,
+    READ_BYTES,
+    WRITE_BYTES,
+    ROW_HITS,
+    ROW_MISSES,
+    CHANNEL_WIDTH,
+) = range(13)
+HELD_REQUEST, HELD_PART, HELD_GRANTED, HELD_READY, HELD_WIDTH = range(5)
+ROWS, ACCESSES = range(2)
 
 
 def _compiled(module: ModuleType, shared: dict[str, Any]) -> dict[str, Any]:
@@ -183,367 +183,363 @@ _njit = numba.njit(cache=True)
 
 
 @_njit
-def evaluate(machine: Machine, run: Run) -> int:
+def evaluate(core: Core, streams: Streams, trace: Trace) -> int:
     """Go on until all actors are done (DONE), a buffer is full (FULL) or nothing can move (STUCK)."""
     while True:
-        while run.cells[TOP]:
-            if run.cells[ROWS] > len(run.rows) // 2 or run.cells[ACCESSES] > len(run.accesses) // 2:
-                return FULL
-            run.cells[TOP] -= 1
-            actor = run.stack[run.cells[TOP]]
-            run.listed[actor] = 0
-            _advance(machine, run, actor)
-        if not _grant(machine, run):
+        if not _settle(core, streams, trace) or trace.counts[ACCESSES] == len(trace.accesses):
+            return FULL
+        if not _grant(core, streams, trace):
             break
-    for actor in range(len(machine.firings)):
-        if run.firing[actor] < machine.firings[actor]:
+    actors = core.actors
+    for actor in range(len(actors)):
+        if actors[actor, FIRING] < actors[actor, FIRINGS]:
             return STUCK
     return DONE
 
 
 @_njit
-def _list(run: Run, actor: int) -> None:
-    if not run.listed[actor]:
-        run.listed[actor] = 1
-        run.stack[run.cells[TOP]] = actor
-        run.cells[TOP] += 1
+def _settle(core: Core, streams: Streams, trace: Trace) -> bool:  # noqa: C901, PLR0912, PLR0915  # the inner loop
+    """Let every listed actor go on as far as it can; return False if a buffer of the trace wants emptying first.
 
-
-@_njit
-def _mark(machine: Machine, run: Run, counter: int, cycle: int) -> None:
-    """Add an event to a counter and list the actors that may wait for it."""
-    run.times[machine.times_at[counter] + run.events[counter]] = cycle
-    run.events[counter] += 1
-    for place in range(machine.wake_at[counter], machine.wake_at[counter + 1]):
-        _list(run, machine.wake[place])
-
-
-@_njit
-def _row(machine: Machine, run: Run, owner: int, code: int, start: int, end: int, firing: int) -> None:
-    if machine.traced and end > start:
-        row = run.rows[run.cells[ROWS]]
-        row[0], row[1], row[2], row[3], row[4] = owner, code, start, end, firing
-        run.cells[ROWS] += 1
-
-
-@_njit
-def _awaited(machine: Machine, run: Run, step: int, firing: int) -> int:
-    """Return the index of the event that a step of this firing waits for, -1 for none."""
-    op, offset = machine.op[step], machine.offset[step]
-    if op == _TAKE:
-        tokens = 1 if offset == UNIFORM else machine.data[offset + firing]
-        return run.events[machine.adds_to[step]] + tokens - 1 if tokens else _NONE
-    if op == _GIVE:
-        if offset != UNIFORM and not machine.data[offset + firing]:
-            return _NONE
-        return run.events[machine.adds_to[step]] - machine.amount[step]
-    if op == _POST:
-        return firing - machine.amount[step]
-    if op == _READY:
-        return firing
-    if op in (_NEED, _WAIT, _ACQUIRE):
-        return machine.data[offset + firing]
-    return _NONE
-
-
-@_njit
-def _advance(machine: Machine, run: Run, actor: int) -> None:
-    """Let an actor go on until it is done or waits for an event that is not known."""
-    component = machine.component[actor]
-    first, end = machine.step_at[actor], machine.step_at[actor + 1]
-    issues = machine.issuer[actor]
-    cycle, firing, step = run.time[actor], run.firing[actor], run.step[actor]
-    known = True
-    while firing < machine.firings[actor]:
-        while step < end:
-            op = machine.op[step]
-            index = _awaited(machine, run, step, firing)
-            if index >= 0:
-                counter = machine.waits_for[step]
-                if run.events[counter] <= index:
-                    known = False
-                    break
-                if op == _READY:
-                    if run.open_parts[machine.request_at[machine.port[component]] + firing]:
+    The tables are local variables and the steps are spelled out, because each use of a field of a tuple, and each call
+    that passes one, would count references.
+    """
+    actors, steps, counters, components = core.actors, core.steps, core.counters, core.components
+    wake, data, times, stack = core.wake, core.data, core.times, core.stack
+    requests, ports, stalls = streams.requests, streams.ports, streams.stalls
+    on, filled, rows = trace.on, trace.counts, trace.rows
+    while stack[0]:
+        if filled[ROWS] > len(rows) // 2:
+            return False
+        actor = stack[stack[0]]
+        stack[0] -= 1
+        actors[actor, LISTED] = 0
+        component, posts = actors[actor, COMPONENT], actors[actor, POSTS]
+        first, end = actors[actor, FIRST_STEP], actors[actor, END_STEP]
+        cycle, firing, step = actors[actor, TIME], actors[actor, FIRING], actors[actor, STEP]
+        known = True
+        while firing < actors[actor, FIRINGS]:
+            while step < end:
+                op, offset, adds_to = steps[step, OP], steps[step, OFFSET], steps[step, ADDS_TO]
+                value = data[offset + firing] if offset != UNIFORM else 1
+                # The event that the step waits for, and how many it adds to its own counter.
+                index, adds = _NONE, 0
+                if op == _TAKE:
+                    adds = value
+                    if value:
+                        index = counters[adds_to, EVENTS] + value - 1
+                elif op == _GIVE:
+                    adds = value
+                    if value:
+                        index = counters[adds_to, EVENTS] - steps[step, AMOUNT]
+                elif op == _NEED or op == _WAIT:  # noqa: PLR1714  # numba would build a tuple
+                    index = value
+                elif op == _ACQUIRE:
+                    index, adds = value, 1
+                elif op == _RELEASE:
+                    adds = 1 if value else 0
+                elif op == _POST:
+                    index, adds = firing - steps[step, AMOUNT], 1
+                elif op == _READY:
+                    index = firing
+                elif op != _SERVE or adds_to >= 0:
+                    adds = 1
+                if index >= 0:
+                    counter = steps[step, WAITS_FOR]
+                    if counters[counter, EVENTS] <= index:
                         known = False
                         break
-                else:
-                    event = run.times[machine.times_at[counter] + index]
-                    if op in (_TAKE, _NEED):
-                        event += machine.amount[step]
-                    if event > cycle:
-                        _stall(machine, run, component, issues, step, cycle, event, firing)
-                        cycle = event
-            cycle = _do(machine, run, actor, component, step, cycle, firing)
-            step += 1
-        if not known:
-            break
-        if not issues:
-            run.last_end[component] = cycle
-        firing += 1
-        step = first
-    run.time[actor], run.firing[actor], run.step[actor] = cycle, firing, step
-
-
-@_njit
-def _stall(
-    machine: Machine, run: Run, component: int, issues: int, step: int, start: int, end: int, firing: int
-) -> None:
-    """Account a wait of a step; that of a stream's posting side is kept until it is known what of it shows."""
-    op = machine.op[step]
-    if op == _POST:
-        return
-    if firing == 0 and op in (_TAKE, _NEED):
-        run.head[component] = end
-        return
-    if issues:
-        place = machine.stall_at[step] + firing
-        run.stall_start[place] = start
-        run.stall_end[place] = end
-        return
-    run.stall[step] += end - start
-    _row(machine, run, component, step, start, end, firing)
-
-
-@_njit
-def _do(machine: Machine, run: Run, actor: int, component: int, step: int, cycle: int, firing: int) -> int:
-    """Do a step whose wait is over in `cycle`; return the cycle in which it ends."""
-    op, offset = machine.op[step], machine.offset[step]
-    if op == _SERVE:
-        if machine.adds_to[step] >= 0:
-            _mark(machine, run, machine.adds_to[step], cycle)
-        if firing == 0:
-            _row(machine, run, component, IDLE, 0, run.head[component], _NONE)
-        service = machine.data[offset + firing]
-        run.busy[component] += service
-        _row(machine, run, component, BUSY, cycle, cycle + service, firing)
-        return cycle + service
-    if op == _TAKE or op == _GIVE:
-        tokens = 1 if offset == UNIFORM else machine.data[offset + firing]
-        for _ in range(tokens):
-            _mark(machine, run, machine.adds_to[step], cycle)
-    elif op == _RELEASE:
-        if machine.data[offset + firing]:
-            _mark(machine, run, machine.adds_to[step], cycle)
-    elif op in (_PUT, _END, _ACQUIRE):
-        _mark(machine, run, machine.adds_to[step], cycle)
-    elif op == _POST:
-        _post(machine, run, component, cycle, firing)
-        _mark(machine, run, machine.adds_to[step], cycle)
-    elif op == _READY:
-        return _arrive(machine, run, actor, component, cycle, firing)
-    return cycle
-
-
-@_njit
-def _post(machine: Machine, run: Run, component: int, cycle: int, firing: int) -> None:
-    """Let the parts of a request join the queues of their channels."""
-    port = machine.port[component]
-    request = machine.request_at[port] + firing
-    run.post[request] = run.ready[request] = run.data_cycle[request] = cycle
-    run.data_part[request] = _NONE
-    first = machine.part_at[request + port]
-    for part in range(first, machine.part_at[request + port + 1]):
-        if not machine.part_bytes[part]:
-            continue
-        run.open_parts[request] += 1
-        channel = machine.part_channel[part]
-        queue, queued = run.queue[channel], run.queued[channel]
-        place = place_in_queue(queue, queued, cycle, port)
-        for at in range(queued * WIDTH - 1, place * WIDTH - 1, -1):
-            queue[at + WIDTH] = queue[at]
-        for at in range(queued - 1, place - 1, -1):
-            run.queued_part[channel, at + 1] = run.queued_part[channel, at]
-        base = place * WIDTH
-        queue[base + PRIORITY] = machine.priority[port]
-        queue[base + REQUEST_CYCLE] = cycle
-        queue[base + PORT] = port
-        queue[base + ADDRESS] = machine.part_address[part]
-        queue[base + SIZE_BYTES] = machine.part_bytes[part]
-        queue[base + WRITE] = machine.part_write[part]
-        held = run.queued_part[channel, place]
-        held[0], held[1], held[2], held[3] = request, part - first, 0, 0
-        run.queued[channel] = queued + 1
-
-
-@_njit
-def _arrive(machine: Machine, run: Run, actor: int, component: int, before: int, firing: int) -> int:
-    """Take the data of a request and account the stream's time since `before`, when it took the data of the last one."""
-    port = machine.port[component]
-    request = machine.request_at[port] + firing
-    # What the posting side waited for shows from the moment when nothing was in flight.
-    poster = actor - 1
-    if firing == 0:
-        _row(machine, run, component, IDLE, 0, run.head[component], _NONE)
-    for step in range(machine.step_at[poster], machine.step_at[poster + 1] - 1):
-        place = machine.stall_at[step] + firing
-        start, end = max(run.stall_start[place], before), run.stall_end[place]
-        if end > start:
-            run.stall[step] += end - start
-            _row(machine, run, component, step, start, end, firing)
-    at = max(run.post[request], before)
-    data_cycle, cycle = run.data_cycle[request], max(run.ready[request], before)
-    if data_cycle > at:
-        at = _account_wait(machine, run, component, port, request, firing, at)
-    run.busy[component] += cycle - at
-    _row(machine, run, component, BUSY, at, cycle, firing)
-    return cycle
-
-
-@_njit
-def _account_wait(machine: Machine, run: Run, component: int, port: int, request: int, firing: int, at: int) -> int:
-    """Split the wait of a request from `at` to its first data by what its channel did; return when it is over."""
-    channel, data_cycle = run.data_channel[request], run.data_cycle[request]
-    size = run.stretch.shape[1]
-    code, start = _NONE, at
-    for number in range(run.first_stretch[request], run.first_stretch[request] + run.stretches[request]):
-        stretch = run.stretch[channel, number % size]
-        end = min(stretch[1], data_cycle)
-        if end <= at:
-            continue
-        if stretch[2] != code:
-            if code != _NONE:
-                _row(machine, run, component, CONTENDED - code, start, at, firing)
-            code, start = stretch[2], at
-        run.contended[port, code] += end - at
-        at = end
-    if code != _NONE:
-        _row(machine, run, component, CONTENDED - code, start, at, firing)
-    return at
-
-
-@_njit
-def _next_decision(machine: Machine, run: Run, channel: int, earliest: int) -> int:
-    state = run.device[machine.state_at[channel] : machine.state_at[channel + 1]]
-    if machine.kind[channel]:
-        return banked_next_decision(machine.params[channel], state, earliest)
-    return ideal_next_decision(machine.params[channel], state, earliest)
-
-
-@_njit
-def _grant(machine: Machine, run: Run) -> bool:
-    """Make the next decision of all channels; return whether there was one to make."""
-    channel, cycle = _NONE, 0
-    for each in range(len(run.queued)):
-        if run.queued[each]:
-            decision = _next_decision(machine, run, each, run.queue[each, REQUEST_CYCLE])
-            if channel == _NONE or decision < cycle:
-                channel, cycle = each, decision
-    if channel == _NONE:
-        return False
-    queue, arrived = run.queue[channel], run.queued[channel]
-    # Requests stand in the order of their cycles; those of later cycles are known too early.
-    while queue[(arrived - 1) * WIDTH + REQUEST_CYCLE] > cycle:
-        arrived -= 1
-    state = run.device[machine.state_at[channel] : machine.state_at[channel + 1]]
-    params, out = machine.params[channel], run.out[channel]
-    if machine.kind[channel]:
-        place = banked_choose(params, state, cycle, queue, arrived)
-        base = place * WIDTH
-        banked_serve(params, state, cycle, queue[base + ADDRESS], queue[base + SIZE_BYTES], queue[base + WRITE], out)
-    else:
-        place = first_come_first_served(queue, arrived)
-        base = place * WIDTH
-        ideal_serve(params, state, cycle, queue[base + ADDRESS], queue[base + SIZE_BYTES], queue[base + WRITE], out)
-    _account_grant(machine, run, channel, place, queue[REQUEST_CYCLE])
-    if out[OUT_SIZE] < queue[base + SIZE_BYTES]:
-        queue[base + ADDRESS] += out[OUT_SIZE]
-        queue[base + SIZE_BYTES] -= out[OUT_SIZE]
-    else:
-        _finish_part(machine, run, channel, place)
+                    if op == _READY:
+                        if requests[ports[components[component, PORT_OF], FIRST_REQUEST] + firing, OPEN_PARTS]:
+                            known = False
+                            break
+                    else:
+                        event = times[counters[counter, TIMES_AT] + index]
+                        if op == _TAKE or op == _NEED:  # noqa: PLR1714  # the same
+                            event += steps[step, AMOUNT]
+                        if event > cycle:
+                            if firing == 0 and (op == _TAKE or op == _NEED):  # noqa: PLR1714  # the same
+                                components[component, HEAD] = event
+                            elif posts:
+                                # How much of it shows is known when the data of the request before was taken.
+                                if op != _POST:
+                                    place = steps[step, STALLS_AT] + firing
+                                    stalls[place, 0] = cycle
+                                    stalls[place, 1] = event
+                            else:
+                                steps[step, STALLED] += event - cycle
+                                if on:
+                                    _row(rows, filled, component, step, cycle, event, firing)
+                            cycle = event
+                if op == _POST:
+                    _post(core, streams, component, cycle, firing)
+                elif op == _READY:
+                    cycle = _arrive(core, streams, trace, actor, cycle, firing)
+                for _ in range(adds):
+                    times[counters[adds_to, TIMES_AT] + counters[adds_to, EVENTS]] = cycle
+                    counters[adds_to, EVENTS] += 1
+                if adds:
+                    for place in range(counters[adds_to, WAKE_AT], counters[adds_to, WAKE_END]):
+                        other = wake[place]
+                        if not actors[other, LISTED]:
+                            actors[other, LISTED] = 1
+                            stack[0] += 1
+                            stack[stack[0]] = other
+                if op == _SERVE:
+                    components[component, BUSY_CYCLES] += value
+                    if on:
+                        if firing == 0:
+                            _row(rows, filled, component, IDLE, 0, components[component, HEAD], _NONE)
+                        _row(rows, filled, component, BUSY, cycle, cycle + value, firing)
+                    cycle += value
+                step += 1
+            if not known:
+                break
+            if not posts:
+                components[component, LAST_END] = cycle
+            firing += 1
+            step = first
+        actors[actor, TIME], actors[actor, FIRING], actors[actor, STEP] = cycle, firing, step
     return True
 
 
 @_njit
-def _finish_part(machine: Machine, run: Run, channel: int, place: int) -> None:
-    """Take a part that is granted whole out of the queue; with the last one of a request its data can be taken."""
-    queue, held = run.queue[channel], run.queued_part[channel]
-    request, ready = held[place, 0], held[place, 3]
-    port = queue[place * WIDTH + PORT]
-    run.queued[channel] -= 1
-    for at in range(place * WIDTH, run.queued[channel] * WIDTH):
-        queue[at] = queue[at + WIDTH]
-    for at in range(place, run.queued[channel]):
-        held[at] = held[at + 1]
-    run.ready[request] = max(run.ready[request], ready)
-    run.open_parts[request] -= 1
-    if not run.open_parts[request]:
-        _list(run, machine.taker[port])
-
-
-@_njit
-def _stretch(run: Run, channel: int, start: int, end: int, code: int) -> None:
+def _row(  # noqa: PLR0913, PLR0917  # flat numbers, because this is called for every row of the trace
+    rows: IntArray, filled: IntArray, owner: int, code: int, start: int, end: int, firing: int
+) -> None:
     if end > start:
-        stretch = run.stretch[channel, run.stretch_count[channel] % run.stretch.shape[1]]
-        stretch[0], stretch[1], stretch[2] = start, end, code
-        run.stretch_count[channel] += 1
+        row = filled[ROWS]
+        rows[row, 0] = owner
+        rows[row, 1] = code
+        rows[row, 2] = start
+        rows[row, 3] = end
+        rows[row, 4] = firing
+        filled[ROWS] += 1
 
 
 @_njit
-def _account_grant(machine: Machine, run: Run, channel: int, place: int, earliest: int) -> None:
+def _post(core: Core, streams: Streams, component: int, cycle: int, firing: int) -> None:
+    """Let the parts of a request join the queues of their channels."""
+    port = core.components[component, PORT_OF]
+    ports, requests, parts, part_at = streams.ports, streams.requests, streams.parts, streams.part_at
+    channels, all_held = streams.channels, streams.held
+    number = ports[port, FIRST_REQUEST] + firing
+    requests[number, POSTED] = requests[number, READY] = requests[number, DATA_CYCLE] = cycle
+    requests[number, DATA_PART] = _NONE
+    first = part_at[number + port]
+    for part in range(first, part_at[number + port + 1]):
+        if not parts[part, PART_BYTES]:
+            continue
+        requests[number, OPEN_PARTS] += 1
+        channel = parts[part, PART_CHANNEL]
+        queue, held, queued = streams.queue[channel], all_held[channel], channels[channel, QUEUED]
+        place = place_in_queue(queue, queued, cycle, port)
+        for at in range(queued * WIDTH - 1, place * WIDTH - 1, -1):
+            queue[at + WIDTH] = queue[at]
+        for at in range(queued - 1, place - 1, -1):
+            held[at + 1] = held[at]
+        base = place * WIDTH
+        queue[base + PRIORITY] = ports[port, PORT_PRIORITY]
+        queue[base + REQUEST_CYCLE] = cycle
+        queue[base + PORT] = port
+        queue[base + ADDRESS] = parts[part, PART_ADDRESS]
+        queue[base + SIZE_BYTES] = parts[part, PART_BYTES]
+        queue[base + WRITE] = parts[part, PART_WRITE]
+        held[place, HELD_REQUEST] = number
+        held[place, HELD_PART] = part - first
+        held[place, HELD_GRANTED] = held[place, HELD_READY] = 0
+        channels[channel, QUEUED] = queued + 1
+
+
+@_njit
+def _arrive(core: Core, streams: Streams, trace: Trace, actor: int, before: int, firing: int) -> int:  # noqa: PLR0913, PLR0917  # flat numbers
+    """Take the data of a request; account the stream's time since `before`, when it took the data of the last one."""
+    actors, steps, components = core.actors, core.steps, core.components
+    requests, stalls = streams.requests, streams.stalls
+    component = actors[actor, COMPONENT]
+    port = components[component, PORT_OF]
+    request = streams.ports[port, FIRST_REQUEST] + firing
+    if trace.on and firing == 0:
+        _row(trace.rows, trace.counts, component, IDLE, 0, components[component, HEAD], _NONE)
+    # What the posting side, the actor before, waited for shows from the moment when nothing was in flight.
+    for step in range(actors[actor - 1, FIRST_STEP], actors[actor - 1, END_STEP] - 1):
+        place = steps[step, STALLS_AT] + firing
+        start, end = max(stalls[place, 0], before), stalls[place, 1]
+        if end > start:
+            steps[step, STALLED] += end - start
+            if trace.on:
+                _row(trace.rows, trace.counts, component, step, start, end, firing)
+    at = max(requests[request, POSTED], before)
+    cycle = max(requests[request, READY], before)
+    if requests[request, DATA_CYCLE] > at:
+        at = _account_wait(streams, trace, component, port, request, at)
+    components[component, BUSY_CYCLES] += cycle - at
+    if trace.on:
+        _row(trace.rows, trace.counts, component, BUSY, at, cycle, firing)
+    return cycle
+
+
+@_njit
+def _account_wait(streams: Streams, trace: Trace, component: int, port: int, request: int, at: int) -> int:  # noqa: PLR0913, PLR0917  # flat numbers
+    """Split the wait of a request from `at` to its first data by what its channel did; return when it is over."""
+    requests, ports = streams.requests, streams.ports
+    channel, data_cycle = requests[request, DATA_CHANNEL], requests[request, DATA_CYCLE]
+    past = streams.stretch[channel]
+    firing = request - ports[port, FIRST_REQUEST]
+    code, start = _NONE, at
+    first = requests[request, FIRST_STRETCH]
+    for number in range(first, first + requests[request, STRETCHES]):
+        place = number % len(past)
+        end = min(past[place, 1], data_cycle)
+        if end <= at:
+            continue
+        if past[place, 2] != code:
+            if trace.on and code != _NONE:
+                _row(trace.rows, trace.counts, component, CONTENDED - code, start, at, firing)
+            code, start = past[place, 2], at
+        streams.waits[port, code] += end - at
+        at = end
+    if trace.on and code != _NONE:
+        _row(trace.rows, trace.counts, component, CONTENDED - code, start, at, firing)
+    return at
+
+
+@_njit
+def _grant(core: Core, streams: Streams, trace: Trace) -> bool:
+    """Make the next decision of all channels; return whether there was one to make."""
+    channels, queues, params = streams.channels, streams.queue, streams.params
+    channel, cycle = _NONE, 0
+    for each in range(len(channels)):
+        if channels[each, QUEUED]:
+            state = streams.device[channels[each, STATE_AT] : channels[each, STATE_END]]
+            if channels[each, BANKED]:
+                decision = banked_next_decision(params[each], state, queues[each, REQUEST_CYCLE])
+            else:
+                decision = ideal_next_decision(params[each], state, queues[each, REQUEST_CYCLE])
+            if channel == _NONE or decision < cycle:
+                channel, cycle = each, decision
+    if channel == _NONE:
+        return False
+    queue, arrived = queues[channel], channels[channel, QUEUED]
+    # Requests stand in the order of their cycles; those of later cycles are known too early.
+    while queue[(arrived - 1) * WIDTH + REQUEST_CYCLE] > cycle:
+        arrived -= 1
+    state = streams.device[channels[channel, STATE_AT] : channels[channel, STATE_END]]
+    own, out = params[channel], streams.out[channel]
+    if channels[channel, BANKED]:
+        place = banked_choose(own, state, cycle, queue, arrived)
+        base = place * WIDTH
+        banked_serve(own, state, cycle, queue[base + ADDRESS], queue[base + SIZE_BYTES], queue[base + WRITE], out)
+    else:
+        place = first_come_first_served(queue, arrived)
+        base = place * WIDTH
+        ideal_serve(own, state, cycle, queue[base + ADDRESS], queue[base + SIZE_BYTES], queue[base + WRITE], out)
+    _account_grant(core, streams, trace, channel, place)
+    if out[OUT_SIZE] < queue[base + SIZE_BYTES]:
+        queue[base + ADDRESS] += out[OUT_SIZE]
+        queue[base + SIZE_BYTES] -= out[OUT_SIZE]
+    else:
+        _finish_part(core, streams, channel, place)
+    return True
+
+
+@_njit
+def _finish_part(core: Core, streams: Streams, channel: int, place: int) -> None:
+    """Take a part that is granted whole out of the queue; with the last one of a request its data can be taken."""
+    queue, held, requests = streams.queue[channel], streams.held[channel], streams.requests
+    request, port = held[place, HELD_REQUEST], queue[place * WIDTH + PORT]
+    requests[request, READY] = max(requests[request, READY], held[place, HELD_READY])
+    streams.channels[channel, QUEUED] -= 1
+    queued = streams.channels[channel, QUEUED]
+    for at in range(place * WIDTH, queued * WIDTH):
+        queue[at] = queue[at + WIDTH]
+    for at in range(place, queued):
+        held[at] = held[at + 1]
+    requests[request, OPEN_PARTS] -= 1
+    taker = streams.ports[port, TAKER]
+    if not requests[request, OPEN_PARTS] and not core.actors[taker, LISTED]:
+        core.actors[taker, LISTED] = 1
+        core.stack[0] += 1
+        core.stack[core.stack[0]] = taker
+
+
+@_njit
+def _stretch(streams: Streams, channel: int, start: int, end: int, code: int) -> None:
+    """Add to the past of a channel."""
+    if end > start:
+        past = streams.stretch[channel]
+        place = streams.channels[channel, STRETCH_COUNT] % len(past)
+        past[place, 0], past[place, 1], past[place, 2] = start, end, code
+        streams.channels[channel, STRETCH_COUNT] += 1
+
+
+@_njit
+def _account_grant(core: Core, streams: Streams, trace: Trace, channel: int, place: int) -> None:
     """Account what a channel does for a grant, before and during its data, and tell its request."""
-    out, queue, held = run.out[channel], run.queue[channel], run.queued_part[channel, place]
-    base, ports = place * WIDTH, len(machine.priority)
-    port, request = queue[base + PORT], held[0]
-    owner = len(run.busy) + channel
-    firing = request
-    last_end, start, end = run.channel_end[channel], out[OUT_START], out[OUT_END]
-    at = max(last_end, min(earliest, start))
-    first_data = not (run.channel_moved[channel, 0] or run.channel_moved[channel, 1])
-    run.channel_free[channel, 0 if first_data else 1] += at - last_end
-    _row(machine, run, owner, IDLE if first_data else STARVED, last_end, at, _NONE)
-    codes = channel * (ports + len(REASONS))
+    channels, out, queue, held = streams.channels, streams.out[channel], streams.queue[channel], streams.held[channel]
+    base, ports, owner = place * WIDTH, len(streams.ports), len(core.components) + channel
+    port, request = queue[base + PORT], held[place, HELD_REQUEST]
+    last_end, start, end = channels[channel, CHANNEL_END], out[OUT_START], out[OUT_END]
+    at = max(last_end, min(queue[REQUEST_CYCLE], start))
+    idle = channels[channel, READ_BYTES] + channels[channel, WRITE_BYTES] == 0
+    channels[channel, IDLE_CYCLES if idle else STARVED_CYCLES] += at - last_end
+    if trace.on:
+        _row(trace.rows, trace.counts, owner, IDLE if idle else STARVED, last_end, at, _NONE)
+    codes = channel * (ports + _REASONS)
     if at < start:
         row_until = max(at, min(out[OUT_ROW_UNTIL], start))
-        for reason in range(len(REASONS)):
+        for reason in range(_REASONS):
             until = start
-            if reason == 0:
+            if reason == _REFRESH:
                 until = min(out[OUT_REFRESH_UNTIL], row_until)
-            elif reason == 1:
+            elif reason == _TURNAROUND:
                 until = min(out[OUT_TURNAROUND_UNTIL], row_until)
-            elif reason == 2:
+            elif reason == _ROW:
                 until = row_until
             if until > at:
-                run.channel_gap[channel, port * len(REASONS) + reason] += until - at
-                code = codes + ports + reason
-                _stretch(run, channel, at, until, code)
-                _row(machine, run, owner, CONTENDED - ((1 + reason) * ports + port), at, until, firing)
+                streams.gaps[channel, port * _REASONS + reason] += until - at
+                _stretch(streams, channel, at, until, codes + ports + reason)
+                if trace.on:
+                    code = CONTENDED - ((1 + reason) * ports + port)
+                    _row(trace.rows, trace.counts, owner, code, at, until, request)
                 at = until
-    if not held[2]:
-        held[2] = 1
-        _note_first_data(run, channel, request, held[1], queue[base + REQUEST_CYCLE], start)
-    held[3] = max(held[3], out[OUT_READY])
-    _stretch(run, channel, start, end, codes + port)
-    run.channel_busy[channel, port] += end - start
-    _row(machine, run, owner, CONTENDED - port, start, end, firing)
-    run.channel_end[channel] = end
-    write = queue[base + WRITE]
-    run.channel_moved[channel, write] += out[OUT_SIZE]
-    run.channel_moved[channel, 2] += out[OUT_ROW_HITS]
-    run.channel_moved[channel, 3] += out[OUT_ROW_MISSES]
-    if machine.traced:
-        access = run.accesses[run.cells[ACCESSES]]
+    if not held[place, HELD_GRANTED]:
+        held[place, HELD_GRANTED] = 1
+        _note_first_data(streams, channel, place, start)
+    held[place, HELD_READY] = max(held[place, HELD_READY], out[OUT_READY])
+    _stretch(streams, channel, start, end, codes + port)
+    streams.busy[channel, port] += end - start
+    channels[channel, CHANNEL_END] = end
+    channels[channel, READ_BYTES + queue[base + WRITE]] += out[OUT_SIZE]
+    channels[channel, ROW_HITS] += out[OUT_ROW_HITS]
+    channels[channel, ROW_MISSES] += out[OUT_ROW_MISSES]
+    if trace.on:
+        _row(trace.rows, trace.counts, owner, CONTENDED - port, start, end, request)
+        access = trace.accesses[trace.counts[ACCESSES]]
         access[0], access[1], access[2], access[3] = channel, out[OUT_BANK], out[OUT_ROW_HIT], port
         access[4], access[5], access[6] = queue[base + REQUEST_CYCLE], start, end
-        access[7], access[8] = out[OUT_SIZE], write
-        run.cells[ACCESSES] += 1
+        access[7], access[8] = out[OUT_SIZE], queue[base + WRITE]
+        trace.counts[ACCESSES] += 1
 
 
 @_njit
-def _note_first_data(run: Run, channel: int, request: int, part: int, since: int, start: int) -> None:
+def _note_first_data(streams: Streams, channel: int, place: int, start: int) -> None:
     """Note when the first data of a part comes: the earliest part speaks for its request, of equal ones the lowest."""
-    known = run.data_part[request]
-    if known != _NONE and (run.data_cycle[request], known) <= (start, part):
+    requests, past = streams.requests, streams.stretch[channel]
+    request, part = streams.held[channel, place, HELD_REQUEST], streams.held[channel, place, HELD_PART]
+    since = streams.queue[channel, place * WIDTH + REQUEST_CYCLE]
+    known = requests[request, DATA_PART]
+    if known != _NONE and (requests[request, DATA_CYCLE], known) <= (start, part):
         return
-    run.data_part[request] = part
-    run.data_cycle[request] = start
-    run.data_channel[request] = channel
-    size, count = run.stretch.shape[1], run.stretch_count[channel]
+    requests[request, DATA_PART] = part
+    requests[request, DATA_CYCLE] = start
+    requests[request, DATA_CHANNEL] = channel
+    count = streams.channels[channel, STRETCH_COUNT]
     first = count
-    while first > 0 and first > count - size and run.stretch[channel, (first - 1) % size, 1] > since:
+    while first > max(0, count - len(past)) and past[(first - 1) % len(past), 1] > since:
         first -= 1
-    run.first_stretch[request] = first
-    run.stretches[request] = count - first
+    requests[request, FIRST_STRETCH] = first
+    requests[request, STRETCHES] = count - first
 
 
 @_njit

@@ -1,0 +1,157 @@
+"""The tables of the compiled engine, filled for one run of a lowered description."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from panacea_sim.machine import evaluation as ev
+from panacea_sim.machine.arbiter import WIDTH
+from panacea_sim.machine.dram_params import OUT
+from panacea_sim.machine.lowering import Lowered, Op
+from panacea_sim.units import IntArray
+
+__all__ = ["core_tables", "stream_tables", "trace_buffers"]
+
+_BUFFER_ROWS = 1 << 18
+"""Rows of the trace between two visits to Python."""
+
+_STRETCHES = 1 << 12
+"""What a channel remembers of its past: far more stretches than requests can wait for at once."""
+
+
+def core_tables(lowered: Lowered) -> ev.Core:
+    """Return actors, steps, counters and components before the first cycle."""
+    description, actors = lowered.description, lowered.actors
+    first_step = _starts([len(actor.steps) for actor in actors])
+    rows = np.zeros((len(actors), ev.ACTOR_WIDTH), np.int64)
+    rows[:, ev.FIRINGS] = [actor.firings for actor in actors]
+    rows[:, ev.COMPONENT] = [actor.component for actor in actors]
+    rows[:, ev.FIRST_STEP] = rows[:, ev.STEP] = first_step[:-1]
+    rows[:, ev.END_STEP] = first_step[1:]
+    rows[:, ev.POSTS] = _posts(lowered)
+    rows[:, ev.LISTED] = 1
+    counters = np.zeros((len(lowered.sizes), ev.COUNTER_WIDTH), np.int64)
+    times_at, wake_at = _starts(lowered.sizes), _starts([len(wake) for wake in lowered.wakes])
+    counters[:, ev.TIMES_AT] = times_at[:-1]
+    counters[:, ev.WAKE_AT], counters[:, ev.WAKE_END] = wake_at[:-1], wake_at[1:]
+    components = np.zeros((len(description.components), ev.COMPONENT_WIDTH), np.int64)
+    ports = {port.component: number for number, port in enumerate(description.ports)}
+    components[:, ev.PORT_OF] = [ports.get(part.name, -1) for part in description.components]
+    return ev.Core(
+        rows,
+        _steps(lowered),
+        counters,
+        components,
+        np.array([actor for wake in lowered.wakes for actor in sorted(wake)], np.int64),
+        lowered.data,
+        np.zeros(times_at[-1], np.int64),
+        # The first actor is on top.
+        np.array([len(actors), *range(len(actors) - 1, -1, -1)], np.int64),
+    )
+
+
+def stream_tables(lowered: Lowered) -> ev.Streams:
+    """Return requests, channels and devices before the first cycle."""
+    description = lowered.description
+    components = {part.name: part for part in description.components}
+    ported = [components[port.component] for port in description.ports]
+    requests = [part.requests for part in ported if part.requests is not None]
+    first_request = _starts([part.firings for part in ported])
+    part_base = _starts([len(each.channel) for each in requests])
+    part_at = _joined([each.offsets + base for each, base in zip(requests, part_base[:-1], strict=True)])
+    parts = np.stack(
+        [
+            _joined([each.channel for each in requests]),
+            _joined([each.address for each in requests]),
+            _joined([each.size_bytes for each in requests]),
+            _joined([each.write for each in requests]),
+        ],
+        axis=1,
+    )
+    takers = {
+        actor.component: number
+        for number, (actor, posts) in enumerate(zip(lowered.actors, _posts(lowered), strict=True))
+        if not posts
+    }
+    names = [part.name for part in description.components]
+    ports = np.zeros((len(ported), ev.PORT_WIDTH), np.int64)
+    ports[:, ev.PORT_PRIORITY] = [port.priority for port in description.ports]
+    ports[:, ev.FIRST_REQUEST] = first_request[:-1]
+    ports[:, ev.TAKER] = [takers[names.index(part.name)] for part in ported]
+    # Parts of one firing may go to one channel, so a queue may have to hold them all.
+    slots = 1 + sum(port.outstanding for port in description.ports) * int(np.diff(part_at).max(initial=1))
+    flat = [channel.device.flat() for channel in description.channels]
+    channels = np.zeros((len(flat), ev.CHANNEL_WIDTH), np.int64)
+    state_at = _starts([len(each.state) for each in flat])
+    channels[:, ev.BANKED] = [each.banked for each in flat]
+    channels[:, ev.STATE_AT], channels[:, ev.STATE_END] = state_at[:-1], state_at[1:]
+    params = np.zeros((len(flat), max((len(each.params) for each in flat), default=1)), np.int64)
+    for row, each in zip(params, flat, strict=True):
+        row[: len(each.params)] = each.params
+    reasons = len(ev.REASONS)
+    return ev.Streams(
+        ports,
+        np.zeros((first_request[-1], ev.REQUEST_WIDTH), np.int64),
+        part_at,
+        parts,
+        np.zeros((sum(_stall_sizes(lowered)), 2), np.int64),
+        channels,
+        np.zeros((len(flat), slots * WIDTH), np.int64),
+        np.zeros((len(flat), slots, ev.HELD_WIDTH), np.int64),
+        params,
+        np.array([number for each in flat for number in each.state], np.int64),
+        np.zeros((len(flat), OUT), np.int64),
+        np.zeros((len(flat), _STRETCHES, 3), np.int64),
+        np.zeros((len(flat), len(ported)), np.int64),
+        np.zeros((len(flat), len(ported) * reasons), np.int64),
+        np.zeros((len(ported), len(flat) * (len(ported) + reasons)), np.int64),
+    )
+
+
+def trace_buffers(lowered: Lowered, *, traced: bool) -> ev.Trace:
+    """Return empty buffers, of next to no size if nothing is recorded."""
+    # A buffer that is half full is emptied before the next actor moves on; one actor may fill the other half.
+    longest = max((len(actor.steps) * actor.firings for actor in lowered.actors), default=0)
+    rows = 2 * max(_BUFFER_ROWS, longest) if traced else 2
+    return ev.Trace(
+        int(traced),
+        np.zeros(2, np.int64),
+        np.zeros((rows, ev.ROW_WIDTH), np.int64),
+        np.zeros((_BUFFER_ROWS if traced else 2, ev.ACCESS_WIDTH), np.int64),
+    )
+
+
+def _steps(lowered: Lowered) -> IntArray:
+    steps = [step for actor in lowered.actors for step in actor.steps]
+    rows = np.zeros((len(steps), ev.STEP_WIDTH), np.int64)
+    rows[:, ev.OP] = [step.op for step in steps]
+    rows[:, ev.WAITS_FOR] = [step.waits_for for step in steps]
+    rows[:, ev.ADDS_TO] = [step.adds_to for step in steps]
+    rows[:, ev.OFFSET] = [step.offset for step in steps]
+    rows[:, ev.AMOUNT] = [step.amount for step in steps]
+    rows[:, ev.STALLS_AT] = _starts(_stall_sizes(lowered))[:-1]
+    return rows
+
+
+def _posts(lowered: Lowered) -> list[bool]:
+    """Tell which actors post requests."""
+    return [any(step.op is Op.POST for step in actor.steps) for actor in lowered.actors]
+
+
+def _stall_sizes(lowered: Lowered) -> list[int]:
+    """Return how many stalls each step has to keep: one for each firing of the posting side of a stream."""
+    return [
+        actor.firings * posts
+        for actor, posts in zip(lowered.actors, _posts(lowered), strict=True)
+        for _ in actor.steps
+    ]
+
+
+def _starts(lengths: Sequence[int]) -> IntArray:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def _joined(arrays: Sequence[IntArray]) -> IntArray:
+    return np.concatenate([*arrays, np.zeros(0, np.int64)]).astype(np.int64)
