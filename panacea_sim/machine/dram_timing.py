@@ -107,6 +107,8 @@ def choose(params: Sequence[int], state: MutableSequence[int], cycle: int, queue
     now = _device_cycle(params, cycle)
     _refresh(params, state, now)
     _prepare(params, state, now, queue, count)
+    if count == 1:
+        return 0
     if not params[FIRST_READY]:
         return first_come_first_served(queue, count)
     best = 0
@@ -184,13 +186,16 @@ def _first_bursts(  # noqa: PLR0913, PLR0917  # flat numbers instead of objects,
     Returns the cycle of the last column command, 1 if the first burst found its row open, and the count of those that
     did not. The first burst in a row is a miss, whoever opened the row for it.
     """
+    groups, banks, banks_at = params[GROUPS], params[BANKS_PER_GROUP], params[BANKS_AT]
     last, row_hit, misses = 0, 0, 0
     for burst in range(bursts):
-        at_group = (group + burst) % params[GROUPS]
-        at_bank = params[BANKS_AT] + (at_group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
+        at_group = (group + burst) % groups
+        at_bank = banks_at + (at_group * banks + bank) * BANK_WIDTH
         if state[at_bank + OPEN_ROW] != row:
             _open_row(params, state, now, at_group, at_bank, row)
-        misses += state[at_bank + UNUSED]
+        if state[at_bank + UNUSED]:
+            state[at_bank + UNUSED] = 0
+            misses += 1
         if burst == 0:
             row_hit = 1 - misses
         last = _column_cycle(params, state, now, at_group, state[at_bank + ACTIVATED], write)
@@ -212,11 +217,11 @@ def _bursts_behind(  # noqa: PLR0913, PLR0917  # the same
 
     They follow one another by `step`. Only the last one in each bank leaves a trace in the state.
     """
-    rotated = params[ROTATED_GROUPS]
+    rotated, groups, banks = params[ROTATED_GROUPS], params[GROUPS], params[BANKS_PER_GROUP]
     last = first
     for burst in range(max(rotated, bursts - rotated), bursts):
-        at_group = (group + burst % rotated) % params[GROUPS]
-        at_bank = params[BANKS_AT] + (at_group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
+        at_group = (group + burst % rotated) % groups
+        at_bank = params[BANKS_AT] + (at_group * banks + bank) * BANK_WIDTH
         last = first + (burst - rotated) * step
         _note_column(params, state, at_group, at_bank, last, write)
     return last
@@ -308,7 +313,6 @@ def _note_column(
     else:
         state[LAST_READ] = state[at_group + GROUP_READ] = cycle
         ready = cycle + params[READ_TO_PRECHARGE]
-    state[at_bank + UNUSED] = 0
     state[at_bank + PRECHARGE_READY] = max(state[at_bank + PRECHARGE_READY], ready)
 
 
@@ -352,15 +356,17 @@ def _prepare(params: Sequence[int], state: MutableSequence[int], now: int, queue
     A bank waits for nobody: where its row cannot be closed before the next column command is due, requests to the open
     row may go on.
     """
+    burst_bytes, groups, banks = params[BURST_BYTES], params[GROUPS], params[BANKS_PER_GROUP]
     taken = 0
     for position in range(count):
         base = position * WIDTH
-        first_burst = queue[base + ADDRESS] // params[BURST_BYTES]
+        address = queue[base + ADDRESS]
+        first_burst = address // burst_bytes
         group, bank, _, row = _place(params, first_burst)
-        last_burst = (queue[base + ADDRESS] + queue[base + SIZE_BYTES] - 1) // params[BURST_BYTES]
+        last_burst = (address + queue[base + SIZE_BYTES] - 1) // burst_bytes
         for burst in range(min(last_burst - first_burst + 1, params[ROTATED_GROUPS])):
-            at_group = (group + burst) % params[GROUPS]
-            number = at_group * params[BANKS_PER_GROUP] + bank
+            at_group = (group + burst) % groups
+            number = at_group * banks + bank
             if taken >> number & 1:
                 continue
             at_bank = params[BANKS_AT] + number * BANK_WIDTH
