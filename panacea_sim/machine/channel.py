@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from panacea_sim.machine.arbiter import ADDRESS, REQUEST_CYCLE, SIZE_BYTES, WIDTH, place_in_queue
 from panacea_sim.machine.description import Channel, Port
 from panacea_sim.machine.device import Service
-from panacea_sim.machine.dram_requests import Part, PostedRequest, Stretch, gap_reasons
+from panacea_sim.machine.dram_requests import GAP_REASONS, Part, PostedRequest, Stretch, gap_reasons
 from panacea_sim.machine.kernel import CycleEnvironment, CycleProcess, Signal, Waits
 from panacea_sim.machine.result import ChannelTotals
 from panacea_sim.trace.recorder import CHUNK_ROWS, NO_FIRING, AccessLog, ActivityLog
@@ -37,10 +37,10 @@ class ChannelProcess:
         self._state = self.channel.device.new_state()
         self._parts: list[Part] = []
         self._queue: list[int] = []
-        self._wake = Signal(self.env)
         self._asleep = False
         self._decision = Signal(self.env)
         self._past: deque[Stretch] = deque()
+        self._causes = {reason: f"{self.channel.name}:{reason}" for reason in GAP_REASONS}
         self._last_end_cycle = 0
         self._without_request = self.activity.code(State.IDLE)
         self._starved = self.activity.code(State.STARVED, "requests")
@@ -58,7 +58,7 @@ class ChannelProcess:
         self._queue[base:base] = (self.ports[port].priority, now, port, address, size_bytes, int(write))
         if self._asleep:
             self._asleep = False
-            self._wake.fire()
+            self._decision.fire_late(self._state.next_decision_cycle(now) - now)
 
     def finish(self, makespan_cycles: int) -> None:
         """Account the time after the last grant."""
@@ -68,11 +68,11 @@ class ChannelProcess:
     def _run(self) -> Waits:
         env, queue, parts, state = self.env, self._queue, self._parts, self._state
         while True:
-            if not parts:
+            if parts:
+                yield self._decision.late(state.next_decision_cycle(queue[REQUEST_CYCLE]) - env.cycle)
+            else:
                 self._asleep = True
-                yield self._wake.arm()
-            decision_cycle = state.next_decision_cycle(queue[REQUEST_CYCLE])
-            yield self._decision.late(decision_cycle - env.cycle)
+                yield self._decision.arm()
             self._grant(state.choose(env.cycle, queue, len(parts)))
 
     def _grant(self, position: int) -> None:
@@ -112,7 +112,7 @@ class ChannelProcess:
         firing = self.first_firing[part.port] + part.request.firing
         port = self.ports[part.port].component
         for start_cycle, end_cycle, reason in gap_reasons(service, at):
-            cause = f"{self.channel.name}:{reason}"
+            cause = self._causes[reason]
             rows.extend((self.activity.code(State.CONTENDED, cause, port), start_cycle, end_cycle, firing))
             self._past.append(Stretch(start_cycle, end_cycle, cause, ""))
 

@@ -10,7 +10,11 @@ from panacea_sim.errors import InvariantError
 from panacea_sim.machine.device import Service
 from panacea_sim.machine.kernel import CycleEnvironment, Signal
 
-__all__ = ["Part", "PostedRequest", "Stretch", "gap_reasons"]
+__all__ = ["GAP_REASONS", "Part", "PostedRequest", "Stretch", "gap_reasons"]
+
+
+GAP_REASONS = ("refresh", "turnaround", "row", "latency")
+"""Why a channel has no data on its bus while requests wait, in order of time."""
 
 
 class Stretch(NamedTuple):
@@ -28,13 +32,14 @@ class Stretch(NamedTuple):
 def gap_reasons(service: Service, from_cycle: int) -> Iterator[tuple[int, int, str]]:
     """Return (start, end, reason) of what fills the time from `from_cycle` to the data, in order of time."""
     start_cycle = from_cycle
-    row_until = max(from_cycle, min(service.row_until, service.start_cycle))
-    for reason, until in (
-        ("refresh", min(service.refresh_until, row_until)),
-        ("turnaround", min(service.turnaround_until, row_until)),
-        ("row", row_until),
-        ("latency", service.start_cycle),
-    ):
+    row_until = min(service.row_until, service.start_cycle)
+    untils = (
+        min(service.refresh_until, row_until),
+        min(service.turnaround_until, row_until),
+        row_until,
+        service.start_cycle,
+    )
+    for reason, until in zip(GAP_REASONS, untils, strict=True):
         if until > start_cycle:
             yield start_cycle, until, reason
             start_cycle = until

@@ -104,9 +104,14 @@ def choose(params: Sequence[int], state: MutableSequence[int], cycle: int, queue
     the best priority, what has waited longer than the age cap; then what can send its column command earliest, of equal
     ones what finds its row open, and then the first.
     """
+    if count == 1 and queue[REQUEST_CYCLE] == cycle:
+        return 0  # `serve` opens its row no later
     now = _device_cycle(params, cycle)
-    _refresh(params, state, now)
+    if now >= state[REFRESH_DUE]:
+        _refresh(params, state, now)
     _prepare(params, state, now, queue, count)
+    if count == 1:
+        return 0
     if not params[FIRST_READY]:
         return first_come_first_served(queue, count)
     best = 0
@@ -133,7 +138,8 @@ def serve(
     burst in each bank is timed by itself; those behind follow at the rate of the bus.
     """
     now = _device_cycle(params, cycle)
-    _refresh(params, state, now)
+    if now >= state[REFRESH_DUE]:
+        _refresh(params, state, now)
     burst_bytes, rotated = params[BURST_BYTES], params[ROTATED_GROUPS]
     first_burst = address // burst_bytes
     group, bank, column, row = _place(params, first_burst)
@@ -147,9 +153,7 @@ def serve(
     if cycle > _accelerator_cycle(params, state[NEXT_DECISION]):
         shown_latency = max(0, now + latency - max(now, state[BUS_END]))
     turnaround = state[LAST_READ] + params[READ_TO_WRITE] if write else state[LAST_WRITE] + params[WRITE_TO_READ_L]
-    last, row_hit, misses = _first_bursts(params, state, now, group, bank, row, min(bursts, rotated), write)
-    if bursts > rotated:
-        last = _bursts_behind(params, state, group, bank, last + step, step, bursts, write)
+    last, row_hit, misses = _send(params, state, now, group, bank, row, bursts, write)
     if params[CLOSED_PAGE]:
         _close_rows(params, state, group, bank, min(bursts, rotated))
     end = last + latency + params[BURST]
@@ -169,7 +173,7 @@ def serve(
     out[OUT_ROW_UNTIL] = _accelerator_cycle(params, start - shown_latency)
 
 
-def _first_bursts(  # noqa: PLR0913, PLR0917  # flat numbers instead of objects, so that it can be compiled
+def _send(  # noqa: PLR0913, PLR0917  # flat numbers instead of objects, so that it can be compiled
     params: Sequence[int],
     state: MutableSequence[int],
     now: int,
@@ -179,47 +183,53 @@ def _first_bursts(  # noqa: PLR0913, PLR0917  # flat numbers instead of objects,
     bursts: int,
     write: int,
 ) -> tuple[int, int, int]:
-    """Send the first burst of a segment in each of its banks, in order.
+    """Send the column commands of a segment, each row opened before where it has to be.
 
-    Returns the cycle of the last column command, 1 if the first burst found its row open, and the count of those that
-    did not. The first burst in a row is a miss, whoever opened the row for it.
+    Returns the cycle of the last one, 1 if the first burst found its row open, and the count of those that did not. The
+    first burst in a row is a miss, whoever opened the row for it.
     """
-    last, row_hit, misses = 0, 0, 0
-    for burst in range(bursts):
-        at_group = (group + burst) % params[GROUPS]
-        at_bank = params[BANKS_AT] + (at_group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
+    rotated, groups, banks, banks_at = params[ROTATED_GROUPS], params[GROUPS], params[BANKS_PER_GROUP], params[BANKS_AT]
+    if write:
+        own, other, last_at = GROUP_WRITE, GROUP_READ, LAST_WRITE
+        rcd, turnaround, to_precharge = params[RCD_WRITE], params[READ_TO_WRITE], params[WRITE_TO_PRECHARGE]
+        floor = max(now, state[LAST_READ] + turnaround)
+    else:
+        own, other, last_at = GROUP_READ, GROUP_WRITE, LAST_READ
+        rcd, turnaround, to_precharge = params[RCD_READ], params[WRITE_TO_READ_L], params[READ_TO_PRECHARGE]
+        floor = max(now, state[LAST_WRITE] + params[WRITE_TO_READ_S])
+    ccd_s, ccd_l = params[CCD_S], params[CCD_L]
+    last, row_hit, misses = state[last_at], 0, 0
+    for burst in range(min(bursts, rotated)):
+        at_group = (group + burst) % groups
+        at_bank = banks_at + (at_group * banks + bank) * BANK_WIDTH
+        at_group = GROUPS_AT + at_group * GROUP_WIDTH
         if state[at_bank + OPEN_ROW] != row:
             _open_row(params, state, now, at_group, at_bank, row)
-        misses += state[at_bank + UNUSED]
-        if burst == 0:
-            row_hit = 1 - misses
-        last = _column_cycle(params, state, now, at_group, state[at_bank + ACTIVATED], write)
-        _note_column(params, state, at_group, at_bank, last, write)
-    return last, row_hit, misses
-
-
-def _bursts_behind(  # noqa: PLR0913, PLR0917  # the same
-    params: Sequence[int],
-    state: MutableSequence[int],
-    group: int,
-    bank: int,
-    first: int,
-    step: int,
-    bursts: int,
-    write: int,
-) -> int:
-    """Send the bursts of a segment behind the first ones, the first of them in cycle `first`; return the last cycle.
-
-    They follow one another by `step`. Only the last one in each bank leaves a trace in the state.
-    """
-    rotated = params[ROTATED_GROUPS]
-    last = first
+        if state[at_bank + UNUSED]:
+            state[at_bank + UNUSED] = 0
+            misses += 1
+        elif burst == 0:
+            row_hit = 1
+        last = max(
+            floor,
+            last + ccd_s,
+            state[at_bank + ACTIVATED] + rcd,
+            state[at_group + own] + ccd_l,
+            state[at_group + other] + turnaround,
+        )
+        state[at_group + own] = last
+        state[at_bank + PRECHARGE_READY] = max(state[at_bank + PRECHARGE_READY], last + to_precharge)
+    # The others follow at a fixed step, and only the last one in each bank leaves a trace.
+    step = ccd_s if rotated > 1 else ccd_l
+    behind = last - (rotated - 1) * step
     for burst in range(max(rotated, bursts - rotated), bursts):
-        at_group = (group + burst % rotated) % params[GROUPS]
-        at_bank = params[BANKS_AT] + (at_group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
-        last = first + (burst - rotated) * step
-        _note_column(params, state, at_group, at_bank, last, write)
-    return last
+        at_group = (group + burst % rotated) % groups
+        at_bank = banks_at + (at_group * banks + bank) * BANK_WIDTH
+        last = behind + burst * step
+        state[GROUPS_AT + at_group * GROUP_WIDTH + own] = last
+        state[at_bank + PRECHARGE_READY] = max(state[at_bank + PRECHARGE_READY], last + to_precharge)
+    state[last_at] = last
+    return last, row_hit, misses
 
 
 # --- clocks and places ----------------------------------------------------------------------------------------------
@@ -248,13 +258,13 @@ def _place(params: Sequence[int], burst: int) -> tuple[int, int, int, int]:
 # --- commands -------------------------------------------------------------------------------------------------------
 
 
-def _activate_cycle(params: Sequence[int], state: Sequence[int], now: int, group: int, at_bank: int) -> int:
+def _activate_cycle(params: Sequence[int], state: Sequence[int], now: int, at_group: int, at_bank: int) -> int:
     """Return when a new row of the bank can be opened, after the open one is closed."""
     cycle = max(
         now,
         state[at_bank + ACTIVATE_READY],
         state[ACTIVATE_1] + params[RRD_S],
-        state[GROUPS_AT + group * GROUP_WIDTH + GROUP_ACTIVATE] + params[RRD_L],
+        state[at_group + GROUP_ACTIVATE] + params[RRD_L],
         state[ACTIVATE_4] + params[FAW],
     )
     if state[at_bank + OPEN_ROW] != CLOSED:
@@ -262,13 +272,15 @@ def _activate_cycle(params: Sequence[int], state: Sequence[int], now: int, group
     return cycle
 
 
-def _open_row(params: Sequence[int], state: MutableSequence[int], now: int, group: int, at_bank: int, row: int) -> None:
+def _open_row(
+    params: Sequence[int], state: MutableSequence[int], now: int, at_group: int, at_bank: int, row: int
+) -> None:
     """Issue PRE where a row is open, and ACT."""
-    cycle = _activate_cycle(params, state, now, group, at_bank)
+    cycle = _activate_cycle(params, state, now, at_group, at_bank)
     state[ACTIVATE_4] = state[ACTIVATE_3]
     state[ACTIVATE_3] = state[ACTIVATE_2]
     state[ACTIVATE_2] = state[ACTIVATE_1]
-    state[ACTIVATE_1] = state[GROUPS_AT + group * GROUP_WIDTH + GROUP_ACTIVATE] = cycle
+    state[ACTIVATE_1] = state[at_group + GROUP_ACTIVATE] = cycle
     state[at_bank + OPEN_ROW] = row
     state[at_bank + UNUSED] = 1
     state[at_bank + ACTIVATED] = cycle
@@ -276,9 +288,10 @@ def _open_row(params: Sequence[int], state: MutableSequence[int], now: int, grou
     state[at_bank + ACTIVATE_READY] = cycle + params[RC]
 
 
-def _column_cycle(params: Sequence[int], state: Sequence[int], now: int, group: int, activated: int, write: int) -> int:
-    """Return when RD or WR can go out to a bank whose row was opened in the cycle `activated`."""
-    at_group = GROUPS_AT + group * GROUP_WIDTH
+def _column_cycle(
+    params: Sequence[int], state: Sequence[int], now: int, at_group: int, activated: int, write: int
+) -> int:
+    """Return when RD or WR of a request that waits could go out to a bank whose row was opened in cycle `activated`."""
     if write:
         return max(
             now,
@@ -297,21 +310,6 @@ def _column_cycle(params: Sequence[int], state: Sequence[int], now: int, group: 
     )
 
 
-def _note_column(
-    params: Sequence[int], state: MutableSequence[int], group: int, at_bank: int, cycle: int, write: int
-) -> None:
-    """Issue RD or WR."""
-    at_group = GROUPS_AT + group * GROUP_WIDTH
-    if write:
-        state[LAST_WRITE] = state[at_group + GROUP_WRITE] = cycle
-        ready = cycle + params[WRITE_TO_PRECHARGE]
-    else:
-        state[LAST_READ] = state[at_group + GROUP_READ] = cycle
-        ready = cycle + params[READ_TO_PRECHARGE]
-    state[at_bank + UNUSED] = 0
-    state[at_bank + PRECHARGE_READY] = max(state[at_bank + PRECHARGE_READY], ready)
-
-
 def _close_rows(params: Sequence[int], state: MutableSequence[int], group: int, bank: int, groups: int) -> None:
     """Close the rows of a segment as soon as they may be."""
     for number in range(groups):
@@ -324,11 +322,8 @@ def _close_rows(params: Sequence[int], state: MutableSequence[int], group: int, 
 
 
 def _refresh(params: Sequence[int], state: MutableSequence[int], now: int) -> None:
-    """Make all refreshes that are due: each closes every row and keeps all banks for tRFC."""
-    due = state[REFRESH_DUE]
-    if now < due:
-        return
-    start = due
+    """Make the refreshes that are due, one at least: each closes every row and keeps all banks for tRFC."""
+    start = due = state[REFRESH_DUE]
     for at_bank in range(params[BANKS_AT], len(state), BANK_WIDTH):
         if state[at_bank + OPEN_ROW] == CLOSED:
             start = max(start, state[at_bank + ACTIVATE_READY])
@@ -352,15 +347,17 @@ def _prepare(params: Sequence[int], state: MutableSequence[int], now: int, queue
     A bank waits for nobody: where its row cannot be closed before the next column command is due, requests to the open
     row may go on.
     """
+    burst_bytes, groups, banks = params[BURST_BYTES], params[GROUPS], params[BANKS_PER_GROUP]
     taken = 0
     for position in range(count):
         base = position * WIDTH
-        first_burst = queue[base + ADDRESS] // params[BURST_BYTES]
+        address = queue[base + ADDRESS]
+        first_burst = address // burst_bytes
         group, bank, _, row = _place(params, first_burst)
-        last_burst = (queue[base + ADDRESS] + queue[base + SIZE_BYTES] - 1) // params[BURST_BYTES]
+        last_burst = (address + queue[base + SIZE_BYTES] - 1) // burst_bytes
         for burst in range(min(last_burst - first_burst + 1, params[ROTATED_GROUPS])):
-            at_group = (group + burst) % params[GROUPS]
-            number = at_group * params[BANKS_PER_GROUP] + bank
+            at_group = (group + burst) % groups
+            number = at_group * banks + bank
             if taken >> number & 1:
                 continue
             at_bank = params[BANKS_AT] + number * BANK_WIDTH
@@ -371,7 +368,7 @@ def _prepare(params: Sequence[int], state: MutableSequence[int], now: int, queue
                 ready = state[at_bank + ACTIVATE_READY] if closed else state[at_bank + PRECHARGE_READY]
                 if ready <= now:
                     since = _device_cycle(params, queue[base + REQUEST_CYCLE])
-                    _open_row(params, state, since, at_group, at_bank, row)
+                    _open_row(params, state, since, GROUPS_AT + at_group * GROUP_WIDTH, at_bank, row)
                     taken |= 1 << number
 
 
@@ -383,8 +380,9 @@ def _rank(
         return queue[base + PRIORITY], 0, 0, 0
     group, bank, _, row = _place(params, queue[base + ADDRESS] // params[BURST_BYTES])
     at_bank = params[BANKS_AT] + (group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
+    at_group = GROUPS_AT + group * GROUP_WIDTH
     activated, miss = state[at_bank + ACTIVATED], 0
     if state[at_bank + OPEN_ROW] != row:
-        activated, miss = _activate_cycle(params, state, now, group, at_bank), 1
-    column = _column_cycle(params, state, now, group, activated, queue[base + WRITE])
+        activated, miss = _activate_cycle(params, state, now, at_group, at_bank), 1
+    column = _column_cycle(params, state, now, at_group, activated, queue[base + WRITE])
     return queue[base + PRIORITY], 1, column, miss

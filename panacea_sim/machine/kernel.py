@@ -90,8 +90,13 @@ class Signal(simpy.Event):
         heappush(env.agenda, (env.cycle + delay_cycles, NORMAL, next(env.ticket), self))
         return self
 
+    def fire_late(self, delay_cycles: int) -> None:
+        """Wake the waiting process `delay_cycles` from now, after the ordinary events of that cycle."""
+        env = self._env
+        heappush(env.agenda, (env.cycle + delay_cycles, _LATE, next(env.ticket), self))
+
     def late(self, delay_cycles: int) -> Signal:
         """Return the signal, which fires after the ordinary events of the cycle `delay_cycles` from now."""
         self.callbacks = []
-        self.env.schedule(self, _LATE, delay_cycles)
+        self.fire_late(delay_cycles)
         return self

@@ -110,6 +110,6 @@ _PATTERNS: dict[str, Callable[[DramDevice, int], list[ChannelRequest]]] = {
 @pytest.mark.parametrize("device", DEVICES, ids=NAMES)
 def test_near_a_controller_command_by_command(device: DramDevice, pattern: str) -> None:
     """The bandwidth comes within 5 % of that of a controller that sends one command at a time."""
-    requests = _PATTERNS[pattern](device, 2000)
+    requests = _PATTERNS[pattern](device, 3000)
     cycle_by_cycle = Controller(device, "bank_group_low").run(requests)
     assert int(_replay(device, requests).ready_cycle.max()) == pytest.approx(cycle_by_cycle, rel=0.05)
