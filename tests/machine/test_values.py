@@ -72,7 +72,10 @@ def test_no_run_is_faster_than_its_bounds(scenario: Scenario) -> None:
 @given(scenarios())
 def test_deep_queues_and_large_memories_change_no_value(scenario: Scenario) -> None:
     """Queues of depth 64 and memories for everything give the accumulators and output bytes of the small machine."""
-    roomy = {**dict.fromkeys(("wmem_bytes", "amem_bytes", "psum_bytes"), _PLENTY_BYTES), "omem_bytes": 2 * _PLENTY_BYTES}
+    roomy = {
+        **dict.fromkeys(("wmem_bytes", "amem_bytes", "psum_bytes"), _PLENTY_BYTES),
+        "omem_bytes": 2 * _PLENTY_BYTES,
+    }
     small, large = _run(scenario), _run(scenario, queue_depth=64, **roomy)
     assert small.summary["layers"][0]["output_sha256"] == large.summary["layers"][0]["output_sha256"]
     assert small.prepared.values is not None

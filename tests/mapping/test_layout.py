@@ -13,6 +13,7 @@ from panacea_sim.mapping.layout import dram_layout, split_over_channels
 from panacea_sim.mapping.outputs import dense_outputs
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 
+
 def _plan(mapping: Mapping) -> LayerPlan:
     return plan_layer("layer", mapping.work, mapping.hardware, mapping.order, mapping.height)
 

@@ -90,7 +90,9 @@ def test_refused_spills_never_spill(mapping: Mapping) -> None:
     hardware = with_settings(mapping.hardware, {"spill": "refuse"})
     spills = plan_layer("layer", mapping.work, mapping.hardware, mapping.order, mapping.height).partial_sums.spills
     if spills:
-        with pytest.raises(MappingError, match=r"need \d+ at once: \d+ bytes are missing.*or set hardware\.spill=allow"):
+        with pytest.raises(
+            MappingError, match=r"need \d+ at once: \d+ bytes are missing.*or set hardware\.spill=allow"
+        ):
             plan_layer("layer", mapping.work, hardware, mapping.order, mapping.height)
     else:
         plan = plan_layer("layer", mapping.work, hardware, mapping.order, mapping.height)
