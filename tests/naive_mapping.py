@@ -72,14 +72,17 @@ def spilled_bytes(visited: list[tuple[int, int]], size: Sizes, capacity_bytes: i
     return _sum(size, visited) - _sum(size, set(visited))
 
 
-def moved_bytes(  # a machine and a layer in plain numbers
+def moved_bytes(
     order: str,
     tiles: tuple[int, int, int],
     height: int,
     sizes: dict[str, Sizes],
     capacity_bytes: dict[str, int],
 ) -> Moved:
-    """Return what a layer of (m, n, k) `tiles` moves; sizes are those of tiles w [m, k], x [n, k], psum and o [m, n]."""
+    """Return what a layer of (m, n, k) `tiles` moves.
+
+    Sizes are those of tiles w [m, k], x [n, k], psum [m, n] and o [m, n]; capacities those of the memories behind.
+    """
     m_tiles, n_tiles, k_tiles = tiles
     tasks = loop_nest(order, {"m": -(-m_tiles // height), "n": n_tiles, "k": k_tiles})
 

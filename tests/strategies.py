@@ -564,6 +564,7 @@ _MACHINE_FIELDS = {
     "queue_depth": st.integers(1, 4),
     "codec_bytes_per_cycle": st.integers(1, 32),
     "sram_bytes_per_cycle": st.integers(1, 64),
+    "omem_bytes_per_cycle": st.integers(1, 256),
     "dram_bytes_per_cycle": st.sampled_from([1, 3, 8, 32]),
     "dram_latency_cycles": st.integers(0, 60),
     "outstanding": st.integers(1, 4),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import numpy as np
 import pytest
 
 from panacea_sim.quant.activation_functions import activate
+from panacea_sim.scenario import Scenario, load_scenario
+from panacea_sim.simulation import RunOptions, run
+from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.workload.chain import chain_sources, following
 from panacea_sim.workload.functional import functional_pass, real_outputs
 from panacea_sim.workload.layer import GemmLayer, OutputFormat
@@ -57,3 +61,19 @@ def test_chained_activations_are_near_the_real_ones(chain: tuple[GemmLayer, Gemm
 def test_the_chain_links(chain: tuple[GemmLayer, GemmLayer]) -> None:
     """The second layer reads what the first one writes."""
     assert chain_sources(chain, [functional_pass(chain[0]), None]) == [None, 0]
+
+
+@pytest.mark.slow
+def test_the_chain_is_exact_in_one_simulation(chain: tuple[GemmLayer, GemmLayer]) -> None:
+    """Both layers run as one simulation and are exact bit for bit; the second one waits for the first, and overlaps."""
+    scenario = load_scenario(DATA.parent / "ffn_chain.py")
+    assert isinstance(scenario, Scenario)
+    summary = run(scenario, RunOptions(trace=TraceOptions("off"))).summary
+    assert summary["exact"] is True
+    for layer, entry in zip(chain, summary["layers"], strict=True):
+        wanted = functional_pass(layer).accumulator.astype("<i4").tobytes()
+        assert (entry["name"], entry["output_sha256"]) == (layer.name, hashlib.sha256(wanted).hexdigest())
+    first, second = summary["layers"]
+    assert second["activation_bytes"] == first["output_bytes"]
+    assert second["start_cycle"] < first["end_cycle"]
+    assert {name for name, states in summary["components"].items() if states["waiting"]} == {"x_dma"}

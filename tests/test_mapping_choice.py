@@ -73,28 +73,35 @@ def test_auto_finds_whether_double_tile_processing_pays() -> None:
     """On at least 95 of 100 random layers with two m tiles or more, `auto` takes no more cycles than `on` and `off`."""
     right = pays = 0
     for seed in range(100):
-        layer = _random_layer(seed, (65, 1, 1), (300, 300, 80))
+        layer = _random_layer(seed, (80, 100, 16), (400, 400, 100))
         chosen, on, off = (_cycles(_prepared(layer, dtp=dtp)) for dtp in ("auto", "on", "off"))
         right += chosen <= min(on, off)
         pays += on < off
     assert right >= 95
-    assert 20 <= pays <= 80  # a choice that is always the same would not be one
+    assert 10 <= pays <= 90  # otherwise a fixed choice would do as well
 
 
 @pytest.mark.slow
 def test_double_tile_processing_costs_compute_bound_layers_nothing() -> None:
-    """Where the PEAs alone take at least 99 % of a run, double-tile processing makes it at most 1 % longer."""
+    """Where the PEAs alone take 99 % of a run, double-tile processing makes it at most 1 % longer.
+
+    Where filling and draining take more than that share, they are what a stack of two tiles doubles, and nothing else.
+    """
     compute_bound = 0
-    for seed in range(16):
+    for seed in range(24):
         layer = _random_layer(seed, (400, 400, 100), (600, 600, 128))
-        off = _prepared(layer, loop_order="mnk", dtp="off")
-        busiest = max(
-            int(part.service_cycles.sum())
-            for part in off.description.components
-            if part.service_cycles is not None and part.name.startswith("pea")
-        )
-        off_cycles = _cycles(off)
-        if busiest >= 0.99 * off_cycles:
+        off, on = (_prepared(layer, loop_order="mnk", dtp=dtp) for dtp in ("off", "on"))
+        off_cycles, on_cycles = _cycles(off), _cycles(on)
+        assert _pea_cycles(on) <= _pea_cycles(off)
+        if _pea_cycles(off) >= 0.99 * off_cycles:
             compute_bound += 1
-            assert _cycles(_prepared(layer, loop_order="mnk", dtp="on")) <= 1.01 * off_cycles
+            assert on_cycles <= 1.01 * off_cycles
+        elif _pea_cycles(off) >= 0.9 * off_cycles:
+            assert on_cycles <= off_cycles + 1.01 * (off_cycles - _pea_cycles(off))
     assert compute_bound >= 5
+
+
+def _pea_cycles(prepared: Prepared) -> int:
+    """Return the cycles that the busiest PEA serves."""
+    peas = (part for part in prepared.description.components if part.name.startswith("pea"))
+    return max(int(part.service_cycles.sum()) for part in peas if part.service_cycles is not None)

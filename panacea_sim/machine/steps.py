@@ -118,10 +118,12 @@ class Inputs:
             self.tokens[place] = (store.token(indices[firing]),)
 
         def try_now(firing: int) -> bool:
-            if indices[firing] >= 0:
-                if not store.has(indices[firing]):
-                    return False
+            if indices[firing] < 0:
+                self.tokens[place] = ()
+            elif store.has(indices[firing]):
                 keep(firing)
+            else:
+                return False
             return True
 
         def wait(firing: int) -> Signal:

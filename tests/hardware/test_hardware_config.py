@@ -48,6 +48,7 @@ DEFAULTS = {
     "queue_depth": 2,
     "codec_bytes_per_cycle": 32,
     "sram_bytes_per_cycle": 64,
+    "omem_bytes_per_cycle": 256,
     "dram": "ideal",
     "dram_channels": 1,
     "dram_map": "bank_group_low",

@@ -108,6 +108,18 @@ def test_a_chain_runs_again_from_its_folder(tmp_path: Path) -> None:
     assert first["exact"] is True
 
 
+@pytest.mark.parametrize("psum_bytes", [256, 4096], ids=["spills", "fits"])
+def test_partial_sums_do_not_leak_into_the_next_layer(psum_bytes: int) -> None:
+    """A layer whose tiles are visited once is exact behind one that keeps partial sums, and before one."""
+    several = synthetic_layer(8, 24, 16, 0.3, 0.5, 1, name="several")
+    once = synthetic_layer(8, 8, 16, 0.3, 0.5, 2, name="once")
+    again = replace(several, name="again", recipe=None)
+    settings = {**_MACHINE, "loop_order": "kmn", "dtp": "off", "psum_bytes": psum_bytes}
+    outcome = run(Scenario("leak", (several, once, again), settings=settings))
+    assert [layer.plan.partial_sums.firings > 0 for layer in outcome.prepared.program.layers] == [True, False, True]
+    assert outcome.summary["exact"] is True
+
+
 def test_partial_sums_of_another_layer_leave_less_for_finished_tiles() -> None:
     """A layer whose output tile fits OMEM alone, but not beside the partial sums of another one, is refused."""
     large = synthetic_layer(8, 24, 8, 0.3, 0.5, 1, name="large")  # one output tile of 8 x 8

@@ -134,8 +134,9 @@ def test_a_panel_that_must_stay_says_what_is_missing(memory: str, order: str, op
     loads = getattr(_ordered_plan(order, 1), f"{operand}_loads")
     needed = int(loads.size_bytes.sum())
     message = (
-        rf"{memory.upper()} holds {needed - 1} bytes, but the tiles that must stay need {needed}: 1 bytes are missing\. "
-        rf"Raise hardware\.{memory}_bytes, choose another hardware\.loop_order, or set hardware\.residency=auto"
+        rf"{memory.upper()} holds {needed - 1} bytes, but the tiles that must stay need {needed}: 1 bytes are "
+        rf"missing\. Raise hardware\.{memory}_bytes, choose another hardware\.loop_order, or set "
+        r"hardware\.residency=auto"
     )
     with pytest.raises(MappingError, match=message):
         _ordered_plan(order, 1, residency="resident", **{f"{memory}_bytes": needed - 1})
