@@ -19,7 +19,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: setup run test check lint format bench golden picture clean help rebuild
+.PHONY: setup run test check lint format bench equal golden picture clean help rebuild
 
 setup: $(STAMP) ## make .venv and install the package with the pinned tools
 
@@ -44,6 +44,9 @@ format: $(STAMP) ## rewrite the sources in the project's format
 bench: $(STAMP) ## measure the speed of the simulator
 	$(BIN)/python benchmarks/bench.py
 
+equal: $(STAMP) ## compare both engines on N random machines (default 10000)
+	EQUAL_MACHINES=$(or $(N),10000) $(BIN)/pytest tests/machine/test_compiled_equality.py -k "channels or banks" -n $(WORKERS) --timeout 7200
+
 golden: $(STAMP) ## write the golden files anew; read the diff before you commit it
 	$(BIN)/pytest tests/golden --regenerate
 
@@ -64,7 +67,7 @@ $(STAMP): pyproject.toml constraints.txt $(if $(USABLE),,rebuild)
 	@if ! cat pyproject.toml constraints.txt | cmp -s - $@; then \
 	    echo "installing into $(VENV)" && rm -f $@ && \
 	    PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
-	        $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools -e '.[dev]' && \
+	        $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools -e '.[dev,compiled]' && \
 	    cat pyproject.toml constraints.txt > $@.new && mv $@.new $@; \
 	else touch $@; fi
 

@@ -20,7 +20,7 @@ from panacea_sim.hardware.config import field_sources, list_presets, load_hardwa
 from panacea_sim.map_command import map_layer
 from panacea_sim.report.terminal import print_run, print_sources, print_study
 from panacea_sim.scenario import Scenario, Study, load_scenario
-from panacea_sim.simulation import Interrupted, Prepared, RunOptions, RunOutcome, prepare, run
+from panacea_sim.simulation import Engine, Interrupted, Prepared, RunOptions, RunOutcome, prepare, run
 from panacea_sim.trace.log import LogLevel
 from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.trace.schema import SCHEMA_VERSION
@@ -47,7 +47,7 @@ class Options:
     out: Annotated[Path | None, typer.Option(help="Run folder to write (default: runs/NAME).")] = None
     hardware: Annotated[str | None, typer.Option(help="Preset or YAML file instead of the scenario's.")] = None
     settings: Annotated[list[str] | None, typer.Option("--set", help="One field, as hardware.n_dwo=8.")] = None
-    engine: Annotated[Literal["reference"], typer.Option(help="The engine.")] = "reference"
+    engine: Annotated[Engine, typer.Option(help="auto: compiled where no values travel, else reference.")] = "auto"
     trace: Annotated[Literal["off", "stalls", "full"], typer.Option(help="What to record.")] = "full"
     window: Annotated[str | None, typer.Option(help="Record only what overlaps the cycles A:B.")] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json and nothing else.")] = False
@@ -61,7 +61,7 @@ class Options:
     def run_options(self, folder: Path) -> RunOptions:
         """Return how to run into `folder`; raises ConfigError for a bad window."""
         trace = TraceOptions(self.trace, _window(self.window))
-        return RunOptions(folder, force=self.force, trace=trace, log_level=self.log_level)
+        return RunOptions(folder, force=self.force, trace=trace, log_level=self.log_level, engine=self.engine)
 
 
 def _with_options(command: Callable[[Path, Options], None]) -> Callable[..., None]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from structlog.typing import FilteringBoundLogger
 
 from panacea_sim.analysis.accounting import check_conservation
 from panacea_sim.analysis.summary import KEPT_TIMES, annotate_graphs, summarize
-from panacea_sim.errors import DeadlockError
+from panacea_sim.errors import ConfigError, DeadlockError
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.machine.build import describe
 from panacea_sim.machine.candidates import Candidate, candidates, choose_plan
@@ -36,6 +37,9 @@ from panacea_sim.workload.npz import load_layer
 
 __all__ = ["Interrupted", "Prepared", "Progress", "RunOptions", "RunOutcome", "layer_candidates", "prepare", "run"]
 
+Engine = Literal["auto", "reference", "compiled"]
+"""The engine that runs: `auto` takes the compiled one where no values travel and numba is installed."""
+
 Progress = Callable[[int, int], None]
 """Called with the number of tile groups done and their total."""
 
@@ -49,6 +53,7 @@ class RunOptions:
     trace: TraceOptions = field(default_factory=TraceOptions)
     log_level: LogLevel = "info"
     progress: Progress | None = None
+    engine: Engine = "auto"
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +116,34 @@ def prepare(scenario: Scenario) -> Prepared:
     if scenario.values:
         values = TravellingValues(program, layers, [computed for computed in functional if computed is not None])
     return Prepared(scenario, layers, program, describe(program), values)
+
+
+def chosen_engine(engine: Engine, prepared: Prepared) -> Literal["reference", "compiled"]:
+    """Return the engine that runs a scenario.
+
+    Raises ConfigError if the compiled engine is asked for and cannot run it.
+    """
+    if engine == "auto":
+        return "compiled" if prepared.values is None and _has_numba() else "reference"
+    if engine == "compiled":
+        if prepared.values is not None:
+            hint = "Choose --engine auto, or a scenario with values=False"
+            raise ConfigError("--engine", "compiled, with values on", "reference where values travel", hint)
+        if not _has_numba():
+            hint = "Install it with: pip install 'panacea-sim[compiled]'"
+            raise ConfigError("--engine", "compiled, without numba", "reference, or numba installed", hint)
+    return engine
+
+
+def run_compiled_engine(description: Description, recorder: Recorder) -> EngineResult:
+    """Run the compiled engine, which takes a while to import and need not be installed."""
+    from panacea_sim.machine.compiled import run_compiled  # noqa: PLC0415  # only where it is wanted
+
+    return run_compiled(description, recorder, KEPT_TIMES)
+
+
+def _has_numba() -> bool:
+    return find_spec("numba") is not None
 
 
 def layer_candidates(layer: GemmLayer, hardware: Hardware) -> Iterator[Candidate]:
@@ -180,15 +213,18 @@ def _run_engine(
     progress = options.progress
     watch = {} if progress is None else {"o_dma": lambda done: progress(done, groups)}
     started = time.perf_counter()
-    result = run_reference(
-        prepared.description, recorder, None if values is None else values.workers, KEPT_TIMES, watch
-    )
+    engine = chosen_engine(options.engine, prepared)
+    if engine == "compiled":
+        result = run_compiled_engine(prepared.description, recorder)
+    else:
+        workers = None if values is None else values.workers
+        result = run_reference(prepared.description, recorder, workers, KEPT_TIMES, watch)
     host_seconds = time.perf_counter() - started
     check_conservation(prepared.description, result)
     annotate_graphs(program, prepared.description, result)
     summary = summarize(
         prepared.scenario.name,
-        "reference",
+        engine,
         program,
         result,
         exact=None if values is None else values.exact(),

@@ -8,18 +8,25 @@ from __future__ import annotations
 
 from naive import STATES, NaiveResult, Row
 
+from panacea_sim.machine.compiled import run_compiled
 from panacea_sim.machine.description import Description
 from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.trace.recorder import Recorder
 
-__all__ = ["reference"]
+__all__ = ["compiled", "reference"]
 
 
 def reference(description: Description) -> NaiveResult:
     """Run the reference engine with a full trace."""
     recorder = Recorder()
     return _as_naive(run_reference(description, recorder), recorder)
+
+
+def compiled(description: Description) -> NaiveResult:
+    """Run the compiled engine with a full trace."""
+    recorder = Recorder()
+    return _as_naive(run_compiled(description, recorder), recorder)
 
 
 def _as_naive(result: EngineResult, recorder: Recorder) -> NaiveResult:

@@ -10,9 +10,9 @@ from collections.abc import Collection
 import numpy as np
 
 from panacea_sim.errors import DeadlockError
+from panacea_sim.machine import evaluation as ev
 from panacea_sim.machine.deadlock import StandStill, describe_deadlock
 from panacea_sim.machine.description import Description, joined_labels
-from panacea_sim.machine import evaluation as ev
 from panacea_sim.machine.evaluation import BUSY, CONTENDED, FULL, IDLE, REASONS, STARVED, STUCK, evaluate, high_water
 from panacea_sim.machine.lowering import lower
 from panacea_sim.machine.result import ChannelTotals, EngineResult, FiringTimes, QueueTotals, StallTotal
@@ -142,9 +142,7 @@ class _Engine:
             {queue.name: self._queue_totals(queue.name, queue.capacity) for queue in description.queues},
             {memory.name: self._memory_totals(memory.name, memory.capacity_bytes) for memory in description.memories},
             {
-                channel.name: ChannelTotals(
-                    *streams.channels[number, ev.READ_BYTES : ev.ROW_MISSES + 1].tolist(), int(streams.busy[number].sum())
-                )
+                channel.name: _moved(streams.channels[number], streams.busy[number])
                 for number, channel in enumerate(description.channels)
             },
             {name: self._times(name) for name in self._names if name in self._keep_times},
@@ -173,8 +171,7 @@ class _Engine:
             (State.STARVED, "requests", "", starved),
         ]
         kinds += [
-            (*self._kind(owner, CONTENDED - port), cycles)
-            for port, cycles in enumerate(streams.busy[number].tolist())
+            (*self._kind(owner, CONTENDED - port), cycles) for port, cycles in enumerate(streams.busy[number].tolist())
         ]
         for place, cycles in enumerate(streams.gaps[number].tolist()):
             port, reason = divmod(place, len(REASONS))
@@ -213,6 +210,16 @@ class _Engine:
             return FiringTimes(self._events(f"started:{name}"), end)
         first = int(self._streams.ports[port, ev.FIRST_REQUEST])
         return FiringTimes(self._streams.requests[first : first + len(end), ev.DATA_CYCLE], end)
+
+
+def _moved(channel: IntArray, busy_cycles: IntArray) -> ChannelTotals:
+    return ChannelTotals(
+        int(channel[ev.READ_BYTES]),
+        int(channel[ev.WRITE_BYTES]),
+        int(channel[ev.ROW_HITS]),
+        int(channel[ev.ROW_MISSES]),
+        int(busy_cycles.sum()),
+    )
 
 
 def _merged(kinds: list[tuple[State, str, str, int]]) -> list[StallTotal]:

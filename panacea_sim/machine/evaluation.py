@@ -65,7 +65,8 @@ BUSY, IDLE, STARVED = -1, -2, -3
 
 CONTENDED = -10
 """From here down: for a stream CONTENDED - (channel * (ports + reasons) + port or ports + reason) says what it waits
-for; for a channel CONTENDED - port says whose data it moves, CONTENDED - ((1 + reason) * ports + port) what holds it up.
+for; for a channel CONTENDED - port says whose data it moves, and CONTENDED - ((1 + reason) * ports + port) what holds
+it up.
 """
 
 _TAKE, _NEED, _WAIT, _ACQUIRE, _SERVE, _POST, _READY, _RELEASE, _PUT, _GIVE, _END = (int(op) for op in Op)
@@ -232,7 +233,7 @@ def _settle(core: Core, streams: Streams, trace: Trace) -> bool:  # noqa: C901, 
                     adds = value
                     if value:
                         index = counters[adds_to, EVENTS] - steps[step, AMOUNT]
-                elif op == _NEED or op == _WAIT:  # noqa: PLR1714  # numba would build a tuple
+                elif op == _NEED or op == _WAIT:  # noqa: PLR1714, SIM109  # numba would build a tuple
                     index = value
                 elif op == _ACQUIRE:
                     index, adds = value, 1
@@ -255,10 +256,10 @@ def _settle(core: Core, streams: Streams, trace: Trace) -> bool:  # noqa: C901, 
                             break
                     else:
                         event = times[counters[counter, TIMES_AT] + index]
-                        if op == _TAKE or op == _NEED:  # noqa: PLR1714  # the same
+                        if op == _TAKE or op == _NEED:  # noqa: PLR1714, SIM109  # the same
                             event += steps[step, AMOUNT]
                         if event > cycle:
-                            if firing == 0 and (op == _TAKE or op == _NEED):  # noqa: PLR1714  # the same
+                            if firing == 0 and (op == _TAKE or op == _NEED):  # noqa: PLR1714, SIM109  # the same
                                 components[component, HEAD] = event
                             elif posts:
                                 # How much of it shows is known when the data of the request before was taken.
@@ -304,7 +305,7 @@ def _settle(core: Core, streams: Streams, trace: Trace) -> bool:  # noqa: C901, 
 
 
 @_njit
-def _row(  # noqa: PLR0913, PLR0917  # flat numbers, because this is called for every row of the trace
+def _row(  # flat numbers, because this is called for every row of the trace
     rows: IntArray, filled: IntArray, owner: int, code: int, start: int, end: int, firing: int
 ) -> None:
     if end > start:
@@ -352,7 +353,7 @@ def _post(core: Core, streams: Streams, component: int, cycle: int, firing: int)
 
 
 @_njit
-def _arrive(core: Core, streams: Streams, trace: Trace, actor: int, before: int, firing: int) -> int:  # noqa: PLR0913, PLR0917  # flat numbers
+def _arrive(core: Core, streams: Streams, trace: Trace, actor: int, before: int, firing: int) -> int:
     """Take the data of a request; account the stream's time since `before`, when it took the data of the last one."""
     actors, steps, components = core.actors, core.steps, core.components
     requests, stalls = streams.requests, streams.stalls
@@ -370,7 +371,7 @@ def _arrive(core: Core, streams: Streams, trace: Trace, actor: int, before: int,
             if trace.on:
                 _row(trace.rows, trace.counts, component, step, start, end, firing)
     at = max(requests[request, POSTED], before)
-    cycle = max(requests[request, READY], before)
+    cycle = int(max(requests[request, READY], before))
     if requests[request, DATA_CYCLE] > at:
         at = _account_wait(streams, trace, component, port, request, at)
     components[component, BUSY_CYCLES] += cycle - at
@@ -380,7 +381,9 @@ def _arrive(core: Core, streams: Streams, trace: Trace, actor: int, before: int,
 
 
 @_njit
-def _account_wait(streams: Streams, trace: Trace, component: int, port: int, request: int, at: int) -> int:  # noqa: PLR0913, PLR0917  # flat numbers
+def _account_wait(
+    streams: Streams, trace: Trace, component: int, port: int, request: int, at: int
+) -> int:  # flat numbers
     """Split the wait of a request from `at` to its first data by what its channel did; return when it is over."""
     requests, ports = streams.requests, streams.ports
     channel, data_cycle = requests[request, DATA_CHANNEL], requests[request, DATA_CYCLE]
@@ -474,7 +477,7 @@ def _stretch(streams: Streams, channel: int, start: int, end: int, code: int) ->
 
 
 @_njit
-def _account_grant(core: Core, streams: Streams, trace: Trace, channel: int, place: int) -> None:
+def _account_grant(core: Core, streams: Streams, trace: Trace, channel: int, place: int) -> None:  # noqa: C901  # one account
     """Account what a channel does for a grant, before and during its data, and tell its request."""
     channels, out, queue, held = streams.channels, streams.out[channel], streams.queue[channel], streams.held[channel]
     base, ports, owner = place * WIDTH, len(streams.ports), len(core.components) + channel

@@ -143,9 +143,7 @@ def _posts(lowered: Lowered) -> list[bool]:
 def _stall_sizes(lowered: Lowered) -> list[int]:
     """Return how many stalls each step has to keep: one for each firing of the posting side of a stream."""
     return [
-        actor.firings * posts
-        for actor, posts in zip(lowered.actors, _posts(lowered), strict=True)
-        for _ in actor.steps
+        actor.firings * posts for actor, posts in zip(lowered.actors, _posts(lowered), strict=True) for _ in actor.steps
     ]
 
 

@@ -164,6 +164,9 @@ def _reason(stall: Mapping[str, Any]) -> str:
     by = f" ({stall['cause_component']})" if stall["cause_component"] else ""
     if stall["cause"] == "requests":
         return "no request"
+    channel, colon, reason = stall["cause"].partition(":")
+    if colon:
+        return f"{channel}: {reason}{by}"
     return f"{stall['cause']} {word[State(stall['state'])]}{by}"
 
 

@@ -1,0 +1,19 @@
+"""One layer on every memory device: who is bound by memory, and what its time goes to."""
+
+from pathlib import Path
+
+from panacea_sim.cli import run_script
+from panacea_sim.hardware.dram.devices import list_devices
+from panacea_sim.scenario import Scenario, Study
+from panacea_sim.workload.npz import load_layer
+
+LAYER = load_layer(Path(__file__).parent / "data" / "minilm_l3_ffn1_dbs.npz")
+
+scenario = Study(
+    "memory_devices",
+    tuple(Scenario(device, LAYER, settings={"dram": device}) for device in ("ideal", *list_devices())),
+    description="MiniLM layer 3 FFN1 with one channel of every memory device",
+)
+
+if __name__ == "__main__":
+    run_script()
