@@ -23,12 +23,17 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from panacea_sim.hardware.config import load_hardware
+from panacea_sim.machine.compiled import run_compiled
+from panacea_sim.machine.description import Description
 from panacea_sim.machine.reference import run_reference
+from panacea_sim.machine.result import EngineResult
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import prepare
 from panacea_sim.trace.recorder import Recorder, TraceOptions
+from panacea_sim.workload.layer import GemmLayer
 from panacea_sim.workload.synthetic import synthetic_layer
+
+Engine = Callable[[Description, Recorder], EngineResult]
 
 REPETITIONS = 5
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
@@ -43,6 +48,8 @@ def main() -> None:
     rows = [
         figure("bare SimPy, 20 timeouts a tile", "tiles/s", simpy_rate, simpy_rate),
         figure("reference engine, full trace, values off", "tiles/s", best_rate(full_trace), simpy_rate),
+        figure("the same on two HBM2 pseudo-channels", "tiles/s", best_rate(full_trace_hbm2), simpy_rate),
+        figure("compiled engine, trace off, HBM2", "tiles/s", best_rate(compiled), simpy_rate),
         figure("reference engine, trace off, values off", "tiles/s", best_rate(no_trace), simpy_rate),
         figure("quickstart with values, whole command", "s", whole_command(), None),
         figure("peak memory", "MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, None),
@@ -78,22 +85,39 @@ def full_trace() -> tuple[int, float]:
     return reference(TraceOptions("full"))
 
 
+def full_trace_hbm2() -> tuple[int, float]:
+    """Run 9,216 tiles on two HBM2 pseudo-channels with everything recorded."""
+    return reference(TraceOptions("full"), "hbm2")
+
+
+def compiled() -> tuple[int, float]:
+    """Run 9,216 tiles on two HBM2 pseudo-channels in the compiled engine and keep only totals."""
+    layer = synthetic_layer(1536, 1536, 512, rho_w=0.3, rho_x=0.8, seed=1)
+    return timed(run_compiled, layer, "hbm2", TraceOptions("off"))
+
+
 def no_trace() -> tuple[int, float]:
     """Run 9,216 tiles and keep only totals."""
     return reference(TraceOptions("off"))
 
 
-def reference(trace: TraceOptions) -> tuple[int, float]:
+def reference(trace: TraceOptions, dram: str = "ideal") -> tuple[int, float]:
     """Run a synthetic layer in the reference engine; return tiles and CPU seconds."""
     layer = synthetic_layer(1536, 1536, 512, rho_w=0.3, rho_x=0.8, seed=1)
-    prepared = prepare(Scenario("bench", layer, load_hardware("panacea"), values=False))
+    return timed(run_reference, layer, dram, trace)
+
+
+def timed(engine: Engine, layer: GemmLayer, dram: str, trace: TraceOptions) -> tuple[int, float]:
+    """Run a layer in an engine; return tiles and CPU seconds, the trace turned into columns included."""
+    settings = {"dram": dram, "dram_channels": 1 if dram == "ideal" else 2, "loop_order": "mnk", "dtp": "off"}
+    prepared = prepare(Scenario("bench", layer, settings=settings, values=False))
     recorder = Recorder(trace, (layer.name,))
     started = time.process_time()
-    run_reference(prepared.description, recorder)
+    engine(prepared.description, recorder)
     for table in ("activities", "queues", "dram"):
         for _ in recorder.batches(table):
             pass
-    return prepared.program.layers[0].plan.tasks, time.process_time() - started
+    return prepared.program.layers[0].plan.task_count, time.process_time() - started
 
 
 def whole_command() -> float:

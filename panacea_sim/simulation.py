@@ -76,7 +76,7 @@ class Prepared:
 class RunOutcome:
     """What a run gave: its summary, the engine's figures, and where the run folder is.
 
-    `prepared.program` holds the graphs of tile groups with their times. `folder` is None if none was asked for.
+    `prepared.program.graph()` has the times of all tile groups. `folder` is None if none was asked for.
     """
 
     summary: dict[str, Any]

@@ -1,4 +1,7 @@
-"""The quickstart with a quarter of the DRAM bandwidth: it shows who waits now, and for whom."""
+"""The quickstart with a quarter of the DRAM bandwidth: it shows who waits now, and for whom.
+
+The ideal device, one channel, so that bandwidth is the only thing that changes.
+"""
 
 from pathlib import Path
 
@@ -11,7 +14,7 @@ FULL = load_hardware("panacea").dram_bytes_per_cycle
 scenario = Scenario(
     "contention",
     layer=Path(__file__).parent / "data" / "minilm_l3_ffn1_dbs.npz",
-    settings={"dram_bytes_per_cycle": FULL // 4},
+    settings={"dram": "ideal", "dram_channels": 1, "dram_bytes_per_cycle": FULL // 4},
     description="MiniLM layer 3 FFN1 with a quarter of the DRAM bandwidth",
 )
 

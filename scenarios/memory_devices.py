@@ -11,7 +11,9 @@ LAYER = load_layer(Path(__file__).parent / "data" / "minilm_l3_ffn1_dbs.npz")
 
 scenario = Study(
     "memory_devices",
-    tuple(Scenario(device, LAYER, settings={"dram": device}) for device in ("ideal", *list_devices())),
+    tuple(
+        Scenario(device, LAYER, settings={"dram": device, "dram_channels": 1}) for device in ("ideal", *list_devices())
+    ),
     description="MiniLM layer 3 FFN1 with one channel of every memory device",
 )
 

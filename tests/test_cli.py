@@ -267,7 +267,7 @@ def test_control_c_leaves_what_was_recorded(tmp_path: Path) -> None:
     large = SCRIPT.replace("synthetic_layer(8, 16, 8,", "synthetic_layer(256, 512, 128,")
     Path("large.py").write_text(large.replace('"tile_n": 4}', '"tile_n": 4}, values=False'))
     process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTIBLE, "run", "large.py", "--out", "out"],
+        [sys.executable, "-c", INTERRUPTIBLE, "run", "large.py", "--out", "out", "--engine", "reference"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -348,10 +348,11 @@ def test_k_mismatch_names_both_shapes(capsys: pytest.CaptureFixture[str]) -> Non
         (["--set", "n_dwo"], "accepted: PATH=VALUE"),
         (["--set", "hardware.queue_depth=-1"], "hardware.queue_depth: found -1; accepted: a whole number >= 1"),
         (["--set", "hardware.dram_bytes_per_cycle=0"], "hardware.dram_bytes_per_cycle: found 0; accepted"),
-        (["--set", "hardware.dram=hbm2"], "hardware.dram: found 'hbm2'; accepted: only 'ideal'"),
+        (["--set", "hardware.dram=hbm3"], "hardware.dram: found 'hbm3'; accepted: one of ideal, ddr4_2400"),
+        (["--set", "hardware.dram=hbm3"], "Did you mean 'hbm2'?"),
         (["--set", "hardware.dtp=always"], "hardware.dtp: found 'always'; accepted: one of 'off', 'on', 'auto'"),
         (["--set", "hardware.loop_order=mnm"], "hardware.loop_order: found 'mnm'; accepted: one of 'mnk', 'mkn'"),
-        (["--set", "hardware.dram_channels=2"], "hardware.dram_channels: found 2; accepted: only 1"),
+        (["--set", "hardware.dram_channels=0"], "hardware.dram_channels: found 0; accepted: a whole number >= 1"),
         (["--set", "hardware.wmem_bytes=3"], "WMEM holds 3 bytes, but a tile needs"),
         (["--set", "hardware.wmem_bytes=3"], "bytes are missing. Raise hardware.wmem_bytes or lower hardware.tile_k"),
         (["--set", "hardware.omem_bytes=3"], "OMEM holds 3 bytes for finished tiles, but an output tile needs"),

@@ -13,7 +13,7 @@ from panacea_sim.errors import DeadlockError
 from panacea_sim.machine import evaluation as ev
 from panacea_sim.machine.deadlock import StandStill, describe_deadlock
 from panacea_sim.machine.description import Description, joined_labels
-from panacea_sim.machine.evaluation import BUSY, CONTENDED, FULL, IDLE, REASONS, STARVED, STUCK, evaluate, high_water
+from panacea_sim.machine.evaluation import BUSY, CONTENDED, IDLE, PAUSED, REASONS, STARVED, STUCK, evaluate, high_water
 from panacea_sim.machine.lowering import lower
 from panacea_sim.machine.result import ChannelTotals, EngineResult, FiringTimes, QueueTotals, StallTotal
 from panacea_sim.machine.tables import core_tables, stream_tables, trace_buffers
@@ -50,11 +50,12 @@ class _Engine:
         self._logs = self._open_logs()
 
     def run(self) -> EngineResult:
-        while (status := evaluate(self._core, self._streams, self._trace)) == FULL:
+        status = PAUSED
+        while status == PAUSED:
+            status = evaluate(self._core, self._streams, self._trace)
             self._empty_buffers()
         if status == STUCK:
             raise DeadlockError(describe_deadlock(int(self._core.actors[:, ev.TIME].max()), self._stand_stills()))
-        self._empty_buffers()
         makespan_cycles = int(self._core.components[:, ev.LAST_END].max(initial=0))
         self._note_idle_ends(makespan_cycles)
         return self._result(makespan_cycles)

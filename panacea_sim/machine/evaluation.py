@@ -36,8 +36,8 @@ from panacea_sim.units import IntArray
 __all__ = [
     "BUSY",
     "CONTENDED",
-    "FULL",
     "IDLE",
+    "PAUSED",
     "REASONS",
     "STARVED",
     "STUCK",
@@ -51,8 +51,11 @@ __all__ = [
 REASONS = ("refresh", "turnaround", "row", "latency")
 """Why a channel has no data although requests wait, in the order in which they apply."""
 
-DONE, FULL, STUCK = range(3)
-"""How `evaluate` ends: all actors are done, a buffer of rows wants emptying, or nothing can move."""
+DONE, PAUSED, STUCK = range(3)
+"""How `evaluate` ends: all actors are done, it wants to be called again, or nothing can move."""
+
+_GRANTS = 1 << 16
+"""Grants between two visits to Python, a fraction of a second."""
 
 ROW_WIDTH = 5
 """A row of the trace: owner (component, or channel after all of them), code, start, end, firing."""
@@ -185,12 +188,17 @@ _njit = numba.njit(cache=True)
 
 @_njit
 def evaluate(core: Core, streams: Streams, trace: Trace) -> int:
-    """Go on until all actors are done (DONE), a buffer is full (FULL) or nothing can move (STUCK)."""
-    while True:
+    """Go on until all actors are done (DONE) or nothing can move (STUCK).
+
+    PAUSED says that a buffer is full, or that it is time to let Python see to signals.
+    """
+    for _ in range(_GRANTS):
         if not _settle(core, streams, trace) or trace.counts[ACCESSES] == len(trace.accesses):
-            return FULL
+            return PAUSED
         if not _grant(core, streams, trace):
             break
+    else:
+        return PAUSED
     actors = core.actors
     for actor in range(len(actors)):
         if actors[actor, FIRING] < actors[actor, FIRINGS]:

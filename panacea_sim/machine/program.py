@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from panacea_sim.hardware.config import Hardware
+from panacea_sim.mapping.graph import TileGroupGraph, network_graph
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.mapping.layout import DramLayout, dram_layout
 from panacea_sim.mapping.outputs import OutputBytes
@@ -36,6 +37,10 @@ class Program:
 
     hardware: Hardware
     layers: tuple[PlannedLayer, ...]
+
+    def graph(self) -> TileGroupGraph:
+        """Return the dataflow graph of all layers; after a run its nodes carry their times."""
+        return network_graph([layer.plan.graph for layer in self.layers], [layer.source for layer in self.layers])
 
     @property
     def keeps_partial_sums(self) -> bool:

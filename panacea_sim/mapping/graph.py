@@ -5,6 +5,7 @@ A tile group is one output tile with its whole K loop. Tiles inside a group are 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import TypeAlias
 
@@ -15,7 +16,7 @@ from panacea_sim.mapping.labels import NO_TILE
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.units import IntArray
 
-__all__ = ["TileGroup", "TileGroupGraph", "annotate_groups", "issue_order", "link_layers", "tile_group_graph"]
+__all__ = ["TileGroup", "TileGroupGraph", "annotate_groups", "issue_order", "network_graph", "tile_group_graph"]
 
 TileGroup: TypeAlias = tuple[str, int, int]
 """A node: the layer's name and the coordinates (m, n) of its output tile."""
@@ -47,18 +48,22 @@ def tile_group_graph(layer: str, tiling: Tiling, order: str, height: int) -> Til
     return graph
 
 
-def link_layers(graph: TileGroupGraph, first: TileGroupGraph, then: TileGroupGraph) -> None:
-    """Add two layers to `graph`, the outputs of `first` being the activations of `then`.
+def network_graph(layers: Sequence[TileGroupGraph], sources: Sequence[int | None]) -> TileGroupGraph:
+    """Return the graph of all layers, where `sources` says whose outputs each layer reads (None: nobody's).
 
-    A node (layer, NO_TILE, n) stands for the activations of one n tile: it needs every group of `first` with that n,
-    and every group of `then` with that n needs it.
+    A node (layer, NO_TILE, n) stands for the activations of one n tile: it needs every group of the source with that n,
+    and every group of the layer with that n needs it.
     """
-    graph.update(first)
-    graph.update(then)
-    for group in list(first):
-        graph.add_edge(group, (then.graph["layer"], NO_TILE, group[2]), data="activation")
-    for group in list(then):
-        graph.add_edge((group[0], NO_TILE, group[2]), group, data="activation")
+    graph: TileGroupGraph = nx.DiGraph()
+    for layer, source in zip(layers, sources, strict=True):
+        graph.update(layer)
+        if source is None:
+            continue
+        for group in layers[source]:
+            graph.add_edge(group, (layer.graph["layer"], NO_TILE, group[2]), data="activation")
+        for group in list(layer):
+            graph.add_edge((group[0], NO_TILE, group[2]), group, data="activation")
+    return graph
 
 
 def issue_order(graph: TileGroupGraph) -> tuple[IntArray, IntArray]:
