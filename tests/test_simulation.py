@@ -28,7 +28,7 @@ from panacea_sim.workload.synthetic import synthetic_layer
 
 DATA = Path(__file__).parents[1] / "scenarios" / "data"
 EXPECTED: dict[str, Any] = json.loads((DATA / "expected.json").read_text())
-MACHINE = {"n_pea": 2, "tile_k": 8, "tile_n": 8, "loop_order": "mnk", "dtp": "off"}
+MACHINE = {"n_pea": 2, "tile_k": 8, "tile_n": 8, "loop_order": "mnk", "dtp": "off", "dram": "ideal", "dram_channels": 1}
 
 
 def _scenario(**changes: Any) -> Scenario:  # noqa: ANN401  # fields of a Scenario

@@ -28,7 +28,7 @@ Fault = Callable[[EngineResult], EngineResult]
 def ended() -> tuple[Description, EngineResult]:
     """Return a machine and what came out of its run, in which everything adds up."""
     layer = synthetic_layer(16, 16, 8, rho_w=0.5, rho_x=0.5, seed=0)
-    machine = {"n_pea": 2, "tile_k": 8, "tile_n": 4}
+    machine = {"dram": "ideal", "dram_channels": 1, "n_pea": 2, "tile_k": 8, "tile_n": 4}
     description = prepare(Scenario("accounts", layer, settings=machine, values=False)).description
     return description, run_reference(description, Recorder(TraceOptions("off")))
 

@@ -76,7 +76,9 @@ def test_every_device_runs_a_layer(device: str) -> None:
 
 def test_contended_time_adds_up_by_cause() -> None:
     """A stream's contended cycles are those with the channel as cause and those with one of its reasons."""
-    outcome = run(Scenario("layer", _LAYER, settings={"dram": "lpddr4_3200", "n_pea": 4, "tile_n": 16}))
+    outcome = run(
+        Scenario("layer", _LAYER, settings={"dram": "lpddr4_3200", "dram_channels": 1, "n_pea": 4, "tile_n": 16})
+    )
     summary = outcome.summary
     causes = {"dram0", "dram0:refresh", "dram0:turnaround", "dram0:row", "dram0:latency"}
     for name in ("w_dma", "x_dma", "o_dma"):

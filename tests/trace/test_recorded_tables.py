@@ -24,7 +24,8 @@ Row = dict[str, Any]
 
 def _scenario() -> Scenario:
     layer = synthetic_layer(16, 24, 24, rho_w=0.3, rho_x=0.5, seed=1)
-    machine = {"n_pea": 2, "tile_k": 8, "tile_n": 8, "dram_bytes_per_cycle": 4, "loop_order": "mnk", "dtp": "off"}
+    machine = {"n_pea": 2, "tile_k": 8, "tile_n": 8, "loop_order": "mnk", "dtp": "off"}
+    machine |= {"dram": "ideal", "dram_channels": 1, "dram_bytes_per_cycle": 4}
     return Scenario("traced", layer, settings=machine)
 
 
