@@ -133,13 +133,13 @@ class ChannelProcess:
         self.accesses.add(
             (
                 service.bank,
-                bool(service.row_hit),
+                service.row_hit,
                 port,
                 part.request_cycle,
                 start_cycle,
                 end_cycle,
                 service.size_bytes,
-                part.write,
+                int(part.write),
             )
         )
         if len(self.activity.rows) >= CHUNK_ROWS:

@@ -24,6 +24,8 @@ __all__ = ["CHUNK_ROWS", "NO_FIRING", "AccessLog", "ActivityLog", "OccupancyLog"
 CHUNK_ROWS = 16_384
 """What a channel's logs hold as Python objects before they are emptied."""
 
+_ACCESS_WIDTH = 8
+
 NO_FIRING = -1
 """The firing of a row that belongs to none: idle time."""
 
@@ -234,20 +236,19 @@ class AccessLog:
         self._channel = channel
         self._ports = ports
         self._keep = recorder.options.level == "full"
-        self._rows: list[tuple[int, bool, int, int, int, int, int, bool]] = []
+        self._rows: list[int] = []
         self._batches = recorder.new_batches(channel)
 
     def extend(self, rows: np.ndarray) -> None:
         """Add many grants at once, one in each row."""
         if self._keep:
-            self._rows.extend(map(tuple, rows.tolist()))
-            self._flush()
+            self._write(rows.T)
 
-    def add(self, row: tuple[int, bool, int, int, int, int, int, bool]) -> None:
+    def add(self, row: tuple[int, int, int, int, int, int, int, int]) -> None:
         """Add a grant: bank, row_hit, port number, request, start and end cycle, bytes, write."""
         if self._keep:
-            self._rows.append(row)
-            if len(self._rows) >= CHUNK_ROWS:
+            self._rows.extend(row)
+            if len(self._rows) >= CHUNK_ROWS * _ACCESS_WIDTH:
                 self._flush()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -256,25 +257,29 @@ class AccessLog:
         return iter(self._batches)
 
     def _flush(self) -> None:
-        rows = self._rows
+        if self._rows:
+            self._write(_as_columns(self._rows, _ACCESS_WIDTH))
+            self._rows.clear()
+
+    def _write(self, columns: np.ndarray) -> None:
         if self._recorder.options.window is not None:
             first, last = self._recorder.options.window
-            rows = [row for row in rows if row[4] < last and row[5] > first]
-        if rows:
-            bank, row_hit, port, request, start, end, size_bytes, write = np.array(rows, np.int64).T
-            columns = [
-                _constant(self._channel, len(rows)),
-                bank.astype(np.int32),
-                row_hit.astype(bool),
-                _names(port, self._ports),
-                request,
-                start,
-                end,
-                size_bytes,
-                write.astype(bool),
-            ]
-            self._batches.append(pa.record_batch(columns, schema=DRAM))
-        self._rows.clear()
+            columns = columns[:, (columns[4] < last) & (columns[5] > first)]
+        bank, row_hit, port, request, start, end, size_bytes, write = columns
+        if not len(bank):
+            return
+        batch = [
+            _constant(self._channel, len(bank)),
+            bank.astype(np.int32),
+            row_hit.astype(bool),
+            _names(port, self._ports),
+            request,
+            start,
+            end,
+            size_bytes,
+            write.astype(bool),
+        ]
+        self._batches.append(pa.record_batch(batch, schema=DRAM))
 
 
 class Recorder:
