@@ -20,7 +20,7 @@ from panacea_sim.hardware.config import field_sources, list_presets, load_hardwa
 from panacea_sim.map_command import map_layer
 from panacea_sim.report.terminal import print_run, print_sources, print_study
 from panacea_sim.scenario import Scenario, Study, load_scenario
-from panacea_sim.simulation import Engine, Interrupted, Prepared, RunOptions, RunOutcome, prepare, run
+from panacea_sim.simulation import Engine, Interrupted, Prepared, RunOptions, RunOutcome, chosen_engine, prepare, run
 from panacea_sim.trace.log import LogLevel
 from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.trace.schema import SCHEMA_VERSION
@@ -178,6 +178,8 @@ def _run_study(study: Study, options: Options) -> None:
     # Everything is checked before the first run begins, so that bad input leaves nothing behind.
     run_options = options.run_options(options.out or DEFAULT_RUNS / study.name)
     prepared = [prepare(options.applied_to(scenario)) for scenario in study.scenarios]
+    for each in prepared:
+        chosen_engine(run_options.engine, each)
     assert run_options.folder is not None
     folder = RunFolder(run_options.folder, force=options.force)
     summaries = {}

@@ -24,7 +24,7 @@ from panacea_sim.machine.result import EngineResult
 from panacea_sim.machine.values import TravellingValues
 from panacea_sim.mapping.outputs import OutputBytes, dense_outputs, encoded_outputs
 from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.mapping.work import SkipMasks, layer_work
+from panacea_sim.mapping.work import LayerWork, SkipMasks, layer_work
 from panacea_sim.scenario import Scenario, write_scenario
 from panacea_sim.trace.log import LogLevel, open_log
 from panacea_sim.trace.recorder import Recorder, TraceOptions
@@ -35,7 +35,18 @@ from panacea_sim.workload.functional import FunctionalPass, functional_pass
 from panacea_sim.workload.layer import GemmLayer
 from panacea_sim.workload.npz import load_layer
 
-__all__ = ["Interrupted", "Prepared", "Progress", "RunOptions", "RunOutcome", "layer_candidates", "prepare", "run"]
+__all__ = [
+    "Engine",
+    "Interrupted",
+    "Prepared",
+    "Progress",
+    "RunOptions",
+    "RunOutcome",
+    "chosen_engine",
+    "layer_candidates",
+    "prepare",
+    "run",
+]
 
 Engine = Literal["auto", "reference", "compiled"]
 """The engine that runs: `auto` takes the compiled one where no values travel and numba is installed."""
@@ -107,9 +118,8 @@ def prepare(scenario: Scenario) -> Prepared:
     sources = chain_sources(layers, functional)
     planned = []
     for layer, computed, source in zip(layers, functional, sources, strict=True):
-        tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N))
-        work = layer_work(tiling, SkipMasks.of(layer, hardware.v))
-        output_bytes = _output_bytes(tiling, layer, computed)
+        work = _work_of(layer, hardware)
+        output_bytes = _output_bytes(work.tiling, layer, computed)
         planned.append((choose_plan(layer.name, work, output_bytes, hardware), output_bytes, source))
     program = plan_program(hardware, planned)
     values = None
@@ -148,10 +158,14 @@ def _has_numba() -> bool:
 
 def layer_candidates(layer: GemmLayer, hardware: Hardware) -> Iterator[Candidate]:
     """Return the mappings of a layer that the hardware leaves open, each with its bound."""
-    tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N))
-    work = layer_work(tiling, SkipMasks.of(layer, hardware.v))
+    work = _work_of(layer, hardware)
     computed = functional_pass(layer) if layer.output else None
-    return candidates(layer.name, work, _output_bytes(tiling, layer, computed), hardware)
+    return candidates(layer.name, work, _output_bytes(work.tiling, layer, computed), hardware)
+
+
+def _work_of(layer: GemmLayer, hardware: Hardware) -> LayerWork:
+    tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N))
+    return layer_work(tiling, SkipMasks.of(layer, hardware.v))
 
 
 def _output_bytes(tiling: Tiling, layer: GemmLayer, computed: FunctionalPass | None) -> OutputBytes:
@@ -168,6 +182,7 @@ def run(scenario: Scenario | Prepared, options: RunOptions | None = None) -> Run
     """
     options = options or RunOptions()
     prepared = scenario if isinstance(scenario, Prepared) else prepare(scenario)
+    options = replace(options, engine=chosen_engine(options.engine, prepared))
     if options.folder is None:
         return _simulate(prepared, options, None)
     folder = RunFolder(options.folder, force=options.force)
@@ -213,8 +228,7 @@ def _run_engine(
     progress = options.progress
     watch = {} if progress is None else {"o_dma": lambda done: progress(done, groups)}
     started = time.perf_counter()
-    engine = chosen_engine(options.engine, prepared)
-    if engine == "compiled":
+    if options.engine == "compiled":
         result = run_compiled_engine(prepared.description, recorder)
     else:
         workers = None if values is None else values.workers
@@ -224,7 +238,7 @@ def _run_engine(
     annotate_graphs(program, prepared.description, result)
     summary = summarize(
         prepared.scenario.name,
-        engine,
+        options.engine,
         program,
         result,
         exact=None if values is None else values.exact(),

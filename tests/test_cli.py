@@ -356,6 +356,7 @@ def test_k_mismatch_names_both_shapes(capsys: pytest.CaptureFixture[str]) -> Non
         (["--set", "hardware.wmem_bytes=3"], "WMEM holds 3 bytes, but a tile needs"),
         (["--set", "hardware.wmem_bytes=3"], "bytes are missing. Raise hardware.wmem_bytes or lower hardware.tile_k"),
         (["--set", "hardware.omem_bytes=3"], "OMEM holds 3 bytes for finished tiles, but an output tile needs"),
+        (["--engine", "compiled"], "--engine: found compiled, with values on; accepted: reference where values travel"),
         (["--window", "5"], "--window: found '5'; accepted: A:B, whole cycles with A < B"),
         (["--window", "7:7"], "--window: found '7:7'; accepted: A:B"),
         (["--window", "-1:7"], "--window: found '-1:7'; accepted: A:B"),

@@ -181,14 +181,7 @@ def _starved_of_memory(description: Description) -> Description:
         Memory("OMEM", memory.capacity_bytes // 1000) if memory.name == "OMEM" else memory
         for memory in description.memories
     )
-    return Description(
-        description.components,
-        description.queues,
-        description.stores,
-        memories,
-        description.channels,
-        description.ports,
-    )
+    return replace(description, memories=memories)
 
 
 def test_a_deadlock_leaves_what_was_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

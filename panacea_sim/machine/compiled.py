@@ -13,7 +13,8 @@ from panacea_sim.errors import DeadlockError
 from panacea_sim.machine import evaluation as ev
 from panacea_sim.machine.deadlock import StandStill, describe_deadlock
 from panacea_sim.machine.description import Description, joined_labels
-from panacea_sim.machine.evaluation import BUSY, CONTENDED, IDLE, PAUSED, REASONS, STARVED, STUCK, evaluate, high_water
+from panacea_sim.machine.dram_requests import GAP_REASONS
+from panacea_sim.machine.evaluation import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK, evaluate, high_water
 from panacea_sim.machine.lowering import lower
 from panacea_sim.machine.result import ChannelTotals, EngineResult, FiringTimes, QueueTotals, StallTotal
 from panacea_sim.machine.tables import core_tables, stream_tables, trace_buffers
@@ -101,16 +102,16 @@ class _Engine:
             return step.state, step.cause, step.cause_component
         number, ports = CONTENDED - code, len(self._ports)
         if owner < len(self._names):
-            channel, what = divmod(number, ports + len(REASONS))
+            channel, what = divmod(number, ports + len(GAP_REASONS))
             name = self._description.channels[channel].name
             if what < ports:
                 return State.CONTENDED, name, self._ports[what]
-            return State.CONTENDED, f"{name}:{REASONS[what - ports]}", ""
+            return State.CONTENDED, f"{name}:{GAP_REASONS[what - ports]}", ""
         reason, port = divmod(number, ports)
         if not reason:
             return State.BUSY, "", self._ports[port]
         name = self._description.channels[owner - len(self._names)].name
-        return State.CONTENDED, f"{name}:{REASONS[reason - 1]}", self._ports[port]
+        return State.CONTENDED, f"{name}:{GAP_REASONS[reason - 1]}", self._ports[port]
 
     def _note_idle_ends(self, makespan_cycles: int) -> None:
         if not self._traced:
@@ -175,7 +176,7 @@ class _Engine:
             (*self._kind(owner, CONTENDED - port), cycles) for port, cycles in enumerate(streams.busy[number].tolist())
         ]
         for place, cycles in enumerate(streams.gaps[number].tolist()):
-            port, reason = divmod(place, len(REASONS))
+            port, reason = divmod(place, len(GAP_REASONS))
             kinds.append((*self._kind(owner, CONTENDED - ((1 + reason) * ports + port)), cycles))
         return _merged(kinds)
 

@@ -30,6 +30,7 @@ from panacea_sim.machine.dram_params import (
     OUT_START,
     OUT_TURNAROUND_UNTIL,
 )
+from panacea_sim.machine.dram_requests import GAP_REASONS
 from panacea_sim.machine.lowering import UNIFORM, Op
 from panacea_sim.units import IntArray
 
@@ -38,7 +39,6 @@ __all__ = [
     "CONTENDED",
     "IDLE",
     "PAUSED",
-    "REASONS",
     "STARVED",
     "STUCK",
     "Core",
@@ -47,9 +47,6 @@ __all__ = [
     "evaluate",
     "high_water",
 ]
-
-REASONS = ("refresh", "turnaround", "row", "latency")
-"""Why a channel has no data although requests wait, in the order in which they apply."""
 
 DONE, PAUSED, STUCK = range(3)
 """How `evaluate` ends: all actors are done, it wants to be called again, or nothing can move."""
@@ -75,7 +72,7 @@ it up.
 _TAKE, _NEED, _WAIT, _ACQUIRE, _SERVE, _POST, _READY, _RELEASE, _PUT, _GIVE, _END = (int(op) for op in Op)
 _NONE = -1
 _REFRESH, _TURNAROUND, _ROW = range(3)
-_REASONS = len(REASONS)
+_REASONS = len(GAP_REASONS)
 
 
 class Core(NamedTuple):

@@ -9,6 +9,7 @@ import numpy as np
 from panacea_sim.machine import evaluation as ev
 from panacea_sim.machine.arbiter import WIDTH
 from panacea_sim.machine.dram_params import OUT
+from panacea_sim.machine.dram_requests import GAP_REASONS
 from panacea_sim.machine.lowering import Lowered, Op
 from panacea_sim.units import IntArray
 
@@ -90,7 +91,7 @@ def stream_tables(lowered: Lowered) -> ev.Streams:
     params = np.zeros((len(flat), max((len(each.params) for each in flat), default=1)), np.int64)
     for row, each in zip(params, flat, strict=True):
         row[: len(each.params)] = each.params
-    reasons = len(ev.REASONS)
+    reasons = len(GAP_REASONS)
     return ev.Streams(
         ports,
         np.zeros((first_request[-1], ev.REQUEST_WIDTH), np.int64),

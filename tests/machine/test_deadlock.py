@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,14 +25,7 @@ def _prepared(**settings: object) -> Prepared:
 
 def _with_capacity(description: Description, name: str, capacity_bytes: int) -> Description:
     memories = tuple(Memory(name, capacity_bytes) if memory.name == name else memory for memory in description.memories)
-    return Description(
-        description.components,
-        description.queues,
-        description.stores,
-        memories,
-        description.channels,
-        description.ports,
-    )
+    return replace(description, memories=memories)
 
 
 def _message(description: Description) -> str:
