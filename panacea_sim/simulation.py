@@ -12,7 +12,7 @@ from typing import Any, Literal
 from structlog.typing import FilteringBoundLogger
 
 from panacea_sim.analysis.accounting import check_conservation
-from panacea_sim.analysis.summary import KEPT_TIMES, annotate_graphs, summarize
+from panacea_sim.analysis.summary import KEPT_TIMES, annotate_graphs, partial_summary, summarize
 from panacea_sim.errors import ConfigError, DeadlockError
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.machine.build import describe
@@ -28,7 +28,6 @@ from panacea_sim.mapping.work import LayerWork, SkipMasks, layer_work
 from panacea_sim.scenario import Scenario, write_scenario
 from panacea_sim.trace.log import LogLevel, open_log
 from panacea_sim.trace.recorder import Recorder, TraceOptions
-from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
 from panacea_sim.workload.chain import chain_sources
 from panacea_sim.workload.functional import FunctionalPass, functional_pass
@@ -195,6 +194,11 @@ def _simulate(prepared: Prepared, options: RunOptions, folder: RunFolder | None)
     layers = tuple(layer.name for layer in prepared.layers)
     if folder is not None:
         write_scenario(folder, prepared.scenario, prepared.layers, prepared.hardware)
+        # Whatever stops the run, the folder can be read.
+        folder.write_json(
+            "summary.json",
+            partial_summary(prepared.scenario.name, options.engine, prepared.program, prepared.description),
+        )
     with open_log(None if folder is None else folder.path / "log.jsonl", options.log_level) as log:
         log.info("start", scenario=prepared.scenario.name, layers=layers, hardware=prepared.hardware.model_dump())
         debug = log.debug if options.log_level == "debug" else None
@@ -203,10 +207,6 @@ def _simulate(prepared: Prepared, options: RunOptions, folder: RunFolder | None)
             return _run_engine(prepared, options, recorder, folder, log)
         except KeyboardInterrupt:
             log.warning("interrupted")
-            if folder is not None:
-                folder.write_json(
-                    "summary.json", {"schema": SCHEMA_VERSION, "scenario": prepared.scenario.name, "partial": True}
-                )
             raise Interrupted(None if folder is None else folder.path) from None
         except DeadlockError as error:
             log.error("deadlock", message=str(error))  # noqa: TRY400  # a trace of our own code says nothing here
@@ -240,6 +240,7 @@ def _run_engine(
         prepared.scenario.name,
         options.engine,
         program,
+        prepared.description,
         result,
         exact=None if values is None else values.exact(),
         accumulators=None if values is None else values.accumulators,

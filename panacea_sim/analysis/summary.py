@@ -20,7 +20,7 @@ from panacea_sim.mapping.graph import annotate_groups
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.units import cycles_to_seconds
 
-__all__ = ["KEPT_TIMES", "Accumulators", "annotate_graphs", "summarize"]
+__all__ = ["KEPT_TIMES", "Accumulators", "annotate_graphs", "partial_summary", "summarize"]
 
 KEPT_TIMES = ("w_dma", "x_dma", "dispatcher", "o_dma")
 """The components whose firing times an engine must return, so that layers and tile groups get their times."""
@@ -28,10 +28,11 @@ KEPT_TIMES = ("w_dma", "x_dma", "dispatcher", "o_dma")
 Accumulators = Sequence[npt.NDArray[np.int32]]
 
 
-def summarize(  # a summary joins all results of a run
+def summarize(  # noqa: PLR0913  # a summary joins all results of a run
     scenario: str,
     engine: str,
     program: Program,
+    description: Description,
     result: EngineResult,
     *,
     exact: bool | None,
@@ -41,16 +42,13 @@ def summarize(  # a summary joins all results of a run
     """Return the summary as it goes into summary.json; docs/files.md describes every key."""
     hardware, makespan_cycles = program.hardware, result.makespan_cycles
     return {
-        "schema": SCHEMA_VERSION,
-        "scenario": scenario,
-        "engine": engine,
+        **_heading(scenario, engine, program),
         "makespan_cycles": makespan_cycles,
-        "clock_hz": hardware.clock_hz,
         "seconds": cycles_to_seconds(makespan_cycles, hardware.clock_hz),
         "exact": exact,
         "tiles": sum(layer.plan.work.tiling.tile_tasks for layer in program.layers),
         "host_seconds": host_seconds,
-        "hardware": hardware.name,
+        "sections": _sections(description),
         "layers": _layers(program, result, accumulators),
         "components": state_cycles(result),
         "stalls": _stalls(result),
@@ -58,6 +56,32 @@ def summarize(  # a summary joins all results of a run
         "dram": _dram(result),
         "queues": {name: asdict(totals) for name, totals in (*result.queues.items(), *result.memories.items())},
     }
+
+
+def partial_summary(scenario: str, engine: str, program: Program, description: Description) -> dict[str, Any]:
+    """Return what a reader needs to know of a run that has not reached its end."""
+    return {
+        **_heading(scenario, engine, program),
+        "partial": True,
+        "layers": [{"name": layer.plan.name} for layer in program.layers],
+        "sections": _sections(description),
+    }
+
+
+def _heading(scenario: str, engine: str, program: Program) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA_VERSION,
+        "scenario": scenario,
+        "engine": engine,
+        "hardware": program.hardware.name,
+        "clock_hz": program.hardware.clock_hz,
+    }
+
+
+def _sections(description: Description) -> dict[str, str]:
+    """Return the part of the machine that each component and channel belongs to."""
+    sections = {component.name: component.section for component in description.components}
+    return sections | {channel.name: "memory" for channel in description.channels}
 
 
 def _layers(program: Program, result: EngineResult, accumulators: Accumulators | None) -> list[dict[str, Any]]:

@@ -16,12 +16,14 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import TABLES
 
-__all__ = ["RunFolder"]
+__all__ = ["PARTIAL", "RUN_MARK", "RunFolder"]
 
 _ROW_GROUP_ROWS = 131_072
-_PARTIAL = ".partial"
+PARTIAL = ".partial"
+"""What the name of a run folder that is not complete ends with."""
+
 _SPILL = "spill"
-_MARK = ".panacea-run"
+RUN_MARK = ".panacea-run"
 """The file that every run folder has from the start: a folder without it is never replaced or removed."""
 
 
@@ -36,14 +38,14 @@ class RunFolder:
         self.target = target if target.name not in {"", ".."} else target.resolve()
         if not self.target.name:
             raise ConfigError("--out", f"{str(target)!r}", "a folder with a name", "Choose another --out")
-        self.path = self.target.with_name(self.target.name + _PARTIAL)
+        self.path = self.target.with_name(self.target.name + PARTIAL)
         self._check_target(force=force)
         if self.path.exists():
             _check_ours(self.path)
             shutil.rmtree(self.path)
         try:
             self.path.mkdir(parents=True)
-            (self.path / _MARK).touch()
+            (self.path / RUN_MARK).touch()
         except OSError as error:
             raise ConfigError(
                 "--out", f"{str(target)!r} ({error.strerror})", "a folder that can be written", "Choose another --out"
@@ -104,7 +106,7 @@ def _row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterato
 
 
 def _check_ours(path: Path) -> None:
-    if not (path / _MARK).is_file():
+    if not (path / RUN_MARK).is_file():
         raise ConfigError(
             "--out", f"{str(path)!r}, which is no run folder", "a new folder or an earlier run", "Choose another --out"
         )

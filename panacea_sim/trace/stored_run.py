@@ -1,0 +1,115 @@
+"""A run folder that is read: its summary, and its tables as datasets that need not fit into memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.trace.schema import SCHEMA_VERSION, TABLES
+from panacea_sim.trace.store import PARTIAL, RUN_MARK
+
+__all__ = ["StoredRun", "open_run"]
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run folder, complete or NAME.partial.
+
+    `summary` is summary.json; that of a partial run has no figures, only "partial" (true), the names of scenario,
+    engine, hardware and layers, "clock_hz" and "sections". Which tables are there depends on what was recorded.
+    """
+
+    path: Path
+    summary: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Name of the scenario."""
+        return str(self.summary["scenario"])
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the run was interrupted or failed."""
+        return bool(self.summary.get("partial", False))
+
+    @property
+    def sections(self) -> dict[str, str]:
+        """Section (memory, codecs, compute, output) of each component and channel, in the machine's order."""
+        return dict(self.summary["sections"])
+
+    def has_table(self, name: str) -> bool:
+        """Return whether "activities", "queues" or "dram" was recorded."""
+        return (self.path / f"{name}.parquet").is_file()
+
+    def dataset(self, name: str) -> ds.Dataset:
+        """Return "activities", "queues" or "dram" as a dataset, from which rows can be filtered without reading all.
+
+        Raises ConfigError if the table was not recorded or is of a newer schema.
+        """
+        path = self.path / f"{name}.parquet"
+        if not path.is_file():
+            hint = f"Run again with --trace {'stalls or --trace full' if name == 'activities' else 'full'}"
+            raise ConfigError(f"{self.path}", f"no {name}.parquet", "a run whose trace was recorded", hint)
+        try:
+            version = int((pq.read_schema(path).metadata or {}).get(b"schema", b"0"))
+            found = ds.dataset(path, schema=TABLES[name])
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"{path}", f"an unreadable file ({error})", "a Parquet file of panacea-sim run"
+            ) from error
+        _check_schema(path, version)
+        return found
+
+    def check_component(self, name: str) -> str:
+        """Return `name` if the machine has such a component or channel; raises ConfigError otherwise."""
+        if name not in self.sections:
+            known = ", ".join(self.sections)
+            raise ConfigError("component", repr(name), f"one of {known}", nearest_name(name, self.sections))
+        return name
+
+
+def open_run(path: Path | str) -> StoredRun:
+    """Return the run in a folder; a folder NAME that is not there stands for NAME.partial if that is.
+
+    Raises ConfigError for a folder that holds no run, or one of a newer schema.
+    """
+    path = Path(path)
+    partial = path.with_name(path.name + PARTIAL)
+    if not path.exists() and partial.is_dir():
+        path = partial
+    if not path.is_dir() or not (path / RUN_MARK).is_file():
+        found = "no such folder" if not path.exists() else "a folder without a run" if path.is_dir() else "a file"
+        raise ConfigError(f"{path}", found, "a run folder, as panacea-sim run writes it")
+    summary = _read_summary(path / "summary.json")
+    _check_schema(path, summary.get("schema"))
+    if "study" in summary:
+        runs = ", ".join(str(path / name) for name in summary["runs"])
+        raise ConfigError(f"{path}", "a study of several runs", "the folder of one run", f"Choose one of {runs}")
+    if "sections" not in summary:
+        raise ConfigError(f"{path}", "a summary without sections", "a run of this version", "Run the scenario again")
+    return StoredRun(path, summary)
+
+
+def _read_summary(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path.parent}", "no summary.json", "a run folder, as panacea-sim run writes it") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}", f"no readable JSON ({error})", "the summary of a run") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}", f"a JSON {type(content).__name__}", "the summary of a run")
+    return content
+
+
+def _check_schema(path: Path, version: object) -> None:
+    if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
+        hint = "It was written by a newer panacea_sim: update this one"
+        raise ConfigError(f"{path}", f"schema {version}", f"schema 1 to {SCHEMA_VERSION}", hint)
