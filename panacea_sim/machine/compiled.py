@@ -221,7 +221,7 @@ class _Engine:
 
 
 def _slots(lowered: Lowered) -> list[tuple[int, State, str, str]]:
-    """Return the stalls of all steps: the number of the component that stands, its state, the cause and its other end."""
+    """Return the stalls of all steps: number of the component that stands, state, cause and the other end."""
     return [
         (actor.component + (lane if actor.lanes > 1 else 0), step.state, cause, other)
         for actor in lowered.actors

@@ -26,8 +26,8 @@ from panacea_sim.machine.dram_params import (
     ACTIVATE_READY,
     ACTIVATED,
     AGE_CAP,
-    BANK_WIDTH,
     BANK_BITS,
+    BANK_WIDTH,
     BANKS_AT,
     BANKS_PER_GROUP,
     BURST,
@@ -93,7 +93,6 @@ from panacea_sim.machine.dram_params import (
 
 __all__ = ["choose", "next_decision", "serve"]
 
-_NOBODY = -1
 _TOO_OLD = -1
 """The rank of a request that has waited longer than the age cap; others are never negative."""
 
@@ -123,14 +122,15 @@ def choose(params: Sequence[int], state: MutableSequence[int], cycle: int, queue
         return 0
     if not params[FIRST_READY]:
         return first_come_first_served(queue, count)
-    best = _NOBODY
-    best_rank = 0
-    for position in range(count):
+    best, best_priority, best_rank = 0, queue[PRIORITY], _rank(params, state, now, cycle, queue, 0)
+    for position in range(1, count):
         base = position * WIDTH
-        if best == _NOBODY or queue[base + PRIORITY] <= queue[best * WIDTH + PRIORITY]:
+        priority = queue[base + PRIORITY]
+        # Nothing can beat a request of equal priority that may go at once.
+        if priority < best_priority or (priority == best_priority and best_rank > 2 * now):
             rank = _rank(params, state, now, cycle, queue, base)
-            if best == _NOBODY or queue[base + PRIORITY] < queue[best * WIDTH + PRIORITY] or rank < best_rank:
-                best, best_rank = position, rank
+            if priority < best_priority or rank < best_rank:
+                best, best_priority, best_rank = position, priority, rank
     return best
 
 
@@ -390,10 +390,8 @@ def _prepare(params: Sequence[int], state: MutableSequence[int], now: int, queue
                     taken |= 1 << number
 
 
-def _rank(
-    params: Sequence[int], state: Sequence[int], now: int, cycle: int, queue: Sequence[int], base: int
-) -> int:
-    """Return the rank of the waiting request at `base`: the least of the best priority goes, of equal ones the first."""
+def _rank(params: Sequence[int], state: Sequence[int], now: int, cycle: int, queue: Sequence[int], base: int) -> int:
+    """Return the rank of the waiting request at `base` among those of its priority: the least goes first."""
     if cycle - queue[base + REQUEST_CYCLE] > params[AGE_CAP]:
         return _TOO_OLD
     group, bank, _, row = _place(params, queue[base + ADDRESS] >> params[BURST_BITS])

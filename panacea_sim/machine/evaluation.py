@@ -31,7 +31,7 @@ from panacea_sim.machine.dram_params import (
     OUT_TURNAROUND_UNTIL,
 )
 from panacea_sim.machine.dram_requests import GAP_REASONS
-from panacea_sim.machine.lowering import UNIFORM, Op
+from panacea_sim.machine.lowering import Op
 from panacea_sim.units import IntArray
 
 __all__ = [
@@ -176,6 +176,11 @@ HELD_REQUEST, HELD_PART, HELD_GRANTED, HELD_READY, HELD_WIDTH = range(5)
 ROWS, ACCESSES = range(2)
 
 
+_njit = numba.njit(cache=True, error_model="numpy")
+_inner = numba.njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""For functions that only compiled ones call: without a way in from Python they compile faster."""
+
+
 def _compiled(module: ModuleType, shared: dict[str, Any]) -> dict[str, Any]:
     """Return the names of a module with its functions compiled, calls among them included.
 
@@ -187,7 +192,7 @@ def _compiled(module: ModuleType, shared: dict[str, Any]) -> dict[str, Any]:
             copy = FunctionType(value.__code__, names, name, value.__defaults__, value.__closure__)
             copy.__module__ = module.__name__
             copy.__qualname__ = name
-            names[name] = numba.njit(cache=True, error_model="numpy")(copy)
+            names[name] = _inner(copy)
     return names
 
 
@@ -204,11 +209,9 @@ banked_serve: Callable[..., None] = _banked["serve"]
 ideal_next_decision: Callable[..., int] = _ideal["next_decision"]
 ideal_serve: Callable[..., None] = _ideal["serve"]
 
-_njit = numba.njit(cache=True, error_model="numpy")
-
 
 @_njit
-def evaluate(core: Core, streams: Streams, trace: Trace) -> int:  # noqa: C901, PLR0911, PLR0912, PLR0914, PLR0915  # the inner loop
+def evaluate(core: Core, streams: Streams, trace: Trace) -> int:  # noqa: C901, PLR0912, PLR0915  # the inner loop
     """Let every listed actor go on as far as it can, then make the next grant; until all are done or nothing can move.
 
     Returns DONE, STUCK, or PAUSED: a buffer is full, or it is time to let Python see to signals. The tables are local
@@ -269,7 +272,7 @@ def evaluate(core: Core, streams: Streams, trace: Trace) -> int:  # noqa: C901, 
                         index = firing
                     elif adds_to >= 0:
                         adds = 1
-                    latency = steps[step, AMOUNT] if op == _TAKE or op == _NEED else 0  # noqa: PLR1714  # the same
+                    latency = steps[step, AMOUNT] if op == _TAKE or op == _NEED else 0  # noqa: PLR1714, SIM109  # the same
                     event_at = _NONE
                     if index >= 0:
                         if events[waits_for] <= index:
@@ -412,7 +415,7 @@ def evaluate(core: Core, streams: Streams, trace: Trace) -> int:  # noqa: C901, 
             queue[channel],
             held[channel],
             params[channel],
-            device[channel],
+            device[channel, : channels[channel, STATE_SIZE]],
             out[channel],
             past[channel],
             requests,
@@ -431,7 +434,7 @@ def evaluate(core: Core, streams: Streams, trace: Trace) -> int:  # noqa: C901, 
     return PAUSED
 
 
-@_njit
+@_inner
 def _row(  # flat numbers, because this is called for every row of the trace
     rows: IntArray, filled: IntArray, owner: int, code: int, start: int, end: int, firing: int
 ) -> None:
@@ -445,7 +448,7 @@ def _row(  # flat numbers, because this is called for every row of the trace
         filled[ROWS] += 1
 
 
-@_njit
+@_inner
 def _post(  # noqa: PLR0913, PLR0917  # arrays by themselves, see `evaluate`
     ports: IntArray,
     requests: IntArray,
@@ -489,8 +492,8 @@ def _post(  # noqa: PLR0913, PLR0917  # arrays by themselves, see `evaluate`
         channels[channel, DECISION] = _NONE
 
 
-@_njit
-def _arrive(  # noqa: PLR0913, PLR0917  # arrays by themselves, see `evaluate`
+@_inner
+def _arrive(  # noqa: C901, PLR0913, PLR0917  # arrays by themselves, see `evaluate`
     actors: IntArray,
     steps: IntArray,
     components: IntArray,
@@ -549,7 +552,7 @@ def _arrive(  # noqa: PLR0913, PLR0917  # arrays by themselves, see `evaluate`
     return cycle
 
 
-@_njit
+@_inner
 def _next_channel(channels: IntArray, queue: IntArray, params: IntArray, device: IntArray) -> int:
     """Return the channel that decides first, the lowest of equal ones; it remembers when. -1 if nothing is asked."""
     channel, cycle = _NONE, 0
@@ -567,8 +570,8 @@ def _next_channel(channels: IntArray, queue: IntArray, params: IntArray, device:
     return channel
 
 
-@_njit
-def _grant(  # noqa: C901, PLR0912, PLR0913, PLR0914, PLR0915, PLR0917  # arrays by themselves, see `evaluate`
+@_inner
+def _grant(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917  # arrays by themselves, see `evaluate`
     channels: IntArray,
     queue: IntArray,
     held: IntArray,
@@ -589,7 +592,7 @@ def _grant(  # noqa: C901, PLR0912, PLR0913, PLR0914, PLR0915, PLR0917  # arrays
     actors: IntArray,
     stack: IntArray,
 ) -> None:
-    """Make the decision of a channel; account what it does for the grant, before and during its data; tell the request."""
+    """Make the decision of a channel, account what it does before and during the data, and tell the request."""
     cycle, arrived = channels[channel, DECISION], channels[channel, QUEUED]
     channels[channel, DECISION] = _NONE
     # Requests stand in the order of their cycles; those of later cycles are known too early.
@@ -671,7 +674,7 @@ def _grant(  # noqa: C901, PLR0912, PLR0913, PLR0914, PLR0915, PLR0917  # arrays
             stack[stack[0]] = taker
 
 
-@_njit
+@_inner
 def _stretch(past: IntArray, count: int, start: int, end: int, code: int) -> int:
     """Add to the past of a channel, if it is not empty, and return how many stretches there were."""
     if end > start:
@@ -681,7 +684,7 @@ def _stretch(past: IntArray, count: int, start: int, end: int, code: int) -> int
     return count
 
 
-@_njit
+@_inner
 def _note_first_data(  # noqa: PLR0913, PLR0917  # arrays by themselves, see `evaluate`
     requests: IntArray,
     past: IntArray,

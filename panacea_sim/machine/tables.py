@@ -91,6 +91,7 @@ def stream_tables(lowered: Lowered) -> ev.Streams:
     flat = [channel.device.flat() for channel in description.channels]
     channels = np.zeros((len(flat), ev.CHANNEL_WIDTH), np.int64)
     channels[:, ev.BANKED] = [each.banked for each in flat]
+    channels[:, ev.STATE_SIZE] = [len(each.state) for each in flat]
     channels[:, ev.DECISION] = -1
     reasons = len(GAP_REASONS)
     return ev.Streams(
