@@ -64,10 +64,15 @@ def inspect_command(  # noqa: PLR0913  # the options of the command line
     if stored.is_partial:
         _note(f"{stored.path} is partial: the trace ends where the run stopped")
     rows = _answer(stored, table, selection, longest_count, group_by or ())
-    is_plain = longest_count is None and not group_by
-    if limit is None and output_format == "table" and is_plain:
-        limit = _LISTED_ROWS
-    _show(stored, table, rows, limit, output_format)
+    is_cut = limit is None and output_format == "table" and longest_count is None and not group_by
+    counted = _Counted(rows, _LISTED_ROWS if is_cut else limit)
+    if not _print(counted.reader, output_format):
+        return
+    if not counted.rows:
+        first, end = covered_cycles(stored.dataset(table), table)
+        _note(f"nothing matches; the trace of {table} covers the cycles {first} to {end}")
+    elif is_cut and counted.has_more:
+        _note(f"these are the first {counted.rows} rows; --limit N shows N, --format csv or json shows all")
 
 
 def _table(*, queues: bool, dram: bool) -> Table:
@@ -91,23 +96,19 @@ def _answer(
     return intervals(run, selection) if count is None else longest(run, selection, count).to_reader()
 
 
-def _show(run: StoredRun, table: Table, rows: pa.RecordBatchReader, limit: int | None, output_format: Format) -> None:
-    counted = _Counted(rows, limit)
+def _print(rows: pa.RecordBatchReader, output_format: Format) -> bool:
+    """Return whether somebody read to the end."""
     try:
         if output_format == "table":
-            print_rows(Console(), counted.reader)
+            print_rows(Console(), rows)
         else:
-            (write_csv if output_format == "csv" else write_json)(counted.reader, sys.stdout)
+            (write_csv if output_format == "csv" else write_json)(rows, sys.stdout)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader, say `head`, has had enough; what is still buffered must not fail again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
-    if not counted.rows:
-        first, end = covered_cycles(run.dataset(table), table)
-        _note(f"nothing matches; the trace of {table} covers the cycles {first} to {end}")
-    elif counted.has_more:
-        _note(f"these are the first {counted.rows} rows; --limit N shows N rows, --format csv or json shows all")
+        return False
+    return True
 
 
 class _Counted:

@@ -22,10 +22,6 @@ __all__ = ["GROUP_KEYS", "accesses", "grouped", "intervals", "longest", "occupan
 GROUP_KEYS = ("component", "cause", "layer", "state")
 """Columns of activities by which cycles can be added up."""
 
-_BATCH_ROWS = 65_536
-_READ_AHEAD = 4
-"""Decoded batches that may wait; the 16 of pyarrow cost memory and gain no time."""
-
 _CYCLES = pa.field(
     "cycles", pa.int64(), nullable=False, metadata={"description": "length of the interval", "unit": "cycles"}
 )
@@ -109,10 +105,16 @@ def grouped(run: StoredRun, selection: Selection, keys: Sequence[str]) -> pa.Tab
 
 
 def _scan(dataset: ds.Dataset, wanted: ds.Expression, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    scanner = dataset.scanner(
-        columns=columns, filter=wanted, batch_size=_BATCH_ROWS, batch_readahead=_READ_AHEAD, fragment_readahead=1
-    )
-    return (batch for batch in scanner.to_batches() if batch.num_rows)
+    """Return the rows that match, without batches that are empty.
+
+    Row groups are scanned one by one: a scanner of the whole file reads ahead without end where its reader is slow.
+    Those whose statistics rule out a match are not read.
+    """
+    for fragment in dataset.get_fragments(filter=wanted):
+        for group in fragment.split_by_row_group(filter=wanted, schema=dataset.schema):
+            for batch in group.to_batches(schema=dataset.schema, columns=columns, filter=wanted):
+                if batch.num_rows:
+                    yield batch
 
 
 def _with_cycles(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

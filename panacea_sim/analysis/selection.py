@@ -160,7 +160,7 @@ def _matching(field: str, patterns: Iterable[str], known: Iterable[str], also: t
     names = [str(name) for name in known]
     matched: dict[str, None] = {}
     for pattern in patterns:
-        found = [name for name in names if name == pattern or fnmatchcase(name, pattern)]
+        found = [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]
         if not found:
             accepted = ", ".join([*names, *also]) or "nothing: the trace names none"
             raise ConfigError(field, repr(str(pattern)), f"one of {accepted}", nearest_name(pattern, [*names, *also]))
