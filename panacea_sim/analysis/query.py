@@ -71,16 +71,16 @@ def longest(run: StoredRun, selection: Selection, count: int) -> pa.Table:
     """
     if count < 1:
         raise ConfigError("longest", count, "a whole number >= 1")
-    found = intervals(run, selection)
-    best = found.schema.empty_table()
-    least_cycles = 0
-    for batch in found:
-        rows = batch.filter(pc.greater_equal(batch["cycles"], least_cycles))
-        if not rows.num_rows:
-            continue
-        best = _first_longest(pa.concat_tables([best, pa.Table.from_batches([rows], best.schema)]), count)
-        if best.num_rows == count:
-            least_cycles = best["cycles"][-1].as_py()
+    dataset = recorded(run, "activities")
+    wanted = row_filter(run, dataset, "activities", selection)
+    schema = dataset.schema.append(_CYCLES)
+    best = schema.empty_table()
+    for group in _row_groups(dataset, wanted):
+        better = wanted & _beats_last(best) if best.num_rows == count else wanted
+        # Counting reads only what the condition is about; few row groups have more to give once `best` is full.
+        if group.scanner(schema=dataset.schema, filter=better).count_rows():
+            rows = [_with_cycles(batch, schema) for batch in group.to_batches(schema=dataset.schema, filter=better)]
+            best = _first_longest(pa.concat_tables([best, pa.Table.from_batches(rows)]), count)
     return best
 
 
@@ -104,17 +104,28 @@ def grouped(run: StoredRun, selection: Selection, keys: Sequence[str]) -> pa.Tab
     return _with_shares(totals, names)
 
 
-def _scan(dataset: ds.Dataset, wanted: ds.Expression, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Return the rows that match, without batches that are empty.
+def _row_groups(dataset: ds.Dataset, wanted: ds.Expression) -> Iterator[ds.Fragment]:
+    """Return the row groups whose statistics do not rule out a match.
 
-    Row groups are scanned one by one: a scanner of the whole file reads ahead without end where its reader is slow.
-    Those whose statistics rule out a match are not read.
+    They are scanned one by one: a scanner of the whole file reads ahead without end where its reader is slow.
     """
     for fragment in dataset.get_fragments(filter=wanted):
-        for group in fragment.split_by_row_group(filter=wanted, schema=dataset.schema):
-            for batch in group.to_batches(schema=dataset.schema, columns=columns, filter=wanted):
-                if batch.num_rows:
-                    yield batch
+        yield from fragment.split_by_row_group(filter=wanted, schema=dataset.schema)
+
+
+def _scan(dataset: ds.Dataset, wanted: ds.Expression, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Return the rows that match, without batches that are empty."""
+    for group in _row_groups(dataset, wanted):
+        for batch in group.to_batches(schema=dataset.schema, columns=columns, filter=wanted):
+            if batch.num_rows:
+                yield batch
+
+
+def _beats_last(best: pa.Table) -> ds.Expression:
+    """Return the condition that a row comes before the last of the longest so far."""
+    last = best.slice(best.num_rows - 1).to_pylist()[0]
+    cycles = ds.field("end_cycle") - ds.field("start_cycle")
+    return (cycles > last["cycles"]) | ((cycles == last["cycles"]) & (ds.field("start_cycle") < last["start_cycle"]))
 
 
 def _with_cycles(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -78,11 +78,12 @@ def _readable(batch: pa.RecordBatch) -> dict[str, list[Text]]:
     if "m" in values:
         tiles = zip(*(values.pop(axis) for axis in _AXES), strict=True)
         ends = zip(values.pop("cause"), values.pop("cause_component"), strict=True)
+        layer, moved = values.pop("layer"), values.pop("bytes")
+        if any(moved):
+            values["bytes"] = moved
         values["tile"] = [",".join("-" if part < 0 else str(part) for part in tile) for tile in tiles]
         values["cause"] = [f"{cause} ({end})" if cause and end else cause or end for cause, end in ends]
-        values["layer"] = values.pop("layer")
-        if not any(values["bytes"]):
-            del values["bytes"]
+        values["layer"] = layer
     return {name: [_cell(name, value) for value in column] for name, column in values.items()}
 
 
