@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import pyarrow.dataset as ds
 import pytest
@@ -79,6 +80,14 @@ def test_with_pandas_it_gives_frames(folder: Path) -> None:
 def test_a_timeline_is_a_page_in_a_frame() -> None:
     """The page is escaped as a whole, so that the frame cannot end early."""
     assert 'srcdoc="&lt;p class=&quot;x&quot;&gt;&amp;amp;"' in Timeline('<p class="x">&amp;')._repr_html_()
+
+
+def test_a_run_draws_its_timeline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run and the window reach the page of the report."""
+    page = ModuleType("timeline")
+    page.timeline_html = lambda stored, window: f"{stored.name} {window}"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "panacea_sim.report.timeline", page)
+    assert Run.open(folder).timeline((3, 9)).html == "small (3, 9)"
 
 
 def test_the_package_is_cheap_to_import() -> None:

@@ -69,7 +69,7 @@ def recorded(run: StoredRun, table: Table) -> ds.Dataset:
     """Return a table of the run as a dataset; raises ConfigError if it was not recorded, or has no row."""
     dataset = run.dataset(table)
     if not dataset.count_rows():
-        hint = "Run again with --trace full, and with a --window in which something happens if any"
+        hint = "Run again with --trace full and without --window, or one in which something happens"
         raise ConfigError(f"{run.path}", f"no row in {table}.parquet", "a trace that holds something", hint)
     return dataset
 

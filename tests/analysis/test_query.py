@@ -209,7 +209,7 @@ def test_other_keys_and_counts_are_refused(traced: StoredRun) -> None:
 def test_a_table_without_rows_says_how_to_get_some(tmp_path: Path) -> None:
     """A window in which nothing happened, and queues of a trace of stalls, name the options."""
     with pytest.raises(
-        ConfigError, match=r"no row in activities\.parquet; .* --trace full, and with a --window in which"
+        ConfigError, match=r"no row in activities\.parquet; .* --trace full and without --window, or one in which"
     ):
         intervals(_run(tmp_path / "late", TraceOptions(window=(10**8, 10**9))), Selection())
     with pytest.raises(ConfigError, match=r"no row in queues\.parquet"):
