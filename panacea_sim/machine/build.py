@@ -12,7 +12,7 @@ from panacea_sim.machine.dma import activation_stream, output_stream, partial_su
 from panacea_sim.machine.dram_device import BankedDevice
 from panacea_sim.machine.dram_params import dram_params
 from panacea_sim.machine.encoder import encoder
-from panacea_sim.machine.pea import pe_array, pea_work, sum_queue
+from panacea_sim.machine.pea import pe_array, sum_queue, task_cycles
 from panacea_sim.machine.ppu import ppu
 from panacea_sim.machine.program import Program
 
@@ -49,14 +49,14 @@ def describe(program: Program) -> Description:
 
 def _components(program: Program) -> tuple[Component, ...]:
     hardware = program.hardware
-    works = [pea_work(layer.plan.work, hardware, layer.plan.height) for layer in program.layers]
+    cycles = task_cycles(program)
     return (
         weight_stream(program),
         activation_stream(program),
         weight_decoder(program),
         activation_decoder(program),
         dispatcher(program),
-        *(pe_array(program, pea, works) for pea in range(hardware.n_pea)),
+        *(pe_array(program, pea, cycles[:, pea]) for pea in range(hardware.n_pea)),
         accumulator(program),
         *((partial_sum_stream(program),) if program.keeps_partial_sums else ()),
         ppu(program),

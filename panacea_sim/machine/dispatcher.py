@@ -32,7 +32,7 @@ def dispatcher(program: Program) -> Component:
             layer.plan.work.activation.total[layer.plan.tasks.n, layer.plan.tasks.k],
         )
     )
-    one = np.ones(len(size_bytes), np.int64)
+    one = program.one_per_task
     return Component(
         "dispatcher",
         "compute",
@@ -40,7 +40,7 @@ def dispatcher(program: Program) -> Component:
         service_cycles=ceil_div(size_bytes, program.hardware.sram_bytes_per_cycle),
         takes=(Take("q_w", one), Take("q_x", one)),
         gives=tuple(Give(pea_queue(pea), one) for pea in range(program.hardware.n_pea)),
-        labels=program.task_labels(),
+        labels=program.task_labels,
         size_bytes=size_bytes,
     )
 

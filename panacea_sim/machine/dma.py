@@ -35,13 +35,13 @@ REGION = {"w": "WMEM", "x": "AMEM"}
 def weight_stream(program: Program) -> Component:
     """Return `w_dma`: it fetches encoded weight tiles into WMEM."""
     size_bytes = program.joined(lambda layer: layer.plan.weight_loads.size_bytes)
-    return _read_stream("w", program, weight_addresses(program), size_bytes, program.weight_load_labels(), ())
+    return _read_stream("w", program, weight_addresses(program), size_bytes, program.weight_load_labels, ())
 
 
 def activation_stream(program: Program) -> Component:
     """Return `x_dma`: it fetches encoded activation tiles into AMEM, once the layer before has written them."""
     size_bytes = program.joined(lambda layer: layer.plan.activation_loads.size_bytes)
-    labels = program.activation_load_labels()
+    labels = program.activation_load_labels
     written = _writes_before(program)
     waits = (Wait("o_dma", written),) if written.any() else ()
     return _read_stream("x", program, activation_addresses(program), size_bytes, labels, waits)
@@ -49,7 +49,7 @@ def activation_stream(program: Program) -> Component:
 
 def output_stream(program: Program) -> Component:
     """Return `o_dma`: it writes finished output tiles and then frees their accumulators in OMEM."""
-    labels = program.output_labels()
+    labels = program.output_labels
     firings = len(labels.m)
     size_bytes = program.joined(lambda layer: layer.output_bytes.total[layer.plan.output_m, layer.plan.output_n])
     return Component(
@@ -58,7 +58,7 @@ def output_stream(program: Program) -> Component:
         firings,
         requests=_requests(program, output_addresses(program), size_bytes, np.ones(firings, np.bool_)),
         takes=(Take("q_o", np.ones(firings, np.int64)),),
-        releases=(Release("OMEM", program.tile_outputs() * BYTES_PER_PARTIAL_SUM),),
+        releases=(Release("OMEM", program.tile_outputs * BYTES_PER_PARTIAL_SUM),),
         labels=labels,
         size_bytes=size_bytes,
     )
@@ -88,7 +88,7 @@ def partial_sum_stream(program: Program) -> Component:
         acquires=(Acquire("PSUM", held_bytes * (1 - is_return)),),
         releases=(Release("PSUM", held_bytes * is_return),),
         puts=(Put("s_loaded"),),
-        labels=program.partial_sum_labels(),
+        labels=program.partial_sum_labels,
         size_bytes=size_bytes,
     )
 
@@ -109,7 +109,7 @@ def output_addresses(program: Program) -> IntArray:
 
 
 def _partial_sum_addresses(program: Program) -> IntArray:
-    labels = program.partial_sum_labels()
+    labels = program.partial_sum_labels
     address = np.zeros(len(labels.m), np.int64)
     for number, layer in enumerate(program.layers):
         mine = labels.layer == number
@@ -205,7 +205,7 @@ class PartialSumWorker:
     """Keeps partial sums, int32 tiles, between the visits of their output tile."""
 
     def __init__(self, program: Program) -> None:
-        labels = program.partial_sum_labels()
+        labels = program.partial_sum_labels
         self._tile = list(zip(labels.layer.tolist(), labels.m.tolist(), labels.n.tolist(), strict=True))
         self._is_return = program.joined(lambda layer: layer.plan.partial_sums.is_return)
         self._kept: dict[tuple[int, int, int], Any] = {}

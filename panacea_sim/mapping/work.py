@@ -22,6 +22,9 @@ __all__ = ["LayerWork", "SkipMasks", "TileBytes", "layer_work", "stream_bytes"]
 _EXACT_IN_FLOAT32 = 1 << 24
 """Whole numbers below this are exact in float32, whatever the order in which they are added."""
 
+_UNTHREADED_PRODUCTS = 1 << 18
+"""Matrix products with more multiplications make OpenBLAS start threads, which cost more here than they save."""
+
 
 @dataclass(frozen=True, eq=False)
 class SkipMasks:
@@ -150,9 +153,12 @@ def _dynamic_steps(
     steps = np.empty((tiling.n_tiles, tiling.k_tiles, len(w_counts)), kind)
     met = x_counts + tiling.column_groups[:, None].astype(x_counts.dtype)
     panel = np.empty((tiling.n_tiles, len(w_counts)), x_counts.dtype)
+    block = max(1, _UNTHREADED_PRODUCTS // (tiling.n_tiles * min(tiling.tile_k, tiling.K)))
     for k, first in enumerate(range(0, tiling.K, tiling.tile_k)):
         depth = slice(first, first + tiling.tile_k)
-        np.matmul(met[:, depth], w_counts[:, depth].T, out=panel)
+        for row in range(0, len(w_counts), block):
+            rows = slice(row, row + block)
+            np.matmul(met[:, depth], w_counts[rows, depth].T, out=panel[:, rows])
         panel += x_sums[:, k, None].astype(panel.dtype)
         steps[:, k] = panel
     steps[:, :, int(tiling.row_groups.sum()) :] = 0
