@@ -10,7 +10,8 @@ import numpy as np
 from panacea_sim.machine.description import Acquire, Component, Put, Release, Requests, Take, Wait
 from panacea_sim.machine.program import PlannedLayer, Program
 from panacea_sim.mapping.labels import TileLabels
-from panacea_sim.mapping.layout import split_over_channels
+from panacea_sim.mapping.layout import ChannelParts, split_over_channels
+from panacea_sim.mapping.loads import Loads
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.units import IntArray
 
@@ -24,7 +25,6 @@ __all__ = [
     "output_addresses",
     "output_stream",
     "partial_sum_stream",
-    "weight_addresses",
     "weight_stream",
 ]
 
@@ -34,17 +34,19 @@ REGION = {"w": "WMEM", "x": "AMEM"}
 
 def weight_stream(program: Program) -> Component:
     """Return `w_dma`: it fetches encoded weight tiles into WMEM."""
-    size_bytes = program.joined(lambda layer: layer.plan.weight_loads.size_bytes)
-    return _read_stream("w", program, weight_addresses(program), size_bytes, program.weight_load_labels, ())
+    operands = [(layer.layout.weight, layer.plan.weight.total, layer.plan.weight_loads) for layer in program.layers]
+    return _read_stream("w", program, operands, program.weight_load_labels, ())
 
 
 def activation_stream(program: Program) -> Component:
     """Return `x_dma`: it fetches encoded activation tiles into AMEM, once the layer before has written them."""
-    size_bytes = program.joined(lambda layer: layer.plan.activation_loads.size_bytes)
-    labels = program.activation_load_labels
+    operands = [
+        (layer.layout.activation, layer.plan.work.activation.total, layer.plan.activation_loads)
+        for layer in program.layers
+    ]
     written = _writes_before(program)
     waits = (Wait("o_dma", written),) if written.any() else ()
-    return _read_stream("x", program, activation_addresses(program), size_bytes, labels, waits)
+    return _read_stream("x", program, operands, program.activation_load_labels, waits)
 
 
 def output_stream(program: Program) -> Component:
@@ -93,11 +95,6 @@ def partial_sum_stream(program: Program) -> Component:
     )
 
 
-def weight_addresses(program: Program) -> IntArray:
-    """Return the DRAM address of every weight fetch."""
-    return program.joined(lambda layer: layer.layout.weight.ravel()[layer.plan.weight_loads.tile])
-
-
 def activation_addresses(program: Program) -> IntArray:
     """Return the DRAM address of every activation fetch."""
     return program.joined(lambda layer: layer.layout.activation.ravel()[layer.plan.activation_loads.tile])
@@ -140,19 +137,33 @@ def _finished_as(source: PlannedLayer, layer: PlannedLayer) -> IntArray:
     return finished
 
 
-def _read_stream(  # a stream is all of this
+def _read_stream(
     operand: str,
     program: Program,
-    address: IntArray,
-    size_bytes: IntArray,
+    operands: Sequence[tuple[IntArray, IntArray, Loads]],
     labels: TileLabels,
     waits: tuple[Wait, ...],
 ) -> Component:
+    """Return the stream that fetches tiles; `operands` has the address and bytes of each tile, and the loads, by layer.
+
+    Tiles are split over the channels once, however often they are fetched.
+    """
+    tiles = np.cumsum([0, *(address.size for address, _, _ in operands)])
+    split = _split(
+        program,
+        np.concatenate([address.ravel() for address, _, _ in operands]),
+        np.concatenate([size_bytes.ravel() for _, size_bytes, _ in operands]),
+    )
+    fetched = [loads.tile + first for (_, _, loads), first in zip(operands, tiles[:-1], strict=True)]
+    parts = split.taken(np.concatenate(fetched))
+    size_bytes = np.concatenate([loads.size_bytes for _, _, loads in operands])
     return Component(
         f"{operand}_dma",
         "memory",
         len(size_bytes),
-        requests=_requests(program, address, size_bytes, np.zeros(len(size_bytes), np.bool_)),
+        requests=Requests(
+            parts.offsets, parts.channel, parts.address, parts.size_bytes, np.zeros(len(parts.channel), np.bool_)
+        ),
         waits=waits,
         acquires=(Acquire(REGION[operand], size_bytes),),
         puts=(Put(f"{operand}_loaded"),),
@@ -162,15 +173,14 @@ def _read_stream(  # a stream is all of this
 
 
 def _requests(program: Program, address: IntArray, size_bytes: IntArray, write: IntArray) -> Requests:
-    hardware = program.hardware
-    parts = split_over_channels(address, size_bytes, hardware.dram_channels, hardware.interleave_bytes)
+    parts = _split(program, address, size_bytes)
     return Requests(
-        parts.offsets,
-        parts.channel,
-        parts.address,
-        parts.size_bytes,
-        np.repeat(write, np.diff(parts.offsets)),
+        parts.offsets, parts.channel, parts.address, parts.size_bytes, np.repeat(write, np.diff(parts.offsets))
     )
+
+
+def _split(program: Program, address: IntArray, size_bytes: IntArray) -> ChannelParts:
+    return split_over_channels(address, size_bytes, program.hardware.dram_channels, program.hardware.interleave_bytes)
 
 
 class ReadWorker:
