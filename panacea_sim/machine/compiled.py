@@ -15,7 +15,7 @@ from panacea_sim.machine.deadlock import StandStill, describe_deadlock
 from panacea_sim.machine.description import Description, joined_labels
 from panacea_sim.machine.dram_requests import GAP_REASONS
 from panacea_sim.machine.evaluation import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK, evaluate, high_water
-from panacea_sim.machine.lowering import lower
+from panacea_sim.machine.lowering import Lowered, lower
 from panacea_sim.machine.result import ChannelTotals, EngineResult, FiringTimes, QueueTotals, StallTotal
 from panacea_sim.machine.tables import core_tables, stream_tables, trace_buffers
 from panacea_sim.trace.recorder import ActivityLog, Recorder
@@ -44,7 +44,7 @@ class _Engine:
         self._names = [component.name for component in description.components]
         self._ports = [port.component for port in description.ports]
         self._traced = recorder.options.level != "off"
-        self._steps = [step for actor in self._lowered.actors for step in actor.steps]
+        self._slots = _slots(self._lowered)
         self._core = core_tables(self._lowered)
         self._streams = stream_tables(self._lowered)
         self._trace = trace_buffers(self._lowered, traced=self._traced)
@@ -98,8 +98,7 @@ class _Engine:
         if code in plain:
             return plain[code]
         if code >= 0:
-            step = self._steps[code]
-            return step.state, step.cause, step.cause_component
+            return self._slots[code][1:]
         number, ports = CONTENDED - code, len(self._ports)
         if owner < len(self._names):
             channel, what = divmod(number, ports + len(GAP_REASONS))
@@ -126,10 +125,11 @@ class _Engine:
         stands = []
         for actor, row in zip(self._lowered.actors, self._core.actors, strict=True):
             step = actor.steps[min(int(row[ev.STEP] - row[ev.FIRST_STEP]), len(actor.steps) - 1)]
-            if row[ev.FIRING] < actor.firings and step.cause:
-                name = self._names[actor.component]
-                ended = len(self._events(f"ended:{name}"))
-                stands.append(StandStill(name, ended, actor.firings, step.state, step.cause, step.cause_component))
+            if row[ev.FIRING] == actor.firings:
+                continue
+            for lane, (cause, other) in enumerate(step.causes[: actor.lanes]):
+                name = self._names[actor.component + lane]
+                stands.append(StandStill(name, self._count(f"ended:{name}"), actor.firings, step.state, cause, other))
         return stands
 
     def _result(self, makespan_cycles: int) -> EngineResult:
@@ -140,7 +140,7 @@ class _Engine:
         return EngineResult(
             makespan_cycles,
             totals,
-            {name: len(self._events(f"ended:{name}")) for name in self._names},
+            {name: self._count(f"ended:{name}") for name in self._names},
             {queue.name: self._queue_totals(queue.name, queue.capacity) for queue in description.queues},
             {memory.name: self._memory_totals(memory.name, memory.capacity_bytes) for memory in description.memories},
             {
@@ -152,14 +152,15 @@ class _Engine:
 
     def _component_totals(self, number: int, makespan_cycles: int) -> list[StallTotal]:
         port, busy, head, last_end = self._core.components[number].tolist()
+        service_cycles = self._description.components[number].service_cycles
+        if service_cycles is not None:
+            busy = int(service_cycles.sum())
         kinds = [(State.IDLE, "", "", head + makespan_cycles - last_end), (State.BUSY, "", "", busy)]
-        for actor, row in zip(self._lowered.actors, self._core.actors, strict=True):
-            if actor.component == number:
-                stalled = self._core.steps[row[ev.FIRST_STEP] : row[ev.END_STEP], ev.STALLED].tolist()
-                kinds += [
-                    (step.state, step.cause, step.cause_component, cycles)
-                    for step, cycles in zip(actor.steps, stalled, strict=True)
-                ]
+        kinds += [
+            (*kind, cycles)
+            for (owner, *kind), cycles in zip(self._slots, self._core.stalled.tolist(), strict=True)
+            if owner == number
+        ]
         if port >= 0:
             waited = self._streams.waits[port].tolist()
             kinds += [(*self._kind(number, CONTENDED - what), cycles) for what, cycles in enumerate(waited)]
@@ -181,8 +182,13 @@ class _Engine:
         return _merged(kinds)
 
     def _events(self, counter: str) -> IntArray:
-        row = self._core.counters[self._lowered.counters[counter]]
-        return self._core.times[row[ev.TIMES_AT] : row[ev.TIMES_AT] + row[ev.EVENTS]]
+        """Return the times of a counter, of one lane if it has several."""
+        number, lane = self._lowered.places[counter]
+        first, lanes = int(self._core.counters[number, ev.TIMES_AT]), self._lowered.counters[number].lanes
+        return self._core.times[first + lane : first + int(self._core.events[number]) * lanes : lanes]
+
+    def _count(self, counter: str) -> int:
+        return int(self._core.events[self._lowered.places[counter][0]])
 
     def _queue_totals(self, name: str, capacity: int) -> QueueTotals:
         put, taken = self._events(f"put:{name}"), self._events(f"taken:{name}")
@@ -212,6 +218,16 @@ class _Engine:
             return FiringTimes(self._events(f"started:{name}"), end)
         first = int(self._streams.ports[port, ev.FIRST_REQUEST])
         return FiringTimes(self._streams.requests[first : first + len(end), ev.DATA_CYCLE], end)
+
+
+def _slots(lowered: Lowered) -> list[tuple[int, State, str, str]]:
+    """Return the stalls of all steps: the number of the component that stands, its state, the cause and its other end."""
+    return [
+        (actor.component + (lane if actor.lanes > 1 else 0), step.state, cause, other)
+        for actor in lowered.actors
+        for step in actor.steps
+        for lane, (cause, other) in enumerate(step.causes)
+    ]
 
 
 def _moved(channel: IntArray, busy_cycles: IntArray) -> ChannelTotals:

@@ -18,9 +18,6 @@ __all__ = ["core_tables", "stream_tables", "trace_buffers"]
 _BUFFER_ROWS = 1 << 18
 """Rows of the trace between two visits to Python."""
 
-_STRETCHES = 1 << 12
-"""What a channel remembers of its past: far more stretches than requests can wait for at once."""
-
 
 def core_tables(lowered: Lowered) -> ev.Core:
     """Return actors, steps, counters and components before the first cycle."""
@@ -32,10 +29,15 @@ def core_tables(lowered: Lowered) -> ev.Core:
     rows[:, ev.FIRST_STEP] = rows[:, ev.STEP] = first_step[:-1]
     rows[:, ev.END_STEP] = first_step[1:]
     rows[:, ev.POSTS] = _posts(lowered)
-    rows[:, ev.LISTED] = 1
-    counters = np.zeros((len(lowered.sizes), ev.COUNTER_WIDTH), np.int64)
-    times_at, wake_at = _starts(lowered.sizes), _starts([len(wake) for wake in lowered.wakes])
+    rows[:, ev.BLOCKED_ON] = -1
+    lanes = [actor.lanes if actor.lanes > 1 else 0 for actor in actors]
+    rows[:, ev.LANES] = [actor.lanes for actor in actors]
+    rows[:, ev.LANE_AT] = _starts(lanes)[:-1]
+    counters = np.zeros((len(lowered.counters), ev.COUNTER_WIDTH), np.int64)
+    times_at = _starts([each.size * each.lanes * each.kept for each in lowered.counters])
+    wake_at = _starts([len(each.wakes) for each in lowered.counters])
     counters[:, ev.TIMES_AT] = times_at[:-1]
+    counters[:, ev.KEPT] = [each.kept for each in lowered.counters]
     counters[:, ev.WAKE_AT], counters[:, ev.WAKE_END] = wake_at[:-1], wake_at[1:]
     components = np.zeros((len(description.components), ev.COMPONENT_WIDTH), np.int64)
     ports = {port.component: number for number, port in enumerate(description.ports)}
@@ -44,10 +46,13 @@ def core_tables(lowered: Lowered) -> ev.Core:
         rows,
         _steps(lowered),
         counters,
+        np.zeros(len(lowered.counters), np.int64),
         components,
-        np.array([actor for wake in lowered.wakes for actor in sorted(wake)], np.int64),
+        np.array([actor for each in lowered.counters for actor in sorted(each.wakes)], np.int64),
         lowered.data,
         np.zeros(times_at[-1], np.int64),
+        np.zeros(sum(lanes), np.int64),
+        np.zeros(sum(len(step.causes) for actor in actors for step in actor.steps), np.int64),
         # The first actor is on top.
         np.array([len(actors), *range(len(actors) - 1, -1, -1)], np.int64),
     )
@@ -85,12 +90,8 @@ def stream_tables(lowered: Lowered) -> ev.Streams:
     slots = 1 + sum(port.outstanding for port in description.ports) * int(np.diff(part_at).max(initial=1))
     flat = [channel.device.flat() for channel in description.channels]
     channels = np.zeros((len(flat), ev.CHANNEL_WIDTH), np.int64)
-    state_at = _starts([len(each.state) for each in flat])
     channels[:, ev.BANKED] = [each.banked for each in flat]
-    channels[:, ev.STATE_AT], channels[:, ev.STATE_END] = state_at[:-1], state_at[1:]
-    params = np.zeros((len(flat), max((len(each.params) for each in flat), default=1)), np.int64)
-    for row, each in zip(params, flat, strict=True):
-        row[: len(each.params)] = each.params
+    channels[:, ev.DECISION] = -1
     reasons = len(GAP_REASONS)
     return ev.Streams(
         ports,
@@ -100,11 +101,11 @@ def stream_tables(lowered: Lowered) -> ev.Streams:
         np.zeros((sum(_stall_sizes(lowered)), 2), np.int64),
         channels,
         np.zeros((len(flat), slots * WIDTH), np.int64),
-        np.zeros((len(flat), slots, ev.HELD_WIDTH), np.int64),
-        params,
-        np.array([number for each in flat for number in each.state], np.int64),
+        np.zeros((len(flat), slots * ev.HELD_WIDTH), np.int64),
+        _padded([each.params for each in flat]),
+        _padded([each.state for each in flat]),
         np.zeros((len(flat), OUT), np.int64),
-        np.zeros((len(flat), _STRETCHES, 3), np.int64),
+        np.zeros((len(flat), ev.STRETCHES_KEPT, 3), np.int64),
         np.zeros((len(flat), len(ported)), np.int64),
         np.zeros((len(flat), len(ported) * reasons), np.int64),
         np.zeros((len(ported), len(flat) * (len(ported) + reasons)), np.int64),
@@ -113,9 +114,9 @@ def stream_tables(lowered: Lowered) -> ev.Streams:
 
 def trace_buffers(lowered: Lowered, *, traced: bool) -> ev.Trace:
     """Return empty buffers, of next to no size if nothing is recorded."""
-    # A buffer that is half full is emptied before the next actor moves on; one actor may fill the other half.
-    longest = max((len(actor.steps) * actor.firings for actor in lowered.actors), default=0)
-    rows = 2 * max(_BUFFER_ROWS, longest) if traced else 2
+    # A buffer that is half full is emptied before the next firing, which may fill the other half.
+    widest = max((step.fan for actor in lowered.actors for step in actor.steps), default=1)
+    rows = 2 * max(_BUFFER_ROWS, ev.STRETCHES_KEPT + 2 * widest * len(lowered.actors)) if traced else 2
     return ev.Trace(
         int(traced),
         np.zeros(2, np.int64),
@@ -133,6 +134,8 @@ def _steps(lowered: Lowered) -> IntArray:
     rows[:, ev.OFFSET] = [step.offset for step in steps]
     rows[:, ev.AMOUNT] = [step.amount for step in steps]
     rows[:, ev.STALLS_AT] = _starts(_stall_sizes(lowered))[:-1]
+    rows[:, ev.SLOT] = _starts([len(step.causes) for step in steps])[:-1]
+    rows[:, ev.FAN] = [step.fan for step in steps]
     return rows
 
 
@@ -146,6 +149,14 @@ def _stall_sizes(lowered: Lowered) -> list[int]:
     return [
         actor.firings * posts for actor, posts in zip(lowered.actors, _posts(lowered), strict=True) for _ in actor.steps
     ]
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> IntArray:
+    """Return rows of different lengths as one array."""
+    padded = np.zeros((len(rows), max((len(row) for row in rows), default=1)), np.int64)
+    for mine, row in zip(padded, rows, strict=True):
+        mine[: len(row)] = row
+    return padded
 
 
 def _starts(lengths: Sequence[int]) -> IntArray:
