@@ -91,7 +91,8 @@ def _unrepeated(steps: IntArray, height: int) -> IntArray:
     """Return a view with length 1 where the array is only broadcast, but all its tiles where they are to be stacked."""
     first = 1 if height > 1 else 0
     kept = [slice(None)] * first + [slice(None) if stride else slice(1) for stride in steps.strides[first:]]
-    return steps[tuple(kept)]
+    view: IntArray = steps[tuple(kept)]
+    return view
 
 
 def _stack_sums(steps: IntArray, height: int, kind: type[np.signedinteger]) -> IntArray:
@@ -119,7 +120,8 @@ def _layer_cycles(layer: PlannedLayer, hardware: Hardware) -> IntArray:
     cycles = pea_work(plan.work, hardware, plan.height).cycles
     stacks, peas, _, k_tiles = cycles.shape
     in_memory_order = cycles.transpose(2, 3, 0, 1).reshape(-1, peas)
-    return in_memory_order[(plan.tasks.n * k_tiles + plan.tasks.k) * stacks + plan.tasks.stack]
+    of_task: IntArray = in_memory_order[(plan.tasks.n * k_tiles + plan.tasks.k) * stacks + plan.tasks.stack]
+    return of_task
 
 
 def pe_array(program: Program, pea: int, service_cycles: IntArray) -> Component:
