@@ -32,13 +32,13 @@ __all__ = [
 
 def weight_decoder(program: Program) -> Component:
     """Return `w_decoder`: it decodes the HO part of a weight tile for every task; LO slices pass by it."""
-    ho_bytes = program.joined(lambda layer: layer.plan.weight.ho[layer.plan.tasks.stack, layer.plan.tasks.k])
+    ho_bytes = program.joined(lambda layer: layer.plan.weight.ho.ravel()[layer.plan.weight_tile])
     return _decoder("w", program, ho_bytes, lambda layer: layer.plan.weight_loads)
 
 
 def activation_decoder(program: Program) -> Component:
     """Return `x_decoder`: it decodes the HO part of an activation tile for every task."""
-    ho_bytes = program.joined(lambda layer: layer.plan.work.activation.ho[layer.plan.tasks.n, layer.plan.tasks.k])
+    ho_bytes = program.joined(lambda layer: layer.plan.work.activation.ho.ravel()[layer.plan.activation_tile])
     return _decoder("x", program, ho_bytes, lambda layer: layer.plan.activation_loads)
 
 

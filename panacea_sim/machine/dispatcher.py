@@ -28,8 +28,8 @@ def dispatcher(program: Program) -> Component:
     """Return `dispatcher`: it reads a weight and an activation tile side by side and deals them to all PEAs."""
     size_bytes = program.joined(
         lambda layer: np.maximum(
-            layer.plan.weight.total[layer.plan.tasks.stack, layer.plan.tasks.k],
-            layer.plan.work.activation.total[layer.plan.tasks.n, layer.plan.tasks.k],
+            layer.plan.weight.total.ravel()[layer.plan.weight_tile],
+            layer.plan.work.activation.total.ravel()[layer.plan.activation_tile],
         )
     )
     one = program.one_per_task

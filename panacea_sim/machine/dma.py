@@ -13,6 +13,7 @@ from panacea_sim.mapping.labels import TileLabels
 from panacea_sim.mapping.layout import ChannelParts, split_over_channels
 from panacea_sim.mapping.loads import Loads
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
+from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.units import IntArray
 
 __all__ = [
@@ -58,7 +59,7 @@ def output_stream(program: Program) -> Component:
         "o_dma",
         "memory",
         firings,
-        requests=_requests(program, output_addresses(program), size_bytes, np.ones(firings, np.bool_)),
+        requests=_as_requests(_split(program, output_addresses(program), size_bytes), np.ones(firings, np.bool_)),
         takes=(Take("q_o", np.ones(firings, np.int64)),),
         releases=(Release("OMEM", program.tile_outputs * BYTES_PER_PARTIAL_SUM),),
         labels=labels,
@@ -84,7 +85,7 @@ def partial_sum_stream(program: Program) -> Component:
         "s_dma",
         "memory",
         len(is_return),
-        requests=_requests(program, _partial_sum_addresses(program), size_bytes, is_return.astype(np.bool_)),
+        requests=_partial_sum_requests(program, size_bytes > 0, is_return.astype(np.bool_)),
         takes=(Take("q_s", is_return),),
         waits=(Wait("s_dma", after + 1),),
         acquires=(Acquire("PSUM", held_bytes * (1 - is_return)),),
@@ -105,13 +106,18 @@ def output_addresses(program: Program) -> IntArray:
     return program.joined(lambda layer: layer.layout.output[layer.plan.output_m, layer.plan.output_n])
 
 
-def _partial_sum_addresses(program: Program) -> IntArray:
+def _partial_sum_requests(program: Program, moved: BoolArray, write: BoolArray) -> Requests:
+    """Return the requests of the firings that move a tile; a tile is split over the channels once."""
+    tiles = [layer.layout.partial_sums for layer in program.layers]
+    outputs = [layer.plan.work.outputs for layer in program.layers]
+    first = np.cumsum([0, *(address.size for address in tiles)])
+    address, size_bytes = (np.concatenate([each.ravel() for each in arrays]) for arrays in (tiles, outputs))
+    # One more tile, without bytes, for the firings that move none.
+    split = _split(program, np.append(address, 0), np.append(size_bytes * BYTES_PER_PARTIAL_SUM, 0))
     labels = program.partial_sum_labels
-    address = np.zeros(len(labels.m), np.int64)
-    for number, layer in enumerate(program.layers):
-        mine = labels.layer == number
-        address[mine] = layer.layout.partial_sums[labels.m[mine], labels.n[mine]]
-    return address
+    n_tiles = np.array([layer.plan.work.tiling.n_tiles for layer in program.layers])
+    tile = first[labels.layer] + labels.m * n_tiles[labels.layer] + labels.n
+    return _as_requests(split.taken(np.where(moved, tile, first[-1])), write)
 
 
 def _writes_before(program: Program) -> IntArray:
@@ -155,15 +161,12 @@ def _read_stream(
         np.concatenate([size_bytes.ravel() for _, size_bytes, _ in operands]),
     )
     fetched = [loads.tile + first for (_, _, loads), first in zip(operands, tiles[:-1], strict=True)]
-    parts = split.taken(np.concatenate(fetched))
     size_bytes = np.concatenate([loads.size_bytes for _, _, loads in operands])
     return Component(
         f"{operand}_dma",
         "memory",
         len(size_bytes),
-        requests=Requests(
-            parts.offsets, parts.channel, parts.address, parts.size_bytes, np.zeros(len(parts.channel), np.bool_)
-        ),
+        requests=_as_requests(split.taken(np.concatenate(fetched)), np.zeros(len(size_bytes), np.bool_)),
         waits=waits,
         acquires=(Acquire(REGION[operand], size_bytes),),
         puts=(Put(f"{operand}_loaded"),),
@@ -172,8 +175,8 @@ def _read_stream(
     )
 
 
-def _requests(program: Program, address: IntArray, size_bytes: IntArray, write: IntArray) -> Requests:
-    parts = _split(program, address, size_bytes)
+def _as_requests(parts: ChannelParts, write: BoolArray) -> Requests:
+    """Return the parts as requests, where `write` says which of the firings write."""
     return Requests(
         parts.offsets, parts.channel, parts.address, parts.size_bytes, np.repeat(write, np.diff(parts.offsets))
     )
