@@ -16,7 +16,7 @@ from panacea_sim.machine.pea import pe_array, sum_queue, task_cycles
 from panacea_sim.machine.ppu import ppu
 from panacea_sim.machine.program import Program
 
-__all__ = ["describe"]
+__all__ = ["channel_device", "describe"]
 
 
 def describe(program: Program) -> Description:
@@ -42,7 +42,7 @@ def describe(program: Program) -> Description:
             Memory("OMEM", hardware.omem_bytes - psum_bytes),
             *((Memory("PSUM", psum_bytes),) if keeps else ()),
         ),
-        channels=tuple(Channel(f"dram{number}", _device(hardware)) for number in range(hardware.dram_channels)),
+        channels=tuple(Channel(f"dram{number}", channel_device(hardware)) for number in range(hardware.dram_channels)),
         ports=tuple(streams if keeps else streams[:-1]),
     )
 
@@ -80,7 +80,8 @@ def _queues(program: Program) -> tuple[Queue, ...]:
     )
 
 
-def _device(hardware: Hardware) -> Device:
+def channel_device(hardware: Hardware) -> Device:
+    """Return the device of one DRAM channel; all channels have one alike."""
     device = hardware.dram_device
     if device is None:
         return IdealDevice(hardware.dram_bytes_per_cycle, hardware.dram_latency_cycles)

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from math import inf
 
 import numpy as np
 
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machine.build import describe
+from panacea_sim.machine.build import channel_device, describe
 from panacea_sim.machine.description import Description
 from panacea_sim.machine.program import plan_program
 from panacea_sim.machine.reference import run_reference
@@ -21,7 +22,7 @@ from panacea_sim.mapping.outputs import OutputBytes
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.trace.recorder import Recorder, TraceOptions
-from panacea_sim.units import IntArray
+from panacea_sim.units import IntArray, ceil_div
 
 __all__ = ["Candidate", "candidates", "choose_plan"]
 
@@ -66,15 +67,19 @@ class Candidate:
 
 def candidates(name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware) -> Iterator[Candidate]:
     """Return every mapping that the hardware's `loop_order` and `dtp` leave open, K innermost first."""
+    for each in _fitting(name, work, hardware):
+        yield each if each.plan is None else _bounded(each.plan, output_bytes, hardware)
+
+
+def _fitting(name: str, work: LayerWork, hardware: Hardware) -> Iterator[Candidate]:
+    """Return every mapping that is left open, without its bound."""
     orders = LOOP_ORDERS if hardware.loop_order == "auto" else (hardware.loop_order,)
     for order in sorted(orders, key=lambda order: -order.index("k")):
         for height in _HEIGHTS[hardware.dtp]:
             try:
-                plan = plan_layer(name, work, hardware, order, height)
+                yield Candidate(order, height, plan_layer(name, work, hardware, order, height))
             except MappingError as error:
                 yield Candidate(order, height, obstacle=str(error))
-            else:
-                yield _bounded(plan, output_bytes, hardware)
 
 
 def choose_plan(name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware) -> LayerPlan:
@@ -87,13 +92,17 @@ def choose_plan(name: str, work: LayerWork, output_bytes: OutputBytes, hardware:
     """
     near: list[Candidate] = []
     obstacles = []
-    for each in candidates(name, work, output_bytes, hardware):
-        if each.plan is None:
-            obstacles.append(each.obstacle)
+    for fitting in _fitting(name, work, hardware):
+        if fitting.plan is None:
+            obstacles.append(fitting.obstacle)
             continue
-        # Plans are large: those that cannot win any more are not kept.
-        least = min(known.bound_cycles for known in (*near, each))
-        near = [known for known in (*near, each) if known.bound_cycles <= least * _NEAR]
+        # Plans and descriptions are large: those that cannot win are not kept, or not even made.
+        most = min((known.bound_cycles * _NEAR for known in near), default=inf)
+        if _traffic_cycles(fitting.plan, output_bytes, hardware) > most:
+            continue
+        found = [*near, _bounded(fitting.plan, output_bytes, hardware)]
+        least = min(known.bound_cycles for known in found)
+        near = [known for known in found if known.bound_cycles <= least * _NEAR]
     if not near:
         raise MappingError(obstacles[0])
     plans = [each.plan for each in sorted(near, key=Candidate.rank) if each.plan]
@@ -128,6 +137,13 @@ def _bounded(plan: LayerPlan, output_bytes: OutputBytes, hardware: Hardware) -> 
     busiest = max(loads, key=lambda part: loads[part])
     read_bytes, write_bytes = moved_bytes.sum(0).tolist()
     return Candidate(plan.order, plan.height, plan, loads[busiest], busiest, read_bytes, write_bytes)
+
+
+def _traffic_cycles(plan: LayerPlan, output_bytes: OutputBytes, hardware: Hardware) -> int:
+    """Return a bound that needs no description: the busiest channel moves no less than the mean of all channels."""
+    fetched = (plan.weight_loads.size_bytes, plan.activation_loads.size_bytes)
+    moved = sum(int(each.sum()) for each in (*fetched, output_bytes.total, plan.partial_sums.moved_bytes))
+    return channel_device(hardware).least_cycles(ceil_div(moved, hardware.dram_channels))
 
 
 def _moved_bytes(description: Description) -> IntArray:
