@@ -187,7 +187,7 @@ def _compiled(module: ModuleType, shared: dict[str, Any]) -> dict[str, Any]:
             copy = FunctionType(value.__code__, names, name, value.__defaults__, value.__closure__)
             copy.__module__ = module.__name__
             copy.__qualname__ = name
-            names[name] = numba.njit(cache=True)(copy)
+            names[name] = numba.njit(cache=True, error_model="numpy")(copy)
     return names
 
 
@@ -204,7 +204,7 @@ banked_serve: Callable[..., None] = _banked["serve"]
 ideal_next_decision: Callable[..., int] = _ideal["next_decision"]
 ideal_serve: Callable[..., None] = _ideal["serve"]
 
-_njit = numba.njit(cache=True)
+_njit = numba.njit(cache=True, error_model="numpy")
 
 
 @_njit
