@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from panacea_sim.dram_command import dram_command, print_devices
 from panacea_sim.errors import ConfigError, PanaceaError
 from panacea_sim.hardware.config import field_sources, list_presets, load_hardware, parse_settings
+from panacea_sim.inspect_command import inspect_command
 from panacea_sim.map_command import map_layer
 from panacea_sim.report.terminal import print_run, print_sources, print_study
 from panacea_sim.scenario import Scenario, Schedule, Study, load_scenario
@@ -153,6 +154,7 @@ def map_command(
 
 
 app.command("dram")(dram_command)
+app.command("inspect")(inspect_command)
 
 
 @app.command("list")
