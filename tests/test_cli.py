@@ -241,7 +241,7 @@ def test_a_deadlock_ends_with_1(
     script: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine that cannot go on ends with 1, a message with components and memory, and a partial folder."""
-    monkeypatch.setattr(simulation, "describe", _smaller_memory("WMEM"))
+    monkeypatch.setattr(preparation, "describe", _smaller_memory("WMEM"))
     assert main(["run", str(script), "--out", "out"]) == 1
     message = capsys.readouterr().err
     assert re.search(r"deadlock at cycle \d+: w_dma -> w_decoder -> w_dma", message)
