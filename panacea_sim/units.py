@@ -7,7 +7,7 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BITS_PER_BYTE", "KIB", "IntArray", "bits_to_bytes", "ceil_div", "cycles_to_seconds"]
+__all__ = ["BITS_PER_BYTE", "KIB", "IntArray", "bits_to_bytes", "ceil_div", "cycles_to_seconds", "signed_type"]
 
 BITS_PER_BYTE = 8
 KIB = 1024
@@ -36,3 +36,8 @@ def bits_to_bytes(bits: int | IntArray) -> int | IntArray:
 def cycles_to_seconds(cycles: int, clock_hz: float) -> float:
     """Return the duration of `cycles` at `clock_hz`, in seconds."""
     return cycles / clock_hz
+
+
+def signed_type(largest: int) -> type[np.signedinteger]:
+    """Return the smallest signed integer type, of 16 bits or more, that holds -`largest` to `largest`."""
+    return next(kind for kind in (np.int16, np.int32, np.int64) if largest <= np.iinfo(kind).max)

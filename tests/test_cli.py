@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from panacea_sim import simulation
+from panacea_sim import preparation
 from panacea_sim.cli import main
 from panacea_sim.machine import build
 from panacea_sim.machine.description import Description, Memory
