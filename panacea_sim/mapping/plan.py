@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.mapping.graph import TileGroupGraph, issue_order, tile_group_graph
+from panacea_sim.mapping.graph import TileGroupGraph, group_order, tile_group_graph
 from panacea_sim.mapping.loads import Loads, plan_loads
 from panacea_sim.mapping.order import TaskSequence, Visits, task_sequence, visits_of
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM, PartialSums, plan_partial_sums
@@ -32,7 +33,6 @@ class LayerPlan:
     order: str
     height: int
     work: LayerWork
-    graph: TileGroupGraph
     tasks: TaskSequence
     weight_tile: IntArray
     activation_tile: IntArray
@@ -41,6 +41,11 @@ class LayerPlan:
     weight_loads: Loads
     activation_loads: Loads
     partial_sums: PartialSums
+
+    @cached_property
+    def graph(self) -> TileGroupGraph:
+        """The graph of the layer's tile groups, built when somebody wants it."""
+        return tile_group_graph(self.name, self.work.tiling, self.order, self.height)
 
     @property
     def task_count(self) -> int:
@@ -71,8 +76,7 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
     Raises MappingError if a tile, a panel that must be resident, or partial sums do not fit their memory.
     """
     tiling = work.tiling
-    graph = tile_group_graph(name, tiling, order, height)
-    tasks = task_sequence(order, *issue_order(graph), tiling, height)
+    tasks = task_sequence(order, *group_order(tiling, order, height), tiling, height)
     visits = visits_of(tasks, tiling, height)
     may_spill = hardware.spill == "allow"
     outputs = work.outputs[visits.m, visits.n]
@@ -103,7 +107,6 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
         order,
         height,
         work,
-        graph,
         tasks,
         weight_tile,
         activation_tile,
