@@ -195,7 +195,7 @@ class _Engine:
         put, taken = self._events(f"put:{name}"), self._events(f"taken:{name}")
         log = self._recorder.occupancy_log(name)
         if self._recorder.options.level != "full":
-            return QueueTotals(capacity, len(put), len(taken), int(high_water(put, taken)))
+            return QueueTotals(capacity, len(put), len(taken), int(high_water(put, taken, capacity)))
         cycle = np.concatenate([put, taken])
         change = np.repeat([1, -1], [len(put), len(taken)])
         in_order = np.argsort(cycle, kind="stable")

@@ -291,11 +291,13 @@ def evaluate(core: Core, streams: Streams, trace: Trace) -> int:  # noqa: C901, 
 
 
 @entry
-def high_water(put: IntArray, taken: IntArray) -> int:
+def high_water(put: IntArray, taken: IntArray, capacity: int) -> int:
     """Return the highest occupancy of a queue at the end of any cycle, from the times of its tokens."""
     highest, gone = 0, 0
     for index in range(len(put)):
         while gone < len(taken) and taken[gone] <= put[index]:
             gone += 1
         highest = max(highest, index + 1 - gone)
+        if highest == capacity:
+            break
     return highest
