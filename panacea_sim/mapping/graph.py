@@ -6,7 +6,7 @@ A tile group is one output tile with its whole K loop. Tiles inside a group are 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import TypeAlias
 
 import networkx as nx
@@ -16,7 +16,7 @@ from panacea_sim.mapping.labels import NO_TILE
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.units import IntArray
 
-__all__ = ["TileGroup", "TileGroupGraph", "annotate_groups", "group_order", "network_graph", "tile_group_graph"]
+__all__ = ["TileGroup", "TileGroupGraph", "annotate_groups", "issue_order", "network_graph", "tile_group_graph"]
 
 TileGroup: TypeAlias = tuple[str, int, int]
 """A node: the layer's name and the coordinates (m, n) of its output tile."""
@@ -34,8 +34,11 @@ def tile_group_graph(layer: str, tiling: Tiling, order: str, height: int) -> Til
     """
     graph: TileGroupGraph = nx.DiGraph(layer=layer)
     outputs = np.add.reduceat(tiling.rows, np.arange(0, tiling.m_tiles, height))[:, None] * tiling.columns
-    m_of, n_of = group_order(tiling, order, height)
-    groups = [(layer, m, n) for m, n in zip(m_of.tolist(), n_of.tolist(), strict=True)]
+    stacks, columns = range(tiling.stacks(height)), range(tiling.n_tiles)
+    pairs = (
+        product(stacks, columns) if order.index("m") < order.index("n") else ((m, n) for n in columns for m in stacks)
+    )
+    groups = [(layer, m, n) for m, n in pairs]
     outputs_of, tiles = outputs.tolist(), tiling.k_tiles
     graph.add_nodes_from((group, {"tiles": tiles, "outputs": outputs_of[group[1]][group[2]]}) for group in groups)
     graph.add_edges_from(
@@ -62,15 +65,11 @@ def network_graph(layers: Sequence[TileGroupGraph], sources: Sequence[int | None
     return graph
 
 
-def group_order(tiling: Tiling, order: str, height: int) -> tuple[IntArray, IntArray]:
-    """Return the coordinates (m, n) of a layer's groups in the order in which the machine works on them.
-
-    It is the topological order of `tile_group_graph`, which takes long to build for a large layer.
-    """
-    stacks, columns = np.arange(tiling.stacks(height)), np.arange(tiling.n_tiles)
-    if order.index("m") < order.index("n"):
-        return np.repeat(stacks, len(columns)), np.tile(columns, len(stacks))
-    return np.tile(stacks, len(columns)), np.repeat(columns, len(stacks))
+def issue_order(graph: TileGroupGraph) -> tuple[IntArray, IntArray]:
+    """Return the coordinates (m, n) of a layer's groups in the order in which the machine works on them."""
+    groups = list(nx.topological_sort(graph))
+    m, n = np.array([group[1:] for group in groups], np.int64).T
+    return m, n
 
 
 def _shared_operand(before: TileGroup, group: TileGroup) -> str | None:
