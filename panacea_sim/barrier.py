@@ -89,7 +89,8 @@ def run_layers(
         while True:
             # No more than run at once: a task that comes late knows more, and holds no memory until then.
             for number in islice(numbers, workers - len(running)):
-                running[pool.submit(run_layer, task_of(number))] = number
+                with _interrupts_held():
+                    running[pool.submit(run_layer, task_of(number))] = number
             if not running:
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -149,6 +150,19 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             raise WorkerError(f"a worker process ended before its layer was done. {hint}") from error
         raise
     pool.shutdown()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let an interrupt wait, and new processes inherit that: it is the parent that ends them, also while they start."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _leave_interrupts_to_the_parent() -> None:

@@ -135,3 +135,14 @@ def test_markup_in_names_is_text(summary: dict[str, Any]) -> None:
     console, text = _console()
     print_sources(console, {"n_pea": 1}, {"n_pea": replace(Source("A", ""), text="[see] figure 3")})
     assert "[see] figure 3" in text.getvalue()
+
+
+def test_a_network_shows_its_first_layers(summary: dict[str, Any]) -> None:
+    """Twelve layers are listed, memoized ones with the layer whose work they have; the rest is counted."""
+    layer = summary["layers"][0]
+    copies = [{**layer, "name": f"copy{number}", "memoized_from": "ffn"} for number in range(14)]
+    printed = _printed({**summary, "layers": [layer, *copies]})
+    assert "copy0 (the work of ffn): 16 x 24 x 24" in printed
+    assert "copy10" in printed
+    assert "copy11" not in printed
+    assert ".. and 3 more layers: see summary.json" in printed
