@@ -42,14 +42,15 @@ class _Look:
     lane_inches: float
     font_points: float
     bins: int
-    merge_peas: bool
+    compact: bool
+    """All PEAs in one lane, and no names of sections, for which two lanes leave no room."""
     dpi: int
 
 
 _LOOKS: dict[PictureStyle, _Look] = {
-    "screen": _Look(width_inches=13, lane_inches=0.23, font_points=9, bins=1000, merge_peas=False, dpi=120),
+    "screen": _Look(width_inches=13, lane_inches=0.23, font_points=9, bins=1000, compact=False, dpi=120),
     # One column of a two-column page; 8 points there are the size of a caption.
-    "paper": _Look(width_inches=3.5, lane_inches=0.17, font_points=8, bins=300, merge_peas=True, dpi=600),
+    "paper": _Look(width_inches=3.5, lane_inches=0.17, font_points=8, bins=300, compact=True, dpi=600),
 }
 
 
@@ -98,7 +99,7 @@ def run_figure(
     """
     look = _LOOKS[style]
     shares = state_shares(run, look.bins, window)
-    lanes = _lanes(run, shares, merge_peas=look.merge_peas)
+    lanes = _lanes(run, shares, merge_peas=look.compact)
     lines = _bandwidth_lines(run, shares.edges)
     layers = _layer_spans(run, shares.edges)
     heights = [0.22 if layers else 0.01, look.lane_inches * (len(lanes) + _gaps(lanes)), 0.8 if lines else 0.01]
@@ -109,6 +110,8 @@ def run_figure(
         top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=heights)
         _draw_layers(top, layers, shares.edges, look)
         _draw_lanes(middle, lanes, shares.edges)
+        if not look.compact:
+            _name_sections(middle, lanes)
         _draw_bandwidth(bottom, lines, shares.edges)
         lowest = bottom if lines else middle
         lowest.tick_params(axis="x", labelbottom=True, length=3)
@@ -141,28 +144,34 @@ def _gaps(lanes: Sequence[_Lane]) -> float:
 
 def _draw_lanes(axes: Axes, lanes: Sequence[_Lane], edges: IntArray) -> None:
     height = 0.86
-    top = 0.0
-    ticks = []
-    previous = lanes[0].section
-    starts = {previous: top}
-    for lane in lanes:
-        if lane.section != previous:
-            top += _GAP_LANES
-            previous = lane.section
-            starts[previous] = top
+    tops = _tops(lanes)
+    for lane, top in zip(lanes, tops, strict=True):
         for state, vertices in _stacked(lane.shares, edges, top + height, height):
             axes.add_collection(
                 PolyCollection(vertices, facecolors=STATE_COLOURS[state], linewidths=0, antialiaseds=False),
                 autolim=False,
             )
-        ticks.append(top + height / 2)
-        top += 1
-    ends = [*list(starts.values())[1:], top + _GAP_LANES]
-    for (section, start), end in zip(starts.items(), ends, strict=True):
-        middle = (start + end - _GAP_LANES) / 2
+    axes.set_yticks([top + height / 2 for top in tops], [lane.label for lane in lanes])
+    axes.set_ylim(tops[-1] + height + 0.1, -0.1)
+    axes.tick_params(axis="both", length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _tops(lanes: Sequence[_Lane]) -> list[float]:
+    """Return where each lane begins, in lanes from the top."""
+    sections = list(dict.fromkeys(lane.section for lane in lanes))
+    return [number + _GAP_LANES * sections.index(lane.section) for number, lane in enumerate(lanes)]
+
+
+def _name_sections(axes: Axes, lanes: Sequence[_Lane]) -> None:
+    of_section: dict[str, list[float]] = {}
+    for lane, top in zip(lanes, _tops(lanes), strict=True):
+        of_section.setdefault(lane.section, []).append(top)
+    for section, tops in of_section.items():
         axes.annotate(
             section,
-            (1, middle),
+            (1, (tops[0] + tops[-1] + 1) / 2),
             (3, 0),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
@@ -171,11 +180,6 @@ def _draw_lanes(axes: Axes, lanes: Sequence[_Lane], edges: IntArray) -> None:
             color="#555555",
             annotation_clip=False,
         )
-    axes.set_yticks(ticks, [lane.label for lane in lanes])
-    axes.set_ylim(top - 1 + height + 0.1, -0.1)
-    axes.tick_params(axis="both", length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
 
 
 def _stacked(

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.stored_run import StoredRun
 
-__all__ = ["chosen_window", "parse_window", "recorded_span", "within"]
+__all__ = ["chosen_window", "parse_window", "recorded_span", "within", "within_cycle"]
 
 
 def parse_window(text: str | None) -> tuple[int, int] | None:
@@ -56,3 +56,8 @@ def within(window: tuple[int, int] | None) -> ds.Expression | None:
     if window is None:
         return None
     return (ds.field("start_cycle") < window[1]) & (ds.field("end_cycle") > window[0])
+
+
+def within_cycle(window: tuple[int, int] | None) -> ds.Expression | None:
+    """Return the filter for rows with cycle that are in `window`; None keeps all."""
+    return None if window is None else (ds.field("cycle") >= window[0]) & (ds.field("cycle") < window[1])
