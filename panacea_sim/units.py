@@ -7,7 +7,16 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BITS_PER_BYTE", "KIB", "IntArray", "bits_to_bytes", "ceil_div", "cycles_to_ns", "cycles_to_ps", "cycles_to_seconds"]
+__all__ = [
+    "BITS_PER_BYTE",
+    "KIB",
+    "IntArray",
+    "bits_to_bytes",
+    "ceil_div",
+    "cycles_to_ns",
+    "cycles_to_ps",
+    "cycles_to_seconds",
+]
 
 BITS_PER_BYTE = 8
 KIB = 1024

