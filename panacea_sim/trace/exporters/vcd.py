@@ -128,7 +128,8 @@ def _activities(run: StoredRun, stretch: tuple[int, int], where: ds.Expression |
     numbers = {name: number for number, name in enumerate(run.sections)}
     inside = _in("start_cycle", stretch) | _in("end_cycle", stretch)
     names = ["component", "state", "layer", "m", "n", "k", "cause", "cause_component", "start_cycle", "end_cycle"]
-    starts, ends, subjects, values = [], [], [], []
+    starts, ends, subjects = [], [], []
+    values: list[tuple[str, str, str]] = []
     for batch in column_batches(run, "activities", names, inside if where is None else inside & where):
         subjects.append(codes(batch["component"], numbers))
         starts.append(batch["start_cycle"].to_numpy())
