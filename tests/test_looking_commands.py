@@ -81,6 +81,7 @@ def test_an_empty_window_is_refused(
         (["export", "RUN", "--format", "vcd", "--out", "a.gtkw"], "another ending"),
         (["export", "RUN", "--format", "csv", "--out", "/dev/null/x"], "a folder that can be made"),
         (["export", ".", "--format", "csv"], "a folder without a run"),
+        (["picture", "RUN", "--out", "/proc/a.png"], "a file that can be written"),
         (["picture", "nothing", "--out", "a.png"], "no such folder"),
     ],
 )
@@ -123,7 +124,8 @@ def test_view_serves_until_it_is_interrupted(full_run: StoredRun, tmp_path: Path
     package.mkdir(parents=True)
     (package.parent / "__init__.py").touch()
     (package / "index.html").touch()
-    start = f"import sys; sys.path.insert(0, {str(package.parents[1])!r}); from panacea_sim.cli import main; sys.exit(main())"
+    path = str(package.parents[1])
+    start = f"import sys; sys.path.insert(0, {path!r}); from panacea_sim.cli import main; sys.exit(main())"
     with subprocess.Popen(
         [sys.executable, "-c", start, "view", str(full_run.path), "--no-browser"], stdout=subprocess.PIPE, text=True
     ) as process:

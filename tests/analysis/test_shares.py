@@ -104,5 +104,5 @@ def test_windows_are_cut_to_what_was_recorded(full_run: StoredRun) -> None:
 @pytest.mark.parametrize("text", ["5", "7:7", "9:3", "-1:4", "a:b", ":"])
 def test_what_is_no_window_is_refused(text: str) -> None:
     """A window is two whole cycles in order."""
-    with pytest.raises(ConfigError, match="--window: found .*; accepted: A:B, whole cycles with A < B"):
+    with pytest.raises(ConfigError, match=r"--window: found .*; accepted: A:B, whole cycles with A < B"):
         parse_window(text)

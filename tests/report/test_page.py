@@ -53,6 +53,20 @@ def _read(text: str) -> _Reader:
     return reader
 
 
+@pytest.fixture(autouse=True)
+def _without_picture(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an empty picture stand for the real one, which takes long, where the test is not about it."""
+    if request.function is not test_the_picture_is_in_the_page:
+        monkeypatch.setattr(page, "_picture", lambda *_: "iVBORw0KGgo=")
+
+
+def test_the_picture_is_in_the_page(full_run: StoredRun) -> None:
+    """The picture is part of the file."""
+    found = re.search(r'src="data:image/png;base64,([^"]*)"', report_page(full_run))
+    assert found is not None
+    assert len(base64.b64decode(found[1])) > 20_000
+
+
 def test_pages_of_all_runs_need_nothing_else(any_run: StoredRun) -> None:
     """A page is well formed, escapes every name, and loads nothing from anywhere."""
     text = report_page(any_run)
@@ -93,7 +107,7 @@ def test_the_timeline_is_a_page_inside(full_run: StoredRun, monkeypatch: pytest.
     """Where there is a timeline, its page stands whole in a frame of its own."""
     inner = '<html><body data-x="1">&amp;</body></html>'
     module = ModuleType("timeline_of_a_test")
-    module.timeline_html = lambda run, window: inner  # type: ignore[attr-defined]
+    module.timeline_html = lambda *_: inner  # type: ignore[attr-defined]
     module.__spec__ = type(sys.__spec__)(module.__name__, None)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(page, "_TIMELINE", module.__name__)
