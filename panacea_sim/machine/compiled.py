@@ -10,12 +10,13 @@ from collections.abc import Collection
 import numpy as np
 
 from panacea_sim.errors import DeadlockError
-from panacea_sim.machine import evaluation as ev
+from panacea_sim.machine import columns as col
+from panacea_sim.machine.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
 from panacea_sim.machine.deadlock import StandStill, describe_deadlock
 from panacea_sim.machine.description import Description, joined_labels
 from panacea_sim.machine.dram_requests import GAP_REASONS
-from panacea_sim.machine.evaluation import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK, evaluate, high_water
-from panacea_sim.machine.lowering import lower
+from panacea_sim.machine.evaluation import evaluate, high_water
+from panacea_sim.machine.lowering import Lowered, lower
 from panacea_sim.machine.result import ChannelTotals, EngineResult, FiringTimes, QueueTotals, StallTotal
 from panacea_sim.machine.tables import core_tables, stream_tables, trace_buffers
 from panacea_sim.trace.recorder import ActivityLog, Recorder
@@ -44,7 +45,7 @@ class _Engine:
         self._names = [component.name for component in description.components]
         self._ports = [port.component for port in description.ports]
         self._traced = recorder.options.level != "off"
-        self._steps = [step for actor in self._lowered.actors for step in actor.steps]
+        self._slots = _slots(self._lowered)
         self._core = core_tables(self._lowered)
         self._streams = stream_tables(self._lowered)
         self._trace = trace_buffers(self._lowered, traced=self._traced)
@@ -56,8 +57,8 @@ class _Engine:
             status = evaluate(self._core, self._streams, self._trace)
             self._empty_buffers()
         if status == STUCK:
-            raise DeadlockError(describe_deadlock(int(self._core.actors[:, ev.TIME].max()), self._stand_stills()))
-        makespan_cycles = int(self._core.components[:, ev.LAST_END].max(initial=0))
+            raise DeadlockError(describe_deadlock(int(self._core.actors[:, col.TIME].max()), self._stand_stills()))
+        makespan_cycles = int(self._core.components[:, col.LAST_END].max(initial=0))
         self._note_idle_ends(makespan_cycles)
         return self._result(makespan_cycles)
 
@@ -74,7 +75,7 @@ class _Engine:
 
     def _empty_buffers(self) -> None:
         trace = self._trace
-        rows = trace.rows[: trace.counts[ev.ROWS]]
+        rows = trace.rows[: trace.counts[col.ROWS]]
         rows = rows[np.lexsort((rows[:, 3], rows[:, 2], rows[:, 0]))]
         ends = np.searchsorted(rows[:, 0], np.arange(len(self._logs)), side="right")
         for owner, (log, mine) in enumerate(zip(self._logs, np.split(rows, ends[:-1]), strict=True)):
@@ -83,7 +84,7 @@ class _Engine:
             codes, place = np.unique(mine[:, 1], return_inverse=True)
             known = np.array([self._code(owner, code) for code in codes.tolist()], np.int64)
             log.extend(known[place], mine[:, 2], mine[:, 3], mine[:, 4])
-        accesses = trace.accesses[: trace.counts[ev.ACCESSES]]
+        accesses = trace.accesses[: trace.counts[col.ACCESSES]]
         for number, channel in enumerate(self._description.channels):
             self._recorder.accesses[channel.name].extend(accesses[accesses[:, 0] == number][:, 1:])
         trace.counts[:] = 0
@@ -98,8 +99,7 @@ class _Engine:
         if code in plain:
             return plain[code]
         if code >= 0:
-            step = self._steps[code]
-            return step.state, step.cause, step.cause_component
+            return self._slots[code][1:]
         number, ports = CONTENDED - code, len(self._ports)
         if owner < len(self._names):
             channel, what = divmod(number, ports + len(GAP_REASONS))
@@ -116,7 +116,7 @@ class _Engine:
     def _note_idle_ends(self, makespan_cycles: int) -> None:
         if not self._traced:
             return
-        ends = [*self._core.components[:, ev.LAST_END].tolist(), *self._streams.channels[:, ev.CHANNEL_END].tolist()]
+        ends = [*self._core.components[:, col.LAST_END].tolist(), *self._streams.channels[:, col.CHANNEL_END].tolist()]
         for log, end in zip(self._logs, ends, strict=True):
             if end < makespan_cycles:
                 one = np.ones(1, np.int64)
@@ -125,11 +125,12 @@ class _Engine:
     def _stand_stills(self) -> list[StandStill]:
         stands = []
         for actor, row in zip(self._lowered.actors, self._core.actors, strict=True):
-            step = actor.steps[min(int(row[ev.STEP] - row[ev.FIRST_STEP]), len(actor.steps) - 1)]
-            if row[ev.FIRING] < actor.firings and step.cause:
-                name = self._names[actor.component]
-                ended = len(self._events(f"ended:{name}"))
-                stands.append(StandStill(name, ended, actor.firings, step.state, step.cause, step.cause_component))
+            step = actor.steps[min(int(row[col.STEP] - row[col.FIRST_STEP]), len(actor.steps) - 1)]
+            if row[col.FIRING] == actor.firings:
+                continue
+            for lane, (cause, other) in enumerate(step.causes[: actor.lanes]):
+                name = self._names[actor.component + lane]
+                stands.append(StandStill(name, self._count(f"ended:{name}"), actor.firings, step.state, cause, other))
         return stands
 
     def _result(self, makespan_cycles: int) -> EngineResult:
@@ -140,7 +141,7 @@ class _Engine:
         return EngineResult(
             makespan_cycles,
             totals,
-            {name: len(self._events(f"ended:{name}")) for name in self._names},
+            {name: self._count(f"ended:{name}") for name in self._names},
             {queue.name: self._queue_totals(queue.name, queue.capacity) for queue in description.queues},
             {memory.name: self._memory_totals(memory.name, memory.capacity_bytes) for memory in description.memories},
             {
@@ -152,14 +153,15 @@ class _Engine:
 
     def _component_totals(self, number: int, makespan_cycles: int) -> list[StallTotal]:
         port, busy, head, last_end = self._core.components[number].tolist()
+        service_cycles = self._description.components[number].service_cycles
+        if service_cycles is not None:
+            busy = int(service_cycles.sum())
         kinds = [(State.IDLE, "", "", head + makespan_cycles - last_end), (State.BUSY, "", "", busy)]
-        for actor, row in zip(self._lowered.actors, self._core.actors, strict=True):
-            if actor.component == number:
-                stalled = self._core.steps[row[ev.FIRST_STEP] : row[ev.END_STEP], ev.STALLED].tolist()
-                kinds += [
-                    (step.state, step.cause, step.cause_component, cycles)
-                    for step, cycles in zip(actor.steps, stalled, strict=True)
-                ]
+        kinds += [
+            (*kind, cycles)
+            for (owner, *kind), cycles in zip(self._slots, self._core.stalled.tolist(), strict=True)
+            if owner == number
+        ]
         if port >= 0:
             waited = self._streams.waits[port].tolist()
             kinds += [(*self._kind(number, CONTENDED - what), cycles) for what, cycles in enumerate(waited)]
@@ -167,7 +169,7 @@ class _Engine:
 
     def _channel_totals(self, number: int, makespan_cycles: int) -> list[StallTotal]:
         streams, owner, ports = self._streams, len(self._names) + number, len(self._ports)
-        end, before, starved = streams.channels[number, ev.CHANNEL_END : ev.STARVED_CYCLES + 1].tolist()
+        end, before, starved = streams.channels[number, col.CHANNEL_END : col.STARVED_CYCLES + 1].tolist()
         kinds = [
             (State.IDLE, "", "", before + makespan_cycles - end),
             (State.STARVED, "requests", "", starved),
@@ -181,8 +183,13 @@ class _Engine:
         return _merged(kinds)
 
     def _events(self, counter: str) -> IntArray:
-        row = self._core.counters[self._lowered.counters[counter]]
-        return self._core.times[row[ev.TIMES_AT] : row[ev.TIMES_AT] + row[ev.EVENTS]]
+        """Return the times of a counter, of one lane if it has several."""
+        number, lane = self._lowered.places[counter]
+        first, lanes = int(self._core.counters[number, col.TIMES_AT]), self._lowered.counters[number].lanes
+        return self._core.times[first + lane : first + int(self._core.events[number]) * lanes : lanes]
+
+    def _count(self, counter: str) -> int:
+        return int(self._core.events[self._lowered.places[counter][0]])
 
     def _queue_totals(self, name: str, capacity: int) -> QueueTotals:
         put, taken = self._events(f"put:{name}"), self._events(f"taken:{name}")
@@ -207,19 +214,29 @@ class _Engine:
     def _times(self, name: str) -> FiringTimes:
         number = self._names.index(name)
         end = self._events(f"ended:{name}")
-        port = int(self._core.components[number, ev.PORT_OF])
+        port = int(self._core.components[number, col.PORT_OF])
         if port < 0:
             return FiringTimes(self._events(f"started:{name}"), end)
-        first = int(self._streams.ports[port, ev.FIRST_REQUEST])
-        return FiringTimes(self._streams.requests[first : first + len(end), ev.DATA_CYCLE], end)
+        first = int(self._streams.ports[port, col.FIRST_REQUEST])
+        return FiringTimes(self._streams.requests[first : first + len(end), col.DATA_CYCLE], end)
+
+
+def _slots(lowered: Lowered) -> list[tuple[int, State, str, str]]:
+    """Return the stalls of all steps: number of the component that stands, state, cause and the other end."""
+    return [
+        (actor.component + (lane if actor.lanes > 1 else 0), step.state, cause, other)
+        for actor in lowered.actors
+        for step in actor.steps
+        for lane, (cause, other) in enumerate(step.causes)
+    ]
 
 
 def _moved(channel: IntArray, busy_cycles: IntArray) -> ChannelTotals:
     return ChannelTotals(
-        int(channel[ev.READ_BYTES]),
-        int(channel[ev.WRITE_BYTES]),
-        int(channel[ev.ROW_HITS]),
-        int(channel[ev.ROW_MISSES]),
+        int(channel[col.READ_BYTES]),
+        int(channel[col.WRITE_BYTES]),
+        int(channel[col.ROW_HITS]),
+        int(channel[col.ROW_MISSES]),
         int(busy_cycles.sum()),
     )
 

@@ -2,22 +2,25 @@
 
 A counter is a growing list of times with one writer: tokens put into or taken from a queue, tokens of a store, releases
 of a memory, firings ended, requests posted. A step waits for an event of a counter, adds one, or serves. A private
-component is one actor; a DMA stream is two, one that posts requests and one that takes their data.
+component is one actor; a DMA stream is two, one that posts requests and one that takes their data. The lanes of a
+section (lanes.py) are one actor together, and share counters whose events hold one time for each lane.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
 
+from panacea_sim.errors import InvariantError
 from panacea_sim.machine.description import Component, Description
+from panacea_sim.machine.lanes import Section, find_sections
 from panacea_sim.trace.schema import State
 from panacea_sim.units import IntArray
 
-__all__ = ["Actor", "Lowered", "Op", "Step", "lower"]
+__all__ = ["Actor", "Counter", "Lowered", "Op", "Step", "lower"]
 
 UNIFORM = -1
 """The offset of an array that is 1 for every firing."""
@@ -41,7 +44,10 @@ class Op(IntEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """A step: the counter that it waits for, the one that it adds to, its array, latency or capacity, and its stall."""
+    """A step: the counter that it waits for, the one that it adds to, its array, latency or capacity, and its stalls.
+
+    `causes` has a cause with the component at its other end for each lane; no causes, no stall.
+    """
 
     op: Op
     waits_for: int = -1
@@ -49,32 +55,44 @@ class Step:
     offset: int = UNIFORM
     amount: int = 0
     state: State = State.BUSY
-    cause: str = ""
-    cause_component: str = ""
+    causes: tuple[tuple[str, str], ...] = ()
+    fan: int = 1
 
 
 @dataclass(frozen=True)
 class Actor:
-    """One of the actors: its component (by number), its firings and its steps."""
+    """One of the actors: its component (by number, the first one of its lanes), its firings and its steps."""
 
     component: int
     firings: int
     steps: tuple[Step, ...]
+    lanes: int = 1
+
+
+@dataclass
+class Counter:
+    """A counter: its number of events, their lanes, the actors that wait for it, and whether its times are wanted."""
+
+    size: int = 0
+    lanes: int = 1
+    wakes: set[int] = field(default_factory=set)
+    kept: bool = True
 
 
 @dataclass
 class Lowered:
     """The lowered description.
 
-    `data` holds all arrays of the steps one behind the other. `sizes` has the number of events of each counter and
-    `wakes` the actors that wait for it. `post_counter` and `end_counter` map component numbers to counters.
+    `data` holds all arrays of the steps one behind the other. `places` maps names such as "put:QUEUE" to the number of
+    a counter and the lane in it.
     """
 
     description: Description
+    sections: list[Section]
     actors: list[Actor] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    wakes: list[set[int]] = field(default_factory=list)
-    counters: dict[str, int] = field(default_factory=dict)
+    counters: list[Counter] = field(default_factory=list)
+    places: dict[str, tuple[int, int]] = field(default_factory=dict)
+    lanes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     arrays: list[IntArray] = field(default_factory=list)
     offsets: dict[int, int] = field(default_factory=dict)
     length: int = 0
@@ -82,28 +100,37 @@ class Lowered:
     @property
     def data(self) -> IntArray:
         """All arrays of the steps as one."""
-        return np.concatenate([*self.arrays, np.zeros(0, np.int64)]).astype(np.int64, copy=False)
+        largest = max((int(array.max(initial=0)) for array in self.arrays), default=0)
+        if largest > np.iinfo(np.int32).max:
+            raise InvariantError(f"a step of {largest} cycles or bytes does not fit into 32 bits")
+        return np.concatenate([*(array.ravel() for array in self.arrays), np.zeros(0, np.int32)], dtype=np.int32)
 
     def counter(self, name: str, size: int | None = None) -> int:
         """Return the number of a counter, new or known; the actor that writes it gives its `size`."""
-        number = self.counters.get(name)
-        if number is None:
-            number = self.counters[name] = len(self.sizes)
-            self.sizes.append(0)
-            self.wakes.append(set())
+        if name not in self.places:
+            what, _, whose = name.partition(":")
+            lanes = self.lanes.get(whose, (whose,))
+            for lane, each in enumerate(lanes):
+                self.places[f"{what}:{each}"] = len(self.counters), lane
+            self.counters.append(Counter(lanes=len(lanes)))
+        number, _ = self.places[name]
         if size is not None:
-            self.sizes[number] = size
+            self.counters[number].size = size
         return number
+
+    def fan(self, name: str) -> int:
+        """Return the number of lanes beside a queue or component, itself included."""
+        return len(self.lanes.get(name, (name,)))
+
+    def is_lane_behind_first(self, name: str) -> bool:
+        """Return whether the step of another lane stands for that of this queue or component as well."""
+        return self.lanes.get(name, (name,))[0] != name
 
     def array(self, values: IntArray) -> int:
         """Return the offset of an array in `data`, UNIFORM if it is 1 throughout; arrays are stored once."""
         known = self.offsets.get(id(values))
         if known is None:
-            known = UNIFORM
-            if not (values == 1).all():
-                known = self.length
-                self.arrays.append(values)
-                self.length += len(values)
+            known = UNIFORM if (values == 1).all() else self.stored(values)
             self.offsets[id(values)] = known
         return known
 
@@ -111,33 +138,52 @@ class Lowered:
         """Return the offset of an array that is stored whatever it holds."""
         offset = self.length
         self.arrays.append(values)
-        self.length += len(values)
+        self.length += values.size
         return offset
 
 
 def lower(description: Description, keep_times: Collection[str] = ()) -> Lowered:
     """Return the lowered form of a description; the components in `keep_times` get a counter "started:NAME"."""
-    lowered = Lowered(description)
+    lowered = Lowered(description, find_sections(description, keep_times))
+    members = {}
+    for section in lowered.sections:
+        parts = description.components[section.first : section.first + section.lanes]
+        members[section.first] = parts
+        for names in (section.inputs, section.outputs, tuple(part.name for part in parts)):
+            lowered.lanes |= dict.fromkeys(names, names)
     for number, component in enumerate(description.components):
-        before = [*_inputs(lowered, component), *_waits(lowered, component), *_acquires(lowered, component)]
-        after = [*_releases(lowered, component), *_puts(lowered, component), *_gives(lowered, component)]
-        end = Step(Op.END, adds_to=lowered.counter(f"ended:{component.name}", component.firings))
-        if component.service_cycles is not None:
-            keep = component.name in keep_times
-            started = lowered.counter(f"started:{component.name}", component.firings) if keep else -1
-            serve = Step(Op.SERVE, adds_to=started, offset=lowered.stored(component.service_cycles))
-            lowered.actors.append(Actor(number, component.firings, (*before, serve, *after, end)))
-            continue
-        posted = lowered.counter(f"posted:{component.name}", component.firings)
-        outstanding = description.ports[description.port_of(component.name)].outstanding
-        post = Step(Op.POST, end.adds_to, posted, amount=outstanding)
-        lowered.actors.append(Actor(number, component.firings, (*before, post)))
-        lowered.actors.append(Actor(number, component.firings, (Step(Op.READY, posted), *after, end)))
+        if not lowered.is_lane_behind_first(component.name):
+            lowered.actors += _actors(lowered, number, members.get(number, (component,)), keep_times)
     for number, actor in enumerate(lowered.actors):
         for step in actor.steps:
             if step.waits_for >= 0:
-                lowered.wakes[step.waits_for].add(number)
+                lowered.counters[step.waits_for].wakes.add(number)
+    for name, (number, _) in lowered.places.items():
+        what, _, component_name = name.partition(":")
+        counter = lowered.counters[number]
+        counter.kept = what != "posted" and (what != "ended" or bool(counter.wakes) or component_name in keep_times)
     return lowered
+
+
+def _actors(lowered: Lowered, number: int, lanes: Sequence[Component], keep_times: Collection[str]) -> Iterator[Actor]:
+    """Return the actors of a component, or of all lanes of a section together."""
+    component, description = lanes[0], lowered.description
+    before = (*_inputs(lowered, component), *_waits(lowered, component), *_acquires(lowered, component))
+    after = (*_releases(lowered, component), *_puts(lowered, component), *_gives(lowered, component))
+    end = Step(Op.END, adds_to=lowered.counter(f"ended:{component.name}", component.firings), fan=len(lanes))
+    if component.service_cycles is not None:
+        keep = component.name in keep_times
+        started = lowered.counter(f"started:{component.name}", component.firings) if keep else -1
+        services = [lane.service_cycles for lane in lanes if lane.service_cycles is not None]
+        offset = lowered.stored(services[0] if len(lanes) == 1 else np.stack(services, axis=1))
+        serve = Step(Op.SERVE, adds_to=started, offset=offset, fan=len(lanes))
+        yield Actor(number, component.firings, (*before, serve, *after, end), len(lanes))
+        return
+    posted = lowered.counter(f"posted:{component.name}", component.firings)
+    outstanding = description.ports[description.port_of(component.name)].outstanding
+    post = Step(Op.POST, end.adds_to, posted, amount=outstanding)
+    yield Actor(number, component.firings, (*before, post))
+    yield Actor(number, component.firings, (Step(Op.READY, posted), *after, end))
 
 
 def _inputs(lowered: Lowered, component: Component) -> list[Step]:
@@ -145,15 +191,17 @@ def _inputs(lowered: Lowered, component: Component) -> list[Step]:
     latency = {queue.name: queue.latency_cycles for queue in description.queues}
     latency |= {store.name: store.latency_cycles for store in description.stores}
     for take in component.takes:
+        if lowered.is_lane_behind_first(take.queue):
+            continue
         put = lowered.counter(f"put:{take.queue}")
         taken = lowered.counter(f"taken:{take.queue}", int(take.tokens.sum()))
-        other = description.producer[take.queue]
-        array = lowered.array(take.tokens)
-        steps.append(Step(Op.TAKE, put, taken, array, latency[take.queue], State.STARVED, take.queue, other))
+        causes = _causes(lowered, take.queue, description.producer)
+        array, fan = lowered.array(take.tokens), lowered.fan(take.queue)
+        steps.append(Step(Op.TAKE, put, taken, array, latency[take.queue], State.STARVED, causes, fan))
     for need in component.needs:
-        put, other = lowered.counter(f"put:{need.store}"), description.producer[need.store]
-        offset = lowered.stored(need.index)
-        steps.append(Step(Op.NEED, put, -1, offset, latency[need.store], State.STARVED, need.store, other))
+        put, offset = lowered.counter(f"put:{need.store}"), lowered.stored(need.index)
+        causes = _causes(lowered, need.store, description.producer)
+        steps.append(Step(Op.NEED, put, -1, offset, latency[need.store], State.STARVED, causes))
     return steps
 
 
@@ -164,8 +212,7 @@ def _waits(lowered: Lowered, component: Component) -> list[Step]:
             lowered.counter(f"ended:{wait.component}"),
             offset=lowered.stored(wait.firings - 1),
             state=State.WAITING,
-            cause="dataflow",
-            cause_component=wait.component,
+            causes=(("dataflow", wait.component),),
         )
         for wait in component.waits
     ]
@@ -191,8 +238,7 @@ def _acquires(lowered: Lowered, component: Component) -> list[Step]:
                 lowered.counter(f"acquired:{acquire.memory}", component.firings),
                 offset=lowered.stored(index),
                 state=State.BLOCKED,
-                cause=acquire.memory,
-                cause_component=releaser.name,
+                causes=((acquire.memory, releaser.name),),
             )
         )
     return steps
@@ -227,8 +273,13 @@ def _gives(lowered: Lowered, component: Component) -> list[Step]:
             lowered.array(give.tokens),
             capacity[give.queue],
             State.BLOCKED,
-            give.queue,
-            description.consumer[give.queue],
+            _causes(lowered, give.queue, description.consumer),
+            lowered.fan(give.queue),
         )
         for give in component.gives
+        if not lowered.is_lane_behind_first(give.queue)
     ]
+
+
+def _causes(lowered: Lowered, name: str, other_end: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((each, other_end[each]) for each in lowered.lanes.get(name, (name,)))

@@ -24,9 +24,12 @@ def column_batches(
     """
     dataset = run.dataset(table)
     try:
-        for batch in dataset.to_batches(columns=list(columns), filter=where, batch_readahead=2):
-            if batch.num_rows:
-                yield dict(zip(columns, batch.columns, strict=True))
+        for fragment in dataset.get_fragments(filter=where):
+            # One by one, because a scanner of the whole file reads ahead without end where its reader is slow.
+            for group in fragment.split_by_row_group(filter=where, schema=dataset.schema):
+                for batch in group.to_batches(schema=dataset.schema, columns=list(columns), filter=where):
+                    if batch.num_rows:
+                        yield dict(zip(columns, batch.columns, strict=True))
     except (OSError, pa.ArrowInvalid) as error:
         path = run.path / f"{table}.parquet"
         raise ConfigError(f"{path}", f"a damaged file ({error})", "a Parquet file of panacea-sim run") from error
