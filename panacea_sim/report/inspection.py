@@ -13,7 +13,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from panacea_sim.report.terminal import STATE_COLOURS
+from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.trace.schema import State
 
 __all__ = ["print_rows", "write_csv", "write_json"]

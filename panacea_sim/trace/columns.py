@@ -1,0 +1,41 @@
+"""Columns of a stored table, batch by batch, as numpy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from panacea_sim.errors import ConfigError
+from panacea_sim.trace.stored_run import StoredRun
+
+__all__ = ["codes", "column_batches"]
+
+
+def column_batches(
+    run: StoredRun, table: str, columns: Sequence[str], where: ds.Expression | None = None
+) -> Iterator[dict[str, pa.Array]]:
+    """Return the named columns of the rows that `where` keeps, in the order of the file and in bounded memory.
+
+    Raises ConfigError if the table was not recorded or turns out to be damaged.
+    """
+    dataset = run.dataset(table)
+    try:
+        for fragment in dataset.get_fragments(filter=where):
+            # One by one, because a scanner of the whole file reads ahead without end where its reader is slow.
+            for group in fragment.split_by_row_group(filter=where, schema=dataset.schema):
+                for batch in group.to_batches(schema=dataset.schema, columns=list(columns), filter=where):
+                    if batch.num_rows:
+                        yield dict(zip(columns, batch.columns, strict=True))
+    except (OSError, pa.ArrowInvalid) as error:
+        path = run.path / f"{table}.parquet"
+        raise ConfigError(f"{path}", f"a damaged file ({error})", "a Parquet file of panacea-sim run") from error
+
+
+def codes(column: pa.DictionaryArray, numbers: Mapping[str, int]) -> npt.NDArray[np.int64]:
+    """Return the number of each name in a column, -1 for a name without one; a batch has a dictionary of its own."""
+    of_names = np.array([numbers.get(name, -1) for name in column.dictionary.to_pylist()], np.int64)
+    return np.asarray(of_names[column.indices.to_numpy()])
