@@ -15,16 +15,21 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from panacea_sim.dram_command import dram_command, print_devices
-from panacea_sim.errors import ConfigError, PanaceaError
+from panacea_sim.errors import PanaceaError
+from panacea_sim.export_command import export_command
 from panacea_sim.hardware.config import field_sources, list_presets, load_hardware, parse_settings
 from panacea_sim.map_command import map_layer
+from panacea_sim.picture_command import picture_command
 from panacea_sim.report.terminal import print_run, print_sources, print_study
+from panacea_sim.report_command import report_command
 from panacea_sim.scenario import Scenario, Study, load_scenario
 from panacea_sim.simulation import Engine, Interrupted, Prepared, RunOptions, RunOutcome, chosen_engine, prepare, run
 from panacea_sim.trace.log import LogLevel
 from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
+from panacea_sim.trace.window import parse_window
+from panacea_sim.view_command import view_command
 
 __all__ = ["main", "run_script"]
 
@@ -60,7 +65,7 @@ class Options:
 
     def run_options(self, folder: Path) -> RunOptions:
         """Return how to run into `folder`; raises ConfigError for a bad window."""
-        trace = TraceOptions(self.trace, _window(self.window))
+        trace = TraceOptions(self.trace, parse_window(self.window))
         return RunOptions(folder, force=self.force, trace=trace, log_level=self.log_level, engine=self.engine)
 
 
@@ -128,6 +133,10 @@ def map_command(
 
 
 app.command("dram")(dram_command)
+app.command("picture")(picture_command)
+app.command("export")(export_command)
+app.command("report")(report_command)
+app.command("view")(view_command)
 
 
 @app.command("list")
@@ -213,15 +222,6 @@ def _run_with_progress(prepared: Prepared, options: RunOptions) -> RunOutcome:
 def _fail_unless_exact(summaries: Sequence[Mapping[str, Any]]) -> None:
     if any(summary["exact"] is False for summary in summaries):
         raise typer.Exit(1)
-
-
-def _window(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    first, colon, last = text.partition(":")
-    if not colon or not first.isdecimal() or not last.isdecimal() or int(first) >= int(last):
-        raise ConfigError("--window", repr(text), "A:B, whole cycles with A < B", "For example --window 1000:2000")
-    return int(first), int(last)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,16 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BITS_PER_BYTE", "KIB", "IntArray", "bits_to_bytes", "ceil_div", "cycles_to_seconds"]
+__all__ = [
+    "BITS_PER_BYTE",
+    "KIB",
+    "IntArray",
+    "bits_to_bytes",
+    "ceil_div",
+    "cycles_to_ns",
+    "cycles_to_ps",
+    "cycles_to_seconds",
+]
 
 BITS_PER_BYTE = 8
 KIB = 1024
@@ -36,3 +45,22 @@ def bits_to_bytes(bits: int | IntArray) -> int | IntArray:
 def cycles_to_seconds(cycles: int, clock_hz: float) -> float:
     """Return the duration of `cycles` at `clock_hz`, in seconds."""
     return cycles / clock_hz
+
+
+def cycles_to_ns(cycles: IntArray, clock_hz: int) -> IntArray:
+    """Return times in ns, rounded down to whole ones, which keeps their order; exact at 1 GHz."""
+    return _scaled(cycles, clock_hz, 3)
+
+
+def cycles_to_ps(cycles: IntArray, clock_hz: int) -> IntArray:
+    """Return times in ps, rounded down to whole ones, which keeps their order; exact if the period is whole."""
+    return _scaled(cycles, clock_hz, 4)
+
+
+def _scaled(cycles: IntArray, clock_hz: int, thousands: int) -> IntArray:
+    """Return cycles * 1000**thousands // clock_hz by steps, because the product would not fit 64 bits."""
+    whole, rest = np.divmod(np.asarray(cycles, np.int64), clock_hz)
+    for _ in range(thousands):
+        more, rest = np.divmod(rest * 1000, clock_hz)
+        whole = whole * 1000 + more
+    return whole

@@ -12,19 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from panacea_sim.hardware.config import Source
+from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.trace.schema import State
 
-__all__ = ["STATE_COLOURS", "print_run", "print_sources", "print_study"]
-
-STATE_COLOURS = {
-    State.BUSY: "#009e73",
-    State.STARVED: "#e69f00",
-    State.BLOCKED: "#d55e00",
-    State.CONTENDED: "#cc79a7",
-    State.WAITING: "#0072b2",
-    State.IDLE: "#999999",
-}
-"""Okabe and Ito's palette, which colour-blind readers can tell apart; the letters in the bars say the same."""
+__all__ = ["print_run", "print_sources", "print_study"]
 
 _BAR_WIDTH = 24
 _LETTERS = {

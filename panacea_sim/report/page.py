@@ -1,0 +1,81 @@
+"""A run as one HTML page that needs no other file and no network."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import importlib.util
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from panacea_sim.analysis.shares import StateShares, state_shares
+from panacea_sim.analysis.stalls import longest_stalls, stall_causes
+from panacea_sim.report.palette import STATE_COLOURS
+from panacea_sim.report.picture import run_figure
+from panacea_sim.trace.schema import State
+from panacea_sim.trace.stored_run import StoredRun
+
+__all__ = ["report_page"]
+
+_LONGEST = 15
+_CAUSES = 25
+_TIMELINE = "panacea_sim.report.timeline"
+
+
+def report_page(run: StoredRun, window: tuple[int, int] | None = None) -> str:
+    """Return the page: summary, layers, states of the components, picture, stalls, DRAM, and the timeline.
+
+    All text is escaped. A partial run has no figures of its summary; everything else comes from the tables. Raises
+    ConfigError if nothing was recorded in `window`.
+    """
+    whole = state_shares(run, 1, window)
+    span = int(whole.edges[0]), int(whole.edges[1])
+    environment = Environment(
+        loader=PackageLoader("panacea_sim.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html").render(
+        run=run,
+        summary=run.summary,
+        layers=[layer for layer in run.summary["layers"] if "start_cycle" in layer],
+        span=span,
+        states=[(state.value, STATE_COLOURS[state]) for state in State],
+        components=_components(run, whole),
+        longest=longest_stalls(run, _LONGEST, span),
+        causes=stall_causes(run, span)[:_CAUSES],
+        operators=_operators(run),
+        picture=_picture(run, window),
+        timeline=_timeline(run, window),
+    )
+
+
+def _components(run: StoredRun, whole: StateShares) -> list[tuple[str, str, Sequence[float]]]:
+    """Return component, section and shares of its states."""
+    shares = whole.shares()[:, 0, :].tolist()
+    return [(name, run.sections[name], row) for name, row in zip(whole.components, shares, strict=True)]
+
+
+def _operators(run: StoredRun) -> list[tuple[str, float]]:
+    operators = run.summary.get("operators", {})
+    names = [name.removesuffix("_busy") for name in operators if name.endswith("_busy")]
+    return [(name.upper(), operators[f"{name}_busy"] / operators[f"{name}_capacity"]) for name in names]
+
+
+def _picture(run: StoredRun, window: tuple[int, int] | None) -> str:
+    file = io.BytesIO()
+    run_figure(run, window=window).savefig(file, format="png")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def _timeline(run: StoredRun, window: tuple[int, int] | None) -> str | None:
+    """Return the timeline as a page of its own, if this installation has it."""
+    if importlib.util.find_spec(_TIMELINE) is None:
+        return None
+    page: Any = importlib.import_module(_TIMELINE).timeline_html(run, window)
+    return str(page)

@@ -1,0 +1,304 @@
+"""A run as one picture: how the states of every component share the time, for a screen or a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from panacea_sim.analysis.shares import StateShares, state_shares
+from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.report.palette import STATE_COLOURS
+from panacea_sim.trace.bandwidth import bandwidth
+from panacea_sim.trace.schema import State
+from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.units import IntArray
+
+__all__ = ["PictureStyle", "check_ending", "run_figure", "write_picture"]
+
+PictureStyle = Literal["screen", "paper"]
+
+_ENDINGS = ("png", "svg", "pdf")
+_LAYER_COLOURS = ("#d0d0d0", "#ececec")
+_GAP_LANES = 0.6
+"""Between two sections."""
+_CHANNEL_COLOURS = ("#0072b2", "#56b4e9", "#444444", "#aaaaaa")
+
+
+@dataclass(frozen=True)
+class _Look:
+    width_inches: float
+    lane_inches: float
+    font_points: float
+    bins: int
+    compact: bool
+    """All PEAs in one lane, and no names of sections, for which two lanes leave no room."""
+    dpi: int
+
+
+_LOOKS: dict[PictureStyle, _Look] = {
+    "screen": _Look(width_inches=13, lane_inches=0.23, font_points=9, bins=1000, compact=False, dpi=120),
+    # One column of a two-column page; 8 points there are the size of a caption.
+    "paper": _Look(width_inches=3.5, lane_inches=0.17, font_points=8, bins=300, compact=True, dpi=600),
+}
+
+
+@dataclass(frozen=True)
+class _Lane:
+    label: str
+    section: str
+    shares: npt.NDArray[np.float64]
+    """[bins, states]"""
+
+
+def check_ending(path: Path) -> str:
+    """Return png, svg or pdf, whichever `path` ends with; raises ConfigError for another ending."""
+    ending = path.suffix.lower().lstrip(".")
+    if ending not in _ENDINGS:
+        raise ConfigError("--out", f"{path.name!r}", "a file name that ends with .png, .svg or .pdf", _nearest(ending))
+    return ending
+
+
+def write_picture(
+    run: StoredRun,
+    path: Path,
+    *,
+    style: PictureStyle = "screen",
+    window: tuple[int, int] | None = None,
+    ending: str | None = None,
+) -> None:
+    """Write the picture of a run; `ending` is the format if the name of `path` does not tell it.
+
+    Raises ConfigError for an unknown ending or if nothing was recorded in `window`.
+    """
+    ending = ending or check_ending(path)
+    # Text stays text in vector files, and without the date equal runs give equal files.
+    metadata: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[ending]
+    with rc_context({"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "panacea_sim"}):
+        run_figure(run, style=style, window=window).savefig(path, format=ending, metadata=metadata)
+
+
+def run_figure(run: StoredRun, *, style: PictureStyle = "screen", window: tuple[int, int] | None = None) -> Figure:
+    """Return the picture of a run as a figure of matplotlib that belongs to no window of the desktop.
+
+    The lane of a component is filled from below by the shares of its states in each bin of time. What was not recorded
+    stays white. Raises ConfigError if nothing was recorded in `window`.
+    """
+    look = _LOOKS[style]
+    shares = state_shares(run, look.bins, window)
+    lanes = _lanes(run, shares, merge_peas=look.compact)
+    lines = _bandwidth_lines(run, shares.edges)
+    layers = _layer_spans(run, shares.edges)
+    heights = [0.22 if layers else 0.01, look.lane_inches * (len(lanes) + _gaps(lanes)), 0.8 if lines else 0.01]
+    with rc_context({"font.size": look.font_points, "axes.linewidth": 0.6, "font.family": "DejaVu Sans"}):
+        size = (look.width_inches, sum(heights) + 1.1)
+        figure = Figure(figsize=size, dpi=look.dpi, layout="constrained")
+        FigureCanvasAgg(figure)
+        top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=heights)
+        _draw_layers(top, layers, shares.edges, look)
+        _draw_lanes(middle, lanes, shares.edges)
+        if not look.compact:
+            _name_sections(middle, lanes)
+        _draw_bandwidth(bottom, lines, shares.edges)
+        lowest = bottom if lines else middle
+        lowest.tick_params(axis="x", labelbottom=True, length=3)
+        _label_cycles(lowest, shares.edges)
+        _draw_legend(figure, lanes, narrow=style == "paper")
+        if style == "screen":
+            figure.suptitle(_title(run), fontsize=look.font_points + 1, x=0.01, ha="left")
+    return figure
+
+
+def _lanes(run: StoredRun, shares: StateShares, *, merge_peas: bool) -> list[_Lane]:
+    """Return the lanes from top to bottom, grouped by section in the order in which sections come first."""
+    of_component = dict(zip(shares.components, shares.shares(), strict=True))
+    peas = [name for name in shares.components if name.startswith("pea")]
+    lanes = []
+    for name, section in run.sections.items():
+        if not merge_peas or name not in peas or len(peas) == 1:
+            lanes.append(_Lane(name, section, of_component[name]))
+        elif name == peas[0]:
+            mean = np.mean([of_component[pea] for pea in peas], axis=0)
+            lanes.append(_Lane(f"{len(peas)} PEAs", section, mean))
+    order = list(dict.fromkeys(lane.section for lane in lanes))
+    return sorted(lanes, key=lambda lane: order.index(lane.section))
+
+
+def _gaps(lanes: Sequence[_Lane]) -> float:
+    """Return the heights of the gaps between sections, in lanes."""
+    return _GAP_LANES * (len({lane.section for lane in lanes}) - 1)
+
+
+def _draw_lanes(axes: Axes, lanes: Sequence[_Lane], edges: IntArray) -> None:
+    height = 0.86
+    tops = _tops(lanes)
+    for lane, top in zip(lanes, tops, strict=True):
+        for state, vertices in _stacked(lane.shares, edges, top + height, height):
+            axes.add_collection(
+                PolyCollection(vertices, facecolors=STATE_COLOURS[state], linewidths=0, antialiaseds=False),
+                autolim=False,
+            )
+    axes.set_yticks([top + height / 2 for top in tops], [lane.label for lane in lanes])
+    axes.set_ylim(tops[-1] + height + 0.1, -0.1)
+    axes.tick_params(axis="both", length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _tops(lanes: Sequence[_Lane]) -> list[float]:
+    """Return where each lane begins, in lanes from the top."""
+    sections = list(dict.fromkeys(lane.section for lane in lanes))
+    return [number + _GAP_LANES * sections.index(lane.section) for number, lane in enumerate(lanes)]
+
+
+def _name_sections(axes: Axes, lanes: Sequence[_Lane]) -> None:
+    of_section: dict[str, list[float]] = {}
+    for lane, top in zip(lanes, _tops(lanes), strict=True):
+        of_section.setdefault(lane.section, []).append(top)
+    for section, tops in of_section.items():
+        axes.annotate(
+            section,
+            (1, (tops[0] + tops[-1] + 1) / 2),
+            (3, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            rotation=270,
+            va="center",
+            color="#555555",
+            annotation_clip=False,
+        )
+
+
+def _stacked(
+    shares: npt.NDArray[np.float64], edges: IntArray, bottom: float, height: float
+) -> list[tuple[State, list[npt.NDArray[np.float64]]]]:
+    """Return the areas of each state: one polygon for each run of bins in which it occurs."""
+    tops = np.cumsum(shares, axis=1)
+    areas = []
+    for number, state in enumerate(State):
+        present = np.flatnonzero(shares[:, number] > 0)
+        if not len(present):
+            continue
+        parts = np.split(present, np.flatnonzero(np.diff(present) > 1) + 1)
+        low, high = tops[:, number] - shares[:, number], tops[:, number]
+        areas.append((state, [_area(part, low, high, edges, bottom, height) for part in parts]))
+    return areas
+
+
+def _area(
+    bins: npt.NDArray[np.int64],
+    low: npt.NDArray[np.float64],
+    high: npt.NDArray[np.float64],
+    edges: IntArray,
+    bottom: float,
+    height: float,
+) -> npt.NDArray[np.float64]:
+    """Return the outline of an area of steps: along the upper edge and back along the lower one."""
+    first, last = bins[0], bins[-1] + 1
+    # Bins that continue the one before need no corner of their own.
+    differs = np.flatnonzero(np.diff(low[first:last]) ** 2 + np.diff(high[first:last]) ** 2 > 0) + 1
+    starts = first + np.concatenate([[0], differs])
+    stops = np.concatenate([starts[1:], [last]])
+    cycles = np.stack([edges[starts], edges[stops]], axis=1).ravel().astype(np.float64)
+    upper, lower = (np.repeat(bottom - height * side[starts], 2) for side in (high, low))
+    return np.concatenate([np.stack([cycles, upper], 1), np.stack([cycles, lower], 1)[::-1]])
+
+
+def _layer_spans(run: StoredRun, edges: IntArray) -> list[tuple[str, int, int]]:
+    """Return the layers with the cycles in which they are seen; a partial run does not know them."""
+    first, last = int(edges[0]), int(edges[-1])
+    spans = [
+        (layer["name"], max(layer["start_cycle"], first), min(layer["end_cycle"], last))
+        for layer in run.summary["layers"]
+        if "start_cycle" in layer
+    ]
+    return [span for span in spans if span[1] < span[2]]
+
+
+def _draw_layers(axes: Axes, layers: Sequence[tuple[str, int, int]], edges: IntArray, look: _Look) -> None:
+    axes.set_axis_off()
+    axes.set_ylim(0, 1)
+    span_cycles = int(edges[-1] - edges[0])
+    for number, (name, start, end) in enumerate(layers):
+        axes.axvspan(start, end, facecolor=_LAYER_COLOURS[number % 2], linewidth=0)
+        letters = int((end - start) / span_cycles * look.width_inches * 72 / look.font_points * 1.3)
+        if letters > 2:  # noqa: PLR2004  # less says nothing
+            text = name if len(name) <= letters else f"{name[: letters - 1]}…"
+            axes.text((start + end) / 2, 0.5, text, ha="center", va="center", clip_on=True, parse_math=False)
+
+
+def _bandwidth_lines(run: StoredRun, edges: IntArray) -> Mapping[str, npt.NDArray[np.float64]]:
+    if not run.has_table("dram") or not run.dataset("dram").head(1).num_rows:
+        return {}
+    return bandwidth(run, edges)
+
+
+def _draw_bandwidth(axes: Axes, lines: Mapping[str, npt.NDArray[np.float64]], edges: IntArray) -> None:
+    if not lines:
+        axes.set_axis_off()
+        return
+    below = np.zeros(len(edges) - 1)
+    for number, (channel, values) in enumerate(lines.items()):
+        colour = _CHANNEL_COLOURS[number % len(_CHANNEL_COLOURS)]
+        axes.stairs(below + values, edges, baseline=below, fill=True, color=colour, linewidth=0, label=channel)
+        below = below + values
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("DRAM bytes\nper cycle")
+    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1, 0.95),
+        ncols=4,
+        frameon=False,
+        borderpad=0,
+        handlelength=1,
+        handleheight=0.8,
+    )
+
+
+def _label_cycles(axes: Axes, edges: IntArray) -> None:
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_xlabel("cycle")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda cycle, _: f"{cycle:,.0f}"))
+
+
+def _draw_legend(figure: Figure, lanes: Sequence[_Lane], *, narrow: bool) -> None:
+    """Explain the states that occur."""
+    seen = np.sum([lane.shares.sum(axis=0) for lane in lanes], axis=0) > 0
+    patches = [
+        Patch(color=STATE_COLOURS[state], label=state.value) for state, here in zip(State, seen, strict=True) if here
+    ]
+    figure.legend(
+        handles=patches,
+        loc="outside upper center" if narrow else "outside upper right",
+        ncols=3 if narrow else len(patches),
+        frameon=False,
+        handlelength=1,
+        handleheight=0.8,
+        columnspacing=1,
+    )
+
+
+def _title(run: StoredRun) -> str:
+    cycles = run.summary.get("makespan_cycles")
+    length = "interrupted" if cycles is None else f"{cycles:,} cycles"
+    # A dollar would start a formula.
+    return f"{run.name} on {run.summary['hardware']}: {length}".replace("$", r"\$")
+
+
+def _nearest(ending: str) -> str:
+    return nearest_name(ending, _ENDINGS)

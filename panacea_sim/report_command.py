@@ -1,0 +1,30 @@
+"""The command `report`: a run as one page to send to a colleague."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from panacea_sim.trace.new_file import new_file
+from panacea_sim.trace.stored_run import open_run
+from panacea_sim.trace.window import parse_window
+
+__all__ = ["report_command"]
+
+
+def report_command(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    *,
+    html: Annotated[Path, typer.Option(help="File to write.")],
+    window: Annotated[str | None, typer.Option(help="Only the cycles A:B.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a run as one HTML page with summary, tables, picture and timeline."""
+    # matplotlib takes a second to import, which the other commands need not wait for.
+    from panacea_sim.report.page import report_page  # noqa: PLC0415
+
+    stored, cycles = open_run(run), parse_window(window)
+    with new_file(html, force=force) as beside:
+        beside.write_text(report_page(stored, cycles), encoding="utf-8")

@@ -1,0 +1,231 @@
+"""A run as a trace for Perfetto: slices, counters and arrows.
+
+Times are in ns: cycles / clock, rounded down, which is exact at 1 GHz.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow.dataset as ds
+from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TracePacket, TrackDescriptor, TrackEvent
+
+from panacea_sim.trace.bandwidth import bandwidth
+from panacea_sim.trace.binning import bin_edges
+from panacea_sim.trace.columns import column_batches
+from panacea_sim.trace.exporters.flows import Flows, find_flows
+from panacea_sim.trace.schema import ACTIVITIES, QUEUES
+from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.trace.window import chosen_window, within, within_cycle
+from panacea_sim.units import cycles_to_ns
+
+__all__ = ["BANDWIDTH_BINS", "write_perfetto"]
+
+BANDWIDTH_BINS = 4096
+"""Steps of the counters of DRAM bandwidth over the time that is written."""
+
+_SEQUENCE = 1
+_PACKETS = 4096
+"""What is gathered before it is written."""
+
+
+def write_perfetto(run: StoredRun, path: Path, window: tuple[int, int] | None = None) -> None:
+    """Write the rows of a run that overlap `window`, or all, as a gzipped protobuf trace, in bounded memory.
+
+    Raises ConfigError if nothing was recorded there.
+    """
+    span = chosen_window(run, window)
+    where = within(None if window is None else span)
+    with path.open("wb") as file, gzip.GzipFile("", "wb", compresslevel=4, fileobj=file, mtime=0) as stream:
+        writer = _Writer(stream, run.summary["clock_hz"])
+        root = writer.group(run.name)
+        _write_layers(writer, run, root, span)
+        _write_activities(writer, run, root, where)
+        _write_bandwidth(writer, run, root, span)
+        _write_queues(writer, run, root, None if window is None else span)
+        writer.flush()
+
+
+class _Writer:
+    """Packets of one sequence, with interned texts; each packet is written soon after it was made."""
+
+    def __init__(self, stream: IO[bytes] | gzip.GzipFile, clock_hz: int) -> None:
+        self.clock_hz = clock_hz
+        self._stream = stream
+        self._trace = Trace()
+        self._tracks = 0
+        self._interned: dict[str, dict[str, int]] = {}
+        self._packet().sequence_flags = TracePacket.SEQ_INCREMENTAL_STATE_CLEARED
+
+    def group(self, name: str, parent: int = 0) -> int:
+        """Return a new track that holds tracks in the order in which they are made."""
+        return int(self._describe(name, parent).uuid)
+
+    def counter(self, name: str, parent: int, unit: str) -> int:
+        """Return a new counter track."""
+        track = self._describe(name, parent)
+        track.counter.unit_name = unit
+        return int(track.uuid)
+
+    def intern(self, kind: str, texts: Iterable[str]) -> list[int]:
+        """Return the numbers that stand for texts: event_names, or names or string values of debug annotations."""
+        known = self._interned.setdefault(kind, {})
+        texts = list(texts)
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            entries = getattr(self._packet().interned_data, kind)
+            for text in new:
+                known[text] = len(known) + 1
+                if kind == "debug_annotation_string_values":
+                    entries.add(iid=known[text], str=text.encode())
+                else:
+                    entries.add(iid=known[text], name=text)
+        return [known[text] for text in texts]
+
+    def event(self, track: int, time_ns: int, kind: int) -> Any:  # noqa: ANN401  # protobuf's classes have no types
+        """Return a new event, to be filled in before the next call."""
+        packet = self._packet()
+        packet.timestamp = time_ns
+        event = packet.track_event
+        event.track_uuid = track
+        event.type = kind
+        return event
+
+    def count(self, track: int, times_ns: Sequence[int], values: Sequence[float]) -> None:
+        """Write the values of a counter."""
+        for time_ns, value in zip(times_ns, values, strict=True):
+            event = self.event(track, time_ns, TrackEvent.TYPE_COUNTER)
+            if isinstance(value, int):
+                event.counter_value = value
+            else:
+                event.double_counter_value = value
+
+    def flush(self) -> None:
+        """Write what was gathered: traces one after the other are one trace."""
+        self._stream.write(self._trace.SerializeToString())
+        self._trace = Trace()
+
+    def _packet(self) -> Any:  # noqa: ANN401  # protobuf's classes have no types
+        if len(self._trace.packet) >= _PACKETS:
+            self.flush()
+        return self._trace.packet.add(
+            trusted_packet_sequence_id=_SEQUENCE, sequence_flags=TracePacket.SEQ_NEEDS_INCREMENTAL_STATE
+        )
+
+    def _describe(self, name: str, parent: int) -> Any:  # noqa: ANN401  # protobuf's classes have no types
+        self._tracks += 1
+        track = self._packet().track_descriptor
+        track.uuid = self._tracks
+        track.name = name
+        track.child_ordering = TrackDescriptor.EXPLICIT
+        track.sibling_order_rank = self._tracks
+        if parent:
+            track.parent_uuid = parent
+        return track
+
+
+def _write_layers(writer: _Writer, run: StoredRun, root: int, span: tuple[int, int]) -> None:
+    """Write each layer as a slice; Perfetto shows tracks of one name as one, and layers may overlap."""
+    for layer in run.summary["layers"]:
+        cycles = np.array([layer.get("start_cycle", 0), layer.get("end_cycle", 0)])
+        if cycles[0] < span[1] and cycles[1] > span[0]:
+            track = writer.group("layers", root)
+            start_ns, end_ns = cycles_to_ns(cycles, writer.clock_hz).tolist()
+            event = writer.event(track, start_ns, TrackEvent.TYPE_SLICE_BEGIN)
+            event.name = layer["name"]
+            writer.event(track, end_ns, TrackEvent.TYPE_SLICE_END)
+
+
+def _write_activities(writer: _Writer, run: StoredRun, root: int, where: ds.Expression | None) -> None:
+    groups = {section: writer.group(section, root) for section in dict.fromkeys(run.sections.values())}
+    tracks = {name: writer.group(name, groups[section]) for name, section in run.sections.items()}
+    flows = find_flows(run, where)
+    row = 0
+    for batch in column_batches(run, "activities", ACTIVITIES.names, where):
+        _write_slices(writer, batch, tracks, flows, row)
+        row += len(batch["state"])
+
+
+def _write_slices(writer: _Writer, batch: dict[str, Any], tracks: dict[str, int], flows: Flows, row: int) -> None:
+    rows = len(batch["state"])
+    track = _named(batch["component"], [tracks[name] for name in batch["component"].dictionary.to_pylist()])
+    state = _named(batch["state"], writer.intern("event_names", batch["state"].dictionary.to_pylist()))
+    starts_ns, ends_ns = (
+        cycles_to_ns(batch[column].to_numpy(), writer.clock_hz).tolist() for column in ("start_cycle", "end_cycle")
+    )
+    numbers = ("m", "n", "k", "bytes")
+    texts = ("layer", "cause", "cause_component")
+    iids = dict(zip((*numbers, *texts), writer.intern("debug_annotation_names", (*numbers, *texts)), strict=True))
+    # A value that says nothing is left out: no tile, no bytes, no text.
+    arguments = [(iids[name], batch[name].to_numpy().tolist(), -1 if name != "bytes" else 0) for name in numbers]
+    named = [(iids[name], _texts(writer, batch[name])) for name in texts]
+    leaving, arriving = flows.leaving(row, rows), flows.arriving(row, rows)
+    for index in range(rows):
+        event = writer.event(track[index], starts_ns[index], TrackEvent.TYPE_SLICE_BEGIN)
+        event.name_iid = state[index]
+        for iid, values, nothing in arguments:
+            if values[index] != nothing:
+                event.debug_annotations.add(name_iid=iid, int_value=values[index])
+        for iid, values in named:
+            if values[index]:
+                event.debug_annotations.add(name_iid=iid, string_value_iid=values[index])
+        if leaving[index]:
+            event.flow_ids.extend([stall + 1 for stall in leaving[index]])
+        if arriving[index]:
+            event.terminating_flow_ids.append(row + index + 1)
+        writer.event(track[index], ends_ns[index], TrackEvent.TYPE_SLICE_END)
+
+
+def _write_bandwidth(writer: _Writer, run: StoredRun, root: int, span: tuple[int, int]) -> None:
+    """Write mean bytes a cycle in each bin, at its beginning, where it changes."""
+    if not run.has_table("dram") or not run.dataset("dram").head(1).num_rows:
+        return
+    edges = bin_edges(*span, BANDWIDTH_BINS)
+    times_ns = cycles_to_ns(edges, writer.clock_hz)
+    group = writer.group("DRAM bandwidth", root)
+    for channel, values in bandwidth(run, edges).items():
+        track = writer.counter(channel, group, "bytes/cycle")
+        steps = np.append(values, 0.0)
+        kept = np.diff(steps, prepend=-1.0) != 0
+        writer.count(track, times_ns[kept].tolist(), steps[kept].tolist())
+
+
+def _write_queues(writer: _Writer, run: StoredRun, root: int, window: tuple[int, int] | None) -> None:
+    if not run.has_table("queues"):
+        return
+    groups: dict[str, int] = {}
+    tracks: dict[str, int] = {}
+    for batch in column_batches(run, "queues", QUEUES.names, within_cycle(window)):
+        times_ns = cycles_to_ns(batch["cycle"].to_numpy(), writer.clock_hz)
+        values = batch["occupancy"].to_numpy()
+        indices = batch["queue"].indices.to_numpy()
+        names = batch["queue"].dictionary.to_pylist()
+        for number in np.unique(indices):
+            name, kept = names[number], indices == number
+            if name not in tracks:
+                tracks[name] = _occupancy_track(writer, root, groups, name)
+            writer.count(tracks[name], times_ns[kept].tolist(), values[kept].tolist())
+
+
+def _occupancy_track(writer: _Writer, root: int, groups: dict[str, int], name: str) -> int:
+    """Return a new counter in the group of queues, or of memories, whose names are in capitals."""
+    group, unit = ("memories", "bytes") if name.isupper() else ("queues", "tokens")
+    if group not in groups:
+        groups[group] = writer.group(group, root)
+    return writer.counter(name, groups[group], unit)
+
+
+def _named(column: Any, of_names: Sequence[int]) -> list[int]:  # noqa: ANN401  # pyarrow has no types
+    return np.array(of_names, np.int64)[column.indices.to_numpy()].tolist()  # type: ignore[no-any-return]
+
+
+def _texts(writer: _Writer, column: Any) -> list[int]:  # noqa: ANN401  # pyarrow has no types
+    """Return the interned number of each text, 0 for an empty one."""
+    names = column.dictionary.to_pylist()
+    some = [name for name in names if name]
+    iids = dict(zip(some, writer.intern("debug_annotation_string_values", some), strict=True))
+    return _named(column, [iids.get(name, 0) for name in names])
