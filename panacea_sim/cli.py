@@ -29,6 +29,7 @@ from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
 from panacea_sim.trace.window import parse_window
+from panacea_sim.timeline_command import timeline_command
 from panacea_sim.view_command import view_command
 
 __all__ = ["main", "run_script"]
@@ -136,6 +137,7 @@ app.command("dram")(dram_command)
 app.command("picture")(picture_command)
 app.command("export")(export_command)
 app.command("report")(report_command)
+app.command("timeline")(timeline_command)
 app.command("view")(view_command)
 
 

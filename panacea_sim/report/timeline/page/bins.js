@@ -1,0 +1,84 @@
+// What a lane looks like from first to last, where nothing is to be drawn narrower than `width` cycles.
+// single(i) is called for an interval that is wide enough; group(from, to, cycles, count) for a stretch of narrow
+// ones, with the cycles of each state in it. All cycles between first and last are counted once and exactly: a group
+// is cut at first and last, and what was not recorded is part of no state.
+
+function firstEndingAfter(end, cycle, low, high) {
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (end[middle] <= cycle) low = middle + 1; else high = middle;
+  }
+  return low;
+}
+
+function binIntervals(lane, { start, end, state }, first, last, width, { single, group }) {
+  const states = new Float64Array(STATE_COUNT);
+  let i = firstEndingAfter(end, first, lane.from, lane.to);
+  while (i < lane.to && start[i] < last) {
+    if (end[i] - start[i] >= width) { single(i++); continue; }
+    const from = Math.max(start[i], first);
+    let to = from;
+    let count = 0;
+    states.fill(0);
+    while (i < lane.to && start[i] < from + width && start[i] < last && end[i] - start[i] < width) {
+      to = Math.min(end[i], last);
+      states[state[i]] += to - Math.max(start[i], first);
+      count++;
+      i++;
+    }
+    group(from, to, states, count);
+  }
+}
+
+// The same for a lane of stretches, each of which holds the cycles of its states: edges are those of the stretches,
+// cycles those of all lanes. A stretch that is cut by first or last counts by the part that is inside.
+function binStretches(lane, { edges, cycles }, first, last, width, { group }) {
+  const bins = edges.length - 1;
+  const states = new Float64Array(STATE_COUNT);
+  let bin = firstEndingAfter(edges, first, 1, bins + 1) - 1;
+  while (bin < bins && edges[bin] < last) {
+    const from = Math.max(edges[bin], first);
+    let to = from;
+    states.fill(0);
+    do {
+      const right = Math.min(edges[bin + 1], last);
+      const part = (right - to) / (edges[bin + 1] - edges[bin]);
+      const at = (lane.from + bin) * STATE_COUNT;
+      for (let s = 0; s < STATE_COUNT; s++) states[s] += part * cycles[at + s];
+      to = right;
+      bin++;
+    } while (bin < bins && to < last && to - from < width);
+    group(from, to, states, 0);
+  }
+}
+
+// Many lanes as one: the cycles of each state, summed over the lanes, in bins of equal width.
+function binTogether(lanes, data, first, last, bins, addLane) {
+  const width = (last - first) / bins;
+  const cycles = new Float64Array(bins * STATE_COUNT);
+  const spread = (from, to, state, perCycle) => {
+    let bin = Math.min(Math.max(Math.floor((from - first) / width), 0), bins - 1);
+    for (let at = from; at < to; bin++) {
+      const right = bin === bins - 1 ? to : Math.min(to, first + (bin + 1) * width);
+      if (right > at) { cycles[bin * STATE_COUNT + state] += (right - at) * perCycle; at = right; }
+    }
+  };
+  for (const lane of lanes) addLane(lane, data, first, last, spread);
+  return cycles;
+}
+
+function spreadIntervals(lane, { start, end, state }, first, last, spread) {
+  for (let i = firstEndingAfter(end, first, lane.from, lane.to); i < lane.to && start[i] < last; i++) {
+    spread(Math.max(start[i], first), Math.min(end[i], last), state[i], 1);
+  }
+}
+
+function spreadStretches(lane, { edges, cycles }, first, last, spread) {
+  for (let bin = firstEndingAfter(edges, first, 1, edges.length) - 1; bin < edges.length - 1 && edges[bin] < last; bin++) {
+    const at = (lane.from + bin) * STATE_COUNT;
+    const whole = edges[bin + 1] - edges[bin];
+    for (let s = 0; s < STATE_COUNT; s++) {
+      if (cycles[at + s]) spread(Math.max(edges[bin], first), Math.min(edges[bin + 1], last), s, cycles[at + s] / whole);
+    }
+  }
+}
