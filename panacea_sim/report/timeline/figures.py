@@ -40,7 +40,7 @@ def timeline_document(header: dict[str, Any]) -> Document:
     first_cycle, last_cycle = header["span"]
     cycles = Range1d(first_cycle, last_cycle, bounds=(first_cycle, last_cycle), min_interval=4)
     layers, layer_source = _layers(cycles)
-    lanes, lane_source, mark = _lanes(cycles, header["colours"])
+    lanes, lane_source, edge_source, mark = _lanes(cycles, header["colours"])
     occupancy, occupancy_source = _curves(cycles, "occupancy")
     bandwidth, bandwidth_source = _curves(cycles, "bytes / cycle")
     bandwidth.xaxis.visible = True
@@ -63,6 +63,7 @@ def timeline_document(header: dict[str, Any]) -> Document:
             "lanes": lanes,
             "laneAxis": lanes.yaxis[0],
             "laneSource": lane_source,
+            "edgeSource": edge_source,
             "mark": mark,
             "occupancy": occupancy,
             "occupancyAxis": occupancy.yaxis[0],
@@ -70,8 +71,8 @@ def timeline_document(header: dict[str, Any]) -> Document:
             "bandwidth": bandwidth,
             "bandwidthSource": bandwidth_source,
         },
-        code="""panacea.start({cycles, layers, layerSource, lanes, laneAxis, laneSource, mark, occupancy, occupancyAxis,
-                               occupancySource, bandwidth, bandwidthSource})""",
+        code="""panacea.start({cycles, layers, layerSource, lanes, laneAxis, laneSource, edgeSource, mark, occupancy,
+                               occupancyAxis, occupancySource, bandwidth, bandwidthSource})""",
     )
     document.js_on_event(DocumentReady, start)
     return document
@@ -117,8 +118,8 @@ def _layers(cycles: Range1d) -> tuple[figure, ColumnDataSource]:
     return plot, source
 
 
-def _lanes(cycles: Range1d, colours: list[str]) -> tuple[figure, ColumnDataSource, BoxAnnotation]:
-    """Return the lanes, what is drawn in them, and the mark of what was searched."""
+def _lanes(cycles: Range1d, colours: list[str]) -> tuple[figure, ColumnDataSource, ColumnDataSource, BoxAnnotation]:
+    """Return the lanes, what is drawn in them, the borders of single firings, and the mark of what was searched."""
     source = ColumnDataSource({name: [] for name in ("left", "right", "bottom", "top", "state", "i")})
     plot = _plain_figure(cycles, _LANES_HEIGHT, y_range=Range1d(1, 0))
     parts = plot.quad(
@@ -130,14 +131,16 @@ def _lanes(cycles: Range1d, colours: list[str]) -> tuple[figure, ColumnDataSourc
         line_color=None,
         source=source,
     )
+    edges = ColumnDataSource({name: [] for name in ("x", "bottom", "top")})
+    plot.segment(x0="x", x1="x", y0="bottom", y1="top", line_color="white", source=edges)
     mark = BoxAnnotation(
-        left=0, right=0, top=0, bottom=0, fill_color=None, line_color="black", line_width=2, visible=False, level="overlay"
+        left=0, right=0, top=0, bottom=0, fill_color=None, line_color="black", line_alpha=1, line_width=2, visible=False, level="overlay"
     )
     plot.add_layout(mark)
     plot.yaxis.ticker = FixedTicker(ticks=[])
     _name_ticks(plot, "return panacea.laneLabel(tick)")
     plot.add_tools(_hover(parts, "describe"))
-    return plot, source, mark
+    return plot, source, edges, mark
 
 
 def _curves(cycles: Range1d, label: str) -> tuple[figure, ColumnDataSource]:
@@ -148,7 +151,10 @@ def _curves(cycles: Range1d, label: str) -> tuple[figure, ColumnDataSource]:
     )
     plot.yaxis.axis_label = label
     plot.yaxis.formatter = NumeralTickFormatter(format="0,0.[00]")
-    plot.yaxis.ticker.desired_num_ticks = 4
+    plot.yaxis.ticker.desired_num_ticks = 3
+    plot.yaxis.ticker.num_minor_ticks = 0
+    # Room for the lower half of the lowest label.
+    plot.min_border_bottom = 8
     plot.legend.orientation = "horizontal"
     plot.legend.location = "top_left"
     plot.legend.padding = 2

@@ -1,7 +1,8 @@
 // What a lane looks like from first to last, where nothing is to be drawn narrower than `width` cycles.
 // single(i) is called for an interval that is wide enough; group(from, to, cycles, count) for a stretch of narrow
 // ones, with the cycles of each state in it. All cycles between first and last are counted once and exactly: a group
-// is cut at first and last, and what was not recorded is part of no state.
+// is cut at first and last, and what was not recorded is part of no state. A group of one state goes on as long as
+// that state does, because the border to another group of the same colour would only look like a gap.
 
 function firstEndingAfter(end, cycle, low, high) {
   while (low < high) {
@@ -19,8 +20,13 @@ function binIntervals(lane, { start, end, state }, first, last, width, { single,
     const from = Math.max(start[i], first);
     let to = from;
     let count = 0;
+    const only = state[i];
+    let mixed = false;
     states.fill(0);
-    while (i < lane.to && start[i] < from + width && start[i] < last && end[i] - start[i] < width) {
+    while (i < lane.to && start[i] < last && end[i] - start[i] < width) {
+      const fits = start[i] < from + width;
+      if (!fits && (mixed || state[i] !== only || start[i] > to)) break;
+      mixed ||= state[i] !== only || (count > 0 && start[i] > to);
       to = Math.min(end[i], last);
       states[state[i]] += to - Math.max(start[i], first);
       count++;

@@ -1,7 +1,9 @@
 // The view: what is drawn for the cycles that are shown, and the controls.
 
-const BINS = 500;
+const MOST_BINS = 512;
+const MOST_PARTS = 24000;
 const HALF = 0.42;
+const ROOMY_PIXELS = 5;
 const LANE_PIXELS = 17;
 const LINE_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#666666"];
 const LAYER_COLOURS = ["#cfe3f1", "#f3e3c3"];
@@ -13,6 +15,7 @@ let data = null;
 let models = null;
 let rows = [];
 let groups = [];
+let bins = MOST_BINS;
 let scheduled = false;
 let searched = { text: "", turn: 0 };
 const view = { together: false, curves: "" };
@@ -55,15 +58,19 @@ function layOut() {
   models.mark.visible = false;
 }
 
-function drawLanes(first, last) {
-  const left = [], right = [], bottom = [], top = [], state = [], index = [];
-  const width = (last - first) / BINS;
+// The parts of all rows: rectangles with a state, and what stands behind each, an interval (i >= 0) or a group.
+function laneParts(first, last, bins) {
+  const parts = { left: [], right: [], bottom: [], top: [], state: [], i: [] };
+  const width = (last - first) / bins;
   groups = [];
-  const add = (a, b, y0, y1, s, i) => { left.push(a); right.push(b); bottom.push(y0); top.push(y1); state.push(s); index.push(i); };
-  const single = header.detail === "intervals";
-  const [bin, spread] = single ? [binIntervals, spreadIntervals] : [binStretches, spreadStretches];
+  const add = (left, right, bottom, top, state, i) => {
+    parts.left.push(left); parts.right.push(right); parts.bottom.push(bottom); parts.top.push(top);
+    parts.state.push(state); parts.i.push(i);
+  };
+  const [bin, spread] = header.detail === "intervals" ? [binIntervals, spreadIntervals] : [binStretches, spreadStretches];
   rows.forEach((row, y) => {
     if (!row.lanes) return;
+    const single = (i) => add(data.start[i], data.end[i], y + HALF, y - HALF, data.state[i], i);
     const group = (from, to, cycles, count) => {
       const all = (to - from) * row.lanes.length;
       groups.push({ name: row.label, from, to, cycles: cycles.slice(), count, lanes: row.lanes.length });
@@ -75,19 +82,34 @@ function drawLanes(first, last) {
         base -= height;
       }
     };
-    if (row.together) {
-      const together = binTogether(row.lanes, data, first, last, BINS, spread);
-      for (let b = 0; b < BINS; b++) {
-        group(first + b * width, first + (b + 1) * width, together.subarray(b * STATE_COUNT, (b + 1) * STATE_COUNT), 0);
-      }
-    } else {
-      bin(row.lanes[0], data, first, last, width, {
-        single: (i) => add(data.start[i], data.end[i], y + HALF, y - HALF, data.state[i], i),
-        group,
-      });
+    if (!row.together) return bin(row.lanes[0], data, first, last, width, { single, group });
+    const cycles = binTogether(row.lanes, data, first, last, bins, spread);
+    for (let b = 0; b < bins; b++) {
+      group(first + b * width, first + (b + 1) * width, cycles.subarray(b * STATE_COUNT, (b + 1) * STATE_COUNT), 0);
     }
   });
-  models.laneSource.data = { left, right, bottom, top, state, i: index };
+  return parts;
+}
+
+// Bokeh searches plain arrays for models, one element after the other.
+function typed(columns) {
+  return Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, Float64Array.from(values)]));
+}
+
+function drawLanes(first, last) {
+  let parts = laneParts(first, last, bins);
+  // What the browser paints in a moment bounds the number of parts: lanes that are all mixed get wider bins.
+  while (parts.i.length > MOST_PARTS && bins > 1) parts = laneParts(first, last, (bins = bins >> 1));
+  if (parts.i.length < MOST_PARTS / 3 && bins < MOST_BINS) bins *= 2;
+  models.laneSource.data = typed(parts);
+  // Single firings that follow each other are told apart by a line, where there is room for one.
+  const roomy = (ROOMY_PIXELS * (last - first)) / (models.lanes.inner_width || 1000);
+  const edges = { x: [], bottom: [], top: [] };
+  parts.i.forEach((i, part) => {
+    if (i < 0 || parts.right[part] - parts.left[part] < roomy) return;
+    edges.x.push(parts.left[part]); edges.bottom.push(parts.bottom[part]); edges.top.push(parts.top[part]);
+  });
+  models.edgeSource.data = typed(edges);
 }
 
 function drawLayers(first, last) {
@@ -124,9 +146,9 @@ function curveSets() {
 }
 
 function drawCurves(figure, source, lines, first, last) {
-  const drawn = lines.map(([, curves]) => steps(curves, first, last, BINS));
+  const drawn = lines.map(([, curves]) => steps(curves, first, last, MOST_BINS));
   source.data = {
-    xs: drawn.map(({ xs }) => xs), ys: drawn.map(({ ys }) => ys),
+    xs: drawn.map(({ xs }) => Float64Array.from(xs)), ys: drawn.map(({ ys }) => Float64Array.from(ys)),
     name: lines.map(([name]) => name), colour: lines.map((_, i) => LINE_COLOURS[i % LINE_COLOURS.length]),
   };
   const highest = drawn.reduce((most, { ys }) => ys.reduce((a, b) => (b > a ? b : a), most), 0);
