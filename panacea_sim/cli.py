@@ -24,12 +24,12 @@ from panacea_sim.report.terminal import print_run, print_sources, print_study
 from panacea_sim.report_command import report_command
 from panacea_sim.scenario import Scenario, Study, load_scenario
 from panacea_sim.simulation import Engine, Interrupted, Prepared, RunOptions, RunOutcome, chosen_engine, prepare, run
+from panacea_sim.timeline_command import timeline_command
 from panacea_sim.trace.log import LogLevel
 from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
 from panacea_sim.trace.window import parse_window
-from panacea_sim.timeline_command import timeline_command
 from panacea_sim.view_command import view_command
 
 __all__ = ["main", "run_script"]

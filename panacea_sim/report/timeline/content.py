@@ -55,9 +55,7 @@ def timeline_content(run: StoredRun, window: tuple[int, int] | None, *, most_row
     count = int(run.dataset("activities").count_rows(filter=within(span)))
     if not count:
         raise ConfigError("--window", f"{span[0]}:{span[1]}", "a window in which an activity was recorded")
-    described, columns, notes = (
-        _single(run, span, lanes) if count <= most_rows else _stretches(run, span, lanes, count)
-    )
+    described, columns, notes = _single(run, span, lanes) if count <= most_rows else _stretches(run, span, lanes, count)
     curves, curve_notes = read_curves(run, span, most_rows=most_rows)
     knots, values = curves.columns()
     header = {
@@ -78,9 +76,7 @@ def _lanes(run: StoredRun) -> list[dict[str, Any]]:
     """Return the lanes from top to bottom, grouped by section."""
     order = {section: number for number, section in enumerate(_SECTIONS)}
     names = sorted(run.sections, key=lambda name: order.get(run.sections[name], len(order)))
-    return [
-        {"name": name, "section": run.sections[name], "pea": _PEA.fullmatch(name) is not None} for name in names
-    ]
+    return [{"name": name, "section": run.sections[name], "pea": _PEA.fullmatch(name) is not None} for name in names]
 
 
 def _single(
@@ -165,7 +161,9 @@ def _layer_spans(run: StoredRun, span: tuple[int, int]) -> list[dict[str, Any]]:
             filter=(ds.field("layer") != "") & (ds.field("state") == State.BUSY.value),
         )
         rows = rows.set_column(0, "layer", pc.cast(rows["layer"], pa.string()))
-        found = rows.group_by("layer").aggregate([("start_cycle", "min"), ("end_cycle", "max")]).sort_by("start_cycle_min")
+        found = (
+            rows.group_by("layer").aggregate([("start_cycle", "min"), ("end_cycle", "max")]).sort_by("start_cycle_min")
+        )
         spans = [
             {"name": row["layer"], "start": row["start_cycle_min"], "end": row["end_cycle_max"]}
             for row in found.to_pylist()

@@ -62,11 +62,8 @@ def _add_queues(curves: Curves, run: StoredRun, span: tuple[int, int], most_rows
         return [f"Queue occupancies are left out: {count:,} changes are too many for a page. --window A:B shows fewer."]
     table = run.dataset("queues").to_table(filter=until).unify_dictionaries().combine_chunks()
     names = {name: number for number, name in enumerate(table["queue"].unique().to_pylist())}
-    number, cycle, occupancy = (
-        codes(table["queue"].chunk(0), names),
-        table["cycle"].to_numpy(),
-        table["occupancy"].to_numpy(),
-    )
+    number = codes(table["queue"].chunk(0), names)
+    cycle, occupancy = table["cycle"].to_numpy(), table["occupancy"].to_numpy()
     from_start = _recorded_from_start(run)
     for name in sorted(names, key=_natural):
         mine = number == names[name]
@@ -90,9 +87,14 @@ def _add_channels(curves: Curves, run: StoredRun, span: tuple[int, int], most_ro
             moved = np.rint(np.cumsum(np.append(rates * np.diff(edges), 0.0))).astype(np.int64)
             curves.add(name, "dram", edges, np.diff(moved, prepend=0))
         return [f"DRAM bandwidth is a mean over {len(edges) - 1:,} stretches of time."]
+    from_start = _recorded_from_start(run)
     for name, (start, end, moved) in _accesses(run, span).items():
         knots = np.stack([start, end], axis=1).reshape(-1)
-        curves.add(name, "dram", knots, np.stack([moved, np.zeros_like(moved)], axis=1).reshape(-1))
+        values = np.stack([moved, np.zeros_like(moved)], axis=1).reshape(-1)
+        if from_start and (not len(knots) or knots[0] > span[0]):
+            knots, values = np.append(span[0], knots), np.append(0, values)
+        if len(knots):
+            curves.add(name, "dram", knots, values)
     return []
 
 

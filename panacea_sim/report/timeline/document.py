@@ -25,7 +25,7 @@ def timeline_page(content: TimelineContent) -> str:
     folder = files("panacea_sim.report.timeline") / "page"
     document = timeline_document(content.header)
     template = Template((folder / "page.html").read_text(encoding="utf-8"))
-    return file_html(
+    page: str = file_html(
         document,
         Resources(mode="inline", log_level="warn"),
         title=f"{header['name']} - timeline",
@@ -38,6 +38,7 @@ def timeline_page(content: TimelineContent) -> str:
             "scripts": "\n".join((folder / name).read_text(encoding="utf-8") for name in _SCRIPTS),
         },
     )
+    return page
 
 
 def _in_script(text: str) -> str:

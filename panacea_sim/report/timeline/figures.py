@@ -69,10 +69,11 @@ def timeline_document(header: dict[str, Any]) -> Document:
             "occupancyAxis": occupancy.yaxis[0],
             "occupancySource": occupancy_source,
             "bandwidth": bandwidth,
+            "bandwidthAxis": bandwidth.yaxis[0],
             "bandwidthSource": bandwidth_source,
         },
         code="""panacea.start({cycles, layers, layerSource, lanes, laneAxis, laneSource, edgeSource, mark, occupancy,
-                               occupancyAxis, occupancySource, bandwidth, bandwidthSource})""",
+                               occupancyAxis, occupancySource, bandwidth, bandwidthAxis, bandwidthSource})""",
     )
     document.js_on_event(DocumentReady, start)
     return document
@@ -103,13 +104,21 @@ def _plain_figure(cycles: Range1d, height: int, **options: Any) -> figure:  # no
 
 def _layers(cycles: Range1d) -> tuple[figure, ColumnDataSource]:
     """Return the band that says which layer is worked on."""
-    source = ColumnDataSource({name: [] for name in ("left", "right", "bottom", "top", "middle", "colour", "text", "name", "i")})
+    source = ColumnDataSource(
+        {name: [] for name in ("left", "right", "bottom", "top", "middle", "colour", "text", "name", "i")}
+    )
     plot = _plain_figure(cycles, _BAND_HEIGHT, y_range=Range1d(0, 1))
     band = plot.quad(
         left="left", right="right", bottom="bottom", top="top", fill_color="colour", line_color="white", source=source
     )
     plot.text(
-        x="middle", y=0.5, text="text", source=source, text_align="center", text_baseline="middle", text_font_size="12px",
+        x="middle",
+        y=0.5,
+        text="text",
+        source=source,
+        text_align="center",
+        text_baseline="middle",
+        text_font_size="12px",
         text_font=value(_FONT),
     )
     plot.yaxis.ticker = FixedTicker(ticks=[0.5])
@@ -134,7 +143,16 @@ def _lanes(cycles: Range1d, colours: list[str]) -> tuple[figure, ColumnDataSourc
     edges = ColumnDataSource({name: [] for name in ("x", "bottom", "top")})
     plot.segment(x0="x", x1="x", y0="bottom", y1="top", line_color="white", source=edges)
     mark = BoxAnnotation(
-        left=0, right=0, top=0, bottom=0, fill_color=None, line_color="black", line_alpha=1, line_width=2, visible=False, level="overlay"
+        left=0,
+        right=0,
+        top=0,
+        bottom=0,
+        fill_color=None,
+        line_color="black",
+        line_alpha=1,
+        line_width=2,
+        visible=False,
+        level="overlay",
     )
     plot.add_layout(mark)
     plot.yaxis.ticker = FixedTicker(ticks=[])
@@ -146,9 +164,7 @@ def _lanes(cycles: Range1d, colours: list[str]) -> tuple[figure, ColumnDataSourc
 def _curves(cycles: Range1d, label: str) -> tuple[figure, ColumnDataSource]:
     source = ColumnDataSource({name: [] for name in ("xs", "ys", "name", "colour")})
     plot = _plain_figure(cycles, _CURVES_HEIGHT, y_range=Range1d(0, 1))
-    lines = plot.multi_line(
-        xs="xs", ys="ys", line_color="colour", line_width=1.5, legend_field="name", source=source
-    )
+    lines = plot.multi_line(xs="xs", ys="ys", line_color="colour", line_width=1.5, legend_field="name", source=source)
     plot.yaxis.axis_label = label
     plot.yaxis.formatter = NumeralTickFormatter(format="0,0.[00]")
     plot.yaxis.ticker.desired_num_ticks = 3
@@ -163,7 +179,12 @@ def _curves(cycles: Range1d, label: str) -> tuple[figure, ColumnDataSource]:
     plot.legend.background_fill_alpha = 0.8
     plot.legend.border_line_color = None
     plot.add_tools(
-        HoverTool(renderers=[lines], tooltips=[("", "@name"), ("", "$snap_y{0,0.[000]}")], line_policy="prev", description=label)
+        HoverTool(
+            renderers=[lines],
+            tooltips=[("", "@name"), ("", "$snap_y{0,0.[000]}")],
+            line_policy="prev",
+            description=label,
+        )
     )
     return plot, source
 

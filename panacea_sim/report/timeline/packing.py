@@ -33,7 +33,7 @@ def pack(columns: dict[str, npt.NDArray[Any]]) -> Packed:
 
 def differences(column: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return the first value and then the step to each further one."""
-    return np.diff(column.astype(np.int64), prepend=0)
+    return np.asarray(np.diff(column.astype(np.int64), prepend=0), np.int64)
 
 
 def _smallest(column: npt.NDArray[Any]) -> type[np.generic]:

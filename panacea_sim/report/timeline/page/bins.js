@@ -36,6 +36,12 @@ function binIntervals(lane, { start, end, state }, first, last, width, { single,
   }
 }
 
+// The state that fills a stretch, or -1.
+function onlyState(cycles, stretch, width) {
+  for (let s = 0; s < STATE_COUNT; s++) if (cycles[stretch * STATE_COUNT + s] === width) return s;
+  return -1;
+}
+
 // The same for a lane of stretches, each of which holds the cycles of its states: edges are those of the stretches,
 // cycles those of all lanes. A stretch that is cut by first or last counts by the part that is inside.
 function binStretches(lane, { edges, cycles }, first, last, width, { group }) {
@@ -45,6 +51,8 @@ function binStretches(lane, { edges, cycles }, first, last, width, { group }) {
   while (bin < bins && edges[bin] < last) {
     const from = Math.max(edges[bin], first);
     let to = from;
+    const only = onlyState(cycles, lane.from + bin, edges[bin + 1] - edges[bin]);
+    let mixed = only < 0;
     states.fill(0);
     do {
       const right = Math.min(edges[bin + 1], last);
@@ -53,7 +61,10 @@ function binStretches(lane, { edges, cycles }, first, last, width, { group }) {
       for (let s = 0; s < STATE_COUNT; s++) states[s] += part * cycles[at + s];
       to = right;
       bin++;
-    } while (bin < bins && to < last && to - from < width);
+      const next = bin < bins ? onlyState(cycles, lane.from + bin, edges[bin + 1] - edges[bin]) : -1;
+      if (to - from >= width && (mixed || next !== only)) break;
+      mixed ||= next !== only;
+    } while (bin < bins && to < last);
     group(from, to, states, 0);
   }
 }

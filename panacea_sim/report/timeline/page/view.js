@@ -259,7 +259,11 @@ async function start(given) {
   fillControls();
   models.occupancy.visible = data.sets.size > 0;
   const bandwidth = data.curves.some((curve) => curve.panel === "dram");
-  if (!bandwidth) models.bandwidth.height = 36;
+  if (!bandwidth) {
+    // Only its axis of cycles is left.
+    models.bandwidth.height = 44;
+    models.bandwidthAxis.visible = false;
+  }
   readHash();
   models.cycles.properties.start.change.connect(schedule);
   models.cycles.properties.end.change.connect(schedule);
