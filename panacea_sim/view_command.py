@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -31,11 +32,9 @@ def view_command(
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace.pftrace.gz"
         write_perfetto(stored, trace, cycles)
-        with TraceServer(trace, port) as server:
+        # Ctrl-C is how the user ends this.
+        with suppress(KeyboardInterrupt), TraceServer(trace, port) as server:
             print(f"{server.url}   (Ctrl-C ends)", flush=True)  # noqa: T201  # for the user's browser
             if browser:
                 typer.launch(server.url)
-            try:
-                server.serve_forever()
-            except KeyboardInterrupt:
-                return
+            server.serve_forever()

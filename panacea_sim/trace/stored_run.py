@@ -81,8 +81,7 @@ def open_run(path: Path | str) -> StoredRun:
     Raises ConfigError for a folder that holds no run, or one of a newer schema.
     """
     path = Path(path)
-    partial = path.with_name(path.name + PARTIAL)
-    if not path.exists() and partial.is_dir():
+    if not path.exists() and (partial := path.with_name(path.name + PARTIAL)).is_dir():
         path = partial
     if not path.is_dir() or not (path / RUN_MARK).is_file():
         found = "no such folder" if not path.exists() else "a folder without a run" if path.is_dir() else "a file"

@@ -5,21 +5,25 @@ Times are in ps: cycles / clock, rounded down, which is exact if the period is a
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 from vcd import VCDWriter
 from vcd.gtkw import GTKWFlag, GTKWSave
 from vcd.writer import Variable
 
-from panacea_sim.trace.columns import column_batches
+from panacea_sim.trace.binning import bin_edges
+from panacea_sim.trace.columns import codes, column_batches
+from panacea_sim.trace.schema import QUEUES
 from panacea_sim.trace.stored_run import StoredRun
-from panacea_sim.trace.window import chosen_window, within, within_cycle
-from panacea_sim.units import IntArray, cycles_to_ps
+from panacea_sim.trace.window import chosen_window, recorded_span, within, within_cycle
+from panacea_sim.units import IntArray, ceil_div, cycles_to_ps
 
 __all__ = ["NOT_RECORDED", "write_gtkw", "write_vcd"]
 
@@ -28,37 +32,33 @@ NOT_RECORDED = "not_recorded"
 
 _ROOT = "run"
 _NOTHING = "-"
-
-
-class _Change(NamedTuple):
-    time_ps: int
-    variable: int
-    value: str | int
+_ROWS = 200_000
+"""About how many rows are in a stretch."""
 
 
 def write_vcd(run: StoredRun, path: Path, window: tuple[int, int] | None = None) -> None:
-    """Write the rows of a run that overlap `window`, or all, as VCD, in bounded memory.
+    """Write the rows of a run that overlap `window`, or all, as VCD.
 
-    Each component has the texts `state`, `tile` (layer:m,n,k) and `cause`, each queue and memory its occupancy. Raises
-    ConfigError if nothing was recorded there.
+    Each component has the texts `state`, `tile` (layer:m,n,k) and `cause`, each queue and memory its occupancy. The
+    time is written in stretches, which need as much memory as their own rows. Raises ConfigError if nothing was
+    recorded in `window`.
     """
     span = chosen_window(run, window)
-    occupancies = _occupancies(run)
+    where = within(None if window is None else span)
+    times = recorded_span(run)
+    queues = _occupancies(run)
     with path.open("w", encoding="ascii", errors="replace") as file, VCDWriter(file, "1 ps", "") as writer:
-        variables: list[Variable[Any]] = []
-        changes = []
-        for component in run.sections:
-            at = len(variables)
-            for name in ("state", "tile", "cause"):
-                scope = f"{_ROOT}.{run.sections[component]}.{component}"
-                first = NOT_RECORDED if name == "state" else _NOTHING
-                variables.append(writer.register_var(scope, name, "string", init=first))
-            changes.append(_activities(run, component, at, within(None if window is None else span)))
-        for name in occupancies:
-            variables.append(writer.register_var(f"{_ROOT}.occupancy", name, "integer", size=64, init="x"))
-            changes.append(_occupancy(run, name, len(variables) - 1, None if window is None else span))
-        for change in heapq.merge(*changes):
-            writer.change(variables[change.variable], change.time_ps, change.value)
+        components = [_texts(writer, component, section) for component, section in run.sections.items()]
+        integers = [writer.register_var(f"{_ROOT}.occupancy", name, "integer", size=64) for name in queues]
+        rows = pq.read_metadata(run.path / "activities.parquet").num_rows
+        edges = bin_edges(*times, ceil_div(rows, _ROWS))
+        # Times are half open, and the last end is the edge itself.
+        edges[0], edges[-1] = min(0, times[0]), times[1] + 1
+        for first, last in pairwise(edges.tolist()):
+            changes = [_activities(run, (first, last), where)]
+            if queues:
+                changes.append(_occupancy(run, queues, (first, last), window and span))
+            _write(writer, changes, components, integers, run.summary["clock_hz"])
 
 
 def write_gtkw(run: StoredRun, path: Path, dump: Path, window: tuple[int, int] | None = None) -> None:
@@ -66,7 +66,9 @@ def write_gtkw(run: StoredRun, path: Path, dump: Path, window: tuple[int, int] |
     sections: dict[str, list[str]] = {}
     for component, section in run.sections.items():
         sections.setdefault(section, []).append(component)
-    first_ps = 0 if window is None else _ps(run, np.array(chosen_window(run, window)))[0]
+    first_ps = (
+        0 if window is None else int(cycles_to_ps(np.array(chosen_window(run, window)), run.summary["clock_hz"])[0])
+    )
     with path.open("w", encoding="utf-8") as file:
         save = GTKWSave(file)
         save.dumpfile(str(dump.resolve()))
@@ -84,29 +86,73 @@ def write_gtkw(run: StoredRun, path: Path, dump: Path, window: tuple[int, int] |
                 save.trace(f"{_ROOT}.occupancy.{name}", alias=name, datafmt="dec", extraflags=GTKWFlag.analog_step)
 
 
-def _activities(run: StoredRun, component: str, at: int, where: ds.Expression | None) -> Iterator[_Change]:
-    """Return the changes of a component's state, tile and cause, which are the variables from `at` on."""
-    own = ds.field("component") == component
-    names = ["state", "layer", "m", "n", "k", "cause", "cause_component", "start_cycle", "end_cycle"]
-    last_end_ps = 0
-    for batch in column_batches(run, "activities", names, own if where is None else own & where):
-        columns = {name: batch[name].to_pylist() for name in names[:-2]}
-        starts_ps, ends_ps = (_ps(run, batch[name].to_numpy()) for name in names[-2:])
-        rows = zip(*columns.values(), starts_ps, ends_ps, strict=True)
-        for state, layer, m, n, k, cause, other, start_ps, end_ps in rows:
-            if start_ps > last_end_ps:
-                yield from _texts(last_end_ps, at, NOT_RECORDED, _NOTHING, _NOTHING)
-            tile = f"{layer}:{m},{n},{k}" if layer else _NOTHING
-            reason = f"{cause}({other})" if other and cause else cause or other or _NOTHING
-            yield from _texts(start_ps, at, state, tile, reason)
-            last_end_ps = end_ps
-    if last_end_ps:
-        yield from _texts(last_end_ps, at, NOT_RECORDED, _NOTHING, _NOTHING)
+@dataclass(frozen=True)
+class _Changes:
+    """Changes in one stretch of time: cycle, what changes (a component, or a queue), and its values."""
+
+    cycle: IntArray
+    subject: IntArray
+    values: Sequence[tuple[str, ...] | int]
 
 
-def _texts(time_ps: int, at: int, *values: str) -> Iterator[_Change]:
-    for number, value in enumerate(values):
-        yield _Change(time_ps, at + number, value)
+def _texts(writer: VCDWriter, component: str, section: str) -> tuple[Variable[Any], ...]:
+    scope = f"{_ROOT}.{section}.{component}"
+    first = {"state": NOT_RECORDED, "tile": _NOTHING, "cause": _NOTHING}
+    return tuple(writer.register_var(scope, name, "string", init=value) for name, value in first.items())
+
+
+def _write(
+    writer: VCDWriter,
+    changes: Sequence[_Changes],
+    components: Sequence[tuple[Variable[Any], ...]],
+    integers: Sequence[Variable[Any]],
+    clock_hz: int,
+) -> None:
+    """Write changes in the order of time."""
+    cycles = np.concatenate([part.cycle for part in changes])
+    order = np.argsort(cycles, kind="stable")
+    times_ps = cycles_to_ps(cycles[order], clock_hz).tolist()
+    subjects = np.concatenate([part.subject for part in changes])[order].tolist()
+    values = [value for part in changes for value in part.values]
+    for time_ps, subject, at in zip(times_ps, subjects, order.tolist(), strict=True):
+        value = values[at]
+        if isinstance(value, int):
+            writer.change(integers[subject], time_ps, value)
+        else:
+            for variable, text in zip(components[subject], value, strict=True):
+                writer.change(variable, time_ps, text)
+
+
+def _activities(run: StoredRun, stretch: tuple[int, int], where: ds.Expression | None) -> _Changes:
+    """Return what begins in a stretch of time, and what ends without a successor."""
+    numbers = {name: number for number, name in enumerate(run.sections)}
+    inside = _in("start_cycle", stretch) | _in("end_cycle", stretch)
+    names = ["component", "state", "layer", "m", "n", "k", "cause", "cause_component", "start_cycle", "end_cycle"]
+    starts, ends, subjects = [], [], []
+    values: list[tuple[str, str, str]] = []
+    for batch in column_batches(run, "activities", names, inside if where is None else inside & where):
+        subjects.append(codes(batch["component"], numbers))
+        starts.append(batch["start_cycle"].to_numpy())
+        ends.append(batch["end_cycle"].to_numpy())
+        values += _values(*(batch[name].to_pylist() for name in names[1:-2]))
+    if not values:
+        return _Changes(np.zeros(0, np.int64), np.zeros(0, np.int64), [])
+    start, end, subject = np.concatenate(starts), np.concatenate(ends), np.concatenate(subjects)
+    begins = np.flatnonzero((start >= stretch[0]) & (start < stretch[1]))
+    followed = np.isin(end * len(numbers) + subject, start * len(numbers) + subject)
+    stops = np.flatnonzero((end >= stretch[0]) & (end < stretch[1]) & ~followed)
+    return _Changes(
+        np.concatenate([start[begins], end[stops]]),
+        np.concatenate([subject[begins], subject[stops]]),
+        [*(values[index] for index in begins.tolist()), *[(NOT_RECORDED, _NOTHING, _NOTHING)] * len(stops)],
+    )
+
+
+def _values(*columns: list[Any]) -> Iterator[tuple[str, str, str]]:
+    """Return the texts of state, tile and cause of rows."""
+    for state, layer, m, n, k, cause, other in zip(*columns, strict=True):
+        tile = f"{layer}:{m},{n},{k}" if layer else _NOTHING
+        yield state, tile, f"{cause}({other})" if cause and other else cause or other or _NOTHING
 
 
 def _occupancies(run: StoredRun) -> list[str]:
@@ -120,12 +166,19 @@ def _occupancies(run: StoredRun) -> list[str]:
     return list(found)
 
 
-def _occupancy(run: StoredRun, name: str, variable: int, window: tuple[int, int] | None) -> Iterator[_Change]:
-    own, where = ds.field("queue") == name, within_cycle(window)
-    for batch in column_batches(run, "queues", ["cycle", "occupancy"], own if where is None else own & where):
-        for time_ps, occupancy in zip(_ps(run, batch["cycle"].to_numpy()), batch["occupancy"].to_pylist(), strict=True):
-            yield _Change(time_ps, variable, occupancy)
+def _occupancy(
+    run: StoredRun, queues: Sequence[str], stretch: tuple[int, int], window: tuple[int, int] | None
+) -> _Changes:
+    numbers = {name: number for number, name in enumerate(queues)}
+    inside, where = _in("cycle", stretch), within_cycle(window)
+    cycles, subjects = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    values: list[int] = []
+    for batch in column_batches(run, "queues", QUEUES.names, inside if where is None else inside & where):
+        cycles.append(batch["cycle"].to_numpy())
+        subjects.append(codes(batch["queue"], numbers))
+        values += batch["occupancy"].to_pylist()
+    return _Changes(np.concatenate(cycles), np.concatenate(subjects), values)
 
 
-def _ps(run: StoredRun, cycles: IntArray) -> list[int]:
-    return cycles_to_ps(cycles, run.summary["clock_hz"]).tolist()  # type: ignore[no-any-return]
+def _in(column: str, stretch: tuple[int, int]) -> ds.Expression:
+    return (ds.field(column) >= stretch[0]) & (ds.field(column) < stretch[1])

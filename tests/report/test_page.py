@@ -1,0 +1,117 @@
+"""Report pages."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+import sys
+from html.parser import HTMLParser
+from types import ModuleType
+
+import pytest
+
+from panacea_sim.analysis.stalls import longest_stalls
+from panacea_sim.report import page
+from panacea_sim.report.page import report_page
+from panacea_sim.trace.stored_run import StoredRun
+
+_VOID = {"meta", "img"}
+
+
+class _Reader(HTMLParser):
+    """Checks that tags are closed in order, and gathers tables as rows of texts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.rows: list[list[str]] = []
+        self.attributes: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in _VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in {"td", "th"}:
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += data.strip()
+
+
+def _read(text: str) -> _Reader:
+    reader = _Reader()
+    reader.feed(text)
+    reader.close()
+    assert not reader.open
+    return reader
+
+
+@pytest.fixture(autouse=True)
+def _without_picture(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an empty picture stand for the real one, which takes long, where the test is not about it."""
+    if request.function is not test_the_picture_is_in_the_page:
+        monkeypatch.setattr(page, "_picture", lambda *_: "iVBORw0KGgo=")
+
+
+def test_the_picture_is_in_the_page(full_run: StoredRun) -> None:
+    """The picture is part of the file."""
+    found = re.search(r'src="data:image/png;base64,([^"]*)"', report_page(full_run))
+    assert found is not None
+    assert len(base64.b64decode(found[1])) > 20_000
+
+
+def test_pages_of_all_runs_need_nothing_else(any_run: StoredRun) -> None:
+    """A page is well formed, escapes every name, and loads nothing from anywhere."""
+    text = report_page(any_run)
+    reader = _read(text)
+    assert "<title>small &lt;b&gt; on panacea</title>" in text
+    assert "<b>" not in text
+    targets = [value for name, value in reader.attributes if name in {"src", "href"}]
+    assert len(targets) == 1
+    assert base64.b64decode(targets[0].removeprefix("data:image/png;base64,")).startswith(b"\x89PNG")
+    assert "http" not in text
+    assert ("This run did not reach its end" in text) == any_run.is_partial
+
+
+def test_tables_have_the_figures(full_run: StoredRun) -> None:
+    """States, longest stalls, causes, layers and DRAM are those of the run."""
+    found = _read(report_page(full_run)).rows
+    summary = full_run.summary
+    longest = longest_stalls(full_run, 1)[0]
+    idle = summary["components"]["pea3"]["idle"] / summary["makespan_cycles"]
+    cause = max((stall["cycles"], name) for name, stalls in summary["stalls"].items() for stall in stalls)
+    row = next(row for row in found if row[0] == "pea3")
+    assert (row[1], row[-1]) == ("compute", f"{idle:.1%}")
+    assert [f"{longest.cycles:,}", f"{longest.start_cycle:,}", longest.component] in [row[:3] for row in found]
+    assert any(row[0] == cause[1] and f"{cause[0]:,}" in row for row in found)
+    assert ["layer <1> & $x$", "140", "70", "40"] in [row[:4] for row in found]
+    totals = summary["dram"]["channels"]["dram1"]
+    assert [f"{totals['read_bytes']:,}", f"{totals['write_bytes']:,}"] in [
+        row[1:3] for row in found if row[0] == "dram1"
+    ]
+
+
+def test_a_window_is_said(full_run: StoredRun) -> None:
+    """The page of a window names its cycles."""
+    assert "cycles 900 to 1,200" in report_page(full_run, (900, 1200))
+
+
+def test_the_timeline_is_a_page_inside(full_run: StoredRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is a timeline, its page stands whole in a frame of its own."""
+    inner = '<html><body data-x="1">&amp;</body></html>'
+    module = ModuleType("timeline_of_a_test")
+    module.timeline_html = lambda *_: inner  # type: ignore[attr-defined]
+    module.__spec__ = type(sys.__spec__)(module.__name__, None)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(page, "_TIMELINE", module.__name__)
+    text = report_page(full_run)
+    embedded = re.search(r'<iframe [^>]*srcdoc="([^"]*)">', text)
+    assert embedded is not None
+    assert html.unescape(embedded[1]) == inner

@@ -1,0 +1,81 @@
+"""Pictures of runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from matplotlib.collections import PolyCollection
+
+from panacea_sim.analysis.shares import state_shares
+from panacea_sim.errors import ConfigError
+from panacea_sim.report.palette import STATE_COLOURS
+from panacea_sim.report.picture import check_ending, run_figure, write_picture
+from panacea_sim.trace.schema import State
+from panacea_sim.trace.stored_run import StoredRun
+
+
+def _area(vertices: np.ndarray) -> float:
+    x, y = vertices.T
+    return abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
+
+
+@pytest.mark.parametrize("window", [None, (900, 1200)])
+def test_areas_are_the_cycles_of_the_states(any_run: StoredRun, window: tuple[int, int] | None) -> None:
+    """The area of each colour in each lane is that of the cycles which the component was in the state."""
+    lanes = run_figure(any_run, window=window).axes[1]
+    labels = [label.get_text() for label in lanes.get_yticklabels()]
+    drawn = np.zeros((len(labels), len(State)))
+    for collection in lanes.collections:
+        assert isinstance(collection, PolyCollection)
+        colour = tuple(round(255 * part) for part in collection.get_facecolor()[0][:3])
+        state = [tuple(bytes.fromhex(text[1:])) for text in STATE_COLOURS.values()].index(colour)
+        for path in collection.get_paths():
+            vertices = path.vertices[:-1]
+            lane = int(np.argmin(np.abs(lanes.get_yticks() - vertices[:, 1].mean())))
+            drawn[lane, state] += _area(vertices)
+    shares = state_shares(any_run, 1, window)
+    expected = [shares.cycles[shares.components.index(label), 0] for label in labels]
+    assert sorted(labels) == sorted(any_run.sections)
+    assert np.allclose(drawn / 0.86, expected)
+
+
+def test_the_paper_style_is_one_column_wide_and_merges_the_peas(full_run: StoredRun) -> None:
+    """All PEAs are one lane of means, letters have 8 points, and the width is that of a column."""
+    figure = run_figure(full_run, style="paper")
+    labels = [label.get_text() for label in figure.axes[1].get_yticklabels()]
+    assert figure.get_size_inches()[0] == 3.5
+    assert "16 PEAs" in labels
+    assert not any(label.startswith("pea") for label in labels)
+    assert {label.get_fontsize() for label in figure.axes[1].get_yticklabels()} == {8.0}
+
+
+@pytest.mark.parametrize(("ending", "magic"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_files_are_of_their_kind(full_run: StoredRun, tmp_path: Path, ending: str, magic: bytes) -> None:
+    """The ending chooses the format, and equal runs give equal files."""
+    for name in ("a", "b"):
+        write_picture(full_run, tmp_path / f"{name}.{ending}", style="paper")
+    content = (tmp_path / f"a.{ending}").read_bytes()
+    assert content.startswith(magic)
+    assert content == (tmp_path / f"b.{ending}").read_bytes()
+
+
+def test_text_stays_text(full_run: StoredRun, tmp_path: Path) -> None:
+    """An SVG has its labels as text, layer names with special characters included, and loads nothing."""
+    write_picture(full_run, tmp_path / "a.svg")
+    texts = {element.text for element in ET.parse(tmp_path / "a.svg").getroot().iter() if element.tag.endswith("text")}  # noqa: S314  # our own file
+    assert {"layer <0> & $x$", "w_dma", "cycle", "starved", "memory"} <= texts
+    assert any(text and text.startswith("small <b> on panacea") for text in texts)
+    loaded = re.findall(r'(?:href|src)="([^"#][^"]*)"', (tmp_path / "a.svg").read_text(encoding="utf-8"))
+    assert not [target for target in loaded if not target.startswith("data:")]
+
+
+def test_another_ending_is_refused() -> None:
+    """An unknown ending is refused with those that are known."""
+    with pytest.raises(
+        ConfigError, match=r"--out: found 'a\.pgn'; accepted: .*\.png, \.svg or \.pdf\. Did you mean 'png'\?"
+    ):
+        check_ending(Path("a.pgn"))

@@ -1,0 +1,58 @@
+"""Small run folders for the tests of what reads them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from panacea_sim.scenario import Scenario
+from panacea_sim.simulation import Engine, RunOptions, run
+from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.stored_run import StoredRun, open_run
+from panacea_sim.workload.synthetic import synthetic_layer
+
+__all__ = ["RUNS", "rows", "small_run"]
+
+
+def small_run(
+    folder: Path, trace: TraceOptions | None = None, engine: Engine = "reference", **settings: object
+) -> StoredRun:
+    """Return a run of two layers of several tiles, some of which stall."""
+    layers = tuple(
+        synthetic_layer(name=f"layer <{number}> & $x$", M=140, K=70, N=40, rho_w=0.3, rho_x=0.6, seed=number)
+        for number in range(2)
+    )
+    scenario = Scenario("small <b>", layers, settings=settings, values=False)
+    run(scenario, RunOptions(folder, trace=trace or TraceOptions(), engine=engine))
+    return open_run(folder)
+
+
+def _partial(folder: Path) -> StoredRun:
+    """Return a run as an interruption leaves it: tables, and a summary without figures."""
+    whole = small_run(folder / "whole")
+    summary = {key: whole.summary[key] for key in ("schema", "scenario", "engine", "hardware", "clock_hz", "sections")}
+    summary |= {"partial": True, "layers": [{"name": layer["name"]} for layer in whole.summary["layers"]]}
+    shutil.copytree(whole.path, folder / "cut.partial")
+    (folder / "cut.partial" / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    return open_run(folder / "cut")
+
+
+RUNS: dict[str, Callable[[Path], StoredRun]] = {
+    "full": lambda folder: small_run(folder / "run"),
+    "compiled": lambda folder: small_run(folder / "run", engine="compiled"),
+    "stalls": lambda folder: small_run(folder / "run", TraceOptions("stalls")),
+    "window": lambda folder: small_run(folder / "run", TraceOptions(window=(900, 1300))),
+    "700 MHz": lambda folder: small_run(folder / "run", clock_hz=700_000_000),
+    "ideal": lambda folder: small_run(folder / "run", dram="ideal", dram_channels=1),
+    "partial": _partial,
+}
+"""The kinds of runs that everything that reads runs must accept."""
+
+
+def rows(run: StoredRun, table: str) -> list[dict[str, Any]]:
+    """Return all rows of a table."""
+    found: list[dict[str, Any]] = run.dataset(table).to_table().to_pylist()
+    return found

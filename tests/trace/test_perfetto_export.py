@@ -1,0 +1,184 @@
+"""Perfetto traces, read back with the protobuf definitions."""
+
+from __future__ import annotations
+
+import gzip
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TracePacket, TrackEvent
+from stored_runs import rows
+
+from panacea_sim.trace.bandwidth import bandwidth
+from panacea_sim.trace.binning import bin_edges
+from panacea_sim.trace.exporters import perfetto
+from panacea_sim.trace.exporters.perfetto import BANDWIDTH_BINS, write_perfetto
+from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.trace.window import recorded_span
+from panacea_sim.units import cycles_to_ns
+
+
+@dataclass
+class _Read:
+    """What a trace says: slices and counters by the names of track and group, and the two ends of each arrow."""
+
+    slices: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    counters: dict[tuple[str, str], list[tuple[int, float]]] = field(default_factory=lambda: defaultdict(list))
+    units: dict[tuple[str, str], str] = field(default_factory=dict)
+    sources: dict[int, dict[str, Any]] = field(default_factory=dict)
+    stalls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    tracks: list[tuple[str, str]] = field(default_factory=list)
+
+
+def _read(path: Path) -> _Read:
+    trace = Trace()
+    trace.ParseFromString(gzip.decompress(path.read_bytes()))
+    read = _Read()
+    names: dict[int, tuple[str, str]] = {}
+    interned: dict[str, dict[int, Any]] = defaultdict(dict)
+    assert trace.packet[0].sequence_flags == TracePacket.SEQ_INCREMENTAL_STATE_CLEARED
+    for packet in trace.packet:
+        for kind in ("event_names", "debug_annotation_names", "debug_annotation_string_values"):
+            for entry in getattr(packet.interned_data, kind):
+                interned[kind][entry.iid] = entry.str.decode() if kind.endswith("values") else entry.name
+        if packet.HasField("track_descriptor"):
+            track = packet.track_descriptor
+            names[track.uuid] = (names[track.parent_uuid][1] if track.parent_uuid else "", track.name)
+            read.tracks.append(names[track.uuid])
+            read.units[names[track.uuid]] = track.counter.unit_name
+        elif packet.HasField("track_event"):
+            _read_event(read, packet, names[packet.track_event.track_uuid], interned)
+    return read
+
+
+def _read_event(read: _Read, packet: Any, track: tuple[str, str], interned: dict[str, dict[int, Any]]) -> None:  # noqa: ANN401  # protobuf's classes have no types
+    event = packet.track_event
+    if event.type == TrackEvent.TYPE_COUNTER:
+        value = event.counter_value if event.HasField("counter_value") else event.double_counter_value
+        read.counters[track].append((packet.timestamp, value))
+    elif event.type == TrackEvent.TYPE_SLICE_END:
+        read.slices[track][-1]["end"] = packet.timestamp
+    else:
+        found = {
+            "name": event.name or interned["event_names"][event.name_iid],
+            "start": packet.timestamp,
+            "track": track[1],
+        }
+        for note in event.debug_annotations:
+            text = interned["debug_annotation_string_values"].get(note.string_value_iid)
+            found[interned["debug_annotation_names"][note.name_iid]] = note.int_value if text is None else text
+        read.slices[track].append(found)
+        read.sources |= dict.fromkeys(event.flow_ids, found)
+        read.stalls |= dict.fromkeys(event.terminating_flow_ids, found)
+
+
+def _ns(run: StoredRun, *cycles: int) -> list[int]:
+    found: list[int] = cycles_to_ns(np.array(cycles), run.summary["clock_hz"]).tolist()
+    return found
+
+
+def _expected_slice(run: StoredRun, row: dict[str, Any]) -> dict[str, Any]:
+    start, end = _ns(run, row["start_cycle"], row["end_cycle"])
+    found = {"name": row["state"], "start": start, "end": end, "track": row["component"]}
+    found |= {key: row[key] for key in ("m", "n", "k") if row[key] != -1}
+    return found | {key: row[key] for key in ("layer", "cause", "cause_component", "bytes") if row[key]}
+
+
+def test_slices_are_the_rows(any_run: StoredRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each activity is a slice on the track of its component, in its section, with state, times and arguments."""
+    monkeypatch.setattr(perfetto, "_PACKETS", 50)
+    write_perfetto(any_run, tmp_path / "trace")
+    read = _read(tmp_path / "trace")
+    expected = defaultdict(list)
+    for row in rows(any_run, "activities"):
+        expected[any_run.sections[row["component"]], row["component"]].append(_expected_slice(any_run, row))
+    layers = read.slices.pop((any_run.name, "layers"), [])
+    assert read.slices == expected
+    span = recorded_span(any_run)
+    assert [(layer["name"], layer["start"], layer["end"]) for layer in layers] == [
+        (layer["name"], *_ns(any_run, layer["start_cycle"], layer["end_cycle"]))
+        for layer in any_run.summary["layers"]
+        if "start_cycle" in layer and layer["start_cycle"] < span[1] and layer["end_cycle"] > span[0]
+    ]
+
+
+def test_arrows_lead_from_the_cause_to_the_stall(any_run: StoredRun, tmp_path: Path) -> None:
+    """An arrow begins where the component at the other end was in the cycle before the stall; none is missing."""
+    write_perfetto(any_run, tmp_path / "trace")
+    read = _read(tmp_path / "trace")
+    everything = rows(any_run, "activities")
+    covering = {
+        (row["component"], cycle): row for row in everything for cycle in range(row["start_cycle"], row["end_cycle"])
+    }
+    expected = {}
+    for number, row in enumerate(everything):
+        source = covering.get((row["cause_component"], row["start_cycle"] - 1))
+        if row["state"] != "busy" and source is not None:
+            expected[number + 1] = (_expected_slice(any_run, source), _expected_slice(any_run, row))
+    assert {number: (read.sources[number], stall) for number, stall in read.stalls.items()} == expected
+    assert set(read.sources) == set(expected)
+    assert expected
+
+
+def test_counters_are_the_tables(any_run: StoredRun, tmp_path: Path) -> None:
+    """Occupancies have all rows of queues.parquet, and bandwidths the bytes of dram.parquet, each with its unit."""
+    write_perfetto(any_run, tmp_path / "trace")
+    read = _read(tmp_path / "trace")
+    expected = defaultdict(list)
+    for row in rows(any_run, "queues"):
+        group = "memories" if row["queue"] in {"WMEM", "AMEM", "OMEM", "PSUM"} else "queues"
+        expected[group, row["queue"]].append((_ns(any_run, row["cycle"])[0], row["occupancy"]))
+    assert {track: values for track, values in read.counters.items() if track[0] != "DRAM bandwidth"} == expected
+    edges = bin_edges(*recorded_span(any_run), BANDWIDTH_BINS)
+    for channel, steps in bandwidth(any_run, edges).items() if rows(any_run, "dram") else ():
+        times, values = zip(*read.counters["DRAM bandwidth", channel], strict=True)
+        shown = np.searchsorted(times, _ns(any_run, *edges), side="right") - 1
+        assert np.array(values)[shown].tolist() == [*steps, 0]
+    units = {"queues": "tokens", "memories": "bytes", "DRAM bandwidth": "bytes/cycle"}
+    assert all(read.units[track] == units[track[0]] for track in read.counters)
+
+
+def test_a_window_keeps_what_overlaps_it(full_run: StoredRun, tmp_path: Path) -> None:
+    """Slices that overlap the window are whole; arrows lead between them only; counters are inside."""
+    write_perfetto(full_run, tmp_path / "trace", (900, 1100))
+    read = _read(tmp_path / "trace")
+    found = [row for track, slices in read.slices.items() if track[1] != "layers" for row in slices]
+    kept = [row for row in rows(full_run, "activities") if row["start_cycle"] < 1100 and row["end_cycle"] > 900]
+    expected = [_expected_slice(full_run, row) for row in kept]
+    assert sorted(sorted(map(str, row.items())) for row in found) == sorted(
+        sorted(map(str, row.items())) for row in expected
+    )
+    assert set(read.sources) == set(read.stalls)
+    assert read.stalls
+    assert all(900 <= time <= 1100 for values in read.counters.values() for time, _ in values)
+
+
+def test_tracks_stand_in_the_order_of_the_machine(full_run: StoredRun, tmp_path: Path) -> None:
+    """The run holds layers, sections with their components, bandwidths and occupancies, in this order."""
+    write_perfetto(full_run, tmp_path / "trace")
+    tracks = _read(tmp_path / "trace").tracks
+    groups = [name for group, name in tracks if group == full_run.name]
+    assert tracks[0] == ("", "small <b>")
+    assert groups == [
+        "layers",
+        "layers",
+        "memory",
+        "codecs",
+        "compute",
+        "output",
+        "DRAM bandwidth",
+        "queues",
+        "memories",
+    ]
+    assert [name for group, name in tracks if group in full_run.sections.values()] == list(full_run.sections)
+
+
+def test_equal_runs_give_equal_files(full_run: StoredRun, tmp_path: Path) -> None:
+    """A trace has no time of day in it."""
+    write_perfetto(full_run, tmp_path / "a")
+    write_perfetto(full_run, tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
