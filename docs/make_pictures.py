@@ -16,7 +16,6 @@ from panacea_sim.report.terminal import print_run
 from panacea_sim.report.timeline import write_timeline
 from panacea_sim.scenario import Scenario, load_scenario
 from panacea_sim.simulation import RunOptions, RunOutcome, run
-from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.trace.stored_run import open_run
 
 DOCS = Path(__file__).parent
@@ -50,7 +49,7 @@ def draw_terminal(outcome: RunOutcome) -> None:
 
 
 def draw_timeline(folder: Path, chromium: str) -> None:
-    """Photograph the timeline in a browser as docs/images/timeline.png, zoomed to where the PEAs get their first work."""
+    """Photograph the timeline in a browser as docs/images/timeline.png, zoomed to the start of the run."""
     write_timeline(open_run(folder), folder / "timeline.html")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -251,12 +252,27 @@ def test_the_address_leads_back_to_the_view(html: Path, open_page: Open) -> None
     _show(page, 1000, 1500)
     page.get_by_role("button", name="Join 16 PEAs").click()
     page.locator("#curves").select_option("q_pea3")
-    page.wait_for_timeout(200)
+    page.wait_for_url("**joined=1&curves=q_pea3")
     fragment = page.url[page.url.index("#") :]
     again = open_page(html, fragment)
     assert _view(again) == (1000, 1500)
     assert "16 PEAs" in [row["label"] for row in again.evaluate("panacea.rows()")]
     assert again.locator("#curves").input_value() == "q_pea3"
+
+
+def test_it_works_inside_of_another_page(html: Path, open_page: Open) -> None:
+    """In the sandbox of a report, where it has no address of its own, the timeline draws and zooms as well."""
+    outer = html.with_name("outer.html")
+    inside = escape(html.read_text(encoding="utf-8"))
+    # The page around it has to look ready to `open_page`, too.
+    script = "<script>panacea = {ready: true, drawn: 1}</script>"
+    outer.write_text(f'{script}<iframe sandbox="allow-scripts" width=1200 height=900 srcdoc="{inside}"></iframe>')
+    frame = open_page(outer).frames[1]
+    frame.wait_for_function("window.panacea && panacea.ready && panacea.drawn > 0")
+    frame.evaluate("panacea.show(100, 200)")
+    frame.wait_for_function("panacea.drawn > 1")
+    frame.page.wait_for_timeout(400)
+    assert frame.evaluate("panacea.models().cycles.end") == 200
 
 
 def test_wheel_zooms_and_reset_returns(html: Path, open_page: Open) -> None:

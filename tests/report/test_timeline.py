@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from stored_runs import RUNS, rows
 
 from panacea_sim.cli import main
 from panacea_sim.errors import ConfigError
@@ -23,7 +24,6 @@ from panacea_sim.report.timeline.content import TimelineContent, timeline_conten
 from panacea_sim.report.timeline.packing import Packed, differences, pack
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
-from stored_runs import RUNS, rows
 
 _COLUMNS = arrays(np.int64, st.integers(0, 20), elements=st.integers(-(2**40), 2**40))
 

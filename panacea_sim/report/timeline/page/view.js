@@ -4,6 +4,7 @@ const MOST_BINS = 512;
 const MOST_PARTS = 24000;
 const HALF = 0.42;
 const ROOMY_PIXELS = 5;
+const HASH_DELAY_MS = 200;
 const LANE_PIXELS = 17;
 const LINE_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#666666"];
 const LAYER_COLOURS = ["#cfe3f1", "#f3e3c3"];
@@ -17,6 +18,7 @@ let rows = [];
 let groups = [];
 let bins = MOST_BINS;
 let scheduled = false;
+let hashTimer = 0;
 let searched = { text: "", turn: 0 };
 const view = { together: false, curves: "" };
 
@@ -168,7 +170,9 @@ function draw() {
   }
   const channels = data.curves.filter((curve) => curve.panel === "dram").map((curve) => [curve.name, [curve]]);
   if (channels.length) drawCurves(models.bandwidth, models.bandwidthSource, channels, start, end);
-  writeHash();
+  // Browsers count changes of the address, and refuse more than a few in a second.
+  clearTimeout(hashTimer);
+  hashTimer = setTimeout(writeHash, HASH_DELAY_MS);
   panacea.drawn += 1;
   panacea.drawMs = performance.now() - began;
 }
