@@ -168,7 +168,17 @@ def _layer_spans(run: StoredRun, span: tuple[int, int]) -> list[dict[str, Any]]:
             {"name": row["layer"], "start": row["start_cycle_min"], "end": row["end_cycle_max"]}
             for row in found.to_pylist()
         ]
-    return [layer for layer in spans if layer["start"] < span[1] and layer["end"] > span[0]]
+    return _in_tracks([layer for layer in spans if layer["start"] < span[1] and layer["end"] > span[0]])
+
+
+def _in_tracks(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give every layer the first track that is free when it begins, because the layers of a chain overlap."""
+    free_from: list[int] = []
+    for layer in spans:
+        free = (number for number, cycle in enumerate(free_from) if cycle <= layer["start"])
+        layer["track"] = next(free, len(free_from))
+        free_from[layer["track"] : layer["track"] + 1] = [layer["end"]]
+    return spans
 
 
 def _subtitle(run: StoredRun, span: tuple[int, int], count: int) -> str:

@@ -27,7 +27,7 @@ __all__ = ["timeline_document"]
 _FONT = "system-ui, sans-serif"
 _LEFT = 112
 _RIGHT = 16
-_BAND_HEIGHT = 26
+_TRACK_HEIGHT = 22
 _CURVES_HEIGHT = 120
 _LANES_HEIGHT = 520
 _TOOLS = "xpan,xwheel_zoom,xbox_zoom,reset"
@@ -39,7 +39,7 @@ def timeline_document(header: dict[str, Any]) -> Document:
     """Return the document with its figures, one below the other on a common axis of cycles."""
     first_cycle, last_cycle = header["span"]
     cycles = Range1d(first_cycle, last_cycle, bounds=(first_cycle, last_cycle), min_interval=4)
-    layers, layer_source = _layers(cycles)
+    layers, layer_source = _layers(cycles, 1 + max((layer["track"] for layer in header["layerSpans"]), default=0))
     lanes, lane_source, edge_source, mark = _lanes(cycles, header["colours"])
     occupancy, occupancy_source = _curves(cycles, "occupancy")
     bandwidth, bandwidth_source = _curves(cycles, "bytes / cycle")
@@ -102,18 +102,18 @@ def _plain_figure(cycles: Range1d, height: int, **options: Any) -> figure:  # no
     return plot
 
 
-def _layers(cycles: Range1d) -> tuple[figure, ColumnDataSource]:
+def _layers(cycles: Range1d, tracks: int) -> tuple[figure, ColumnDataSource]:
     """Return the band that says which layer is worked on."""
     source = ColumnDataSource(
-        {name: [] for name in ("left", "right", "bottom", "top", "middle", "colour", "text", "name", "i")}
+        {name: [] for name in ("left", "right", "bottom", "top", "middle", "centre", "colour", "text", "name", "i")}
     )
-    plot = _plain_figure(cycles, _BAND_HEIGHT, y_range=Range1d(0, 1))
+    plot = _plain_figure(cycles, 4 + _TRACK_HEIGHT * tracks, y_range=Range1d(tracks, 0))
     band = plot.quad(
         left="left", right="right", bottom="bottom", top="top", fill_color="colour", line_color="white", source=source
     )
     plot.text(
         x="middle",
-        y=0.5,
+        y="centre",
         text="text",
         source=source,
         text_align="center",
@@ -121,7 +121,7 @@ def _layers(cycles: Range1d) -> tuple[figure, ColumnDataSource]:
         text_font_size="12px",
         text_font=value(_FONT),
     )
-    plot.yaxis.ticker = FixedTicker(ticks=[0.5])
+    plot.yaxis.ticker = FixedTicker(ticks=[tracks / 2])
     _name_ticks(plot, "return 'layers'")
     plot.add_tools(_hover(band, "describeLayer"))
     return plot, source

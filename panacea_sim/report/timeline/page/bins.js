@@ -69,14 +69,14 @@ function binStretches(lane, { edges, cycles }, first, last, width, { group }) {
   }
 }
 
-// Many lanes as one: the cycles of each state, summed over the lanes, in bins of equal width.
-function binTogether(lanes, data, first, last, bins, addLane) {
-  const width = (last - first) / bins;
+// Many lanes as one: the cycles of each state, summed over the lanes, in bins of one width that begin at origin.
+function binTogether(lanes, data, first, last, { origin, width }, addLane) {
+  const bins = Math.max(Math.ceil((last - origin) / width - 1e-6), 1);
   const cycles = new Float64Array(bins * STATE_COUNT);
   const spread = (from, to, state, perCycle) => {
-    let bin = Math.min(Math.max(Math.floor((from - first) / width), 0), bins - 1);
+    let bin = Math.min(Math.max(Math.floor((from - origin) / width), 0), bins - 1);
     for (let at = from; at < to; bin++) {
-      const right = bin === bins - 1 ? to : Math.min(to, first + (bin + 1) * width);
+      const right = bin === bins - 1 ? to : Math.min(to, origin + (bin + 1) * width);
       if (right > at) { cycles[bin * STATE_COUNT + state] += (right - at) * perCycle; at = right; }
     }
   };

@@ -85,9 +85,14 @@ function laneParts(first, last, bins) {
       }
     };
     if (!row.together) return bin(row.lanes[0], data, first, last, width, { single, group });
-    const cycles = binTogether(row.lanes, data, first, last, bins, spread);
-    for (let b = 0; b < bins; b++) {
-      group(first + b * width, first + (b + 1) * width, cycles.subarray(b * STATE_COUNT, (b + 1) * STATE_COUNT), 0);
+    // Bins of whole pixels have no pale lines between them; bokeh's own begin in the middle of a pixel.
+    const pixel = (last - first) / (models.lanes.inner_width || 1000);
+    const wide = Math.max(Math.round(width / pixel), 1) * pixel;
+    const origin = first - pixel / 2;
+    const cycles = binTogether(row.lanes, data, first, last, { origin, width: wide }, spread);
+    for (let b = 0; b * STATE_COUNT < cycles.length; b++) {
+      const from = origin + b * wide;
+      group(Math.max(from, first), Math.min(from + wide, last), cycles.subarray(b * STATE_COUNT, (b + 1) * STATE_COUNT), 0);
     }
   });
   return parts;
@@ -115,14 +120,14 @@ function drawLanes(first, last) {
 }
 
 function drawLayers(first, last) {
-  const columns = { left: [], right: [], bottom: [], top: [], middle: [], colour: [], text: [], name: [], i: [] };
+  const columns = { left: [], right: [], bottom: [], top: [], middle: [], centre: [], colour: [], text: [], name: [], i: [] };
   const pixels = models.layers.inner_width || 1000;
   header.layerSpans.forEach((layer, i) => {
     const from = Math.max(layer.start, first), to = Math.min(layer.end, last);
     if (from >= to) return;
     const letters = Math.floor(((to - from) / (last - first)) * pixels / 8);
     const text = layer.name.length <= letters ? layer.name : letters > 4 ? `${layer.name.slice(0, letters - 1)}…` : "";
-    columns.left.push(layer.start); columns.right.push(layer.end); columns.bottom.push(0); columns.top.push(1);
+    columns.left.push(layer.start); columns.right.push(layer.end); columns.bottom.push(layer.track + 1); columns.top.push(layer.track); columns.centre.push(layer.track + 0.5);
     columns.middle.push((from + to) / 2); columns.colour.push(LAYER_COLOURS[i % 2]); columns.text.push(text);
     columns.name.push(layer.name); columns.i.push(i);
   });
