@@ -1,6 +1,6 @@
-// What a lane looks like from first to last, where nothing is to be drawn narrower than `width` cycles.
-// single(i) is called for an interval that is wide enough; group(from, to, cycles, count) for a stretch of narrow
-// ones, with the cycles of each state in it. All cycles between first and last are counted once and exactly: a group
+// What a lane looks like from first to last, in bins of `width` cycles from `origin` on.
+// single(i) is called for an interval that is wider than a bin; group(from, to, cycles, count) for the narrow ones in
+// a bin, with the cycles of each state. All cycles between first and last are counted once and exactly: a group
 // is cut at first and last, and what was not recorded is part of no state. A group of one state goes on as long as
 // that state does, because the border to another group of the same colour would only look like a gap.
 
@@ -12,25 +12,33 @@ function firstEndingAfter(end, cycle, low, high) {
   return low;
 }
 
-function binIntervals(lane, { start, end, state }, first, last, width, { single, group }) {
+function binIntervals(lane, { start, end, state }, first, last, { origin, width }, { single, group }) {
   const states = new Float64Array(STATE_COUNT);
+  const edgeAfter = (cycle) => Math.min(origin + (Math.floor((cycle - origin) / width + 1e-6) + 1) * width, last);
+  const isNarrow = (i) => i < lane.to && start[i] < last && end[i] - start[i] < width;
   let i = firstEndingAfter(end, first, lane.from, lane.to);
-  while (i < lane.to && start[i] < last) {
-    if (end[i] - start[i] >= width) { single(i++); continue; }
-    const from = Math.max(start[i], first);
-    let to = from;
-    let count = 0;
+  let to = first;
+  while (i < lane.to && start[i] < last && to < last) {
+    if (!isNarrow(i)) { single(i++); continue; }
+    const from = Math.max(start[i], to);
     const only = state[i];
+    let edge = edgeAfter(from);
     let mixed = false;
+    let count = 0;
+    to = from;
     states.fill(0);
-    while (i < lane.to && start[i] < last && end[i] - start[i] < width) {
-      const fits = start[i] < from + width;
-      if (!fits && (mixed || state[i] !== only || start[i] > to)) break;
-      mixed ||= state[i] !== only || (count > 0 && start[i] > to);
-      to = Math.min(end[i], last);
-      states[state[i]] += to - Math.max(start[i], first);
-      count++;
-      i++;
+    while (isNarrow(i) && to < last) {
+      const left = Math.max(start[i], to);
+      if (left >= edge) {
+        if (mixed || state[i] !== only || left > to) break;
+        edge = edgeAfter(left);
+      }
+      const right = Math.min(end[i], edge);
+      mixed ||= state[i] !== only || left > to;
+      states[state[i]] += right - left;
+      if (left === start[i] || left === from) count++;
+      to = right;
+      if (right === end[i]) i++;
     }
     group(from, to, states, count);
   }
@@ -44,7 +52,7 @@ function onlyState(cycles, stretch, width) {
 
 // The same for a lane of stretches, each of which holds the cycles of its states: edges are those of the stretches,
 // cycles those of all lanes. A stretch that is cut by first or last counts by the part that is inside.
-function binStretches(lane, { edges, cycles }, first, last, width, { group }) {
+function binStretches(lane, { edges, cycles }, first, last, { width }, { group }) {
   const bins = edges.length - 1;
   const states = new Float64Array(STATE_COUNT);
   let bin = firstEndingAfter(edges, first, 1, bins + 1) - 1;

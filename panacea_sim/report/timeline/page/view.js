@@ -63,7 +63,10 @@ function layOut() {
 // The parts of all rows: rectangles with a state, and what stands behind each, an interval (i >= 0) or a group.
 function laneParts(first, last, bins) {
   const parts = { left: [], right: [], bottom: [], top: [], state: [], i: [] };
-  const width = (last - first) / bins;
+  // Bins of whole pixels have no pale lines between them; bokeh's own begin in the middle of a pixel.
+  const pixel = (last - first) / (models.lanes.inner_width || 1000);
+  const width = Math.max(Math.round((last - first) / bins / pixel), 1) * pixel;
+  const grid = { origin: first - pixel / 2, width };
   groups = [];
   const add = (left, right, bottom, top, state, i) => {
     parts.left.push(left); parts.right.push(right); parts.bottom.push(bottom); parts.top.push(top);
@@ -84,15 +87,11 @@ function laneParts(first, last, bins) {
         base -= height;
       }
     };
-    if (!row.together) return bin(row.lanes[0], data, first, last, width, { single, group });
-    // Bins of whole pixels have no pale lines between them; bokeh's own begin in the middle of a pixel.
-    const pixel = (last - first) / (models.lanes.inner_width || 1000);
-    const wide = Math.max(Math.round(width / pixel), 1) * pixel;
-    const origin = first - pixel / 2;
-    const cycles = binTogether(row.lanes, data, first, last, { origin, width: wide }, spread);
+    if (!row.together) return bin(row.lanes[0], data, first, last, grid, { single, group });
+    const cycles = binTogether(row.lanes, data, first, last, grid, spread);
     for (let b = 0; b * STATE_COUNT < cycles.length; b++) {
-      const from = origin + b * wide;
-      group(Math.max(from, first), Math.min(from + wide, last), cycles.subarray(b * STATE_COUNT, (b + 1) * STATE_COUNT), 0);
+      const from = grid.origin + b * width;
+      group(Math.max(from, first), Math.min(from + width, last), cycles.subarray(b * STATE_COUNT, (b + 1) * STATE_COUNT), 0);
     }
   });
   return parts;
