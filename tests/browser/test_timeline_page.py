@@ -35,9 +35,9 @@ STATES = [state.value for state in State]
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
-    """Return a run of 48 tiles on 16 PEAs."""
+    """Return a run on 16 PEAs with firings that are narrower than two pixels of the whole run, and wider ones."""
     target = tmp_path_factory.mktemp("runs") / "small"
-    layer = synthetic_layer(name="a<b & c", M=512, K=128, N=24, rho_w=0.3, rho_x=0.6, seed=3)
+    layer = synthetic_layer(name="a<b & c", M=2048, K=128, N=24, rho_w=0.3, rho_x=0.6, seed=3)
     run(Scenario("small", layer, values=False), RunOptions(target, engine="reference"))
     return open_run(target)
 
@@ -160,6 +160,7 @@ def test_drawn_shares_are_true(kind: str, request: pytest.FixtureRequest, open_p
     windows = [(first_cycle, last_cycle)]
     if kind == "html":
         windows += [tuple(sorted(chosen.choice(last_cycle // 5, 2, replace=False) * 5)) for _ in range(6)]
+    assert (_parts(page)["i"] < 0).sum() > 100
     for first, last in np.array(windows).tolist():
         if (first, last) != _view(page):
             _show(page, first, last)
