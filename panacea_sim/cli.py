@@ -18,6 +18,7 @@ from panacea_sim.dram_command import dram_command, print_devices
 from panacea_sim.errors import PanaceaError
 from panacea_sim.export_command import export_command
 from panacea_sim.hardware.config import field_sources, list_presets, load_hardware, parse_settings
+from panacea_sim.inspect_command import inspect_command
 from panacea_sim.map_command import map_layer
 from panacea_sim.picture_command import picture_command
 from panacea_sim.report.terminal import print_run, print_sources, print_study
@@ -139,6 +140,7 @@ app.command("export")(export_command)
 app.command("report")(report_command)
 app.command("timeline")(timeline_command)
 app.command("view")(view_command)
+app.command("inspect")(inspect_command)
 
 
 @app.command("list")

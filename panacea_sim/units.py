@@ -16,6 +16,7 @@ __all__ = [
     "cycles_to_ns",
     "cycles_to_ps",
     "cycles_to_seconds",
+    "signed_type",
 ]
 
 BITS_PER_BYTE = 8
@@ -64,3 +65,8 @@ def _scaled(cycles: IntArray, clock_hz: int, thousands: int) -> IntArray:
         more, rest = np.divmod(rest * 1000, clock_hz)
         whole = whole * 1000 + more
     return whole
+
+
+def signed_type(largest: int) -> type[np.signedinteger]:
+    """Return the smallest signed integer type, of 16 bits or more, that holds -`largest` to `largest`."""
+    return next(kind for kind in (np.int16, np.int32, np.int64) if largest <= np.iinfo(kind).max)

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from panacea_sim.report.viewer import TraceServer, perfetto_ui
 from panacea_sim.trace.stored_run import open_run
 from panacea_sim.trace.window import parse_window
 
@@ -24,10 +23,11 @@ def view_command(
     browser: Annotated[bool, typer.Option(help="Open the page in the default browser.")] = True,
 ) -> None:
     """Show a run in the Perfetto UI, offline, on the loopback address, until Ctrl-C."""
-    perfetto_ui()
-    # perfetto takes long to import, which the other commands need not wait for.
+    # These take long to import, which the other commands need not wait for.
+    from panacea_sim.report.viewer import TraceServer, perfetto_ui  # noqa: PLC0415
     from panacea_sim.trace.exporters.perfetto import write_perfetto  # noqa: PLC0415
 
+    perfetto_ui()
     stored, cycles = open_run(run), parse_window(window)
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace.pftrace.gz"

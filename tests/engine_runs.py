@@ -6,6 +6,7 @@ stands for the firing.
 
 from __future__ import annotations
 
+import numpy as np
 from naive import STATES, NaiveResult, Row
 
 from panacea_sim.machine.compiled import run_compiled
@@ -14,7 +15,7 @@ from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.trace.recorder import Recorder
 
-__all__ = ["compiled", "reference"]
+__all__ = ["assert_equal", "compiled", "figures", "reference"]
 
 
 def reference(description: Description) -> NaiveResult:
@@ -39,3 +40,24 @@ def _as_naive(result: EngineResult, recorder: Recorder) -> NaiveResult:
     high_water = {name: totals.high_water for name, totals in (result.queues | result.memories).items()}
     rows = [Row(*values) for values in zip(*(columns[name] for name in names), strict=True)]
     return NaiveResult(result.makespan_cycles, rows, states, high_water)
+
+
+def assert_equal(description: Description, kept: tuple[str, ...]) -> None:
+    """Assert that both engines give the same figures, times and tables."""
+    slow, fast = Recorder(layers=("first", "second")), Recorder(layers=("first", "second"))
+    expected, found = run_reference(description, slow, None, kept), run_compiled(description, fast, kept)
+    assert figures(found) == figures(expected)
+    for name, times in expected.times.items():
+        assert np.array_equal(found.times[name].start_cycle, times.start_cycle)
+        assert np.array_equal(found.times[name].end_cycle, times.end_cycle)
+    for table in ("activities", "queues", "dram"):
+        assert fast.table(table).to_pylist() == slow.table(table).to_pylist()
+
+
+def figures(result: EngineResult) -> tuple[object, ...]:
+    """Return all figures of a result in a form that can be compared."""
+    totals = {
+        name: {(total.state, total.cause, total.cause_component): total.cycles for total in of_component}
+        for name, of_component in result.totals.items()
+    }
+    return result.makespan_cycles, totals, result.firings, result.queues, result.memories, result.channels

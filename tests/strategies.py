@@ -11,6 +11,7 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from panacea_sim.analysis.selection import STALL, Selection
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.hardware.dram.devices import DramDevice, dram_device, list_devices
 from panacea_sim.machine.description import (
@@ -47,6 +48,7 @@ from panacea_sim.quant.activation_functions import (
 from panacea_sim.quant.quantizer import ActivationQuantizer, requantizer_for
 from panacea_sim.quant.slicing import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS, activation_ho_factors, frequent_slices
 from panacea_sim.scenario import Scenario
+from panacea_sim.trace.schema import State
 from panacea_sim.units import IntArray
 from panacea_sim.workload.chain import following
 from panacea_sim.workload.layer import DBS_OFFSETS, GemmLayer, OutputFormat
@@ -700,3 +702,58 @@ BANKED_DEVICES: st.SearchStrategy[Device] = st.builds(
     page=st.sampled_from(["open", "closed"]),
     age_cap_cycles=st.sampled_from([1, 100, 10_000]),
 )
+
+
+# --- trace ---------------------------------------------------------------------------------------------------------
+
+TRACED_COMPONENTS = ("w_dma", "pea0", "pea1", "dram0")
+TRACED_LAYERS = ("first", "second")
+_CAUSES = ("q_w", "q_x", "WMEM", "dram0:row")
+
+
+@st.composite
+def activity_rows(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Draw the rows of activities of a few components, in the order of the file, at least one."""
+    rows = []
+    for component in draw(st.lists(st.sampled_from(TRACED_COMPONENTS), min_size=1, unique=True)):
+        cycle = draw(st.integers(0, 30))
+        for _ in range(draw(st.integers(1, 12))):
+            state = draw(st.sampled_from(list(State)))
+            is_stall = state not in {State.BUSY, State.IDLE}
+            end = cycle + draw(st.integers(1, 9))
+            rows.append(
+                {
+                    "component": component,
+                    "state": str(state),
+                    "start_cycle": cycle,
+                    "end_cycle": end,
+                    "layer": draw(st.sampled_from(["", *TRACED_LAYERS])),
+                    **{axis: draw(st.integers(NO_TILE, 2)) for axis in ("m", "n", "k")},
+                    "cause": draw(st.sampled_from(_CAUSES)) if is_stall else "",
+                    "cause_component": draw(st.sampled_from(["", *TRACED_COMPONENTS])) if is_stall else "",
+                    "bytes": draw(st.integers(0, 64)),
+                }
+            )
+            cycle = end + draw(st.sampled_from([0, 0, 4]))
+    return rows
+
+
+@st.composite
+def trace_selections(draw: st.DrawFn, rows: Sequence[dict[str, Any]]) -> Selection:
+    """Draw a selection that names only what these rows of activities have, and cycles that they cover."""
+
+    def some(*names: str) -> tuple[str, ...]:
+        return tuple(draw(st.lists(st.sampled_from(names), max_size=2))) if names else ()
+
+    first, end = min(row["start_cycle"] for row in rows), max(row["end_cycle"] for row in rows)
+    begin = draw(st.none() | st.integers(0, end - 1))
+    axis = st.none() | st.integers(0, 2)
+    return Selection(
+        some(*TRACED_COMPONENTS, "pea*", "?_dma", "[dp]*"),
+        some(*State, STALL, "b*"),
+        some(*sorted({row["cause"] for row in rows} - {""})),
+        some(*TRACED_LAYERS, "*"),
+        draw(st.tuples(axis, axis, axis) | st.just((None, None, None))),
+        begin,
+        draw(st.none() | st.integers(max(first, begin or 0) + 1, end + 5)),
+    )

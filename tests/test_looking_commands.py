@@ -98,6 +98,19 @@ def test_bad_input_is_told(
     assert _files() == []
 
 
+def test_a_damaged_table_is_told(full_run: StoredRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A table that is broken inside ends with 2 and its path, and nothing half written is left."""
+    run = tmp_path / "run"
+    shutil.copytree(full_run.path, run)
+    content = bytearray((run / "activities.parquet").read_bytes())
+    content[4:2000] = bytes(1996)
+    (run / "activities.parquet").write_bytes(content)
+    assert main(["export", str(run), "--format", "perfetto", "--out", "out"]) == 2
+    error = capsys.readouterr().err
+    assert f"{run / 'activities.parquet'}: found a damaged file" in error
+    assert _files() == []
+
+
 def test_exports_go_into_the_run_folder(
     full_run: StoredRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

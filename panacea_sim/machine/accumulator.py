@@ -26,7 +26,7 @@ def accumulator(program: Program) -> Component:
     OMEM until it is written.
     """
     hardware = program.hardware
-    outputs, last = program.visit_outputs(), program.joined(lambda layer: layer.plan.visits.last)
+    outputs, last = program.visit_outputs, program.joined(lambda layer: layer.plan.visits.last)
     one = np.ones(len(outputs), np.int64)
     fetched = Need(
         "s_loaded",
@@ -45,7 +45,7 @@ def accumulator(program: Program) -> Component:
         needs=(fetched,) if program.keeps_partial_sums else (),
         acquires=(Acquire("OMEM", outputs * BYTES_PER_PARTIAL_SUM * last),),
         gives=(Give("q_ppu", last), *((returned,) if program.keeps_partial_sums else ())),
-        labels=program.visit_labels(),
+        labels=program.visit_labels,
         size_bytes=outputs * BYTES_PER_PARTIAL_SUM,
     )
 
@@ -61,7 +61,7 @@ class AccumulatorWorker:
 
     def __init__(self, program: Program, layers: Sequence[GemmLayer]) -> None:
         self.results = [np.zeros((layer.M, layer.N), np.int32) for layer in layers]
-        self._labels = program.visit_labels()
+        self._labels = program.visit_labels
         self._last = program.joined(lambda layer: layer.plan.visits.last)
         self._returned = program.joined(lambda layer: layer.plan.partial_sums.returned)
         self._on_chip: dict[tuple[int, int, int], npt.NDArray[np.int32]] = {}

@@ -12,11 +12,11 @@ from panacea_sim.machine.dma import activation_stream, output_stream, partial_su
 from panacea_sim.machine.dram_device import BankedDevice
 from panacea_sim.machine.dram_params import dram_params
 from panacea_sim.machine.encoder import encoder
-from panacea_sim.machine.pea import pe_array, pea_work, sum_queue
+from panacea_sim.machine.pea import pe_array, sum_queue, task_cycles
 from panacea_sim.machine.ppu import ppu
 from panacea_sim.machine.program import Program
 
-__all__ = ["describe"]
+__all__ = ["channel_device", "describe"]
 
 
 def describe(program: Program) -> Description:
@@ -42,21 +42,21 @@ def describe(program: Program) -> Description:
             Memory("OMEM", hardware.omem_bytes - psum_bytes),
             *((Memory("PSUM", psum_bytes),) if keeps else ()),
         ),
-        channels=tuple(Channel(f"dram{number}", _device(hardware)) for number in range(hardware.dram_channels)),
+        channels=tuple(Channel(f"dram{number}", channel_device(hardware)) for number in range(hardware.dram_channels)),
         ports=tuple(streams if keeps else streams[:-1]),
     )
 
 
 def _components(program: Program) -> tuple[Component, ...]:
     hardware = program.hardware
-    works = [pea_work(layer.plan.work, hardware, layer.plan.height) for layer in program.layers]
+    cycles = task_cycles(program)
     return (
         weight_stream(program),
         activation_stream(program),
         weight_decoder(program),
         activation_decoder(program),
         dispatcher(program),
-        *(pe_array(program, pea, works) for pea in range(hardware.n_pea)),
+        *(pe_array(program, pea, cycles[:, pea]) for pea in range(hardware.n_pea)),
         accumulator(program),
         *((partial_sum_stream(program),) if program.keeps_partial_sums else ()),
         ppu(program),
@@ -80,7 +80,8 @@ def _queues(program: Program) -> tuple[Queue, ...]:
     )
 
 
-def _device(hardware: Hardware) -> Device:
+def channel_device(hardware: Hardware) -> Device:
+    """Return the device of one DRAM channel; all channels have one alike."""
     device = hardware.dram_device
     if device is None:
         return IdealDevice(hardware.dram_bytes_per_cycle, hardware.dram_latency_cycles)

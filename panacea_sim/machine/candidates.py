@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
+from math import inf
+
+import numpy as np
 
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machine.build import describe
-from panacea_sim.machine.description import Description, requested_bytes
+from panacea_sim.machine.build import channel_device, describe
+from panacea_sim.machine.description import Description
 from panacea_sim.machine.program import plan_program
 from panacea_sim.machine.reference import run_reference
+from panacea_sim.machine.result import EngineResult
 from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.mapping.outputs import OutputBytes
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.trace.recorder import Recorder, TraceOptions
+from panacea_sim.units import IntArray, ceil_div
 
 __all__ = ["Candidate", "candidates", "choose_plan"]
 
@@ -24,6 +31,9 @@ _NEAR = 1.25
 
 _SMALL_TASKS = 4_096
 """Layers up to this many tasks are small: simulating a few mappings takes about a second."""
+
+_MANY_TASKS = 4_096
+"""Up to this many simulated tasks the reference engine takes less time than importing the compiled one."""
 
 _HEIGHTS = {"off": (1,), "on": (2,), "auto": (1, 2)}
 
@@ -57,15 +67,19 @@ class Candidate:
 
 def candidates(name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware) -> Iterator[Candidate]:
     """Return every mapping that the hardware's `loop_order` and `dtp` leave open, K innermost first."""
+    for each in _fitting(name, work, hardware):
+        yield each if each.plan is None else _bounded(each.plan, output_bytes, hardware)
+
+
+def _fitting(name: str, work: LayerWork, hardware: Hardware) -> Iterator[Candidate]:
+    """Return every mapping that is left open, without its bound."""
     orders = LOOP_ORDERS if hardware.loop_order == "auto" else (hardware.loop_order,)
     for order in sorted(orders, key=lambda order: -order.index("k")):
         for height in _HEIGHTS[hardware.dtp]:
             try:
-                plan = plan_layer(name, work, hardware, order, height)
+                yield Candidate(order, height, plan_layer(name, work, hardware, order, height))
             except MappingError as error:
                 yield Candidate(order, height, obstacle=str(error))
-            else:
-                yield _bounded(plan, output_bytes, hardware)
 
 
 def choose_plan(name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware) -> LayerPlan:
@@ -76,38 +90,80 @@ def choose_plan(name: str, work: LayerWork, output_bytes: OutputBytes, hardware:
 
     Raises MappingError if none fits, with what stands in the way of the first.
     """
-    found = sorted(candidates(name, work, output_bytes, hardware), key=Candidate.rank)
-    best = found[0]
-    if best.plan is None:
-        raise MappingError(best.obstacle)
-    near = [each for each in found if each.plan and each.bound_cycles <= best.bound_cycles * _NEAR]
-    if len(near) == 1 or best.plan.task_count > _SMALL_TASKS:
-        return best.plan
-    plans = [each.plan for each in near if each.plan]
-    return min(plans, key=lambda plan: _simulated_cycles(plan, output_bytes, hardware))
+    near: list[Candidate] = []
+    obstacles = []
+    for fitting in _fitting(name, work, hardware):
+        if fitting.plan is None:
+            obstacles.append(fitting.obstacle)
+            continue
+        # Plans and descriptions are large: those that cannot win are not kept, or not even made.
+        most = min((known.bound_cycles * _NEAR for known in near), default=inf)
+        if _traffic_cycles(fitting.plan, output_bytes, hardware) > most:
+            continue
+        found = [*near, _bounded(fitting.plan, output_bytes, hardware)]
+        least = min(known.bound_cycles for known in found)
+        near = [known for known in found if known.bound_cycles <= least * _NEAR]
+    if not near:
+        raise MappingError(obstacles[0])
+    plans = [each.plan for each in sorted(near, key=Candidate.rank) if each.plan]
+    if len(plans) == 1 or plans[0].task_count > _SMALL_TASKS:
+        return plans[0]
+    engine = _engine(plans[0].task_count * len(plans))
+    return min(plans, key=lambda plan: _simulated_cycles(engine, plan, output_bytes, hardware))
 
 
-def _simulated_cycles(plan: LayerPlan, output_bytes: OutputBytes, hardware: Hardware) -> int:
+_Engine = Callable[[Description, Recorder], EngineResult]
+
+
+def _engine(tasks: int) -> _Engine:
+    """Return the engine that is sooner done with so many tasks, the time for importing it included."""
+    imported = "panacea_sim.machine.compiled" in sys.modules
+    if (imported or tasks > _MANY_TASKS) and find_spec("numba") is not None:
+        from panacea_sim.machine.compiled import run_compiled  # noqa: PLC0415  # only where it pays
+
+        return run_compiled
+    return run_reference
+
+
+def _simulated_cycles(engine: _Engine, plan: LayerPlan, output_bytes: OutputBytes, hardware: Hardware) -> int:
     description = describe(plan_program(hardware, [(plan, output_bytes, None)]))
-    return run_reference(description, Recorder(TraceOptions("off"))).makespan_cycles
+    return engine(description, Recorder(TraceOptions("off"))).makespan_cycles
 
 
 def _bounded(plan: LayerPlan, output_bytes: OutputBytes, hardware: Hardware) -> Candidate:
     description = describe(plan_program(hardware, [(plan, output_bytes, None)]))
-    loads = _loads(description)
+    moved_bytes = _moved_bytes(description)
+    loads = _loads(description, moved_bytes.sum(1).tolist())
     busiest = max(loads, key=lambda part: loads[part])
-    read_bytes, write_bytes = (requested_bytes(description, write=write) for write in (False, True))
+    read_bytes, write_bytes = moved_bytes.sum(0).tolist()
     return Candidate(plan.order, plan.height, plan, loads[busiest], busiest, read_bytes, write_bytes)
 
 
-def _loads(description: Description) -> dict[str, int]:
+def _traffic_cycles(plan: LayerPlan, output_bytes: OutputBytes, hardware: Hardware) -> int:
+    """Return a bound that needs no description: the busiest channel moves no less than the mean of all channels."""
+    fetched = (plan.weight_loads.size_bytes, plan.activation_loads.size_bytes)
+    moved = sum(int(each.sum()) for each in (*fetched, output_bytes.total, plan.partial_sums.moved_bytes))
+    return channel_device(hardware).least_cycles(ceil_div(moved, hardware.dram_channels))
+
+
+def _moved_bytes(description: Description) -> IntArray:
+    """Return the bytes that are asked of each channel, [channel, 2]: to read and to write."""
+    moved = np.zeros(len(description.channels) * 2, np.int64)
+    for component in description.components:
+        if component.requests is not None:
+            which = component.requests.channel * 2 + component.requests.write
+            # Sums of bytes are far below 2^53, where floating point is exact.
+            moved += np.bincount(which, component.requests.size_bytes, len(moved)).astype(np.int64)
+    return moved.reshape(-1, 2)
+
+
+def _loads(description: Description, channel_bytes: Sequence[int]) -> dict[str, int]:
     """Return the cycles that each private component serves, and that the channels need for all bytes at their peak."""
     loads = {
         component.name: int(component.service_cycles.sum())
         for component in description.components
         if component.service_cycles is not None
     }
-    for number, channel in enumerate(description.channels):
-        moved = sum(requested_bytes(description, write=write, channel=number) for write in (False, True))
+    for channel, moved in zip(description.channels, channel_bytes, strict=True):
         loads[channel.name] = channel.device.least_cycles(moved)
     return loads

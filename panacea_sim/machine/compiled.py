@@ -10,11 +10,12 @@ from collections.abc import Collection
 import numpy as np
 
 from panacea_sim.errors import DeadlockError
-from panacea_sim.machine import evaluation as ev
+from panacea_sim.machine import columns as col
+from panacea_sim.machine.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
 from panacea_sim.machine.deadlock import StandStill, describe_deadlock
 from panacea_sim.machine.description import Description, joined_labels
 from panacea_sim.machine.dram_requests import GAP_REASONS
-from panacea_sim.machine.evaluation import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK, evaluate, high_water
+from panacea_sim.machine.evaluation import evaluate, high_water
 from panacea_sim.machine.lowering import Lowered, lower
 from panacea_sim.machine.result import ChannelTotals, EngineResult, FiringTimes, QueueTotals, StallTotal
 from panacea_sim.machine.tables import core_tables, stream_tables, trace_buffers
@@ -56,8 +57,8 @@ class _Engine:
             status = evaluate(self._core, self._streams, self._trace)
             self._empty_buffers()
         if status == STUCK:
-            raise DeadlockError(describe_deadlock(int(self._core.actors[:, ev.TIME].max()), self._stand_stills()))
-        makespan_cycles = int(self._core.components[:, ev.LAST_END].max(initial=0))
+            raise DeadlockError(describe_deadlock(int(self._core.actors[:, col.TIME].max()), self._stand_stills()))
+        makespan_cycles = int(self._core.components[:, col.LAST_END].max(initial=0))
         self._note_idle_ends(makespan_cycles)
         return self._result(makespan_cycles)
 
@@ -74,7 +75,7 @@ class _Engine:
 
     def _empty_buffers(self) -> None:
         trace = self._trace
-        rows = trace.rows[: trace.counts[ev.ROWS]]
+        rows = trace.rows[: trace.counts[col.ROWS]]
         rows = rows[np.lexsort((rows[:, 3], rows[:, 2], rows[:, 0]))]
         ends = np.searchsorted(rows[:, 0], np.arange(len(self._logs)), side="right")
         for owner, (log, mine) in enumerate(zip(self._logs, np.split(rows, ends[:-1]), strict=True)):
@@ -83,7 +84,7 @@ class _Engine:
             codes, place = np.unique(mine[:, 1], return_inverse=True)
             known = np.array([self._code(owner, code) for code in codes.tolist()], np.int64)
             log.extend(known[place], mine[:, 2], mine[:, 3], mine[:, 4])
-        accesses = trace.accesses[: trace.counts[ev.ACCESSES]]
+        accesses = trace.accesses[: trace.counts[col.ACCESSES]]
         for number, channel in enumerate(self._description.channels):
             self._recorder.accesses[channel.name].extend(accesses[accesses[:, 0] == number][:, 1:])
         trace.counts[:] = 0
@@ -115,7 +116,7 @@ class _Engine:
     def _note_idle_ends(self, makespan_cycles: int) -> None:
         if not self._traced:
             return
-        ends = [*self._core.components[:, ev.LAST_END].tolist(), *self._streams.channels[:, ev.CHANNEL_END].tolist()]
+        ends = [*self._core.components[:, col.LAST_END].tolist(), *self._streams.channels[:, col.CHANNEL_END].tolist()]
         for log, end in zip(self._logs, ends, strict=True):
             if end < makespan_cycles:
                 one = np.ones(1, np.int64)
@@ -124,8 +125,8 @@ class _Engine:
     def _stand_stills(self) -> list[StandStill]:
         stands = []
         for actor, row in zip(self._lowered.actors, self._core.actors, strict=True):
-            step = actor.steps[min(int(row[ev.STEP] - row[ev.FIRST_STEP]), len(actor.steps) - 1)]
-            if row[ev.FIRING] == actor.firings:
+            step = actor.steps[min(int(row[col.STEP] - row[col.FIRST_STEP]), len(actor.steps) - 1)]
+            if row[col.FIRING] == actor.firings:
                 continue
             for lane, (cause, other) in enumerate(step.causes[: actor.lanes]):
                 name = self._names[actor.component + lane]
@@ -168,7 +169,7 @@ class _Engine:
 
     def _channel_totals(self, number: int, makespan_cycles: int) -> list[StallTotal]:
         streams, owner, ports = self._streams, len(self._names) + number, len(self._ports)
-        end, before, starved = streams.channels[number, ev.CHANNEL_END : ev.STARVED_CYCLES + 1].tolist()
+        end, before, starved = streams.channels[number, col.CHANNEL_END : col.STARVED_CYCLES + 1].tolist()
         kinds = [
             (State.IDLE, "", "", before + makespan_cycles - end),
             (State.STARVED, "requests", "", starved),
@@ -184,7 +185,7 @@ class _Engine:
     def _events(self, counter: str) -> IntArray:
         """Return the times of a counter, of one lane if it has several."""
         number, lane = self._lowered.places[counter]
-        first, lanes = int(self._core.counters[number, ev.TIMES_AT]), self._lowered.counters[number].lanes
+        first, lanes = int(self._core.counters[number, col.TIMES_AT]), self._lowered.counters[number].lanes
         return self._core.times[first + lane : first + int(self._core.events[number]) * lanes : lanes]
 
     def _count(self, counter: str) -> int:
@@ -213,15 +214,15 @@ class _Engine:
     def _times(self, name: str) -> FiringTimes:
         number = self._names.index(name)
         end = self._events(f"ended:{name}")
-        port = int(self._core.components[number, ev.PORT_OF])
+        port = int(self._core.components[number, col.PORT_OF])
         if port < 0:
             return FiringTimes(self._events(f"started:{name}"), end)
-        first = int(self._streams.ports[port, ev.FIRST_REQUEST])
-        return FiringTimes(self._streams.requests[first : first + len(end), ev.DATA_CYCLE], end)
+        first = int(self._streams.ports[port, col.FIRST_REQUEST])
+        return FiringTimes(self._streams.requests[first : first + len(end), col.DATA_CYCLE], end)
 
 
 def _slots(lowered: Lowered) -> list[tuple[int, State, str, str]]:
-    """Return the stalls of all steps: the number of the component that stands, its state, the cause and its other end."""
+    """Return the stalls of all steps: number of the component that stands, state, cause and the other end."""
     return [
         (actor.component + (lane if actor.lanes > 1 else 0), step.state, cause, other)
         for actor in lowered.actors
@@ -232,10 +233,10 @@ def _slots(lowered: Lowered) -> list[tuple[int, State, str, str]]:
 
 def _moved(channel: IntArray, busy_cycles: IntArray) -> ChannelTotals:
     return ChannelTotals(
-        int(channel[ev.READ_BYTES]),
-        int(channel[ev.WRITE_BYTES]),
-        int(channel[ev.ROW_HITS]),
-        int(channel[ev.ROW_MISSES]),
+        int(channel[col.READ_BYTES]),
+        int(channel[col.WRITE_BYTES]),
+        int(channel[col.ROW_HITS]),
+        int(channel[col.ROW_MISSES]),
         int(busy_cycles.sum()),
     )
 

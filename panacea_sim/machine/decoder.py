@@ -32,13 +32,13 @@ __all__ = [
 
 def weight_decoder(program: Program) -> Component:
     """Return `w_decoder`: it decodes the HO part of a weight tile for every task; LO slices pass by it."""
-    ho_bytes = program.joined(lambda layer: layer.plan.weight.ho[layer.plan.tasks.stack, layer.plan.tasks.k])
+    ho_bytes = program.joined(lambda layer: layer.plan.weight.ho.ravel()[layer.plan.weight_tile])
     return _decoder("w", program, ho_bytes, lambda layer: layer.plan.weight_loads)
 
 
 def activation_decoder(program: Program) -> Component:
     """Return `x_decoder`: it decodes the HO part of an activation tile for every task."""
-    ho_bytes = program.joined(lambda layer: layer.plan.work.activation.ho[layer.plan.tasks.n, layer.plan.tasks.k])
+    ho_bytes = program.joined(lambda layer: layer.plan.work.activation.ho.ravel()[layer.plan.activation_tile])
     return _decoder("x", program, ho_bytes, lambda layer: layer.plan.activation_loads)
 
 
@@ -52,8 +52,8 @@ def _decoder(operand: str, program: Program, ho_bytes: IntArray, loads: _LoadsOf
         service_cycles=ceil_div(ho_bytes, program.hardware.codec_bytes_per_cycle),
         needs=(Need(f"{operand}_loaded", need),),
         releases=(Release(REGION[operand], program.joined(lambda layer: loads(layer).release_bytes)),),
-        gives=(Give(f"q_{operand}", np.ones(tasks, np.int64)),),
-        labels=program.task_labels(),
+        gives=(Give(f"q_{operand}", program.one_per_task),),
+        labels=program.task_labels,
         size_bytes=ho_bytes,
     )
 
@@ -72,7 +72,7 @@ class WeightDecoderWorker:
 
     def __init__(self, program: Program, layers: Sequence[GemmLayer]) -> None:
         self._program = program
-        self._labels = program.task_labels()
+        self._labels = program.task_labels
         self._ho_slices = [len(layer.weight_slices.ho) for layer in layers]
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
@@ -94,7 +94,7 @@ class ActivationDecoderWorker:
 
     def __init__(self, program: Program, layers: Sequence[GemmLayer]) -> None:
         self._program = program
-        self._labels = program.task_labels()
+        self._labels = program.task_labels
         self._frequent = [np.array(layer.frequent, np.uint8) for layer in layers]
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:

@@ -28,11 +28,11 @@ def dispatcher(program: Program) -> Component:
     """Return `dispatcher`: it reads a weight and an activation tile side by side and deals them to all PEAs."""
     size_bytes = program.joined(
         lambda layer: np.maximum(
-            layer.plan.weight.total[layer.plan.tasks.stack, layer.plan.tasks.k],
-            layer.plan.work.activation.total[layer.plan.tasks.n, layer.plan.tasks.k],
+            layer.plan.weight.total.ravel()[layer.plan.weight_tile],
+            layer.plan.work.activation.total.ravel()[layer.plan.activation_tile],
         )
     )
-    one = np.ones(len(size_bytes), np.int64)
+    one = program.one_per_task
     return Component(
         "dispatcher",
         "compute",
@@ -40,7 +40,7 @@ def dispatcher(program: Program) -> Component:
         service_cycles=ceil_div(size_bytes, program.hardware.sram_bytes_per_cycle),
         takes=(Take("q_w", one), Take("q_x", one)),
         gives=tuple(Give(pea_queue(pea), one) for pea in range(program.hardware.n_pea)),
-        labels=program.task_labels(),
+        labels=program.task_labels,
         size_bytes=size_bytes,
     )
 

@@ -10,8 +10,10 @@ import numpy as np
 from panacea_sim.machine.description import Acquire, Component, Put, Release, Requests, Take, Wait
 from panacea_sim.machine.program import PlannedLayer, Program
 from panacea_sim.mapping.labels import TileLabels
-from panacea_sim.mapping.layout import split_over_channels
+from panacea_sim.mapping.layout import ChannelParts, split_over_channels
+from panacea_sim.mapping.loads import Loads
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
+from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.units import IntArray
 
 __all__ = [
@@ -24,7 +26,6 @@ __all__ = [
     "output_addresses",
     "output_stream",
     "partial_sum_stream",
-    "weight_addresses",
     "weight_stream",
 ]
 
@@ -34,31 +35,33 @@ REGION = {"w": "WMEM", "x": "AMEM"}
 
 def weight_stream(program: Program) -> Component:
     """Return `w_dma`: it fetches encoded weight tiles into WMEM."""
-    size_bytes = program.joined(lambda layer: layer.plan.weight_loads.size_bytes)
-    return _read_stream("w", program, weight_addresses(program), size_bytes, program.weight_load_labels(), ())
+    operands = [(layer.layout.weight, layer.plan.weight.total, layer.plan.weight_loads) for layer in program.layers]
+    return _read_stream("w", program, operands, program.weight_load_labels, ())
 
 
 def activation_stream(program: Program) -> Component:
     """Return `x_dma`: it fetches encoded activation tiles into AMEM, once the layer before has written them."""
-    size_bytes = program.joined(lambda layer: layer.plan.activation_loads.size_bytes)
-    labels = program.activation_load_labels()
+    operands = [
+        (layer.layout.activation, layer.plan.work.activation.total, layer.plan.activation_loads)
+        for layer in program.layers
+    ]
     written = _writes_before(program)
     waits = (Wait("o_dma", written),) if written.any() else ()
-    return _read_stream("x", program, activation_addresses(program), size_bytes, labels, waits)
+    return _read_stream("x", program, operands, program.activation_load_labels, waits)
 
 
 def output_stream(program: Program) -> Component:
     """Return `o_dma`: it writes finished output tiles and then frees their accumulators in OMEM."""
-    labels = program.output_labels()
+    labels = program.output_labels
     firings = len(labels.m)
     size_bytes = program.joined(lambda layer: layer.output_bytes.total[layer.plan.output_m, layer.plan.output_n])
     return Component(
         "o_dma",
         "memory",
         firings,
-        requests=_requests(program, output_addresses(program), size_bytes, np.ones(firings, np.bool_)),
+        requests=_as_requests(_split(program, output_addresses(program), size_bytes), np.ones(firings, np.bool_)),
         takes=(Take("q_o", np.ones(firings, np.int64)),),
-        releases=(Release("OMEM", program.tile_outputs() * BYTES_PER_PARTIAL_SUM),),
+        releases=(Release("OMEM", program.tile_outputs * BYTES_PER_PARTIAL_SUM),),
         labels=labels,
         size_bytes=size_bytes,
     )
@@ -82,20 +85,15 @@ def partial_sum_stream(program: Program) -> Component:
         "s_dma",
         "memory",
         len(is_return),
-        requests=_requests(program, _partial_sum_addresses(program), size_bytes, is_return.astype(np.bool_)),
+        requests=_partial_sum_requests(program, size_bytes > 0, is_return.astype(np.bool_)),
         takes=(Take("q_s", is_return),),
         waits=(Wait("s_dma", after + 1),),
         acquires=(Acquire("PSUM", held_bytes * (1 - is_return)),),
         releases=(Release("PSUM", held_bytes * is_return),),
         puts=(Put("s_loaded"),),
-        labels=program.partial_sum_labels(),
+        labels=program.partial_sum_labels,
         size_bytes=size_bytes,
     )
-
-
-def weight_addresses(program: Program) -> IntArray:
-    """Return the DRAM address of every weight fetch."""
-    return program.joined(lambda layer: layer.layout.weight.ravel()[layer.plan.weight_loads.tile])
 
 
 def activation_addresses(program: Program) -> IntArray:
@@ -108,13 +106,18 @@ def output_addresses(program: Program) -> IntArray:
     return program.joined(lambda layer: layer.layout.output[layer.plan.output_m, layer.plan.output_n])
 
 
-def _partial_sum_addresses(program: Program) -> IntArray:
-    labels = program.partial_sum_labels()
-    address = np.zeros(len(labels.m), np.int64)
-    for number, layer in enumerate(program.layers):
-        mine = labels.layer == number
-        address[mine] = layer.layout.partial_sums[labels.m[mine], labels.n[mine]]
-    return address
+def _partial_sum_requests(program: Program, moved: BoolArray, write: BoolArray) -> Requests:
+    """Return the requests of the firings that move a tile; a tile is split over the channels once."""
+    tiles = [layer.layout.partial_sums for layer in program.layers]
+    outputs = [layer.plan.work.outputs for layer in program.layers]
+    first = np.cumsum([0, *(address.size for address in tiles)])
+    address, size_bytes = (np.concatenate([each.ravel() for each in arrays]) for arrays in (tiles, outputs))
+    # One more tile, without bytes, for the firings that move none.
+    split = _split(program, np.append(address, 0), np.append(size_bytes * BYTES_PER_PARTIAL_SUM, 0))
+    labels = program.partial_sum_labels
+    n_tiles = np.array([layer.plan.work.tiling.n_tiles for layer in program.layers])
+    tile = first[labels.layer] + labels.m * n_tiles[labels.layer] + labels.n
+    return _as_requests(split.taken(np.where(moved, tile, first[-1])), write)
 
 
 def _writes_before(program: Program) -> IntArray:
@@ -140,19 +143,30 @@ def _finished_as(source: PlannedLayer, layer: PlannedLayer) -> IntArray:
     return finished
 
 
-def _read_stream(  # a stream is all of this
+def _read_stream(
     operand: str,
     program: Program,
-    address: IntArray,
-    size_bytes: IntArray,
+    operands: Sequence[tuple[IntArray, IntArray, Loads]],
     labels: TileLabels,
     waits: tuple[Wait, ...],
 ) -> Component:
+    """Return the stream that fetches tiles; `operands` has the address and bytes of each tile, and the loads, by layer.
+
+    Tiles are split over the channels once, however often they are fetched.
+    """
+    tiles = np.cumsum([0, *(address.size for address, _, _ in operands)])
+    split = _split(
+        program,
+        np.concatenate([address.ravel() for address, _, _ in operands]),
+        np.concatenate([size_bytes.ravel() for _, size_bytes, _ in operands]),
+    )
+    fetched = [loads.tile + first for (_, _, loads), first in zip(operands, tiles[:-1], strict=True)]
+    size_bytes = np.concatenate([loads.size_bytes for _, _, loads in operands])
     return Component(
         f"{operand}_dma",
         "memory",
         len(size_bytes),
-        requests=_requests(program, address, size_bytes, np.zeros(len(size_bytes), np.bool_)),
+        requests=_as_requests(split.taken(np.concatenate(fetched)), np.zeros(len(size_bytes), np.bool_)),
         waits=waits,
         acquires=(Acquire(REGION[operand], size_bytes),),
         puts=(Put(f"{operand}_loaded"),),
@@ -161,16 +175,15 @@ def _read_stream(  # a stream is all of this
     )
 
 
-def _requests(program: Program, address: IntArray, size_bytes: IntArray, write: IntArray) -> Requests:
-    hardware = program.hardware
-    parts = split_over_channels(address, size_bytes, hardware.dram_channels, hardware.interleave_bytes)
+def _as_requests(parts: ChannelParts, write: BoolArray) -> Requests:
+    """Return the parts as requests, where `write` says which of the firings write."""
     return Requests(
-        parts.offsets,
-        parts.channel,
-        parts.address,
-        parts.size_bytes,
-        np.repeat(write, np.diff(parts.offsets)),
+        parts.offsets, parts.channel, parts.address, parts.size_bytes, np.repeat(write, np.diff(parts.offsets))
     )
+
+
+def _split(program: Program, address: IntArray, size_bytes: IntArray) -> ChannelParts:
+    return split_over_channels(address, size_bytes, program.hardware.dram_channels, program.hardware.interleave_bytes)
 
 
 class ReadWorker:
@@ -205,7 +218,7 @@ class PartialSumWorker:
     """Keeps partial sums, int32 tiles, between the visits of their output tile."""
 
     def __init__(self, program: Program) -> None:
-        labels = program.partial_sum_labels()
+        labels = program.partial_sum_labels
         self._tile = list(zip(labels.layer.tolist(), labels.m.tolist(), labels.n.tolist(), strict=True))
         self._is_return = program.joined(lambda layer: layer.plan.partial_sums.is_return)
         self._kept: dict[tuple[int, int, int], Any] = {}

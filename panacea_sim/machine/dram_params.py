@@ -50,8 +50,13 @@ Policy = Literal["fcfs", "fr_fcfs"]
     WRITE_TO_READ_L,
     RFC,
     REFI,
+    BURST_BITS,  # the binary logarithms of the sizes above
+    COLUMN_BITS,
+    GROUP_BITS,
+    ROTATED_BITS,
+    BANK_BITS,
     PARAMS,
-) = range(32)
+) = range(37)
 
 (
     NEXT_DECISION,
@@ -146,6 +151,11 @@ def dram_params(  # the choices of a channel, each with a name of its own
         WRITE_TO_READ_L: data_cycles + device.wtr_l_cycles,
         RFC: device.rfc_cycles,
         REFI: device.refi_cycles,
+        BURST_BITS: device.burst_bytes.bit_length() - 1,
+        COLUMN_BITS: device.bursts_per_row.bit_length() - 1,
+        GROUP_BITS: device.bank_groups.bit_length() - 1,
+        ROTATED_BITS: rotated.bit_length() - 1,
+        BANK_BITS: device.banks_per_group.bit_length() - 1,
     }
     return tuple(values[index] for index in range(PARAMS))
 

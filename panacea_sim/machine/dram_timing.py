@@ -26,10 +26,12 @@ from panacea_sim.machine.dram_params import (
     ACTIVATE_READY,
     ACTIVATED,
     AGE_CAP,
+    BANK_BITS,
     BANK_WIDTH,
     BANKS_AT,
     BANKS_PER_GROUP,
     BURST,
+    BURST_BITS,
     BURST_BYTES,
     BURSTS_PER_ROW,
     BUS_END,
@@ -40,10 +42,12 @@ from panacea_sim.machine.dram_params import (
     CLOCK_NUMERATOR,
     CLOSED,
     CLOSED_PAGE,
+    COLUMN_BITS,
     CWL,
     FAW,
     FIRST_READY,
     GROUP_ACTIVATE,
+    GROUP_BITS,
     GROUP_READ,
     GROUP_WIDTH,
     GROUP_WRITE,
@@ -76,6 +80,7 @@ from panacea_sim.machine.dram_params import (
     REFRESH_END,
     REFRESHES,
     RFC,
+    ROTATED_BITS,
     ROTATED_GROUPS,
     RP,
     RRD_L,
@@ -87,6 +92,9 @@ from panacea_sim.machine.dram_params import (
 )
 
 __all__ = ["choose", "next_decision", "serve"]
+
+_TOO_OLD = -1
+"""The rank of a request that has waited longer than the age cap; others are never negative."""
 
 
 def next_decision(params: Sequence[int], state: Sequence[int], earliest_request_cycle: int) -> int:
@@ -114,12 +122,15 @@ def choose(params: Sequence[int], state: MutableSequence[int], cycle: int, queue
         return 0
     if not params[FIRST_READY]:
         return first_come_first_served(queue, count)
-    best = 0
-    best_key = _rank(params, state, now, cycle, queue, 0)
+    best, best_priority, best_rank = 0, queue[PRIORITY], _rank(params, state, now, cycle, queue, 0)
     for position in range(1, count):
-        key = _rank(params, state, now, cycle, queue, position * WIDTH)
-        if key < best_key:
-            best, best_key = position, key
+        base = position * WIDTH
+        priority = queue[base + PRIORITY]
+        # Nothing can beat a request of equal priority that may go at once.
+        if priority < best_priority or (priority == best_priority and best_rank > 2 * now):
+            rank = _rank(params, state, now, cycle, queue, base)
+            if priority < best_priority or rank < best_rank:
+                best, best_priority, best_rank = position, priority, rank
     return best
 
 
@@ -141,11 +152,11 @@ def serve(
     if now >= state[REFRESH_DUE]:
         _refresh(params, state, now)
     burst_bytes, rotated = params[BURST_BYTES], params[ROTATED_GROUPS]
-    first_burst = address // burst_bytes
+    first_burst = address >> params[BURST_BITS]
     group, bank, column, row = _place(params, first_burst)
     # The round that a segment begins in may lack its first groups.
-    left = (params[BURSTS_PER_ROW] - column) * rotated - group % rotated
-    bursts = min((address + size_bytes - 1) // burst_bytes - first_burst + 1, left)
+    left = (params[BURSTS_PER_ROW] - column) * rotated - (group & rotated - 1)
+    bursts = min((address + size_bytes - 1 >> params[BURST_BITS]) - first_burst + 1, left)
     latency = params[CWL] if write else params[CL]
     step = params[CCD_S] if rotated > 1 else params[CCD_L]
     # Of the latency only what earlier data does not hide belongs to the gap before this data.
@@ -200,7 +211,7 @@ def _send(  # noqa: PLR0913, PLR0917  # flat numbers instead of objects, so that
     ccd_s, ccd_l = params[CCD_S], params[CCD_L]
     last, row_hit, misses = state[last_at], 0, 0
     for burst in range(min(bursts, rotated)):
-        at_group = (group + burst) % groups
+        at_group = group + burst & groups - 1
         at_bank = banks_at + (at_group * banks + bank) * BANK_WIDTH
         at_group = GROUPS_AT + at_group * GROUP_WIDTH
         if state[at_bank + OPEN_ROW] != row:
@@ -223,7 +234,7 @@ def _send(  # noqa: PLR0913, PLR0917  # flat numbers instead of objects, so that
     step = ccd_s if rotated > 1 else ccd_l
     behind = last - (rotated - 1) * step
     for burst in range(max(rotated, bursts - rotated), bursts):
-        at_group = (group + burst % rotated) % groups
+        at_group = group + (burst & rotated - 1) & groups - 1
         at_bank = banks_at + (at_group * banks + bank) * BANK_WIDTH
         last = behind + burst * step
         state[GROUPS_AT + at_group * GROUP_WIDTH + own] = last
@@ -237,22 +248,29 @@ def _send(  # noqa: PLR0913, PLR0917  # flat numbers instead of objects, so that
 
 def _device_cycle(params: Sequence[int], cycle: int) -> int:
     """Return the first device cycle that begins no earlier than this accelerator cycle."""
+    if params[CLOCK_NUMERATOR] == params[CLOCK_DENOMINATOR]:
+        return cycle  # divisions are slow, and one clock for both is common
     return -(-cycle * params[CLOCK_NUMERATOR] // params[CLOCK_DENOMINATOR])
 
 
 def _accelerator_cycle(params: Sequence[int], cycle: int) -> int:
     """Return the first accelerator cycle that begins no earlier than this device cycle."""
+    if params[CLOCK_NUMERATOR] == params[CLOCK_DENOMINATOR]:
+        return cycle
     return -(-cycle * params[CLOCK_DENOMINATOR] // params[CLOCK_NUMERATOR])
 
 
 def _place(params: Sequence[int], burst: int) -> tuple[int, int, int, int]:
-    """Return where a burst lies: bank group, bank in the group, column (in bursts) and row."""
+    """Return where a burst lies: bank group, bank in the group, column (in bursts) and row.
+
+    All counts are powers of two, so that bits of the address choose.
+    """
     rotated = params[ROTATED_GROUPS]
-    group, above = burst % rotated, burst // rotated
-    column, above = above % params[BURSTS_PER_ROW], above // params[BURSTS_PER_ROW]
+    group, above = burst & rotated - 1, burst >> params[ROTATED_BITS]
+    column, above = above & params[BURSTS_PER_ROW] - 1, above >> params[COLUMN_BITS]
     if rotated == 1:
-        group, above = above % params[GROUPS], above // params[GROUPS]
-    return group, above % params[BANKS_PER_GROUP], column, above // params[BANKS_PER_GROUP]
+        group, above = above & params[GROUPS] - 1, above >> params[GROUP_BITS]
+    return group, above & params[BANKS_PER_GROUP] - 1, column, above >> params[BANK_BITS]
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
@@ -313,7 +331,7 @@ def _column_cycle(
 def _close_rows(params: Sequence[int], state: MutableSequence[int], group: int, bank: int, groups: int) -> None:
     """Close the rows of a segment as soon as they may be."""
     for number in range(groups):
-        at_group = (group + number) % params[GROUPS]
+        at_group = group + number & params[GROUPS] - 1
         at_bank = params[BANKS_AT] + (at_group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
         state[at_bank + OPEN_ROW] = CLOSED
         state[at_bank + ACTIVATE_READY] = max(
@@ -347,16 +365,16 @@ def _prepare(params: Sequence[int], state: MutableSequence[int], now: int, queue
     A bank waits for nobody: where its row cannot be closed before the next column command is due, requests to the open
     row may go on.
     """
-    burst_bytes, groups, banks = params[BURST_BYTES], params[GROUPS], params[BANKS_PER_GROUP]
+    groups, banks, burst_bits = params[GROUPS], params[BANKS_PER_GROUP], params[BURST_BITS]
     taken = 0
     for position in range(count):
         base = position * WIDTH
         address = queue[base + ADDRESS]
-        first_burst = address // burst_bytes
+        first_burst = address >> burst_bits
         group, bank, _, row = _place(params, first_burst)
-        last_burst = (address + queue[base + SIZE_BYTES] - 1) // burst_bytes
+        last_burst = address + queue[base + SIZE_BYTES] - 1 >> burst_bits
         for burst in range(min(last_burst - first_burst + 1, params[ROTATED_GROUPS])):
-            at_group = (group + burst) % groups
+            at_group = group + burst & groups - 1
             number = at_group * banks + bank
             if taken >> number & 1:
                 continue
@@ -372,17 +390,15 @@ def _prepare(params: Sequence[int], state: MutableSequence[int], now: int, queue
                     taken |= 1 << number
 
 
-def _rank(
-    params: Sequence[int], state: Sequence[int], now: int, cycle: int, queue: Sequence[int], base: int
-) -> tuple[int, int, int, int]:
-    """Return the key of the waiting request at `base`: the least goes first, and of equal ones the first."""
+def _rank(params: Sequence[int], state: Sequence[int], now: int, cycle: int, queue: Sequence[int], base: int) -> int:
+    """Return the rank of the waiting request at `base` among those of its priority: the least goes first."""
     if cycle - queue[base + REQUEST_CYCLE] > params[AGE_CAP]:
-        return queue[base + PRIORITY], 0, 0, 0
-    group, bank, _, row = _place(params, queue[base + ADDRESS] // params[BURST_BYTES])
+        return _TOO_OLD
+    group, bank, _, row = _place(params, queue[base + ADDRESS] >> params[BURST_BITS])
     at_bank = params[BANKS_AT] + (group * params[BANKS_PER_GROUP] + bank) * BANK_WIDTH
     at_group = GROUPS_AT + group * GROUP_WIDTH
     activated, miss = state[at_bank + ACTIVATED], 0
     if state[at_bank + OPEN_ROW] != row:
         activated, miss = _activate_cycle(params, state, now, at_group, at_bank), 1
     column = _column_cycle(params, state, now, at_group, activated, queue[base + WRITE])
-    return queue[base + PRIORITY], 1, column, miss
+    return 2 * column + miss

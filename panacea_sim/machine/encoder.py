@@ -30,7 +30,7 @@ def encoder(program: Program) -> Component:
         service_cycles=ceil_div(ho_bytes, program.hardware.codec_bytes_per_cycle),
         takes=(Take("q_encode", one),),
         gives=(Give("q_o", one),),
-        labels=program.output_labels(),
+        labels=program.output_labels,
         size_bytes=ho_bytes,
     )
 
@@ -57,7 +57,7 @@ class EncoderWorker:
     """Packs each output tile."""
 
     def __init__(self, program: Program, layers: Sequence[GemmLayer]) -> None:
-        self._labels = program.output_labels()
+        self._labels = program.output_labels
         self._forms = [layer.output for layer in layers]
         self._hardware = program.hardware
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -16,13 +17,13 @@ from panacea_sim.errors import InvariantError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machine.description import Component, Give, Take
 from panacea_sim.machine.dispatcher import PeaTile, pea_queue
-from panacea_sim.machine.program import Program
+from panacea_sim.machine.program import PlannedLayer, Program
 from panacea_sim.machine.tile_format import SlicedTile
 from panacea_sim.mapping.work import LayerWork
-from panacea_sim.units import IntArray, ceil_div
+from panacea_sim.units import IntArray, ceil_div, signed_type
 from panacea_sim.workload.layer import GemmLayer
 
-__all__ = ["PeaWork", "PeaWorker", "pe_array", "pea_work", "sum_queue"]
+__all__ = ["PeaWork", "PeaWorker", "pe_array", "pea_work", "sum_queue", "task_cycles"]
 
 
 def sum_queue(pea: int) -> str:
@@ -47,44 +48,96 @@ def pea_work(work: LayerWork, hardware: Hardware, height: int) -> PeaWork:
     """Return what the PEAs do for stacks of `height` tiles (docs/model.md, double-tile processing).
 
     A firing takes as long as its busiest operator. For two tiles, T cycles are enough if the DWOs can take over as much
-    of the second tile's static work as the SWOs leave: the least such T is the greatest of the lower bounds below.
+    of the second tile's static work as the SWOs leave: the least such T is the greatest of the lower bounds below. The
+    same work is computed once.
     """
-    dynamic, static, compensation = (_stack_sums(steps, height) for steps in (work.dwo, work.swo, work.cs))
-    cycles = np.maximum(ceil_div(dynamic, hardware.n_dwo), ceil_div(compensation, hardware.n_cs))
-    if height == 1:
-        return PeaWork(dynamic, static, compensation, np.maximum(cycles, ceil_div(static, hardware.n_swo)))
-    own_static = work.swo[::height]
-    cycles = np.maximum(cycles, ceil_div(own_static, hardware.n_swo))
-    cycles = np.maximum(cycles, ceil_div(dynamic + static, hardware.n_dwo + hardware.n_swo))
-    taken_over = np.maximum(static - cycles * hardware.n_swo, 0)
-    return PeaWork(dynamic + taken_over, static - taken_over, compensation, cycles)
+    known = _known_works.setdefault(work, {})
+    key = (hardware.n_dwo, hardware.n_swo, hardware.n_cs, height)
+    if key not in known:
+        known[key] = _pea_work(work, hardware, height)
+    return known[key]
 
 
-def pe_array(program: Program, pea: int, works: Sequence[PeaWork]) -> Component:
-    """Return the PEA with this number; `works` holds the `pea_work` of each layer.
+_known_works: WeakKeyDictionary[LayerWork, dict[tuple[int, ...], PeaWork]] = WeakKeyDictionary()
+
+
+def _pea_work(work: LayerWork, hardware: Hardware, height: int) -> PeaWork:
+    # Static work and compensation are broadcast where all PEAs have rows; so are the steps that follow from them.
+    dwo, swo, cs = (_unrepeated(steps, height) for steps in (work.dwo, work.swo, work.cs))
+    kind = _timing_type([height * int(steps.max()) for steps in (dwo, swo, cs)], hardware)
+    dynamic, static, compensation = (_stack_sums(steps, height, kind) for steps in (dwo, swo, cs))
+    own_static = swo[::height].astype(kind)
+    cycles = np.maximum(
+        _quotient_up(dynamic, hardware.n_dwo),
+        np.maximum(_quotient_up(compensation, hardware.n_cs), _quotient_up(own_static, hardware.n_swo)),
+    )
+    if height > 1:
+        np.maximum(cycles, _quotient_up(dynamic + static, hardware.n_dwo + hardware.n_swo), out=cycles)
+        taken_over = np.maximum(static - cycles * hardware.n_swo, 0)
+        dynamic += taken_over
+        static = static - taken_over
+    whole = (len(dynamic), *work.dwo.shape[1:])
+    return PeaWork(*(np.broadcast_to(steps, whole) for steps in (dynamic, static, compensation, cycles)))
+
+
+def _timing_type(most: Sequence[int], hardware: Hardware) -> type[np.signedinteger]:
+    """Return the smallest type in which nothing that `_pea_work` computes overflows, from the most steps of a stack."""
+    operators = (hardware.n_dwo, hardware.n_swo, hardware.n_cs)
+    most_cycles = max(ceil_div(steps, count) for steps, count in zip(most, operators, strict=True))
+    return signed_type(max(sum(most) + sum(operators), most_cycles * hardware.n_swo))
+
+
+def _unrepeated(steps: IntArray, height: int) -> IntArray:
+    """Return a view with length 1 where the array is only broadcast, but all its tiles where they are to be stacked."""
+    first = 1 if height > 1 else 0
+    kept = [slice(None)] * first + [slice(None) if stride else slice(1) for stride in steps.strides[first:]]
+    view: IntArray = steps[tuple(kept)]
+    return view
+
+
+def _stack_sums(steps: IntArray, height: int, kind: type[np.signedinteger]) -> IntArray:
+    """Return the sums over the tiles of each stack, in the memory order of `steps`."""
+    sums: IntArray = steps[::height].astype(kind)
+    for place in range(1, height):
+        upper = steps[place::height]
+        sums[: len(upper)] += upper
+    return sums
+
+
+def _quotient_up(dividend: IntArray, divisor: int) -> IntArray:
+    quotient = dividend + (divisor - 1)
+    quotient //= divisor
+    return quotient
+
+
+def task_cycles(program: Program) -> IntArray:
+    """Return the service cycles of every task of the program on every PEA, [task, PEA]."""
+    return program.joined(lambda layer: _layer_cycles(layer, program.hardware))
+
+
+def _layer_cycles(layer: PlannedLayer, hardware: Hardware) -> IntArray:
+    plan = layer.plan
+    cycles = pea_work(plan.work, hardware, plan.height).cycles
+    stacks, peas, _, k_tiles = cycles.shape
+    in_memory_order = cycles.transpose(2, 3, 0, 1).reshape(-1, peas)
+    of_task: IntArray = in_memory_order[(plan.tasks.n * k_tiles + plan.tasks.k) * stacks + plan.tasks.stack]
+    return of_task
+
+
+def pe_array(program: Program, pea: int, service_cycles: IntArray) -> Component:
+    """Return the PEA with this number, which serves each task for the given cycles.
 
     It keeps the partial sums of a visit and gives them away at its end, those of the lowest m first.
     """
-    service_cycles = np.concatenate(
-        [
-            of_layer.cycles[layer.plan.tasks.stack, pea, layer.plan.tasks.n, layer.plan.tasks.k]
-            for layer, of_layer in zip(program.layers, works, strict=True)
-        ]
-    )
     return Component(
         f"pea{pea}",
         "compute",
         len(service_cycles),
         service_cycles=service_cycles,
-        takes=(Take(pea_queue(pea), np.ones(len(service_cycles), np.int64)),),
-        gives=tuple(Give(sum_queue(pea), tokens) for tokens in program.sums_given()),
-        labels=program.task_labels(),
+        takes=(Take(pea_queue(pea), program.one_per_task),),
+        gives=tuple(Give(sum_queue(pea), tokens) for tokens in program.sums_given),
+        labels=program.task_labels,
     )
-
-
-def _stack_sums(steps: IntArray, height: int) -> IntArray:
-    sums: IntArray = np.add.reduceat(steps, np.arange(0, len(steps), height), axis=0)
-    return sums
 
 
 class PeaWorker:
@@ -96,9 +149,9 @@ class PeaWorker:
 
     def __init__(self, program: Program, layers: Sequence[GemmLayer], pea: int) -> None:
         self._pea = pea
-        self._labels = program.task_labels()
+        self._labels = program.task_labels
         self._plans = [layer.plan for layer in program.layers]
-        self._given = program.sums_given()
+        self._given = program.sums_given
         self._weight_factors = [np.array([1, *layer.weight_slices.ho_factors]) for layer in layers]
         self._activation_factors = [_activation_factors(layer) for layer in layers]
         self._sums: list[IntArray | None] = []

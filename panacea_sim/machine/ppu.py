@@ -18,7 +18,7 @@ __all__ = ["PpuWorker", "ppu"]
 
 def ppu(program: Program) -> Component:
     """Return `ppu`: it adds the bias, requantizes an output tile and applies the activation function."""
-    outputs = program.tile_outputs()
+    outputs = program.tile_outputs
     one = np.ones(len(outputs), np.int64)
     return Component(
         "ppu",
@@ -30,7 +30,7 @@ def ppu(program: Program) -> Component:
         ),
         takes=(Take("q_ppu", one),),
         gives=(Give("q_encode", one),),
-        labels=program.output_labels(),
+        labels=program.output_labels,
         size_bytes=outputs,
     )
 
@@ -39,7 +39,7 @@ class PpuWorker:
     """Makes output codes of the sums of each tile, with the multipliers of its rows."""
 
     def __init__(self, program: Program, post_processors: Sequence[PostProcessor]) -> None:
-        self._labels = program.output_labels()
+        self._labels = program.output_labels
         self._post_processors = post_processors
         self._tile_m = program.hardware.tile_m
 

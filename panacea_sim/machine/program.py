@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class Program:
 
     def joined(self, of_layer: Callable[[PlannedLayer], IntArray]) -> IntArray:
         """Return an array over the firings of all layers, from the one of each layer."""
-        return np.concatenate([of_layer(layer) for layer in self.layers])
+        return _joined([of_layer(layer) for layer in self.layers])
 
     def offset(self, of_layer: Callable[[PlannedLayer], IntArray], count: Callable[[PlannedLayer], int]) -> IntArray:
         """Return an array of indices over all layers; each layer's indices begin after the `count` of those before.
@@ -58,12 +59,16 @@ class Program:
         """
         before = np.cumsum([0, *(count(layer) for layer in self.layers)])
         indices = [of_layer(layer) for layer in self.layers]
-        return np.concatenate(
-            [np.where(index < 0, index, index + first) for index, first in zip(indices, before[:-1], strict=True)]
+        return _joined(
+            [
+                np.where(index < 0, index, index + first) if first else index
+                for index, first in zip(indices, before[:-1], strict=True)
+            ]
         )
 
+    @cached_property
     def task_labels(self) -> TileLabels:
-        """Return the labels of components that fire once for each tile task; m is that of a stack's first tile."""
+        """The labels of components that fire once for each tile task; m is that of a stack's first tile."""
         return TileLabels(
             self._numbers(lambda layer: layer.plan.task_count),
             self.joined(lambda layer: layer.plan.tasks.stack * layer.plan.height),
@@ -71,19 +76,22 @@ class Program:
             self.joined(lambda layer: layer.plan.tasks.k),
         )
 
+    @cached_property
     def visit_labels(self) -> TileLabels:
-        """Return the labels of the accumulator, which fires once for each output tile of a visit."""
+        """The labels of the accumulator, which fires once for each output tile of a visit."""
         numbers = self._numbers(lambda layer: len(layer.plan.visits.m))
         return _without_k(numbers, self.joined(lambda layer: layer.plan.visits.m), self.joined(_visit_n))
 
+    @cached_property
     def output_labels(self) -> TileLabels:
-        """Return the labels of components that fire once for each finished output tile."""
+        """The labels of components that fire once for each finished output tile."""
         numbers = self._numbers(lambda layer: layer.plan.output_count)
         m = self.joined(lambda layer: layer.plan.output_m)
         return _without_k(numbers, m, self.joined(lambda layer: layer.plan.output_n))
 
+    @cached_property
     def weight_load_labels(self) -> TileLabels:
-        """Return the labels of the weight fetches; m is that of a stack's first tile."""
+        """The labels of the weight fetches; m is that of a stack's first tile."""
         numbers = self._numbers(lambda layer: len(layer.plan.weight_loads.tile))
         m = self.joined(
             lambda layer: layer.plan.weight_loads.tile // layer.plan.work.tiling.k_tiles * layer.plan.height
@@ -91,30 +99,40 @@ class Program:
         k = self.joined(lambda layer: layer.plan.weight_loads.tile % layer.plan.work.tiling.k_tiles)
         return TileLabels(numbers, m, np.full_like(m, NO_TILE), k)
 
+    @cached_property
     def activation_load_labels(self) -> TileLabels:
-        """Return the labels of the activation fetches."""
+        """The labels of the activation fetches."""
         numbers = self._numbers(lambda layer: len(layer.plan.activation_loads.tile))
         n = self.joined(lambda layer: layer.plan.activation_loads.tile // layer.plan.work.tiling.k_tiles)
         k = self.joined(lambda layer: layer.plan.activation_loads.tile % layer.plan.work.tiling.k_tiles)
         return TileLabels(numbers, np.full_like(n, NO_TILE), n, k)
 
+    @cached_property
     def partial_sum_labels(self) -> TileLabels:
-        """Return the labels of the fetches and returns of partial sums."""
+        """The labels of the fetches and returns of partial sums."""
         numbers = self._numbers(lambda layer: layer.plan.partial_sums.firings)
         m = self.joined(lambda layer: layer.plan.visits.m[layer.plan.partial_sums.visit])
         return _without_k(numbers, m, self.joined(lambda layer: _visit_n(layer)[layer.plan.partial_sums.visit]))
 
+    @cached_property
     def sums_given(self) -> list[IntArray]:
-        """Return for each place in a stack whether a task hands the sums of that place's tile over (1) or not (0)."""
+        """For each place in a stack, whether a task hands the sums of that place's tile over (1) or not (0)."""
         places = range(max(layer.plan.height for layer in self.layers))
-        return [np.concatenate([_sums_given(layer.plan, place) for layer in self.layers]) for place in places]
+        return [_joined([_sums_given(layer.plan, place) for layer in self.layers]) for place in places]
 
+    @cached_property
+    def one_per_task(self) -> IntArray:
+        """A one for each tile task: the tokens of a queue that every task passes."""
+        return np.ones(sum(layer.plan.task_count for layer in self.layers), np.int64)
+
+    @cached_property
     def visit_outputs(self) -> IntArray:
-        """Return the number of outputs in the tile of each visit."""
+        """The number of outputs in the tile of each visit."""
         return self.joined(lambda layer: layer.plan.work.outputs[layer.plan.visits.m, layer.plan.visits.n])
 
+    @cached_property
     def tile_outputs(self) -> IntArray:
-        """Return the number of outputs in each finished tile."""
+        """The number of outputs in each finished tile."""
         return self.joined(lambda layer: layer.plan.work.outputs[layer.plan.output_m, layer.plan.output_n])
 
     def _numbers(self, firings: Callable[[PlannedLayer], int]) -> IntArray:
@@ -157,6 +175,13 @@ def _without_k(numbers: IntArray, m: IntArray, n: IntArray) -> TileLabels:
     return TileLabels(numbers, m, n, np.full_like(m, NO_TILE))
 
 
+def _joined(arrays: Sequence[IntArray]) -> IntArray:
+    """Return the arrays one behind the other, without a copy if there is only one."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
 def _sums_given(plan: LayerPlan, place: int) -> IntArray:
+    if plan.height == 1 and place == 0:
+        return plan.visits.last_task
     exists = plan.tasks.stack * plan.height + place < plan.work.tiling.m_tiles
     return plan.visits.last_task * exists * (place < plan.height)

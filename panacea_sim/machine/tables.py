@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from panacea_sim.machine import evaluation as ev
+from panacea_sim.machine import columns as col
 from panacea_sim.machine.arbiter import WIDTH
 from panacea_sim.machine.dram_params import OUT
 from panacea_sim.machine.dram_requests import GAP_REASONS
@@ -19,30 +19,30 @@ _BUFFER_ROWS = 1 << 18
 """Rows of the trace between two visits to Python."""
 
 
-def core_tables(lowered: Lowered) -> ev.Core:
+def core_tables(lowered: Lowered) -> col.Core:
     """Return actors, steps, counters and components before the first cycle."""
     description, actors = lowered.description, lowered.actors
     first_step = _starts([len(actor.steps) for actor in actors])
-    rows = np.zeros((len(actors), ev.ACTOR_WIDTH), np.int64)
-    rows[:, ev.FIRINGS] = [actor.firings for actor in actors]
-    rows[:, ev.COMPONENT] = [actor.component for actor in actors]
-    rows[:, ev.FIRST_STEP] = rows[:, ev.STEP] = first_step[:-1]
-    rows[:, ev.END_STEP] = first_step[1:]
-    rows[:, ev.POSTS] = _posts(lowered)
-    rows[:, ev.BLOCKED_ON] = -1
+    rows = np.zeros((len(actors), col.ACTOR_WIDTH), np.int64)
+    rows[:, col.FIRINGS] = [actor.firings for actor in actors]
+    rows[:, col.COMPONENT] = [actor.component for actor in actors]
+    rows[:, col.FIRST_STEP] = rows[:, col.STEP] = first_step[:-1]
+    rows[:, col.END_STEP] = first_step[1:]
+    rows[:, col.POSTS] = _posts(lowered)
+    rows[:, col.BLOCKED_ON] = -1
     lanes = [actor.lanes if actor.lanes > 1 else 0 for actor in actors]
-    rows[:, ev.LANES] = [actor.lanes for actor in actors]
-    rows[:, ev.LANE_AT] = _starts(lanes)[:-1]
-    counters = np.zeros((len(lowered.counters), ev.COUNTER_WIDTH), np.int64)
+    rows[:, col.LANES] = [actor.lanes for actor in actors]
+    rows[:, col.LANE_AT] = _starts(lanes)[:-1]
+    counters = np.zeros((len(lowered.counters), col.COUNTER_WIDTH), np.int64)
     times_at = _starts([each.size * each.lanes * each.kept for each in lowered.counters])
     wake_at = _starts([len(each.wakes) for each in lowered.counters])
-    counters[:, ev.TIMES_AT] = times_at[:-1]
-    counters[:, ev.KEPT] = [each.kept for each in lowered.counters]
-    counters[:, ev.WAKE_AT], counters[:, ev.WAKE_END] = wake_at[:-1], wake_at[1:]
-    components = np.zeros((len(description.components), ev.COMPONENT_WIDTH), np.int64)
+    counters[:, col.TIMES_AT] = times_at[:-1]
+    counters[:, col.KEPT] = [each.kept for each in lowered.counters]
+    counters[:, col.WAKE_AT], counters[:, col.WAKE_END] = wake_at[:-1], wake_at[1:]
+    components = np.zeros((len(description.components), col.COMPONENT_WIDTH), np.int64)
     ports = {port.component: number for number, port in enumerate(description.ports)}
-    components[:, ev.PORT_OF] = [ports.get(part.name, -1) for part in description.components]
-    return ev.Core(
+    components[:, col.PORT_OF] = [ports.get(part.name, -1) for part in description.components]
+    return col.Core(
         rows,
         _steps(lowered),
         counters,
@@ -58,7 +58,7 @@ def core_tables(lowered: Lowered) -> ev.Core:
     )
 
 
-def stream_tables(lowered: Lowered) -> ev.Streams:
+def stream_tables(lowered: Lowered) -> col.Streams:
     """Return requests, channels and devices before the first cycle."""
     description = lowered.description
     components = {part.name: part for part in description.components}
@@ -82,60 +82,61 @@ def stream_tables(lowered: Lowered) -> ev.Streams:
         if not posts
     }
     names = [part.name for part in description.components]
-    ports = np.zeros((len(ported), ev.PORT_WIDTH), np.int64)
-    ports[:, ev.PORT_PRIORITY] = [port.priority for port in description.ports]
-    ports[:, ev.FIRST_REQUEST] = first_request[:-1]
-    ports[:, ev.TAKER] = [takers[names.index(part.name)] for part in ported]
+    ports = np.zeros((len(ported), col.PORT_WIDTH), np.int64)
+    ports[:, col.PORT_PRIORITY] = [port.priority for port in description.ports]
+    ports[:, col.FIRST_REQUEST] = first_request[:-1]
+    ports[:, col.TAKER] = [takers[names.index(part.name)] for part in ported]
     # Parts of one firing may go to one channel, so a queue may have to hold them all.
     slots = 1 + sum(port.outstanding for port in description.ports) * int(np.diff(part_at).max(initial=1))
     flat = [channel.device.flat() for channel in description.channels]
-    channels = np.zeros((len(flat), ev.CHANNEL_WIDTH), np.int64)
-    channels[:, ev.BANKED] = [each.banked for each in flat]
-    channels[:, ev.DECISION] = -1
+    channels = np.zeros((len(flat), col.CHANNEL_WIDTH), np.int64)
+    channels[:, col.BANKED] = [each.banked for each in flat]
+    channels[:, col.STATE_SIZE] = [len(each.state) for each in flat]
+    channels[:, col.DECISION] = -1
     reasons = len(GAP_REASONS)
-    return ev.Streams(
+    return col.Streams(
         ports,
-        np.zeros((first_request[-1], ev.REQUEST_WIDTH), np.int64),
+        np.zeros((first_request[-1], col.REQUEST_WIDTH), np.int64),
         part_at,
         parts,
         np.zeros((sum(_stall_sizes(lowered)), 2), np.int64),
         channels,
         np.zeros((len(flat), slots * WIDTH), np.int64),
-        np.zeros((len(flat), slots * ev.HELD_WIDTH), np.int64),
+        np.zeros((len(flat), slots * col.HELD_WIDTH), np.int64),
         _padded([each.params for each in flat]),
         _padded([each.state for each in flat]),
         np.zeros((len(flat), OUT), np.int64),
-        np.zeros((len(flat), ev.STRETCHES_KEPT, 3), np.int64),
+        np.zeros((len(flat), col.STRETCHES_KEPT, 3), np.int64),
         np.zeros((len(flat), len(ported)), np.int64),
         np.zeros((len(flat), len(ported) * reasons), np.int64),
         np.zeros((len(ported), len(flat) * (len(ported) + reasons)), np.int64),
     )
 
 
-def trace_buffers(lowered: Lowered, *, traced: bool) -> ev.Trace:
+def trace_buffers(lowered: Lowered, *, traced: bool) -> col.Trace:
     """Return empty buffers, of next to no size if nothing is recorded."""
     # A buffer that is half full is emptied before the next firing, which may fill the other half.
     widest = max((step.fan for actor in lowered.actors for step in actor.steps), default=1)
-    rows = 2 * max(_BUFFER_ROWS, ev.STRETCHES_KEPT + 2 * widest * len(lowered.actors)) if traced else 2
-    return ev.Trace(
+    rows = 2 * max(_BUFFER_ROWS, col.STRETCHES_KEPT + 2 * widest * len(lowered.actors)) if traced else 2
+    return col.Trace(
         int(traced),
         np.zeros(2, np.int64),
-        np.zeros((rows, ev.ROW_WIDTH), np.int64),
-        np.zeros((_BUFFER_ROWS if traced else 2, ev.ACCESS_WIDTH), np.int64),
+        np.zeros((rows, col.ROW_WIDTH), np.int64),
+        np.zeros((_BUFFER_ROWS if traced else 2, col.ACCESS_WIDTH), np.int64),
     )
 
 
 def _steps(lowered: Lowered) -> IntArray:
     steps = [step for actor in lowered.actors for step in actor.steps]
-    rows = np.zeros((len(steps), ev.STEP_WIDTH), np.int64)
-    rows[:, ev.OP] = [step.op for step in steps]
-    rows[:, ev.WAITS_FOR] = [step.waits_for for step in steps]
-    rows[:, ev.ADDS_TO] = [step.adds_to for step in steps]
-    rows[:, ev.OFFSET] = [step.offset for step in steps]
-    rows[:, ev.AMOUNT] = [step.amount for step in steps]
-    rows[:, ev.STALLS_AT] = _starts(_stall_sizes(lowered))[:-1]
-    rows[:, ev.SLOT] = _starts([len(step.causes) for step in steps])[:-1]
-    rows[:, ev.FAN] = [step.fan for step in steps]
+    rows = np.zeros((len(steps), col.STEP_WIDTH), np.int64)
+    rows[:, col.OP] = [step.op for step in steps]
+    rows[:, col.WAITS_FOR] = [step.waits_for for step in steps]
+    rows[:, col.ADDS_TO] = [step.adds_to for step in steps]
+    rows[:, col.OFFSET] = [step.offset for step in steps]
+    rows[:, col.AMOUNT] = [step.amount for step in steps]
+    rows[:, col.STALLS_AT] = _starts(_stall_sizes(lowered))[:-1]
+    rows[:, col.SLOT] = _starts([len(step.causes) for step in steps])[:-1]
+    rows[:, col.FAN] = [step.fan for step in steps]
     return rows
 
 

@@ -6,7 +6,7 @@ A tile group is one output tile with its whole K loop. Tiles inside a group are 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import pairwise, product
 from typing import TypeAlias
 
 import networkx as nx
@@ -38,13 +38,12 @@ def tile_group_graph(layer: str, tiling: Tiling, order: str, height: int) -> Til
     pairs = (
         product(stacks, columns) if order.index("m") < order.index("n") else ((m, n) for n in columns for m in stacks)
     )
-    before: TileGroup | None = None
-    for m, n in pairs:
-        group = (layer, m, n)
-        graph.add_node(group, tiles=tiling.k_tiles, outputs=int(outputs[m, n]))
-        if before is not None:
-            graph.add_edge(before, group, reuse=_shared_operand(before, group))
-        before = group
+    groups = [(layer, m, n) for m, n in pairs]
+    outputs_of, tiles = outputs.tolist(), tiling.k_tiles
+    graph.add_nodes_from((group, {"tiles": tiles, "outputs": outputs_of[group[1]][group[2]]}) for group in groups)
+    graph.add_edges_from(
+        (before, group, {"reuse": _shared_operand(before, group)}) for before, group in pairwise(groups)
+    )
     return graph
 
 

@@ -72,19 +72,31 @@ class ChannelParts:
     address: IntArray
     size_bytes: IntArray
 
+    def taken(self, request: IntArray) -> ChannelParts:
+        """Return the parts of the requests with these numbers, in this order; a request may come more than once."""
+        counts = np.diff(self.offsets)
+        most = int(counts.max(initial=0))
+        if (counts == most).all():
+            offsets = np.arange(len(request) + 1) * most
+            part = ((request * most)[:, None] + np.arange(most)).ravel()
+        else:
+            offsets = np.append(0, np.cumsum(counts[request]))
+            part = np.repeat(self.offsets[request] - offsets[:-1], counts[request]) + np.arange(offsets[-1])
+        return ChannelParts(offsets, self.channel[part], self.address[part], self.size_bytes[part])
+
 
 def split_over_channels(address: IntArray, size_bytes: IntArray, channels: int, interleave_bytes: int) -> ChannelParts:
     """Cut requests over channels that take turns every `interleave_bytes`; a part without bytes is left out."""
-    stripe = channels * interleave_bytes
-    channel = np.arange(channels)
+    channel_start = np.arange(channels) * interleave_bytes
 
     def bytes_below(position: IntArray) -> IntArray:
-        inside = np.clip(position[:, None] % stripe - channel * interleave_bytes, 0, interleave_bytes)
-        below: IntArray = position[:, None] // stripe * interleave_bytes + inside
+        stripe = position // (channels * interleave_bytes)
+        inside = (position - stripe * (channels * interleave_bytes))[:, None] - channel_start
+        below: IntArray = (stripe * interleave_bytes)[:, None] + np.clip(inside, 0, interleave_bytes)
         return below
 
     first = bytes_below(address)
     part_bytes = bytes_below(address + size_bytes) - first
     some = part_bytes > 0
-    offsets = np.concatenate([[0], np.cumsum(some.sum(1))])
-    return ChannelParts(offsets, np.broadcast_to(channel, some.shape)[some], first[some], part_bytes[some])
+    offsets = np.append(0, np.cumsum(np.count_nonzero(some, axis=1)))
+    return ChannelParts(offsets, np.nonzero(some)[1], first[some], part_bytes[some])

@@ -50,9 +50,13 @@ def plan_loads(  # an operand, its region and the rule
             f"{region} holds {capacity_bytes} bytes, but a tile needs {largest}: {largest - capacity_bytes} bytes are "
             f"missing. Raise hardware.{region.lower()}_bytes or lower hardware.tile_k"
         )
-    key = reuse_set * len(tile_bytes) + task_tile
-    _, first_use, use = np.unique(key, return_index=True, return_inverse=True)
-    set_bytes = np.bincount(reuse_set[first_use], weights=tile_bytes[task_tile[first_use]])
+    # The loops around a reuse set all index the operand, so a tile lies in one set and is fetched once for it.
+    tasks = np.arange(len(task_tile))
+    first_use = np.full(len(tile_bytes), -1)
+    first_use[task_tile[::-1]] = tasks[::-1]
+    used = np.flatnonzero(first_use >= 0)
+    first_use = first_use[used]
+    set_bytes = np.bincount(reuse_set[first_use], weights=tile_bytes[used])
     largest_set = int(set_bytes.max())
     resident = largest_set <= capacity_bytes
     if must_stay and not resident:
@@ -61,13 +65,14 @@ def plan_loads(  # an operand, its region and the rule
             f"{largest_set - capacity_bytes} bytes are missing. Raise hardware.{region.lower()}_bytes, choose another "
             f"hardware.loop_order, or set hardware.residency=auto"
         )
-    if not resident:
-        first_use = use = np.arange(len(task_tile))
-    in_order = np.argsort(first_use)
-    fetch_of_key = np.empty_like(in_order)
-    fetch_of_key[in_order] = np.arange(len(in_order))
-    need = fetch_of_key[use]
-    tile = task_tile[first_use[in_order]]
+    if resident:
+        in_order = np.argsort(first_use)
+        tile = used[in_order]
+        fetch_of_tile = np.empty(len(tile_bytes), np.int64)
+        fetch_of_tile[tile] = np.arange(len(tile))
+        need = fetch_of_tile[task_tile]
+    else:
+        tile, need = task_tile, tasks
     size_bytes = tile_bytes[tile]
     return Loads(tile, size_bytes, need, _ring_releases(need, size_bytes), resident)
 
@@ -78,8 +83,8 @@ def _ring_releases(need: IntArray, size_bytes: IntArray) -> IntArray:
     The region is a ring: the space of a tile is free once its last use, and that of every tile fetched before it, is
     over.
     """
-    last_use = np.zeros(len(size_bytes), np.int64)
-    np.maximum.at(last_use, need, np.arange(len(need)))
+    last_use = np.empty(len(size_bytes), np.int64)
+    last_use[need] = np.arange(len(need))
     released = np.zeros(len(need), np.int64)
     np.add.at(released, np.maximum.accumulate(last_use), size_bytes)
     return released

@@ -23,8 +23,9 @@ class LayerPlan:
     """A layer as the machine works through it in one loop order.
 
     `height` is 2 with double-tile processing, else 1: so many weight tiles make a stack, which is fetched, decoded and
-    multiplied as one. `weight` holds the bytes of each stack, [stack, k]. `output_m`, `output_n` are the output tiles
-    in the order in which they are finished.
+    multiplied as one. `weight` holds the bytes of each stack, [stack, k]. `weight_tile` and `activation_tile` number
+    the operands of each task, as flat indices of [stack, k] and [n, k]. `output_m`, `output_n` are the output tiles in
+    the order in which they are finished.
     """
 
     name: str
@@ -33,6 +34,8 @@ class LayerPlan:
     work: LayerWork
     graph: TileGroupGraph
     tasks: TaskSequence
+    weight_tile: IntArray
+    activation_tile: IntArray
     visits: Visits
     weight: TileBytes
     weight_loads: Loads
@@ -77,12 +80,13 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
     check_output_tile(work, hardware, keeps_partial_sums=partial_sums.firings > 0)
     weight = _stacked(work.weight, height)
     must_stay = hardware.residency == "resident"
-    k_tiles = tiling.k_tiles
+    weight_tile = tasks.stack * tiling.k_tiles + tasks.k
+    activation_tile = tasks.n * tiling.k_tiles + tasks.k
     weight_loads = plan_loads(
         "WMEM",
         hardware.wmem_bytes,
         weight.total.ravel(),
-        tasks.stack * k_tiles + tasks.k,
+        weight_tile,
         tasks.weight_set,
         must_stay=must_stay,
     )
@@ -90,12 +94,24 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
         "AMEM",
         hardware.amem_bytes,
         work.activation.total.ravel(),
-        tasks.n * k_tiles + tasks.k,
+        activation_tile,
         tasks.activation_set,
         must_stay=must_stay,
     )
     return LayerPlan(
-        name, order, height, work, graph, tasks, visits, weight, weight_loads, activation_loads, partial_sums
+        name,
+        order,
+        height,
+        work,
+        graph,
+        tasks,
+        weight_tile,
+        activation_tile,
+        visits,
+        weight,
+        weight_loads,
+        activation_loads,
+        partial_sums,
     )
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from panacea_sim.analysis.query import grouped, longest
+from panacea_sim.analysis.selection import STALL, Selection
 from panacea_sim.analysis.shares import StateShares, state_shares
-from panacea_sim.analysis.stalls import longest_stalls, stall_causes
 from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.report.picture import run_figure
 from panacea_sim.trace.schema import State
@@ -33,6 +34,7 @@ def report_page(run: StoredRun, window: tuple[int, int] | None = None) -> str:
     """
     whole = state_shares(run, 1, window)
     span = int(whole.edges[0]), int(whole.edges[1])
+    stalls = Selection(states=(STALL,), from_cycle=span[0], to_cycle=span[1])
     environment = Environment(
         loader=PackageLoader("panacea_sim.report"),
         autoescape=True,
@@ -47,8 +49,8 @@ def report_page(run: StoredRun, window: tuple[int, int] | None = None) -> str:
         span=span,
         states=[(state.value, STATE_COLOURS[state]) for state in State],
         components=_components(run, whole),
-        longest=longest_stalls(run, _LONGEST, span),
-        causes=stall_causes(run, span)[:_CAUSES],
+        longest=longest(run, stalls, _LONGEST).to_pylist(),
+        causes=grouped(run, stalls, ["component", "state", "cause"]).slice(0, _CAUSES).to_pylist(),
         operators=_operators(run),
         picture=_picture(run, window),
         timeline=_timeline(run, window),

@@ -100,13 +100,18 @@ def run_figure(run: StoredRun, *, style: PictureStyle = "screen", window: tuple[
     lanes = _lanes(run, shares, merge_peas=look.compact)
     lines = _bandwidth_lines(run, shares.edges)
     layers = _layer_spans(run, shares.edges)
-    heights = [0.22 if layers else 0.01, look.lane_inches * (len(lanes) + _gaps(lanes)), 0.8 if lines else 0.01]
+    rows = _rows(layers)
+    heights = [
+        max(0.22 * (max(rows, default=-1) + 1), 0.01),
+        look.lane_inches * (len(lanes) + _gaps(lanes)),
+        0.8 if lines else 0.01,
+    ]
     with rc_context({"font.size": look.font_points, "axes.linewidth": 0.6, "font.family": "DejaVu Sans"}):
         size = (look.width_inches, sum(heights) + 1.1)
         figure = Figure(figsize=size, dpi=look.dpi, layout="constrained")
         FigureCanvasAgg(figure)
         top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=heights)
-        _draw_layers(top, layers, shares.edges, look)
+        _draw_layers(top, layers, rows, shares.edges, look)
         _draw_lanes(middle, lanes, shares.edges)
         if not look.compact:
             _name_sections(middle, lanes)
@@ -183,7 +188,11 @@ def _name_sections(axes: Axes, lanes: Sequence[_Lane]) -> None:
 def _stacked(
     shares: npt.NDArray[np.float64], edges: IntArray, bottom: float, height: float
 ) -> list[tuple[State, list[npt.NDArray[np.float64]]]]:
-    """Return the areas of each state: one polygon for each run of bins in which it occurs."""
+    """Return the areas of each state: one polygon for each run of bins in which it occurs.
+
+    An area reaches up to that of the last state, and later ones are drawn over it: side by side they would leave white
+    pixels between them where a share is less than a pixel high.
+    """
     tops = np.cumsum(shares, axis=1)
     areas = []
     for number, state in enumerate(State):
@@ -191,7 +200,7 @@ def _stacked(
         if not len(present):
             continue
         parts = np.split(present, np.flatnonzero(np.diff(present) > 1) + 1)
-        low, high = tops[:, number] - shares[:, number], tops[:, number]
+        low, high = tops[:, number] - shares[:, number], tops[:, -1]
         areas.append((state, [_area(part, low, high, edges, bottom, height) for part in parts]))
     return areas
 
@@ -226,16 +235,29 @@ def _layer_spans(run: StoredRun, edges: IntArray) -> list[tuple[str, int, int]]:
     return [span for span in spans if span[1] < span[2]]
 
 
-def _draw_layers(axes: Axes, layers: Sequence[tuple[str, int, int]], edges: IntArray, look: _Look) -> None:
+def _rows(layers: Sequence[tuple[str, int, int]]) -> list[int]:
+    """Return a row for each layer: the first free one, since fetches of a layer begin before another one ends."""
+    ends: list[int] = []
+    rows = []
+    for _, start, end in layers:
+        row = next((row for row, busy_until in enumerate(ends) if busy_until <= start), len(ends))
+        ends[row : row + 1] = [end]
+        rows.append(row)
+    return rows
+
+
+def _draw_layers(
+    axes: Axes, layers: Sequence[tuple[str, int, int]], rows: Sequence[int], edges: IntArray, look: _Look
+) -> None:
     axes.set_axis_off()
-    axes.set_ylim(0, 1)
+    axes.set_ylim(max(rows, default=0) + 1, 0)
     span_cycles = int(edges[-1] - edges[0])
-    for number, (name, start, end) in enumerate(layers):
-        axes.axvspan(start, end, facecolor=_LAYER_COLOURS[number % 2], linewidth=0)
+    for number, ((name, start, end), row) in enumerate(zip(layers, rows, strict=True)):
+        axes.broken_barh([(start, end - start)], (row + 0.04, 0.92), facecolor=_LAYER_COLOURS[number % 2])
         letters = int((end - start) / span_cycles * look.width_inches * 72 / look.font_points * 1.3)
         if letters > 2:  # noqa: PLR2004  # less says nothing
             text = name if len(name) <= letters else f"{name[: letters - 1]}…"
-            axes.text((start + end) / 2, 0.5, text, ha="center", va="center", clip_on=True, parse_math=False)
+            axes.text((start + end) / 2, row + 0.5, text, ha="center", va="center", clip_on=True, parse_math=False)
 
 
 def _bandwidth_lines(run: StoredRun, edges: IntArray) -> Mapping[str, npt.NDArray[np.float64]]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from panacea_sim.errors import ConfigError
 from panacea_sim.trace.stored_run import StoredRun
 
 __all__ = ["codes", "column_batches"]
@@ -17,10 +18,21 @@ __all__ = ["codes", "column_batches"]
 def column_batches(
     run: StoredRun, table: str, columns: Sequence[str], where: ds.Expression | None = None
 ) -> Iterator[dict[str, pa.Array]]:
-    """Return the named columns of the rows that `where` keeps, in the order of the file and in bounded memory."""
-    for batch in run.dataset(table).to_batches(columns=list(columns), filter=where, batch_readahead=2):
-        if batch.num_rows:
-            yield dict(zip(columns, batch.columns, strict=True))
+    """Return the named columns of the rows that `where` keeps, in the order of the file and in bounded memory.
+
+    Raises ConfigError if the table was not recorded or turns out to be damaged.
+    """
+    dataset = run.dataset(table)
+    try:
+        for fragment in dataset.get_fragments(filter=where):
+            # One by one, because a scanner of the whole file reads ahead without end where its reader is slow.
+            for group in fragment.split_by_row_group(filter=where, schema=dataset.schema):
+                for batch in group.to_batches(schema=dataset.schema, columns=list(columns), filter=where):
+                    if batch.num_rows:
+                        yield dict(zip(columns, batch.columns, strict=True))
+    except (OSError, pa.ArrowInvalid) as error:
+        path = run.path / f"{table}.parquet"
+        raise ConfigError(f"{path}", f"a damaged file ({error})", "a Parquet file of panacea-sim run") from error
 
 
 def codes(column: pa.DictionaryArray, numbers: Mapping[str, int]) -> npt.NDArray[np.int64]:

@@ -147,7 +147,8 @@ class ActivityLog:
     def _batch(self, code: np.ndarray, start: np.ndarray, end: np.ndarray, firing: np.ndarray) -> pa.RecordBatch:
         some = firing >= 0
         busy = np.array([kind.state is State.BUSY for kind in self.kinds])[code]
-        layer, m, n, k = (_pick(column, firing, some, NO_TILE) for column in _columns(self._labels))
+        labelled = some if len(self._labels.m) else np.zeros_like(some)
+        layer, m, n, k = (_pick(column, firing, labelled, NO_TILE) for column in _columns(self._labels))
         moved = np.zeros(len(code), np.int64)
         if self._size_bytes is not None:
             moved = _pick(self._size_bytes, firing, some & busy, 0)

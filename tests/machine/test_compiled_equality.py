@@ -6,21 +6,18 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from strategies import BANKED_DEVICES, chains, machines
 
 pytest.importorskip("numba")
 
-from engine_runs import compiled, reference
+from engine_runs import assert_equal, compiled, figures, reference
 from naive import NaiveResult, StuckError, interpret
 
 from panacea_sim.errors import DeadlockError
 from panacea_sim.machine.compiled import run_compiled
 from panacea_sim.machine.description import Description
-from panacea_sim.machine.reference import run_reference
-from panacea_sim.machine.result import EngineResult
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import prepare
 from panacea_sim.trace.recorder import Recorder, TraceOptions
@@ -50,7 +47,7 @@ def test_equal_with_banks_and_refresh(machine: Description) -> None:
 @given(chains())
 def test_equal_on_real_programs(scenario: Scenario) -> None:
     """Both engines agree on whole machines, in any order, with stacks, spills and chained layers."""
-    _assert_equal(prepare(replace(scenario, values=False)).description, ("dispatcher", "w_dma", "o_dma"))
+    assert_equal(prepare(replace(scenario, values=False)).description, ("dispatcher", "w_dma", "o_dma"))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +64,7 @@ def test_equal_on_a_layer(settings_: dict[str, object]) -> None:
     """Tables, counters, firing times and high-water marks of a layer with some hundred tiles are equal."""
     layer = synthetic_layer(500, 300, 200, rho_w=0.3, rho_x=0.8, seed=3)
     scenario = Scenario("layer", layer, settings=settings_, values=False)
-    _assert_equal(prepare(scenario).description, ("w_dma", "x_dma", "dispatcher", "o_dma"))
+    assert_equal(prepare(scenario).description, ("w_dma", "x_dma", "dispatcher", "o_dma"))
 
 
 @pytest.mark.parametrize("level", ["off", "stalls"])
@@ -77,7 +74,7 @@ def test_totals_do_not_depend_on_the_trace(level: str) -> None:
     description = prepare(Scenario("layer", layer, values=False)).description
     full = run_compiled(description, Recorder(layers=("layer",)))
     other = run_compiled(description, Recorder(TraceOptions(level), ("layer",)))  # type: ignore[arg-type]  # one of its words
-    assert _figures(other) == _figures(full)
+    assert figures(other) == figures(full)
 
 
 def _outcome(engine: Callable[[Description], NaiveResult], machine: Description) -> NaiveResult | None:
@@ -86,22 +83,3 @@ def _outcome(engine: Callable[[Description], NaiveResult], machine: Description)
         return engine(machine)
     except (DeadlockError, StuckError):
         return None
-
-
-def _assert_equal(description: Description, kept: tuple[str, ...]) -> None:
-    slow, fast = Recorder(layers=("first", "second")), Recorder(layers=("first", "second"))
-    expected, found = run_reference(description, slow, None, kept), run_compiled(description, fast, kept)
-    assert _figures(found) == _figures(expected)
-    for name, times in expected.times.items():
-        assert np.array_equal(found.times[name].start_cycle, times.start_cycle)
-        assert np.array_equal(found.times[name].end_cycle, times.end_cycle)
-    for table in ("activities", "queues", "dram"):
-        assert fast.table(table).to_pylist() == slow.table(table).to_pylist()
-
-
-def _figures(result: EngineResult) -> tuple[object, ...]:
-    totals = {
-        name: {(total.state, total.cause, total.cause_component): total.cycles for total in of_component}
-        for name, of_component in result.totals.items()
-    }
-    return result.makespan_cycles, totals, result.firings, result.queues, result.memories, result.channels

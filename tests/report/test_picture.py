@@ -12,6 +12,7 @@ from matplotlib.collections import PolyCollection
 
 from panacea_sim.analysis.shares import state_shares
 from panacea_sim.errors import ConfigError
+from panacea_sim.report import picture
 from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.report.picture import check_ending, run_figure, write_picture
 from panacea_sim.trace.schema import State
@@ -25,7 +26,7 @@ def _area(vertices: np.ndarray) -> float:
 
 @pytest.mark.parametrize("window", [None, (900, 1200)])
 def test_areas_are_the_cycles_of_the_states(any_run: StoredRun, window: tuple[int, int] | None) -> None:
-    """The area of each colour in each lane is that of the cycles which the component was in the state."""
+    """The area of each colour in each lane, up to the next, is the cycles that the component was in the state."""
     lanes = run_figure(any_run, window=window).axes[1]
     labels = [label.get_text() for label in lanes.get_yticklabels()]
     drawn = np.zeros((len(labels), len(State)))
@@ -37,10 +38,19 @@ def test_areas_are_the_cycles_of_the_states(any_run: StoredRun, window: tuple[in
             vertices = path.vertices[:-1]
             lane = int(np.argmin(np.abs(lanes.get_yticks() - vertices[:, 1].mean())))
             drawn[lane, state] += _area(vertices)
-    shares = state_shares(any_run, 1, window)
-    expected = [shares.cycles[shares.components.index(label), 0] for label in labels]
+    shares = state_shares(any_run, 1000, window)
+    # An area reaches to the top of the lane's last one, and what is drawn later covers it.
+    visible = np.flip(np.cumsum(np.flip(shares.cycles, axis=2), axis=2), axis=2) * (shares.cycles > 0)
+    expected = [visible[shares.components.index(label)].sum(axis=0) for label in labels]
     assert sorted(labels) == sorted(any_run.sections)
     assert np.allclose(drawn / 0.86, expected)
+
+
+def test_layers_that_overlap_have_rows_of_their_own() -> None:
+    """A layer goes into the first row that is free when it begins."""
+    layers = [("a", 0, 10), ("b", 8, 20), ("c", 10, 30), ("d", 25, 40), ("e", 26, 27)]
+    assert picture._rows(layers) == [0, 1, 0, 1, 2]
+    assert picture._rows([]) == []
 
 
 def test_the_paper_style_is_one_column_wide_and_merges_the_peas(full_run: StoredRun) -> None:

@@ -19,13 +19,18 @@ def test_it_appears_at_the_end(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text(encoding="utf-8") == "whole"
 
 
+def _write_half(path: Path, error: type[BaseException]) -> None:
+    with new_file(path, force=True) as beside:
+        beside.write_text("half", encoding="utf-8")
+        raise error
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_after_an_error_the_old_file_stands(tmp_path: Path, error: type[BaseException]) -> None:
     """What was there before stays, and nothing half written is left."""
     (tmp_path / "a").write_text("old", encoding="utf-8")
-    with pytest.raises(error), new_file(tmp_path / "a", force=True) as beside:
-        beside.write_text("half", encoding="utf-8")
-        raise error
+    with pytest.raises(error):
+        _write_half(tmp_path / "a", error)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_text(encoding="utf-8") == "old"
 

@@ -56,7 +56,7 @@ def find_flows(run: StoredRun, where: ds.Expression | None = None) -> Flows:
     """Return the arrows of a run: from what a component did in the cycle before another one began to wait for it.
 
     A stall has none at cycle 0, without a component at the other end, or if that one's row was not recorded. This
-    keeps 20 bytes for each activity in memory, and nothing else.
+    needs some tens of bytes of memory for each activity.
     """
     rows = _read_rows(run, where)
     sources, stalls = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]

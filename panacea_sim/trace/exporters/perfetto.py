@@ -34,8 +34,9 @@ _PACKETS = 4096
 
 
 def write_perfetto(run: StoredRun, path: Path, window: tuple[int, int] | None = None) -> None:
-    """Write the rows of a run that overlap `window`, or all, as a gzipped protobuf trace, in bounded memory.
+    """Write the rows of a run that overlap `window`, or all, as a gzipped protobuf trace.
 
+    Packets leave memory soon after they were made; only the arrows are held for the whole run (find_flows).
     Raises ConfigError if nothing was recorded there.
     """
     span = chosen_window(run, window)

@@ -1,0 +1,176 @@
+"""Questions to a trace: which intervals, the longest ones, totals by group.
+
+Rows are filtered while the Parquet file is read, batch by batch, so that a trace of any length needs the same memory.
+docs/files.md (inspect) has the figures that made pyarrow.dataset the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from panacea_sim.analysis.selection import Selection, recorded, row_filter
+from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.trace.stored_run import StoredRun
+
+__all__ = ["GROUP_KEYS", "accesses", "grouped", "intervals", "longest", "occupancies"]
+
+GROUP_KEYS = ("component", "cause", "layer", "state")
+"""Columns of activities by which cycles can be added up."""
+
+_CYCLES = pa.field(
+    "cycles", pa.int64(), nullable=False, metadata={"description": "length of the interval", "unit": "cycles"}
+)
+
+_AGGREGATES = [("cycles", "sum"), ("intervals", "sum"), ("longest_cycles", "max")]
+
+
+def intervals(run: StoredRun, selection: Selection) -> pa.RecordBatchReader:
+    """Return the intervals of the selection in the order of the file: the columns of activities, then `cycles`.
+
+    Raises ConfigError when it is called, not when it is read: if nothing was recorded, for names that the run does
+    not have, and for cycles that the trace does not cover.
+    """
+    dataset = recorded(run, "activities")
+    batches = _scan(dataset, row_filter(run, dataset, "activities", selection))
+    schema = dataset.schema.append(_CYCLES)
+    return pa.RecordBatchReader.from_batches(schema, (_with_cycles(batch, schema) for batch in batches))
+
+
+def occupancies(run: StoredRun, selection: Selection) -> pa.RecordBatchReader:
+    """Return the changes of the queues and memories of the selection in the order of the file.
+
+    Raises ConfigError as `intervals` does, and for a selection of states, causes, layers or a tile.
+    """
+    dataset = recorded(run, "queues")
+    return pa.RecordBatchReader.from_batches(
+        dataset.schema, _scan(dataset, row_filter(run, dataset, "queues", selection))
+    )
+
+
+def accesses(run: StoredRun, selection: Selection) -> pa.RecordBatchReader:
+    """Return the DRAM accesses of the selection in the order of the file; cycles are those on the data bus.
+
+    Raises ConfigError as `occupancies` does.
+    """
+    dataset = recorded(run, "dram")
+    return pa.RecordBatchReader.from_batches(
+        dataset.schema, _scan(dataset, row_filter(run, dataset, "dram", selection))
+    )
+
+
+def longest(run: StoredRun, selection: Selection, count: int) -> pa.Table:
+    """Return the `count` longest intervals of the selection, with the columns of `intervals`.
+
+    Of equal ones the earlier comes first, then the order of the file decides. Raises ConfigError as `intervals` does,
+    and for a count below 1.
+    """
+    if count < 1:
+        raise ConfigError("longest", count, "a whole number >= 1")
+    dataset = recorded(run, "activities")
+    wanted = row_filter(run, dataset, "activities", selection)
+    schema = dataset.schema.append(_CYCLES)
+    best = schema.empty_table()
+    for group in _row_groups(dataset, wanted):
+        better = wanted & _beats_last(best) if best.num_rows == count else wanted
+        # Counting reads only what the condition is about; few row groups have more to give once `best` is full.
+        if group.scanner(schema=dataset.schema, filter=better).count_rows():
+            rows = [_with_cycles(batch, schema) for batch in group.to_batches(schema=dataset.schema, filter=better)]
+            best = _first_longest(pa.concat_tables([best, pa.Table.from_batches(rows)]), count)
+    return best
+
+
+def grouped(run: StoredRun, selection: Selection, keys: Sequence[str]) -> pa.Table:
+    """Return the cycles of the selection for each combination of the keys, most cycles first.
+
+    Columns: the keys (text), `cycles`, `share` (of the cycles of all groups), `intervals` (their number) and
+    `longest_cycles`. An interval that reaches beyond `from_cycle` or `to_cycle` counts with its cycles between them.
+    Raises ConfigError as `intervals` does, and for other keys than `GROUP_KEYS`.
+    """
+    for key in keys or ("",):
+        if key not in GROUP_KEYS:
+            raise ConfigError("group-by", repr(key), f"one of {', '.join(GROUP_KEYS)}", nearest_name(key, GROUP_KEYS))
+    names = list(dict.fromkeys(keys))
+    dataset = recorded(run, "activities")
+    wanted = row_filter(run, dataset, "activities", selection)
+    totals = _group_schema(names).empty_table()
+    for batch in _scan(dataset, wanted, [*names, "start_cycle", "end_cycle"]):
+        part = _totals(batch, names, _cut_cycles(batch, selection))
+        totals = _joined(pa.concat_tables([totals, part]), names)
+    return _with_shares(totals, names)
+
+
+def _row_groups(dataset: ds.Dataset, wanted: ds.Expression) -> Iterator[ds.Fragment]:
+    """Return the row groups whose statistics do not rule out a match.
+
+    They are scanned one by one: a scanner of the whole file reads ahead without end where its reader is slow.
+    """
+    for fragment in dataset.get_fragments(filter=wanted):
+        yield from fragment.split_by_row_group(filter=wanted, schema=dataset.schema)
+
+
+def _scan(dataset: ds.Dataset, wanted: ds.Expression, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Return the rows that match, without batches that are empty."""
+    for group in _row_groups(dataset, wanted):
+        for batch in group.to_batches(schema=dataset.schema, columns=columns, filter=wanted):
+            if batch.num_rows:
+                yield batch
+
+
+def _beats_last(best: pa.Table) -> ds.Expression:
+    """Return the condition that a row comes before the last of the longest so far."""
+    last = best.slice(best.num_rows - 1).to_pylist()[0]
+    cycles = ds.field("end_cycle") - ds.field("start_cycle")
+    return (cycles > last["cycles"]) | ((cycles == last["cycles"]) & (ds.field("start_cycle") < last["start_cycle"]))
+
+
+def _with_cycles(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    cycles = pc.subtract(batch["end_cycle"], batch["start_cycle"])
+    return pa.record_batch([*batch.columns, cycles], schema=schema)
+
+
+def _cut_cycles(batch: pa.RecordBatch, selection: Selection) -> pa.Array:
+    """Return the cycles of each interval that lie in the range of the selection."""
+    start, end = batch["start_cycle"], batch["end_cycle"]
+    if selection.from_cycle is not None:
+        start = pc.max_element_wise(start, selection.from_cycle)
+    if selection.to_cycle is not None:
+        end = pc.min_element_wise(end, selection.to_cycle)
+    return pc.subtract(end, start)
+
+
+def _first_longest(table: pa.Table, count: int) -> pa.Table:
+    # lexsort is stable, so that rows which are equal in both keep the order of the file.
+    order = np.lexsort((table["start_cycle"].to_numpy(), -table["cycles"].to_numpy()))
+    # One chunk, because a chunk for each batch that was seen would hold on to all of it.
+    return table.take(order[:count]).unify_dictionaries().combine_chunks()
+
+
+def _group_schema(keys: Sequence[str]) -> pa.Schema:
+    counts = [pa.field(name, pa.int64()) for name in ("cycles", "intervals", "longest_cycles")]
+    return pa.schema([*(pa.field(key, pa.string()) for key in keys), *counts])
+
+
+def _totals(batch: pa.RecordBatch, keys: Sequence[str], cycles: pa.Array) -> pa.Table:
+    columns = [*(batch[key] for key in keys), cycles]
+    found = pa.table(columns, [*keys, "cycles"]).group_by(list(keys))
+    totals = found.aggregate([("cycles", "sum"), ("cycles", "count"), ("cycles", "max")])
+    # The dictionaries of two batches differ, so that their totals are joined as text.
+    renamed = totals.select([*keys, "cycles_sum", "cycles_count", "cycles_max"])
+    return pa.table(renamed.columns, _group_schema(keys).names).cast(_group_schema(keys))
+
+
+def _joined(totals: pa.Table, keys: Sequence[str]) -> pa.Table:
+    joined = totals.group_by(list(keys)).aggregate(_AGGREGATES)
+    return pa.table(joined.select([*keys, *("_".join(part) for part in _AGGREGATES)]).columns, _group_schema(keys))
+
+
+def _with_shares(totals: pa.Table, keys: Sequence[str]) -> pa.Table:
+    ordered = totals.sort_by([("cycles", "descending"), *((key, "ascending") for key in keys)])
+    cycles = ordered["cycles"]
+    shares = pc.divide(pc.cast(cycles, pa.float64()), float(pc.sum(cycles).as_py() or 1))
+    return ordered.add_column(ordered.schema.get_field_index("intervals"), "share", shares)

@@ -1,0 +1,168 @@
+"""Which rows of a trace are asked for: names, globs, cycles and tiles, checked against the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
+
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.trace.schema import State
+from panacea_sim.trace.stored_run import StoredRun
+
+__all__ = ["STALL", "Selection", "Table", "Tile", "covered_cycles", "parse_tile", "recorded", "row_filter"]
+
+Table = Literal["activities", "queues", "dram"]
+
+Tile = tuple[int | None, int | None, int | None]
+"""The coordinates m, n and k of a tile; None stands for any."""
+
+STALL = "stall"
+"""What stands for all states of a component that waits in the middle of its work."""
+
+_STALLS = (State.STARVED, State.BLOCKED, State.CONTENDED, State.WAITING)
+_AXES = ("m", "n", "k")
+_COMPONENT_COLUMNS = {"activities": ("component",), "queues": ("queue",), "dram": ("channel", "port")}
+_FIRST_AND_LAST = {
+    "activities": ("start_cycle", "end_cycle"),
+    "queues": ("cycle", "cycle"),
+    "dram": ("start_cycle", "end_cycle"),
+}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows of a run's tables are asked for; the default is all.
+
+    A row must match one entry of every tuple that is not empty. Entries of `components`, `states`, `causes` and
+    `layers` may be globs (`pea*`); the state "stall" stands for starved, blocked, contended and waiting. A tile
+    coordinate must be equal, so that 3 does not find the -1 of a row to which it does not apply. `from_cycle` and
+    `to_cycle` (exclusive) take every row that overlaps the cycles between them.
+
+    `components` are those of activities; of queues the queue or memory, of DRAM accesses the channel or the port.
+    States, causes, layers and the tile are known of activities only.
+    """
+
+    components: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    tile: Tile = (None, None, None)
+    from_cycle: int | None = None
+    to_cycle: int | None = None
+
+
+def parse_tile(text: str) -> Tile:
+    """Return the tile that "m,n,k" names, where a part may be `*`; raises ConfigError for any other text."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != len(_AXES) or not all(part == "*" or (part.isascii() and part.isdecimal()) for part in parts):
+        raise ConfigError("tile", repr(text), "m,n,k, each a whole number or *", "For example 3,*,0")
+    m, n, k = (None if part == "*" else int(part) for part in parts)
+    return m, n, k
+
+
+def recorded(run: StoredRun, table: Table) -> ds.Dataset:
+    """Return a table of the run as a dataset; raises ConfigError if it was not recorded, or has no row."""
+    dataset = run.dataset(table)
+    if not dataset.count_rows():
+        hint = "Run again with --trace full and without --window, or one in which something happens"
+        raise ConfigError(f"{run.path}", f"no row in {table}.parquet", "a trace that holds something", hint)
+    return dataset
+
+
+def covered_cycles(dataset: ds.Dataset, table: Table) -> tuple[int, int]:
+    """Return the first cycle of a table that has rows, and the one after its last; reads no row."""
+    groups = [group for fragment in dataset.get_fragments() for group in fragment.row_groups if group.num_rows]
+    first, last = _FIRST_AND_LAST[table]
+    end = max(group.statistics[last]["max"] for group in groups)
+    return min(group.statistics[first]["min"] for group in groups), end + (first == last)
+
+
+def row_filter(run: StoredRun, dataset: ds.Dataset, table: Table, selection: Selection) -> ds.Expression:
+    """Return the selection as a condition on rows.
+
+    Raises ConfigError for names that the run does not have, with the nearest one, for what the table does not know,
+    for an empty range of cycles, and for one that the trace does not cover.
+    """
+    found = pc.scalar(value=True)
+    for condition in _conditions(run, dataset, table, selection):
+        found &= condition
+    return found
+
+
+def _conditions(run: StoredRun, dataset: ds.Dataset, table: Table, selection: Selection) -> Iterator[ds.Expression]:
+    columns = _COMPONENT_COLUMNS[table]
+    if selection.components:
+        known = run.sections if table != "queues" else _values(dataset, "queue")
+        field = "component" if table != "queues" else "queue"
+        names = _matching(field, selection.components, known)
+        first, *others = (ds.field(column).isin(names) for column in columns)
+        for other in others:
+            first |= other
+        yield first
+    if table == "activities":
+        yield from _activity_conditions(run, dataset, selection)
+    elif selection.states or selection.causes or selection.layers or any(part is not None for part in selection.tile):
+        raise ConfigError(
+            f"{table}", "a state, cause, layer or tile", "components and cycles", "Only activities have them"
+        )
+    yield from _cycle_conditions(dataset, table, selection)
+
+
+def _activity_conditions(run: StoredRun, dataset: ds.Dataset, selection: Selection) -> Iterator[ds.Expression]:
+    if selection.states:
+        states = [state for name in selection.states for state in (_STALLS if name == STALL else (name,))]
+        yield ds.field("state").isin(_matching("state", states, list(State), also=(STALL,)))
+    if selection.causes:
+        yield ds.field("cause").isin(_matching("cause", selection.causes, _values(dataset, "cause")))
+    if selection.layers:
+        layers = [layer["name"] for layer in run.summary["layers"]]
+        yield ds.field("layer").isin(_matching("layer", selection.layers, layers))
+    for axis, wanted in zip(_AXES, selection.tile, strict=True):
+        if wanted is not None:
+            yield ds.field(axis) == wanted
+
+
+def _cycle_conditions(dataset: ds.Dataset, table: Table, selection: Selection) -> Iterator[ds.Expression]:
+    begin, end = selection.from_cycle, selection.to_cycle
+    if begin is None and end is None:
+        return
+    covered = covered_cycles(dataset, table)
+    text = f"{'the first' if begin is None else begin} to {'the last' if end is None else end}"
+    if begin is not None and end is not None and begin >= end:
+        raise ConfigError("cycles", f"the empty range {text}", "A to B with A < B")
+    if (begin is not None and begin >= covered[1]) or (end is not None and end <= covered[0]):
+        raise ConfigError(
+            "cycles", text, f"what overlaps {covered[0]} to {covered[1]}, which the trace of {table} covers"
+        )
+    first, last = (ds.field(column) for column in _FIRST_AND_LAST[table])
+    if begin is not None:
+        # A change has no length: it is there in its own cycle.
+        yield last >= begin if table == "queues" else last > begin
+    if end is not None:
+        yield first < end
+
+
+def _values(dataset: ds.Dataset, column: str) -> list[str]:
+    """Return the texts of a column, without the empty one, in order."""
+    found: set[str] = set()
+    for batch in dataset.scanner(columns=[column]).to_batches():
+        found.update(batch[column].unique().to_pylist())
+    return sorted(found - {""})
+
+
+def _matching(field: str, patterns: Iterable[str], known: Iterable[str], also: tuple[str, ...] = ()) -> list[str]:
+    """Return the known names that match a pattern; raises ConfigError for a pattern that matches none."""
+    names = [str(name) for name in known]
+    matched: dict[str, None] = {}
+    for pattern in patterns:
+        found = [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]
+        if not found:
+            accepted = ", ".join([*names, *also]) or "nothing: the trace names none"
+            raise ConfigError(field, repr(str(pattern)), f"one of {accepted}", nearest_name(pattern, [*names, *also]))
+        matched.update(dict.fromkeys(found))
+    return list(matched)

@@ -1,0 +1,218 @@
+"""The tables of the compiled engine: what stands in their columns, and the codes of its trace."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from panacea_sim.units import IntArray
+
+__all__ = [
+    "ACCESSES",
+    "ACCESS_WIDTH",
+    "ACTOR_WIDTH",
+    "ADDS_TO",
+    "AMOUNT",
+    "BANKED",
+    "BLOCKED_INDEX",
+    "BLOCKED_ON",
+    "BUSY",
+    "BUSY_CYCLES",
+    "CHANNEL_END",
+    "CHANNEL_WIDTH",
+    "COMPONENT",
+    "COMPONENT_WIDTH",
+    "CONTENDED",
+    "COUNTER_WIDTH",
+    "DATA_CHANNEL",
+    "DATA_CYCLE",
+    "DATA_PART",
+    "DECISION",
+    "DONE",
+    "END_STEP",
+    "FAN",
+    "FIRING",
+    "FIRINGS",
+    "FIRST_REQUEST",
+    "FIRST_STEP",
+    "FIRST_STRETCH",
+    "HEAD",
+    "HELD_GRANTED",
+    "HELD_PART",
+    "HELD_READY",
+    "HELD_REQUEST",
+    "HELD_WIDTH",
+    "IDLE",
+    "IDLE_CYCLES",
+    "KEPT",
+    "LANES",
+    "LANE_AT",
+    "LAST_END",
+    "NONE",
+    "OFFSET",
+    "OP",
+    "OPEN_PARTS",
+    "PART_ADDRESS",
+    "PART_BYTES",
+    "PART_CHANNEL",
+    "PART_WIDTH",
+    "PART_WRITE",
+    "PAUSED",
+    "PORT_OF",
+    "PORT_PRIORITY",
+    "PORT_WIDTH",
+    "POSTED",
+    "POSTS",
+    "QUEUED",
+    "READY",
+    "READY_TO_GO",
+    "READ_BYTES",
+    "REQUEST_WIDTH",
+    "ROWS",
+    "ROW_HITS",
+    "ROW_MISSES",
+    "ROW_WIDTH",
+    "SLOT",
+    "STALLS_AT",
+    "STARVED",
+    "STARVED_CYCLES",
+    "STATE_SIZE",
+    "STEP",
+    "STEP_WIDTH",
+    "STRETCHES",
+    "STRETCHES_KEPT",
+    "STRETCH_COUNT",
+    "STUCK",
+    "TAKER",
+    "TIME",
+    "TIMES_AT",
+    "WAITS_FOR",
+    "WAITS_FOR_DATA",
+    "WAKE_AT",
+    "WAKE_END",
+    "WRITE_BYTES",
+    "Core",
+    "Streams",
+    "Trace",
+]
+
+DONE, PAUSED, STUCK = range(3)
+"""How `evaluate` ends: all actors are done, it wants to be called again, or nothing can move."""
+
+ROW_WIDTH = 5
+"""A row of the trace: owner (component, or channel after all of them), code, start, end, firing."""
+
+ACCESS_WIDTH = 9
+"""A grant: channel, bank, row hit, port, request cycle, start, end, bytes, write."""
+
+BUSY, IDLE, STARVED = -1, -2, -3
+"""Codes of rows; a code >= 0 is the number of the step that stalls."""
+
+CONTENDED = -10
+"""From here down: for a stream CONTENDED - (channel * (ports + reasons) + port or ports + reason) says what it waits
+for; for a channel CONTENDED - port says whose data it moves, and CONTENDED - ((1 + reason) * ports + port) what holds
+it up.
+"""
+
+NONE = -1
+"""No event, channel, part or firing."""
+
+READY_TO_GO, WAITS_FOR_DATA = -1, -2
+"""What an actor is blocked on, apart from counters."""
+
+STRETCHES_KEPT = 1 << 12
+"""What a channel remembers of its past: far more stretches than requests can wait for at once."""
+
+
+class Core(NamedTuple):
+    """Actors, steps and counters: the tables of the inner loop. Each has a row for each of its kind, see the columns.
+
+    `events` counts those of each counter so far and `times` holds them. `wake` lists the actors that wait for each
+    counter, `data` holds the arrays of the steps, `lane_cycle` the cycle of each lane of an actor, `stalled` the cycles
+    of each stall, and `stack` the actors that may go on, its first entry being their number.
+    """
+
+    actors: IntArray
+    steps: IntArray
+    counters: IntArray
+    events: IntArray
+    components: IntArray
+    wake: IntArray
+    data: IntArray
+    times: IntArray
+    lane_cycle: IntArray
+    stalled: IntArray
+    stack: IntArray
+
+
+class Streams(NamedTuple):
+    """Requests, channels and devices: the tables of posting, granting and taking.
+
+    `part_at` says where the parts of each request begin, one entry more for each port. `stalls` holds what posting
+    sides waited for, start and end for each firing. `queue` and `held` are the waiting parts of each channel,
+    `stretch` its past, `gaps` and `busy` its cycles by port, `waits` the cycles for which each port was contended.
+    """
+
+    ports: IntArray
+    requests: IntArray
+    part_at: IntArray
+    parts: IntArray
+    stalls: IntArray
+    channels: IntArray
+    queue: IntArray
+    held: IntArray
+    params: IntArray
+    device: IntArray
+    out: IntArray
+    stretch: IntArray
+    busy: IntArray
+    gaps: IntArray
+    waits: IntArray
+
+
+class Trace(NamedTuple):
+    """Buffers of the trace: rows and accesses, and how many of each there are. `on` is 0 or 1."""
+
+    on: int
+    counts: IntArray
+    rows: IntArray
+    accesses: IntArray
+
+
+(
+    FIRINGS,
+    COMPONENT,
+    FIRST_STEP,
+    END_STEP,
+    POSTS,
+    TIME,
+    FIRING,
+    STEP,
+    BLOCKED_ON,
+    BLOCKED_INDEX,
+    LANES,
+    LANE_AT,
+    ACTOR_WIDTH,
+) = range(13)
+OP, WAITS_FOR, ADDS_TO, OFFSET, AMOUNT, STALLS_AT, SLOT, FAN, STEP_WIDTH = range(9)
+TIMES_AT, WAKE_AT, WAKE_END, KEPT, COUNTER_WIDTH = range(5)
+PORT_OF, BUSY_CYCLES, HEAD, LAST_END, COMPONENT_WIDTH = range(5)
+PORT_PRIORITY, FIRST_REQUEST, TAKER, PORT_WIDTH = range(4)
+POSTED, OPEN_PARTS, READY, DATA_CYCLE, DATA_PART, DATA_CHANNEL, FIRST_STRETCH, STRETCHES, REQUEST_WIDTH = range(9)
+PART_CHANNEL, PART_ADDRESS, PART_BYTES, PART_WRITE, PART_WIDTH = range(5)
+(
+    BANKED,
+    STATE_SIZE,
+    DECISION,
+    QUEUED,
+    STRETCH_COUNT,
+    CHANNEL_END,
+    IDLE_CYCLES,
+    STARVED_CYCLES,
+    READ_BYTES,
+    WRITE_BYTES,
+    ROW_HITS,
+    ROW_MISSES,
+    CHANNEL_WIDTH,
+) = range(13)
+HELD_REQUEST, HELD_PART, HELD_GRANTED, HELD_READY, HELD_WIDTH = range(5)
+ROWS, ACCESSES = range(2)

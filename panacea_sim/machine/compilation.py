@@ -1,0 +1,105 @@
+"""How numba compiles the functions of the compiled engine, and how what it has compiled is kept.
+
+numba's own cache knows of the file of a function only: it would go on with old device timing after a change in
+dram_timing.py, and it ends a run when a file of it is broken or cannot be written. The cache here holds for the sources
+of the whole room, and where it fails the function is compiled again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numba
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+__all__ = ["compiled_functions", "entry", "inner"]
+
+Function = Callable[..., Any]
+
+_njit: Callable[..., Any] = numba.njit  # its types do not know all of its options
+
+
+def entry(function: Function) -> Function:
+    """Compile a function that Python calls."""
+    return _cached(_njit(error_model="numpy")(function))
+
+
+def inner(function: Function) -> Function:
+    """Compile a function that only compiled ones call: without a way in from Python that takes less time."""
+    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return _cached(_njit(error_model="numpy", **options)(function))
+
+
+def compiled_functions(module: ModuleType, shared: dict[str, Any]) -> dict[str, Any]:
+    """Return the names of a module with its functions compiled, calls among them included.
+
+    The functions stay plain Python for the reference engine, so they cannot be decorated where they stand. `shared` are
+    names of other modules that are compiled already.
+    """
+    names = dict(vars(module)) | shared
+    for name, value in vars(module).items():
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__:
+            copy = FunctionType(value.__code__, names, name, value.__defaults__, value.__closure__)
+            copy.__module__ = module.__name__
+            copy.__qualname__ = name
+            names[name] = inner(copy)
+    return names
+
+
+class _Cache(FunctionCache):
+    """The cache of a function: fresh while the sources of the room are the same, and never the end of a run."""
+
+    def __init__(self, function: Function) -> None:
+        super().__init__(function)
+        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, _sources_stamp())
+
+    def load_overload(self, sig: object, target_context: object) -> object:
+        """Return the compiled function, None if there is none that can be read."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:  # noqa: BLE001  # a pickle of another version can raise anything
+            _warn("read", error)
+            try:
+                self.flush()  # an index that cannot be read would stay so
+            except Exception as failed:  # noqa: BLE001  # the same
+                _warn("written", failed)
+            return None
+
+    def save_overload(self, sig: object, data: object) -> None:
+        """Keep the compiled function if that is possible."""
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:  # noqa: BLE001  # the same
+            _warn("written", error)
+
+
+def _cached(dispatcher: Any) -> Function:  # noqa: ANN401  # numba has no types
+    try:
+        dispatcher._cache = _Cache(dispatcher.py_func)  # noqa: SLF001  # what numba's own enable_caching sets
+    except Exception as error:  # noqa: BLE001  # no folder can be written
+        _warn("written", error)
+    compiled: Function = dispatcher
+    return compiled
+
+
+@cache
+def _sources_stamp() -> str:
+    folder = Path(__file__).parent
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
+
+
+_warned: set[str] = set()
+
+
+def _warn(what: str, error: Exception) -> None:
+    """Say once in a process that the cache does not work."""
+    if not _warned:
+        _warned.add(what)
+        message = f"the cache of compiled code cannot be {what} ({error}): compiling takes some 15 s every time"
+        warnings.warn(message, RuntimeWarning, stacklevel=3)

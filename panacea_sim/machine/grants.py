@@ -1,0 +1,376 @@
+"""Requests and grants in the compiled engine: posting, deciding, accounting, and taking the data.
+
+Compiled by numba. The timing of devices is that of dram_timing.py and ideal_timing.py, the order that of arbiter.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from panacea_sim.machine import arbiter, dram_timing, ideal_timing
+from panacea_sim.machine.arbiter import ADDRESS, PORT, PRIORITY, REQUEST_CYCLE, SIZE_BYTES, WIDTH, WRITE
+from panacea_sim.machine.columns import (
+    ACCESSES,
+    BANKED,
+    BLOCKED_INDEX,
+    BLOCKED_ON,
+    BUSY,
+    BUSY_CYCLES,
+    CHANNEL_END,
+    COMPONENT,
+    CONTENDED,
+    DATA_CHANNEL,
+    DATA_CYCLE,
+    DATA_PART,
+    DECISION,
+    END_STEP,
+    FIRST_REQUEST,
+    FIRST_STEP,
+    FIRST_STRETCH,
+    HEAD,
+    HELD_GRANTED,
+    HELD_PART,
+    HELD_READY,
+    HELD_REQUEST,
+    HELD_WIDTH,
+    IDLE,
+    IDLE_CYCLES,
+    NONE,
+    OPEN_PARTS,
+    PART_ADDRESS,
+    PART_BYTES,
+    PART_CHANNEL,
+    PART_WRITE,
+    PORT_OF,
+    PORT_PRIORITY,
+    POSTED,
+    QUEUED,
+    READ_BYTES,
+    READY,
+    READY_TO_GO,
+    ROW_HITS,
+    ROW_MISSES,
+    ROWS,
+    SLOT,
+    STALLS_AT,
+    STARVED,
+    STARVED_CYCLES,
+    STRETCH_COUNT,
+    STRETCHES,
+    STRETCHES_KEPT,
+    TAKER,
+    WAITS_FOR_DATA,
+    WRITE_BYTES,
+)
+from panacea_sim.machine.compilation import compiled_functions, inner
+from panacea_sim.machine.dram_params import (
+    OUT_BANK,
+    OUT_END,
+    OUT_READY,
+    OUT_REFRESH_UNTIL,
+    OUT_ROW_HIT,
+    OUT_ROW_HITS,
+    OUT_ROW_MISSES,
+    OUT_ROW_UNTIL,
+    OUT_SIZE,
+    OUT_START,
+    OUT_TURNAROUND_UNTIL,
+)
+from panacea_sim.machine.dram_requests import GAP_REASONS
+from panacea_sim.units import IntArray
+
+__all__ = ["add_row", "arrive", "grant", "next_channel", "post"]
+
+_REFRESH, _TURNAROUND, _ROW = range(3)
+_REASONS = len(GAP_REASONS)
+
+_arbiter = compiled_functions(arbiter, {})
+_shared = {"first_come_first_served": _arbiter["first_come_first_served"]}
+_banked = compiled_functions(dram_timing, _shared)
+_ideal = compiled_functions(ideal_timing, {})
+
+place_in_queue: Callable[..., int] = _arbiter["place_in_queue"]
+first_come_first_served: Callable[..., int] = _arbiter["first_come_first_served"]
+banked_next_decision: Callable[..., int] = _banked["next_decision"]
+banked_choose: Callable[..., int] = _banked["choose"]
+banked_serve: Callable[..., None] = _banked["serve"]
+ideal_next_decision: Callable[..., int] = _ideal["next_decision"]
+ideal_serve: Callable[..., None] = _ideal["serve"]
+
+
+@inner
+def add_row(  # flat numbers, because this is called for every row of the trace
+    rows: IntArray, filled: IntArray, owner: int, code: int, start: int, end: int, firing: int
+) -> None:
+    """Add a row to the trace, unless it is empty."""
+    if end > start:
+        row = filled[ROWS]
+        rows[row, 0] = owner
+        rows[row, 1] = code
+        rows[row, 2] = start
+        rows[row, 3] = end
+        rows[row, 4] = firing
+        filled[ROWS] += 1
+
+
+@inner
+def post(  # noqa: PLR0913, PLR0917  # arrays by themselves, see `evaluate`
+    ports: IntArray,
+    requests: IntArray,
+    part_at: IntArray,
+    parts: IntArray,
+    channels: IntArray,
+    all_queues: IntArray,
+    all_held: IntArray,
+    port: int,
+    cycle: int,
+    firing: int,
+) -> None:
+    """Let the parts of a request join the queues of their channels."""
+    number = ports[port, FIRST_REQUEST] + firing
+    requests[number, POSTED] = requests[number, READY] = requests[number, DATA_CYCLE] = cycle
+    requests[number, DATA_PART] = NONE
+    first = part_at[number + port]
+    for part in range(first, part_at[number + port + 1]):
+        if not parts[part, PART_BYTES]:
+            continue
+        requests[number, OPEN_PARTS] += 1
+        channel = parts[part, PART_CHANNEL]
+        queue, held, queued = all_queues[channel], all_held[channel], channels[channel, QUEUED]
+        place = place_in_queue(queue, queued, cycle, port)
+        for at in range(queued * WIDTH - 1, place * WIDTH - 1, -1):
+            queue[at + WIDTH] = queue[at]
+        for at in range(queued * HELD_WIDTH - 1, place * HELD_WIDTH - 1, -1):
+            held[at + HELD_WIDTH] = held[at]
+        base = place * WIDTH
+        queue[base + PRIORITY] = ports[port, PORT_PRIORITY]
+        queue[base + REQUEST_CYCLE] = cycle
+        queue[base + PORT] = port
+        queue[base + ADDRESS] = parts[part, PART_ADDRESS]
+        queue[base + SIZE_BYTES] = parts[part, PART_BYTES]
+        queue[base + WRITE] = parts[part, PART_WRITE]
+        base = place * HELD_WIDTH
+        held[base + HELD_REQUEST] = number
+        held[base + HELD_PART] = part - first
+        held[base + HELD_GRANTED] = held[base + HELD_READY] = 0
+        channels[channel, QUEUED] = queued + 1
+        channels[channel, DECISION] = NONE
+
+
+@inner
+def arrive(  # noqa: C901, PLR0913, PLR0917  # arrays by themselves, see `evaluate`
+    actors: IntArray,
+    steps: IntArray,
+    components: IntArray,
+    ports: IntArray,
+    requests: IntArray,
+    stalls: IntArray,
+    all_pasts: IntArray,
+    waits: IntArray,
+    stalled: IntArray,
+    on: int,
+    rows: IntArray,
+    filled: IntArray,
+    actor: int,
+    before: int,
+    firing: int,
+) -> int:
+    """Take the data of a request; account the stream's time since `before`, when it took the data of the last one."""
+    component = actors[actor, COMPONENT]
+    port = components[component, PORT_OF]
+    request = ports[port, FIRST_REQUEST] + firing
+    if on and firing == 0:
+        add_row(rows, filled, component, IDLE, 0, components[component, HEAD], NONE)
+    # What the posting side, the actor before, waited for shows from the moment when nothing was in flight.
+    for step in range(actors[actor - 1, FIRST_STEP], actors[actor - 1, END_STEP] - 1):
+        place = steps[step, STALLS_AT] + firing
+        start, end = max(stalls[place, 0], before), stalls[place, 1]
+        if end > start:
+            slot = steps[step, SLOT]
+            stalled[slot] += end - start
+            if on:
+                add_row(rows, filled, component, slot, start, end, firing)
+    at = max(requests[request, POSTED], before)
+    cycle = int(max(requests[request, READY], before))
+    data_cycle = requests[request, DATA_CYCLE]
+    if data_cycle > at:
+        # Split the wait until the first data by what the channel did.
+        past = all_pasts[requests[request, DATA_CHANNEL]]
+        code, start = NONE, at
+        stretch = requests[request, FIRST_STRETCH]
+        for number in range(stretch, stretch + requests[request, STRETCHES]):
+            place = number % STRETCHES_KEPT
+            end = min(past[place, 1], data_cycle)
+            if end <= at:
+                continue
+            if past[place, 2] != code:
+                if on and code != NONE:
+                    add_row(rows, filled, component, CONTENDED - code, start, at, firing)
+                code, start = past[place, 2], at
+            waits[port, code] += end - at
+            at = end
+        if on and code != NONE:
+            add_row(rows, filled, component, CONTENDED - code, start, at, firing)
+    components[component, BUSY_CYCLES] += cycle - at
+    if on:
+        add_row(rows, filled, component, BUSY, at, cycle, firing)
+    return cycle
+
+
+@inner
+def next_channel(channels: IntArray, queue: IntArray, params: IntArray, device: IntArray) -> int:
+    """Return the channel that decides first, the lowest of equal ones; it remembers when. -1 if nothing is asked."""
+    channel, cycle = NONE, 0
+    for each in range(len(channels)):
+        if channels[each, QUEUED]:
+            decision = channels[each, DECISION]
+            if decision == NONE:
+                if channels[each, BANKED]:
+                    decision = banked_next_decision(params[each], device[each], queue[each, REQUEST_CYCLE])
+                else:
+                    decision = ideal_next_decision(params[each], device[each], queue[each, REQUEST_CYCLE])
+                channels[each, DECISION] = decision
+            if channel == NONE or decision < cycle:
+                channel, cycle = each, decision
+    return channel
+
+
+@inner
+def grant(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917  # arrays by themselves, see `evaluate`
+    channels: IntArray,
+    queue: IntArray,
+    held: IntArray,
+    params: IntArray,
+    device: IntArray,
+    out: IntArray,
+    past: IntArray,
+    requests: IntArray,
+    ports: IntArray,
+    gaps: IntArray,
+    busy: IntArray,
+    on: int,
+    rows: IntArray,
+    filled: IntArray,
+    accesses: IntArray,
+    first_owner: int,
+    channel: int,
+    actors: IntArray,
+    stack: IntArray,
+) -> None:
+    """Make the decision of a channel, account what it does before and during the data, and tell the request."""
+    cycle, arrived = channels[channel, DECISION], channels[channel, QUEUED]
+    channels[channel, DECISION] = NONE
+    # Requests stand in the order of their cycles; those of later cycles are known too early.
+    while queue[(arrived - 1) * WIDTH + REQUEST_CYCLE] > cycle:
+        arrived -= 1
+    if channels[channel, BANKED]:
+        place = banked_choose(params, device, cycle, queue, arrived)
+        base = place * WIDTH
+        banked_serve(params, device, cycle, queue[base + ADDRESS], queue[base + SIZE_BYTES], queue[base + WRITE], out)
+    else:
+        place = first_come_first_served(queue, arrived)
+        base = place * WIDTH
+        ideal_serve(params, device, cycle, queue[base + ADDRESS], queue[base + SIZE_BYTES], queue[base + WRITE], out)
+    port_count, owner = len(ports), first_owner + channel
+    port, held_at = queue[base + PORT], place * HELD_WIDTH
+    request = held[held_at + HELD_REQUEST]
+    last_end, start, end = channels[channel, CHANNEL_END], out[OUT_START], out[OUT_END]
+    at = max(last_end, min(queue[REQUEST_CYCLE], start))
+    idle = channels[channel, READ_BYTES] + channels[channel, WRITE_BYTES] == 0
+    channels[channel, IDLE_CYCLES if idle else STARVED_CYCLES] += at - last_end
+    if on:
+        add_row(rows, filled, owner, IDLE if idle else STARVED, last_end, at, NONE)
+    codes = channel * (port_count + _REASONS)
+    stretches = channels[channel, STRETCH_COUNT]
+    if at < start:
+        row_until = max(at, min(out[OUT_ROW_UNTIL], start))
+        for reason in range(_REASONS):
+            until = start
+            if reason == _REFRESH:
+                until = min(out[OUT_REFRESH_UNTIL], row_until)
+            elif reason == _TURNAROUND:
+                until = min(out[OUT_TURNAROUND_UNTIL], row_until)
+            elif reason == _ROW:
+                until = row_until
+            if until > at:
+                gaps[channel, port * _REASONS + reason] += until - at
+                stretches = _stretch(past, stretches, at, until, codes + port_count + reason)
+                if on:
+                    add_row(rows, filled, owner, CONTENDED - ((1 + reason) * port_count + port), at, until, request)
+                at = until
+    if not held[held_at + HELD_GRANTED]:
+        held[held_at + HELD_GRANTED] = 1
+        _note_first_data(
+            requests, past, stretches, request, held[held_at + HELD_PART], queue[base + REQUEST_CYCLE], channel, start
+        )
+    held[held_at + HELD_READY] = max(held[held_at + HELD_READY], out[OUT_READY])
+    channels[channel, STRETCH_COUNT] = _stretch(past, stretches, start, end, codes + port)
+    busy[channel, port] += end - start
+    channels[channel, CHANNEL_END] = end
+    channels[channel, READ_BYTES + queue[base + WRITE]] += out[OUT_SIZE]
+    channels[channel, ROW_HITS] += out[OUT_ROW_HITS]
+    channels[channel, ROW_MISSES] += out[OUT_ROW_MISSES]
+    if on:
+        add_row(rows, filled, owner, CONTENDED - port, start, end, request)
+        access = accesses[filled[ACCESSES]]
+        access[0], access[1], access[2], access[3] = channel, out[OUT_BANK], out[OUT_ROW_HIT], port
+        access[4], access[5], access[6] = queue[base + REQUEST_CYCLE], start, end
+        access[7], access[8] = out[OUT_SIZE], queue[base + WRITE]
+        filled[ACCESSES] += 1
+    if out[OUT_SIZE] < queue[base + SIZE_BYTES]:
+        queue[base + ADDRESS] += out[OUT_SIZE]
+        queue[base + SIZE_BYTES] -= out[OUT_SIZE]
+        return
+    # A part that is granted whole leaves the queue; with the last one of a request its data can be taken.
+    requests[request, READY] = max(requests[request, READY], held[held_at + HELD_READY])
+    queued = channels[channel, QUEUED] - 1
+    channels[channel, QUEUED] = queued
+    for moved in range(base, queued * WIDTH):
+        queue[moved] = queue[moved + WIDTH]
+    for moved in range(held_at, queued * HELD_WIDTH):
+        held[moved] = held[moved + HELD_WIDTH]
+    requests[request, OPEN_PARTS] -= 1
+    if not requests[request, OPEN_PARTS]:
+        taker = ports[port, TAKER]
+        waited_for = ports[port, FIRST_REQUEST] + actors[taker, BLOCKED_INDEX]
+        if actors[taker, BLOCKED_ON] == WAITS_FOR_DATA and waited_for == request:
+            actors[taker, BLOCKED_ON] = READY_TO_GO
+            stack[0] += 1
+            stack[stack[0]] = taker
+
+
+@inner
+def _stretch(past: IntArray, count: int, start: int, end: int, code: int) -> int:
+    """Add to the past of a channel, if it is not empty, and return how many stretches there were."""
+    if end > start:
+        place = count % STRETCHES_KEPT
+        past[place, 0], past[place, 1], past[place, 2] = start, end, code
+        return count + 1
+    return count
+
+
+@inner
+def _note_first_data(  # noqa: PLR0913, PLR0917  # arrays by themselves, see `evaluate`
+    requests: IntArray,
+    past: IntArray,
+    count: int,
+    request: int,
+    part: int,
+    since: int,
+    channel: int,
+    start: int,
+) -> None:
+    """Note when the first data of a part comes: the earliest part speaks for its request, of equal ones the lowest."""
+    known = requests[request, DATA_PART]
+    if known != NONE:
+        known_cycle = requests[request, DATA_CYCLE]
+        if known_cycle < start or (known_cycle == start and known <= part):
+            return
+    requests[request, DATA_PART] = part
+    requests[request, DATA_CYCLE] = start
+    requests[request, DATA_CHANNEL] = channel
+    first = count
+    while first > max(0, count - STRETCHES_KEPT) and past[(first - 1) % STRETCHES_KEPT, 1] > since:
+        first -= 1
+    requests[request, FIRST_STRETCH] = first
+    requests[request, STRETCHES] = count - first

@@ -1,0 +1,97 @@
+"""Rows of a trace as text: a table for people, CSV and JSON for programs. All are written batch by batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
+
+import pyarrow as pa
+import pyarrow.csv
+from rich import box
+from rich.console import Console, JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+from panacea_sim.report.palette import STATE_COLOURS
+from panacea_sim.trace.schema import State
+
+__all__ = ["print_rows", "write_csv", "write_json"]
+
+_TABLE_ROWS = 1_000
+"""Rows whose widths are made equal; a longer table begins anew, so that it need not be held."""
+
+_JSON_ROWS = 8_192
+_AXES = ("m", "n", "k")
+_FOLDED = {"cause", "layer"}
+_TEXTS = {"component", "state", "tile", "queue", "channel", "port", *_FOLDED}
+_SHORT = {"start_cycle": "start", "end_cycle": "end", "request_cycle": "request"}
+
+
+def print_rows(console: Console, rows: pa.RecordBatchReader) -> None:
+    """Print rows as a table: m, n and k as one tile, the cause with the component at its other end, `-` for nothing."""
+    for part in _slices(rows, _TABLE_ROWS):
+        table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        columns = _readable(part)
+        for name in columns:
+            justify: JustifyMethod = "left" if name in _TEXTS else "right"
+            table.add_column(name.replace("_", " "), justify=justify, no_wrap=name not in _FOLDED, overflow="fold")
+        for row in zip(*columns.values(), strict=True):
+            table.add_row(*row)
+        console.print(table)
+
+
+def write_csv(rows: pa.RecordBatchReader, file: TextIO) -> None:
+    """Write rows as CSV with a header: text in quotation marks, numbers as they are, true and false."""
+    file.write(",".join(rows.schema.names) + "\n")
+    options = pa.csv.WriteOptions(include_header=False)
+    for batch in rows:
+        text = pa.BufferOutputStream()
+        pa.csv.write_csv(_decoded(batch), text, options)
+        file.write(text.getvalue().to_pybytes().decode())
+
+
+def write_json(rows: pa.RecordBatchReader, file: TextIO) -> None:
+    """Write rows as a JSON list of objects, one a line."""
+    separator = "[\n"
+    for part in _slices(rows, _JSON_ROWS):
+        for row in part.to_pylist():
+            file.write(separator + json.dumps(row))
+            separator = ",\n"
+    file.write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+def _slices(rows: Iterable[pa.RecordBatch], length: int) -> Iterator[pa.RecordBatch]:
+    for batch in rows:
+        for first in range(0, batch.num_rows, length):
+            yield batch.slice(first, length)
+
+
+def _decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
+    columns = [part.dictionary_decode() if pa.types.is_dictionary(part.type) else part for part in batch.columns]
+    return pa.record_batch(columns, names=batch.schema.names)
+
+
+def _readable(batch: pa.RecordBatch) -> dict[str, list[Text]]:
+    """Return the columns of the table, in order; what is wide comes last."""
+    values = {_SHORT.get(name, name): batch[name].to_pylist() for name in batch.schema.names}
+    if "m" in values:
+        tiles = zip(*(values.pop(axis) for axis in _AXES), strict=True)
+        ends = zip(values.pop("cause"), values.pop("cause_component"), strict=True)
+        layer, moved = values.pop("layer"), values.pop("bytes")
+        if any(moved):
+            values["bytes"] = moved
+        values["tile"] = [",".join("-" if part < 0 else str(part) for part in tile) for tile in tiles]
+        values["cause"] = [f"{cause} ({end})" if cause and end else cause or end for cause, end in ends]
+        values["layer"] = layer
+    return {name: [_cell(name, value) for value in column] for name, column in values.items()}
+
+
+def _cell(name: str, value: Any) -> Text:  # noqa: ANN401  # whatever a column holds
+    if name == "state":
+        return Text(value, style=STATE_COLOURS[State(value)])
+    if name == "share":
+        return Text(f"{value:.1%}")
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    return Text(f"{value:,}" if isinstance(value, int) else value or "-")

@@ -1,0 +1,102 @@
+"""The cache of compiled code: fresh, and never the end of a run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("numba")
+
+from panacea_sim.machine import compilation
+
+_PROGRAM = """
+import warnings
+warnings.simplefilter("always")
+from panacea_sim.machine.compilation import entry
+import sums
+print(sums.twice(21), sums.twice.stats.cache_hits.total() if hasattr(sums.twice, "stats") else 0)
+"""
+_MODULE = """
+from panacea_sim.machine.compilation import entry
+
+@entry
+def twice(number):
+    return 2 * number
+"""
+
+
+def _doubled(number: int) -> int:
+    return 2 * number
+
+
+def _squared(number: int) -> int:
+    return number * number
+
+
+def _run(folder: Path, cache: Path) -> subprocess.CompletedProcess[str]:
+    (folder / "sums.py").write_text(_MODULE)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": f"{folder}{os.pathsep}{Path.cwd()}"}
+    return subprocess.run(
+        [sys.executable, "-c", _PROGRAM], env=environment, cwd=folder, capture_output=True, text=True, check=True
+    )
+
+
+def test_compiled_code_is_kept(tmp_path: Path) -> None:
+    """The second process finds what the first one compiled."""
+    assert _run(tmp_path, tmp_path / "cache").stdout.split() == ["42", "0"]
+    found = _run(tmp_path, tmp_path / "cache")
+    assert (found.stdout.split(), found.stderr) == (["42", "1"], "")
+
+
+@pytest.mark.parametrize("pattern", ["*.nbi", "*.nbc"])
+def test_a_broken_file_is_told_once_and_mended(tmp_path: Path, pattern: str) -> None:
+    """Rubbish in the cache costs a compilation and one warning; afterwards the cache works again."""
+    _run(tmp_path, tmp_path / "cache")
+    for path in (tmp_path / "cache").rglob(pattern):
+        path.write_bytes(b"rubbish")
+    broken = _run(tmp_path, tmp_path / "cache")
+    assert broken.stdout.split() == ["42", "0"]
+    assert broken.stderr.count("RuntimeWarning: the cache of compiled code cannot be read") == 1
+    assert _run(tmp_path, tmp_path / "cache").stdout.split() == ["42", "1"]
+
+
+def test_a_cache_that_cannot_be_written_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing can be kept all functions are compiled, and the first of them says so."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(compilation.IndexDataCacheFile, "save", full)
+    monkeypatch.setattr(compilation.IndexDataCacheFile, "load", lambda *_: None)
+    monkeypatch.setattr(compilation, "_warned", set())
+    with pytest.warns(RuntimeWarning, match=r"cannot be written \(.*No space left") as told:
+        assert [compilation.entry(each)(2) for each in (_doubled, _squared)] == [4, 4]
+    assert len(told) == 1
+
+
+def test_without_any_folder_functions_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no folder can hold a cache there is a warning, and a function that works."""
+
+    def nowhere(*_: object) -> None:
+        raise RuntimeError("no locator available")
+
+    monkeypatch.setattr(compilation.FunctionCache, "__init__", nowhere)
+    monkeypatch.setattr(compilation, "_warned", set())
+    with pytest.warns(RuntimeWarning, match=r"cannot be written \(no locator available\)"):
+        assert compilation.entry(_doubled)(2) == 4
+
+
+def test_any_source_of_the_room_makes_the_cache_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change in another file than that of the function gives another stamp."""
+    room = tmp_path / "machine"
+    shutil.copytree(Path(compilation.__file__).parent, room, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(compilation, "__file__", str(room / "compilation.py"))
+    before = compilation._sources_stamp.__wrapped__()
+    with (room / "dram_timing.py").open("a") as file:
+        file.write("# changed\n")
+    assert compilation._sources_stamp.__wrapped__() != before

@@ -1,0 +1,101 @@
+"""A run in a notebook."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+import pyarrow.dataset as ds
+import pytest
+
+import panacea_sim
+from panacea_sim import Run, notebook
+from panacea_sim.errors import ConfigError
+from panacea_sim.notebook import Timeline
+from panacea_sim.scenario import Scenario
+from panacea_sim.simulation import RunOptions, run
+from panacea_sim.workload.synthetic import synthetic_layer
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a small run, whose name HTML would misread."""
+    target = tmp_path_factory.mktemp("runs") / "small"
+    layer = synthetic_layer(name="a<b>&c", M=70, K=40, N=20, rho_w=0.3, rho_x=0.6, seed=3)
+    run(Scenario("small", layer, values=False), RunOptions(target, engine="reference"))
+    return target
+
+
+def test_tables_are_read_when_they_are_asked_for(folder: Path) -> None:
+    """A table is a dataset, of which columns and rows are chosen before anything is read."""
+    opened = Run.open(folder)
+    found = opened.activities.to_table(columns=["state", "end_cycle"], filter=ds.field("component") == "pea3")
+    assert found.column_names == ["state", "end_cycle"]
+    assert found["end_cycle"][-1].as_py() == opened.summary["makespan_cycles"]
+    assert opened.queues.head(1).column_names == ["queue", "cycle", "occupancy"]
+    assert opened.dram.count_rows() > 0
+
+
+def test_it_shows_its_summary(folder: Path) -> None:
+    """The HTML has the facts and the shares of the states, with names escaped."""
+    opened = Run.open(folder)
+    html = opened._repr_html_()
+    states = opened.summary["components"]["w_dma"]
+    assert "<tr><th>layers</th><td>a&lt;b&gt;&amp;c</td></tr>" in html
+    assert f"<tr><th>makespan</th><td>{opened.summary['makespan_cycles']:,} cycles, " in html
+    assert f"<tr><th>w_dma</th><td>{states['busy'] / sum(states.values()):.1%}</td>" in html
+
+
+def test_a_partial_run_shows_what_it_knows(folder: Path, tmp_path: Path) -> None:
+    """Without figures the HTML says that the run is partial."""
+    (tmp_path / ".panacea-run").touch()
+    summary = json.loads((folder / "summary.json").read_text())
+    kept = {name: summary[name] for name in ("schema", "scenario", "hardware", "engine", "sections", "layers")}
+    (tmp_path / "summary.json").write_text(json.dumps(kept | {"partial": True}))
+    html = Run.open(tmp_path)._repr_html_()
+    assert "partial: it did not reach its end" in html
+    assert "makespan" not in html
+    assert "<th>component</th>" not in html
+
+
+def test_without_pandas_it_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without pandas everything else works, and the message says how to get it."""
+    monkeypatch.setattr(notebook, "find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"to_pandas: found no pandas; .* Install it with: pip install pandas"):
+        Run.open(folder).to_pandas("activities")
+
+
+@pytest.mark.skipif(find_spec("pandas") is None, reason="pandas is not installed")
+def test_with_pandas_it_gives_frames(folder: Path) -> None:
+    """A frame has the columns and rows that were asked for."""
+    frame = Run.open(folder).to_pandas("queues", ["queue", "occupancy"], ds.field("queue") == "WMEM")
+    assert list(frame.columns) == ["queue", "occupancy"]
+    assert set(frame.queue) == {"WMEM"}
+
+
+def test_a_timeline_is_a_page_in_a_frame() -> None:
+    """The page is escaped as a whole, so that the frame cannot end early."""
+    assert 'srcdoc="&lt;p class=&quot;x&quot;&gt;&amp;amp;"' in Timeline('<p class="x">&amp;')._repr_html_()
+
+
+def test_a_run_draws_its_timeline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run and the window reach the page of the report."""
+    page = ModuleType("timeline")
+    page.timeline_html = lambda stored, window: f"{stored.name} {window}"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "panacea_sim.report.timeline", page)
+    assert Run.open(folder).timeline((3, 9)).html == "small (3, 9)"
+
+
+def test_the_package_is_cheap_to_import() -> None:
+    """Importing the package imports nothing heavy until Run is asked for; other names are errors."""
+    script = (
+        "import sys, panacea_sim; print('pyarrow' in sys.modules); panacea_sim.Run; print('pyarrow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+    with pytest.raises(AttributeError, match="module 'panacea_sim' has no attribute 'Runn'"):
+        _ = panacea_sim.Runn
