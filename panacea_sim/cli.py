@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,8 +24,18 @@ from panacea_sim.map_command import map_layer
 from panacea_sim.picture_command import picture_command
 from panacea_sim.report.terminal import print_run, print_sources, print_study
 from panacea_sim.report_command import report_command
-from panacea_sim.scenario import Scenario, Study, load_scenario
-from panacea_sim.simulation import Engine, Interrupted, Prepared, RunOptions, RunOutcome, chosen_engine, prepare, run
+from panacea_sim.scenario import Scenario, Schedule, Study, load_scenario
+from panacea_sim.simulation import (
+    Engine,
+    Interrupted,
+    Prepared,
+    PreparedLayers,
+    RunOptions,
+    RunOutcome,
+    chosen_engine,
+    prepare,
+    run,
+)
 from panacea_sim.timeline_command import timeline_command
 from panacea_sim.trace.log import LogLevel
 from panacea_sim.trace.recorder import TraceOptions
@@ -60,15 +71,29 @@ class Options:
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json and nothing else.")] = False
     force: Annotated[bool, typer.Option("--force", help="Replace an existing run folder.")] = False
     log_level: Annotated[LogLevel, typer.Option(help="What goes into log.jsonl.")] = "info"
+    schedule: Annotated[Schedule | None, typer.Option(help="How layers follow each other, instead of as given.")] = None
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes for layers that run alone (default: one a core).")
+    ] = None
+    memoize: Annotated[bool, typer.Option(help="Simulate equal layers that run alone once.")] = True
 
     def applied_to(self, scenario: Scenario) -> Scenario:
         """Return the scenario on the machine that the user asked for."""
-        return scenario.with_hardware(self.hardware, parse_settings(self.settings or ()))
+        found = scenario.with_hardware(self.hardware, parse_settings(self.settings or ()))
+        return found if self.schedule is None else replace(found, schedule=self.schedule)
 
     def run_options(self, folder: Path) -> RunOptions:
         """Return how to run into `folder`; raises ConfigError for a bad window."""
         trace = TraceOptions(self.trace, parse_window(self.window))
-        return RunOptions(folder, force=self.force, trace=trace, log_level=self.log_level, engine=self.engine)
+        return RunOptions(
+            folder,
+            force=self.force,
+            trace=trace,
+            log_level=self.log_level,
+            engine=self.engine,
+            workers=self.workers or os.cpu_count() or 1,
+            memoize=self.memoize,
+        )
 
 
 def _with_options(command: Callable[[Path, Options], None]) -> Callable[..., None]:
@@ -211,16 +236,20 @@ def _run_study(study: Study, options: Options) -> None:
     _fail_unless_exact(list(summaries.values()))
 
 
-def _run_with_progress(prepared: Prepared, options: RunOptions) -> RunOutcome:
+def _run_with_progress(prepared: Prepared | PreparedLayers, options: RunOptions) -> RunOutcome:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(f"{prepared.scenario.name}: output tiles", total=None)
+        name = prepared.scenario.name
+        task = bar.add_task(f"{name}: output tiles", total=None)
 
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        return run(prepared, replace(options, progress=show))
+        def show_layers(done: int, total: int) -> None:
+            bar.update(task, description=f"{name}: {done} of {total} layers, output tiles")
+
+        return run(prepared, replace(options, progress=show, layer_progress=show_layers))
 
 
 def _fail_unless_exact(summaries: Sequence[Mapping[str, Any]]) -> None:

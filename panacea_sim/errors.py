@@ -15,6 +15,9 @@ __all__ = [
 ]
 
 
+_BUG = ". This is a bug in panacea_sim: please report it with the run folder"
+
+
 class PanaceaError(Exception):
     """Base of every error that panacea_sim raises on purpose.
 
@@ -40,6 +43,10 @@ class ConfigError(PanaceaError):
         message = f"{field}: found {found}; accepted: {accepted}"
         super().__init__(f"{message}. {hint}" if hint else message)
 
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[str, object, str, str]]:
+        """Say how to make the error again in another process; found things become text there."""
+        return type(self), (self.field, str(self.found), self.accepted, self.hint)
+
 
 class MappingError(PanaceaError):
     """A layer does not fit the machine: the message says by how much and which knob helps."""
@@ -55,7 +62,11 @@ class InvariantError(PanaceaError):
     """The simulator contradicts itself, which is a bug of panacea_sim and not of the user's input."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(f"{message}. This is a bug in panacea_sim: please report it with the run folder")
+        super().__init__(f"{message}{_BUG}")
+
+    def __reduce__(self) -> tuple[type[InvariantError], tuple[str]]:
+        """Say how to make the error again in another process."""
+        return type(self), (str(self).removesuffix(_BUG),)
 
 
 def nearest_name(name: str, valid: Iterable[str]) -> str:

@@ -7,37 +7,46 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from panacea_sim.errors import ConfigError, PanaceaError
+from panacea_sim.errors import ConfigError, PanaceaError, nearest_name
 from panacea_sim.hardware.config import Hardware, from_mapping
 from panacea_sim.hardware.yaml_file import read_mapping
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
 from panacea_sim.workload.layer import GemmLayer, OutputFormat
+from panacea_sim.workload.masked_layer import Layer, MaskedLayer
 from panacea_sim.workload.npz import load_layer, save_layer
 from panacea_sim.workload.synthetic import synthetic_layer
 
-__all__ = ["Scenario", "Study", "load_scenario", "write_scenario"]
+__all__ = ["Scenario", "Schedule", "Study", "load_scenario", "write_scenario"]
 
 _VARIABLE = "scenario"
 """The name under which a script offers its Scenario or Study."""
 
+_LAYER_KEYS = {"file", "synthetic", "masked"}
+"""What scenario.yaml says where a layer comes from."""
 
-LayerLike: TypeAlias = GemmLayer | Path | str
+
+LayerLike: TypeAlias = Layer | Path | str
+
+Schedule = Literal["overlap", "barrier"]
+"""How layers follow each other: in one simulation, or each alone on the drained machine."""
 
 
 @dataclass(frozen=True)
 class Scenario:
     """One run: a layer on a machine.
 
-    `layer` is a GemmLayer or the path of a LAYER.npz file, or several of them that run as one simulation, one after the
-    other; a layer whose `source` names an earlier one waits for the outputs that it needs. `hardware` is a Hardware,
-    the name of a preset or the path of a YAML file, with `settings` (field name to value) on top. With `values` the
-    quantized slices travel through the machine and its accumulators are compared with the integer product; without,
-    only time passes.
+    `layer` is a GemmLayer, a MaskedLayer or the path of a LAYER.npz file, or several of them, which run one after the
+    other. With the schedule "overlap" they are one simulation, in which a layer begins while the one before it ends,
+    and one whose `source` names an earlier one waits for the outputs that it needs. With "barrier" each runs alone,
+    from its first cycle to its last, on a machine that is empty again. `hardware` is a Hardware, the name of a preset
+    or the path of a YAML file, with `settings` (field name to value) on top. With `values` the quantized slices travel
+    through the machine and its accumulators are compared with the integer product; without, only time passes. Raises
+    ConfigError for an unknown schedule.
     """
 
     name: str
@@ -46,6 +55,14 @@ class Scenario:
     settings: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     values: bool = True
     description: str = ""
+    schedule: Schedule = "overlap"
+
+    def __post_init__(self) -> None:
+        """Check the schedule."""
+        known = get_args(Schedule)
+        if self.schedule not in known:
+            hint = nearest_name(str(self.schedule), known)
+            raise ConfigError("scenario.schedule", repr(self.schedule), " or ".join(known), hint)
 
     @property
     def layers(self) -> tuple[LayerLike, ...]:
@@ -95,22 +112,9 @@ def load_scenario(path: Path) -> Scenario | Study:
     )
 
 
-def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[GemmLayer], hardware: Hardware) -> None:
+def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[Layer], hardware: Hardware) -> None:
     """Write scenario.yaml, from which the same run can be made again, with the operands of its layers beside it."""
-    entries: list[dict[str, Any]] = []
-    for layer in layers:
-        entry: dict[str, Any] = {"name": layer.name}
-        if layer.recipe is not None and _is_as_drawn(layer):
-            entry["synthetic"] = dict(layer.recipe)
-        else:
-            entry["file"] = f"layer-{len(entries)}.npz"
-            save_layer(replace(layer, output=None, source=None), folder.path / entry["file"])
-        if layer.source is not None:
-            entry["source"] = layer.source
-        if layer.output is not None:
-            output = asdict(layer.output)
-            entry["output"] = output | {"r": output["r"] and list(output["r"])}
-        entries.append(entry)
+    entries = [_entry_of(layer, number, folder.path) for number, layer in enumerate(layers)]
     folder.write_yaml(
         "scenario.yaml",
         {
@@ -118,10 +122,29 @@ def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[GemmL
             "name": scenario.name,
             "description": scenario.description,
             "values": scenario.values,
+            "schedule": scenario.schedule,
             "layers": entries,
             "hardware": hardware.model_dump(),
         },
     )
+
+
+def _entry_of(layer: Layer, number: int, folder: Path) -> dict[str, Any]:
+    """Return what scenario.yaml says of a layer; operands that no recipe draws are written beside it."""
+    if isinstance(layer, MaskedLayer):
+        return {"name": layer.name, "masked": layer.recipe}
+    entry: dict[str, Any] = {"name": layer.name}
+    if layer.recipe is not None and _is_as_drawn(layer):
+        entry["synthetic"] = dict(layer.recipe)
+    else:
+        entry["file"] = f"layer-{number}.npz"
+        save_layer(replace(layer, output=None, source=None), folder / entry["file"])
+    if layer.source is not None:
+        entry["source"] = layer.source
+    if layer.output is not None:
+        output = asdict(layer.output)
+        entry["output"] = output | {"r": output["r"] and list(output["r"])}
+    return entry
 
 
 def _is_as_drawn(layer: GemmLayer) -> bool:
@@ -171,20 +194,23 @@ def _scenario_of(content: Mapping[str, Any], path: Path) -> Scenario:
         from_mapping(content["hardware"]),
         values=content.get("values", True),
         description=content.get("description", ""),
+        schedule=content.get("schedule", "overlap"),
     )
 
 
 def _layer_entries(layers: object, path: Path) -> list[Mapping[str, Any]]:
-    accepted = "at least one layer, each with a name and either file or synthetic"
+    accepted = "at least one layer, each with a name and one of file, synthetic and masked"
     if not isinstance(layers, list) or not layers:
         raise ConfigError(f"{path}: layers", layers, accepted)
     for entry in layers:
-        if not isinstance(entry, Mapping) or "name" not in entry or not {"file", "synthetic"} & set(entry):
+        if not isinstance(entry, Mapping) or "name" not in entry or not _LAYER_KEYS & set(entry):
             raise ConfigError(f"{path}: layers", entry, accepted)
     return layers
 
 
-def _layer_of(entry: Mapping[str, Any], folder: Path) -> GemmLayer:
+def _layer_of(entry: Mapping[str, Any], folder: Path) -> Layer:
+    if "masked" in entry:
+        return MaskedLayer(**entry["masked"])
     layer = synthetic_layer(**entry["synthetic"]) if "synthetic" in entry else load_layer(folder / entry["file"])
     output = entry.get("output")
     if output is not None:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from panacea_sim import simulation
+from panacea_sim import preparation
 from panacea_sim.cli import main
 from panacea_sim.machine import build
 from panacea_sim.machine.description import Description, Memory
@@ -241,7 +241,7 @@ def test_a_deadlock_ends_with_1(
     script: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine that cannot go on ends with 1, a message with components and memory, and a partial folder."""
-    monkeypatch.setattr(simulation, "describe", _smaller_memory("WMEM"))
+    monkeypatch.setattr(preparation, "describe", _smaller_memory("WMEM"))
     assert main(["run", str(script), "--out", "out"]) == 1
     message = capsys.readouterr().err
     assert re.search(r"deadlock at cycle \d+: w_dma -> w_decoder -> w_dma", message)

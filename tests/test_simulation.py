@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from panacea_sim import simulation
+from panacea_sim import preparation
 from panacea_sim.errors import ConfigError, DeadlockError, InvariantError, MappingError
 from panacea_sim.machine import build, reference
 from panacea_sim.machine.description import Description, Memory
@@ -191,7 +191,7 @@ def test_a_deadlock_leaves_what_was_recorded(tmp_path: Path, monkeypatch: pytest
     def describe_too_small(program: Program) -> Description:
         return _starved_of_memory(describe(program))
 
-    monkeypatch.setattr(simulation, "describe", describe_too_small)
+    monkeypatch.setattr(preparation, "describe", describe_too_small)
     with pytest.raises(DeadlockError, match=r"accumulator -> o_dma|o_dma -> accumulator|OMEM"):
         run(_scenario(), RunOptions(tmp_path / "out"))
     assert [path.name for path in tmp_path.iterdir()] == ["out.partial"]
@@ -209,7 +209,7 @@ def test_broken_accounts_stop_the_run(tmp_path: Path, monkeypatch: pytest.Monkey
         result = run_engine(*arguments)
         return replace(result, firings={**result.firings, "ppu": 0})
 
-    monkeypatch.setattr(simulation, "run_reference", lose_a_firing)
+    monkeypatch.setattr(preparation, "run_reference", lose_a_firing)
     with pytest.raises(InvariantError, match=r"ppu fired 0 times of 6"):
         run(_scenario(), RunOptions(tmp_path / "out"))
     assert [path.name for path in tmp_path.iterdir()] == ["out.partial"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,71 +14,111 @@ from panacea_sim.analysis.accounting import state_cycles
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machine.description import Description
 from panacea_sim.machine.pea import pea_work
-from panacea_sim.machine.program import PlannedLayer, Program
+from panacea_sim.machine.program import Program
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.mapping.graph import annotate_groups
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.units import cycles_to_seconds
 
-__all__ = ["KEPT_TIMES", "Accumulators", "annotate_graphs", "partial_summary", "summarize"]
+__all__ = [
+    "KEPT_TIMES",
+    "OPERATORS",
+    "Accumulators",
+    "Heading",
+    "SummaryParts",
+    "annotate_graphs",
+    "partial_summary",
+    "sections",
+    "summarize",
+    "summarize_parts",
+]
 
 KEPT_TIMES = ("w_dma", "x_dma", "dispatcher", "o_dma")
 """The components whose firing times an engine must return, so that layers and tile groups get their times."""
 
+OPERATORS = ("dwo", "swo", "cs")
+"""The kinds of operators in a PEA."""
+
 Accumulators = Sequence[npt.NDArray[np.int32]]
 
 
-def summarize(  # noqa: PLR0913  # a summary joins all results of a run
-    scenario: str,
-    engine: str,
+@dataclass(frozen=True)
+class Heading:
+    """What a run is called: its scenario, engine, hardware and schedule."""
+
+    scenario: str
+    engine: Literal["reference", "compiled"]
+    hardware: Hardware
+    schedule: Literal["overlap", "barrier"]
+
+    def keys(self) -> dict[str, Any]:
+        """Return the keys with which every summary begins."""
+        return {
+            "schema": SCHEMA_VERSION,
+            "scenario": self.scenario,
+            "engine": self.engine,
+            "schedule": self.schedule,
+            "hardware": self.hardware.name,
+            "clock_hz": self.hardware.clock_hz,
+        }
+
+
+@dataclass(frozen=True)
+class SummaryParts:
+    """What a summary says that the engine's figures do not: the layers, the parts of the machine, the operators' work.
+
+    `operator_cycles` are the busy cycles of each kind of operator.
+    """
+
+    layers: list[dict[str, Any]]
+    sections: dict[str, str]
+    operator_cycles: dict[str, int]
+    exact: bool | None
+
+
+def summarize_parts(
     program: Program,
     description: Description,
     result: EngineResult,
     *,
     exact: bool | None,
     accumulators: Accumulators | None,
-    host_seconds: float,
-) -> dict[str, Any]:
+) -> SummaryParts:
+    """Return what a summary says of the work of a run; the result must have the KEPT_TIMES."""
+    return SummaryParts(_layers(program, result, accumulators), sections(description), _operator_cycles(program), exact)
+
+
+def summarize(heading: Heading, result: EngineResult, parts: SummaryParts, host_seconds: float) -> dict[str, Any]:
     """Return the summary as it goes into summary.json; docs/files.md describes every key."""
-    hardware, makespan_cycles = program.hardware, result.makespan_cycles
+    makespan_cycles = result.makespan_cycles
     return {
-        **_heading(scenario, engine, program),
+        **heading.keys(),
         "makespan_cycles": makespan_cycles,
-        "seconds": cycles_to_seconds(makespan_cycles, hardware.clock_hz),
-        "exact": exact,
-        "tiles": sum(layer.plan.work.tiling.tile_tasks for layer in program.layers),
+        "seconds": cycles_to_seconds(makespan_cycles, heading.hardware.clock_hz),
+        "exact": parts.exact,
+        "tiles": sum(layer["tiles"] for layer in parts.layers),
         "host_seconds": host_seconds,
-        "sections": _sections(description),
-        "layers": _layers(program, result, accumulators),
+        "sections": parts.sections,
+        "layers": parts.layers,
         "components": state_cycles(result),
         "stalls": _stalls(result),
-        "operators": _operators(program.layers, hardware, makespan_cycles),
+        "operators": _operators(parts.operator_cycles, heading.hardware, makespan_cycles),
         "dram": _dram(result),
         "queues": {name: asdict(totals) for name, totals in (*result.queues.items(), *result.memories.items())},
     }
 
 
-def partial_summary(scenario: str, engine: str, program: Program, description: Description) -> dict[str, Any]:
+def partial_summary(heading: Heading, layers: Sequence[str], sections: Mapping[str, str]) -> dict[str, Any]:
     """Return what a reader needs to know of a run that has not reached its end."""
     return {
-        **_heading(scenario, engine, program),
+        **heading.keys(),
         "partial": True,
-        "layers": [{"name": layer.plan.name} for layer in program.layers],
-        "sections": _sections(description),
+        "layers": [{"name": layer} for layer in layers],
+        "sections": dict(sections),
     }
 
 
-def _heading(scenario: str, engine: str, program: Program) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA_VERSION,
-        "scenario": scenario,
-        "engine": engine,
-        "hardware": program.hardware.name,
-        "clock_hz": program.hardware.clock_hz,
-    }
-
-
-def _sections(description: Description) -> dict[str, str]:
+def sections(description: Description) -> dict[str, str]:
     """Return the part of the machine that each component and channel belongs to."""
     sections = {component.name: component.section for component in description.components}
     return sections | {channel.name: "memory" for channel in description.channels}
@@ -115,6 +155,7 @@ def _layers(program: Program, result: EngineResult, accumulators: Accumulators |
                 "output_bytes": int(layer.output_bytes.total.sum()),
                 "spilled_bytes": int(plan.partial_sums.moved_bytes.sum()),
                 "output_sha256": sha256,
+                "memoized_from": None,
             }
         )
     return found
@@ -163,11 +204,16 @@ def _stalls(result: EngineResult) -> dict[str, list[dict[str, Any]]]:
     return stalls
 
 
-def _operators(layers: Sequence[PlannedLayer], hardware: Hardware, makespan_cycles: int) -> dict[str, int]:
+def _operator_cycles(program: Program) -> dict[str, int]:
+    """Return the busy cycles of each kind of operator, over all PEAs."""
+    works = [pea_work(layer.plan.work, program.hardware, layer.plan.height) for layer in program.layers]
+    return {name: sum(int(getattr(work, name).sum()) for work in works) for name in OPERATORS}
+
+
+def _operators(busy_cycles: Mapping[str, int], hardware: Hardware, makespan_cycles: int) -> dict[str, int]:
     operators = {}
-    works = [pea_work(layer.plan.work, hardware, layer.plan.height) for layer in layers]
-    for name, count in (("dwo", hardware.n_dwo), ("swo", hardware.n_swo), ("cs", hardware.n_cs)):
-        operators[f"{name}_busy"] = sum(int(getattr(work, name).sum()) for work in works)
+    for name, count in zip(OPERATORS, (hardware.n_dwo, hardware.n_swo, hardware.n_cs), strict=True):
+        operators[f"{name}_busy"] = busy_cycles[name]
         operators[f"{name}_capacity"] = makespan_cycles * hardware.n_pea * count
     return operators
 

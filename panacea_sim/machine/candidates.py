@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from math import inf
 
 import numpy as np
 
@@ -14,11 +13,13 @@ from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machine.build import channel_device, describe
 from panacea_sim.machine.description import Description
+from panacea_sim.machine.pea import pea_work
 from panacea_sim.machine.program import plan_program
 from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.mapping.outputs import OutputBytes
+from panacea_sim.mapping.partial_sums import least_spilled_bytes
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.trace.recorder import Recorder, TraceOptions
@@ -67,19 +68,15 @@ class Candidate:
 
 def candidates(name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware) -> Iterator[Candidate]:
     """Return every mapping that the hardware's `loop_order` and `dtp` leave open, K innermost first."""
-    for each in _fitting(name, work, hardware):
-        yield each if each.plan is None else _bounded(each.plan, output_bytes, hardware)
+    for order, height in _open_mappings(hardware):
+        yield _bounded(name, work, output_bytes, hardware, order, height)
 
 
-def _fitting(name: str, work: LayerWork, hardware: Hardware) -> Iterator[Candidate]:
-    """Return every mapping that is left open, without its bound."""
+def _open_mappings(hardware: Hardware) -> list[tuple[str, int]]:
+    """Return the loop orders and heights that the hardware leaves open."""
     orders = LOOP_ORDERS if hardware.loop_order == "auto" else (hardware.loop_order,)
-    for order in sorted(orders, key=lambda order: -order.index("k")):
-        for height in _HEIGHTS[hardware.dtp]:
-            try:
-                yield Candidate(order, height, plan_layer(name, work, hardware, order, height))
-            except MappingError as error:
-                yield Candidate(order, height, obstacle=str(error))
+    inner_first = sorted(orders, key=lambda order: -order.index("k"))
+    return [(order, height) for order in inner_first for height in _HEIGHTS[hardware.dtp]]
 
 
 def choose_plan(name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware) -> LayerPlan:
@@ -90,26 +87,47 @@ def choose_plan(name: str, work: LayerWork, output_bytes: OutputBytes, hardware:
 
     Raises MappingError if none fits, with what stands in the way of the first.
     """
-    near: list[Candidate] = []
-    obstacles = []
-    for fitting in _fitting(name, work, hardware):
-        if fitting.plan is None:
-            obstacles.append(fitting.obstacle)
+    open_mappings = _open_mappings(hardware)
+    floors = [_floor(work, output_bytes, hardware, *mapping) for mapping in open_mappings]
+    near: dict[int, Candidate] = {}
+    obstacles = {}
+    # Plans and descriptions are large: those that cannot win are not made, and the most promising ones come first.
+    for number in sorted(range(len(floors)), key=lambda number: (floors[number], number)):
+        is_small = work.tiling.task_count(open_mappings[number][1]) <= _SMALL_TASKS
+        if near and not _can_win(floors[number], near.values(), is_small=is_small):
             continue
-        # Plans and descriptions are large: those that cannot win are not kept, or not even made.
-        most = min((known.bound_cycles * _NEAR for known in near), default=inf)
-        if _traffic_cycles(fitting.plan, output_bytes, hardware) > most:
+        found = _bounded(name, work, output_bytes, hardware, *open_mappings[number])
+        if found.plan is None:
+            obstacles[number] = found.obstacle
             continue
-        found = [*near, _bounded(fitting.plan, output_bytes, hardware)]
-        least = min(known.bound_cycles for known in found)
-        near = [known for known in found if known.bound_cycles <= least * _NEAR]
+        near[number] = found
+        least = min(known.bound_cycles for known in near.values())
+        near = {place: known for place, known in near.items() if known.bound_cycles <= least * _NEAR}
     if not near:
-        raise MappingError(obstacles[0])
-    plans = [each.plan for each in sorted(near, key=Candidate.rank) if each.plan]
+        raise MappingError(obstacles[min(obstacles)])
+    ranked = sorted(near, key=lambda number: (near[number].rank(), number))
+    plans = [plan for number in ranked if (plan := near[number].plan)]
     if len(plans) == 1 or plans[0].task_count > _SMALL_TASKS:
         return plans[0]
     engine = _engine(plans[0].task_count * len(plans))
     return min(plans, key=lambda plan: _simulated_cycles(engine, plan, output_bytes, hardware))
+
+
+def _can_win(floor: tuple[int, int], known: Collection[Candidate], *, is_small: bool) -> bool:
+    """Return whether a mapping can be the best of a large layer, or near the best of a small one."""
+    if is_small:
+        return floor[0] <= min(each.bound_cycles for each in known) * _NEAR
+    return (False, *floor) <= min(each.rank() for each in known)
+
+
+def _floor(work: LayerWork, output_bytes: OutputBytes, hardware: Hardware, order: str, height: int) -> tuple[int, int]:
+    """Return cycles and bytes that no plan of this mapping can be below: the PEAs' work, each operand fetched once."""
+    spilled_bytes = least_spilled_bytes(work.tiling, order, height, hardware.psum_bytes)
+    tiles = (work.weight.total, work.activation.total, output_bytes.total)
+    moved_bytes = sum(int(each.sum()) for each in tiles) + spilled_bytes
+    pea_cycles = int(pea_work(work, hardware, height).cycles.sum((0, 2, 3), dtype=np.int64).max())
+    channel_cycles = channel_device(hardware).least_cycles(ceil_div(moved_bytes, hardware.dram_channels))
+    return max(pea_cycles, channel_cycles), moved_bytes
 
 
 _Engine = Callable[[Description, Recorder], EngineResult]
@@ -130,20 +148,20 @@ def _simulated_cycles(engine: _Engine, plan: LayerPlan, output_bytes: OutputByte
     return engine(description, Recorder(TraceOptions("off"))).makespan_cycles
 
 
-def _bounded(plan: LayerPlan, output_bytes: OutputBytes, hardware: Hardware) -> Candidate:
+def _bounded(  # a mapping is all of this
+    name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware, order: str, height: int
+) -> Candidate:
+    """Return the mapping with its plan and bound, or what stands in its way."""
+    try:
+        plan = plan_layer(name, work, hardware, order, height)
+    except MappingError as error:
+        return Candidate(order, height, obstacle=str(error))
     description = describe(plan_program(hardware, [(plan, output_bytes, None)]))
     moved_bytes = _moved_bytes(description)
     loads = _loads(description, moved_bytes.sum(1).tolist())
     busiest = max(loads, key=lambda part: loads[part])
     read_bytes, write_bytes = moved_bytes.sum(0).tolist()
-    return Candidate(plan.order, plan.height, plan, loads[busiest], busiest, read_bytes, write_bytes)
-
-
-def _traffic_cycles(plan: LayerPlan, output_bytes: OutputBytes, hardware: Hardware) -> int:
-    """Return a bound that needs no description: the busiest channel moves no less than the mean of all channels."""
-    fetched = (plan.weight_loads.size_bytes, plan.activation_loads.size_bytes)
-    moved = sum(int(each.sum()) for each in (*fetched, output_bytes.total, plan.partial_sums.moved_bytes))
-    return channel_device(hardware).least_cycles(ceil_div(moved, hardware.dram_channels))
+    return Candidate(order, height, plan, loads[busiest], busiest, read_bytes, write_bytes)
 
 
 def _moved_bytes(description: Description) -> IntArray:

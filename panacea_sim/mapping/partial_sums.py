@@ -13,9 +13,10 @@ import numpy as np
 
 from panacea_sim.errors import MappingError
 from panacea_sim.mapping.order import Visits
+from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.units import IntArray
 
-__all__ = ["BYTES_PER_PARTIAL_SUM", "PartialSums", "plan_partial_sums"]
+__all__ = ["BYTES_PER_PARTIAL_SUM", "PartialSums", "least_spilled_bytes", "plan_partial_sums"]
 
 BYTES_PER_PARTIAL_SUM = 4
 """An accumulator is an int32."""
@@ -71,6 +72,23 @@ def plan_partial_sums(visits: Visits, outputs: IntArray, region_bytes: int, *, m
     fetched, returned = (several, several) if spills else (begins, ends)
     ahead = int(spills and largest_tile * 2 <= region_bytes)
     return _interleave(visits, tile_bytes, fetched, returned, ahead=ahead, spills=spills)
+
+
+def least_spilled_bytes(tiling: Tiling, order: str, height: int, region_bytes: int) -> int:
+    """Return the bytes of partial sums that a loop order has to spill at least, without planning it.
+
+    They spill where the output tiles between two steps of the k loop do not fit together, and then every visit but a
+    tile's first reads them and every one but its last writes them.
+    """
+    open_stacks = tiling.stacks(height) if order.index("k") < order.index("m") else 1
+    open_columns = tiling.n_tiles if order.index("k") < order.index("n") else 1
+    if open_stacks * open_columns == 1:
+        return 0
+    open_rows = tiling.M if open_stacks > 1 else min(tiling.M, height * tiling.tile_m)
+    open_tokens = tiling.N if open_columns > 1 else min(tiling.N, tiling.tile_n)
+    if open_rows * open_tokens * BYTES_PER_PARTIAL_SUM <= region_bytes:
+        return 0
+    return 2 * (tiling.k_tiles - 1) * tiling.M * tiling.N * BYTES_PER_PARTIAL_SUM
 
 
 def _interleave(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from panacea_sim.mapping.graph import TileGroupGraph, issue_order, tile_group_gr
 from panacea_sim.mapping.loads import Loads, plan_loads
 from panacea_sim.mapping.order import TaskSequence, Visits, task_sequence, visits_of
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM, PartialSums, plan_partial_sums
+from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import LayerWork, TileBytes
 from panacea_sim.units import IntArray
 
@@ -32,7 +34,6 @@ class LayerPlan:
     order: str
     height: int
     work: LayerWork
-    graph: TileGroupGraph
     tasks: TaskSequence
     weight_tile: IntArray
     activation_tile: IntArray
@@ -41,6 +42,11 @@ class LayerPlan:
     weight_loads: Loads
     activation_loads: Loads
     partial_sums: PartialSums
+
+    @cached_property
+    def graph(self) -> TileGroupGraph:
+        """The graph of the layer's tile groups; after a run its nodes carry their times."""
+        return tile_group_graph(self.name, self.work.tiling, self.order, self.height)
 
     @property
     def task_count(self) -> int:
@@ -71,8 +77,7 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
     Raises MappingError if a tile, a panel that must be resident, or partial sums do not fit their memory.
     """
     tiling = work.tiling
-    graph = tile_group_graph(name, tiling, order, height)
-    tasks = task_sequence(order, *issue_order(graph), tiling, height)
+    tasks = task_sequence(order, *_issue_order(tiling, order, height), tiling, height)
     visits = visits_of(tasks, tiling, height)
     may_spill = hardware.spill == "allow"
     outputs = work.outputs[visits.m, visits.n]
@@ -103,7 +108,6 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
         order,
         height,
         work,
-        graph,
         tasks,
         weight_tile,
         activation_tile,
@@ -113,6 +117,12 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
         activation_loads,
         partial_sums,
     )
+
+
+@lru_cache(maxsize=8)
+def _issue_order(tiling: Tiling, order: str, height: int) -> tuple[IntArray, IntArray]:
+    """Return the groups as their graph puts them; the layers of a network have few shapes, and graphs take time."""
+    return issue_order(tile_group_graph("", tiling, order, height))
 
 
 def _stacked(tiles: TileBytes, height: int) -> TileBytes:

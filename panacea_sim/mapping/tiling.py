@@ -38,6 +38,10 @@ class Tiling:
         """Return the number of stacks of `height` m tiles that run as one firing; the last one may be lower."""
         return ceil_div(self.m_tiles, height)
 
+    def task_count(self, height: int) -> int:
+        """Return the number of firings of the PEAs with stacks of `height` m tiles."""
+        return self.stacks(height) * self.n_tiles * self.k_tiles
+
     @property
     def m_tiles(self) -> int:
         """Number of tiles along the rows of the weight."""

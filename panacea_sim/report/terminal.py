@@ -18,6 +18,8 @@ from panacea_sim.trace.schema import State
 __all__ = ["print_run", "print_sources", "print_study"]
 
 _BAR_WIDTH = 24
+_MOST_LAYERS = 12
+"""Layers that are listed one by one; those of a whole network would fill the screen many times."""
 _LETTERS = {
     State.BUSY: "█",
     State.STARVED: "s",
@@ -76,9 +78,11 @@ def _headline(summary: Mapping[str, Any]) -> Text:
 
 
 def _layer_lines(layers: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
-    for layer in layers:
+    for layer in layers[:_MOST_LAYERS]:
+        same = "" if layer["memoized_from"] is None else f" (the work of {layer['memoized_from']})"
         yield Text.assemble(
             (layer["name"], "bold"),
+            same,
             f": {layer['M']} x {layer['K']} x {layer['N']} (M x K x N), cycles {layer['start_cycle']:,} "
             f"to {layer['end_cycle']:,}",
         )
@@ -91,6 +95,8 @@ def _layer_lines(layers: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
             f"{layer['activation_bytes']:,} x ({_fetched(layer['activation_resident'])}), "
             f"{layer['output_bytes']:,} written"
         )
+    if len(layers) > _MOST_LAYERS:
+        yield Text(f".. and {len(layers) - _MOST_LAYERS} more layers: see summary.json")
 
 
 def _fetched(resident: bool) -> str:  # noqa: FBT001  # the value itself is what is shown

@@ -7,7 +7,7 @@ Arrow batches when a chunk is full, so that a long run needs bounded memory once
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,7 +19,7 @@ from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.trace.schema import ACTIVITIES, DRAM, QUEUES, TABLES, State
 from panacea_sim.trace.spill import BatchList
 
-__all__ = ["CHUNK_ROWS", "NO_FIRING", "AccessLog", "ActivityLog", "OccupancyLog", "Recorder", "TraceOptions"]
+__all__ = ["CHUNK_ROWS", "NOTHING", "NO_FIRING", "AccessLog", "ActivityLog", "OccupancyLog", "Recorder", "TraceOptions"]
 
 CHUNK_ROWS = 16_384
 """What a channel's logs hold as Python objects before they are emptied."""
@@ -45,6 +45,10 @@ class TraceOptions:
     def keeps(self, state: State) -> bool:
         """Return whether rows in this state are kept."""
         return self.level == "full" or (self.level == "stalls" and state in _STALLS)
+
+
+NOTHING = TraceOptions("off")
+"""No trace at all."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,10 @@ class ActivityLog:
         self.flush()
         return [*self._totals_cycles.tolist(), *[0] * (len(self.kinds) - len(self._totals_cycles))]
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self) -> BatchList:
         """Return everything that was kept, in order."""
         self.flush()
-        return iter(self._batches)
+        return self._batches
 
     def flush(self) -> None:
         """Turn the rows into totals and, as far as they are kept, into a batch."""
@@ -191,10 +195,10 @@ class OccupancyLog:
         self.flush(over=True)
         return self._high_water
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self) -> BatchList:
         """Return the changes that were kept, in order, when the run is over."""
         self.flush(over=True)
-        return iter(self._batches)
+        return self._batches
 
     def flush(self, *, over: bool = False) -> None:
         """Settle all cycles but the last, which may still change unless the run is over."""
@@ -252,10 +256,10 @@ class AccessLog:
             if len(self._rows) >= CHUNK_ROWS * _ACCESS_WIDTH:
                 self._flush()
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self) -> BatchList:
         """Return everything that was kept, in order."""
         self._flush()
-        return iter(self._batches)
+        return self._batches
 
     def _flush(self) -> None:
         if self._rows:
@@ -328,17 +332,24 @@ class Recorder:
 
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:
         """Return the rows of "activities", "queues" or "dram" in the order of the file."""
-        logs: dict[str, Iterable[ActivityLog | OccupancyLog | AccessLog]] = {
-            "activities": self.activities.values(),
-            "queues": self.occupancies.values(),
-            "dram": self.accesses.values(),
-        }
-        for log in logs[table]:
+        for log in self._logs(table).values():
             yield from log.batches()
+
+    def spilled(self, table: str) -> dict[str, Path | None]:
+        """Finish all logs of a table and return their files by name, None where nothing was kept."""
+        return {name: log.batches().close() for name, log in self._logs(table).items()}
 
     def table(self, table: str) -> pa.Table:
         """Return a whole table in memory, for small runs and tests."""
         return pa.Table.from_batches(self.batches(table), TABLES[table])
+
+    def _logs(self, table: str) -> Mapping[str, ActivityLog | OccupancyLog | AccessLog]:
+        logs: dict[str, Mapping[str, ActivityLog | OccupancyLog | AccessLog]] = {
+            "activities": self.activities,
+            "queues": self.occupancies,
+            "dram": self.accesses,
+        }
+        return logs[table]
 
     def new_batches(self, name: str) -> BatchList:
         """Return an empty list of batches for the log of `name`."""

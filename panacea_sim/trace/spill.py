@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-__all__ = ["BatchList"]
+__all__ = ["BatchList", "read_batches"]
 
 
 class BatchList:
@@ -30,9 +30,21 @@ class BatchList:
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Return the batches in order; nothing can be added afterwards."""
-        if self._path is None or self._writer is None:
+        if self._path is None:
             yield from self._batches
             return
+        yield from read_batches(self.close())
+
+    def close(self) -> Path | None:
+        """Finish the stream and return its path, None if it has no batches; nothing can be added afterwards."""
+        if self._writer is None:
+            return None
         self._writer.close()
-        with pa.ipc.open_stream(self._path) as reader:
+        return self._path
+
+
+def read_batches(path: Path | None) -> Iterator[pa.RecordBatch]:
+    """Return the batches of a stream that a list of batches has written; None stands for none."""
+    if path is not None:
+        with pa.ipc.open_stream(path) as reader:
             yield from reader

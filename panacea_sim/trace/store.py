@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from panacea_sim.errors import ConfigError
+from panacea_sim.trace.joined import JoinedTrace
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import TABLES
 
@@ -68,7 +69,7 @@ class RunFolder:
             json.dump(content, file, indent=2)
             file.write("\n")
 
-    def write_tables(self, recorder: Recorder) -> None:
+    def write_tables(self, recorder: Recorder | JoinedTrace) -> None:
         """Write the recorded tables as Parquet, in chunks, and drop the spilled ones."""
         for name, schema in TABLES.items() if recorder.options.level != "off" else ():
             with pq.ParquetWriter(self.path / f"{name}.parquet", schema, compression="zstd") as writer:

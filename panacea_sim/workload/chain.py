@@ -14,6 +14,7 @@ from panacea_sim.quant.quantizer import panacea_quantizer
 from panacea_sim.workload.checks import FloatArray
 from panacea_sim.workload.functional import FunctionalPass, functional_pass, real_outputs
 from panacea_sim.workload.layer import GemmLayer, OutputFormat
+from panacea_sim.workload.masked_layer import Layer
 
 __all__ = ["calibrated_output", "chain_sources", "following"]
 
@@ -74,7 +75,7 @@ def following(
     )
 
 
-def chain_sources(layers: Sequence[GemmLayer], passes: Sequence[FunctionalPass | None]) -> list[int | None]:
+def chain_sources(layers: Sequence[Layer], passes: Sequence[FunctionalPass | None]) -> list[int | None]:
     """Return for each layer the number of the one whose outputs are its activations, None for a layer without source.
 
     `passes` holds the functional pass of every layer that is a source. Raises ConfigError if a source is not among
@@ -84,7 +85,7 @@ def chain_sources(layers: Sequence[GemmLayer], passes: Sequence[FunctionalPass |
     sources: list[int | None] = []
     for number, layer in enumerate(layers):
         source = None if layer.source is None else _number_of(layer.source, numbers)
-        if source is not None:
+        if source is not None and isinstance(layer, GemmLayer):
             _check_link(layers[source], passes[source], layer)
         sources.append(source)
         if layer.name in numbers:
@@ -100,7 +101,7 @@ def _number_of(source: str, numbers: Mapping[str, int]) -> int:
     return numbers[source]
 
 
-def _check_link(previous: GemmLayer, functional: FunctionalPass | None, layer: GemmLayer) -> None:
+def _check_link(previous: Layer, functional: FunctionalPass | None, layer: GemmLayer) -> None:
     form = _format_of(previous)
     pairs = {
         "activation_scale": (layer.activation_scale, form.scale),
@@ -117,7 +118,7 @@ def _check_link(previous: GemmLayer, functional: FunctionalPass | None, layer: G
         raise ConfigError("layer.activation", "other values", f"the outputs of {previous.name!r}", hint)
 
 
-def _format_of(previous: GemmLayer) -> OutputFormat:
+def _format_of(previous: Layer) -> OutputFormat:
     if previous.output is None:
         hint = "Set it, for example to calibrated_output(layer)"
         raise ConfigError("layer.output", f"None in {previous.name!r}", "an OutputFormat, as a layer follows", hint)

@@ -20,6 +20,7 @@ __all__ = [
     "require_lo_bits",
     "require_operand",
     "require_scale",
+    "require_share",
     "require_width",
 ]
 
@@ -131,3 +132,13 @@ def _require_positive(field: str, numbers: FloatArray) -> None:
         position = int(bad.argmax())
         where = f" at [{position}]" if numbers.ndim else ""
         raise ConfigError(field, f"{numbers.flat[position]}{where}", "finite numbers > 0")
+
+
+def require_share(field: str, value: object) -> float:
+    """Return a share as a plain float; raises ConfigError unless it is a number in 0 .. 1."""
+    accepted = "a number in 0 .. 1"
+    if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
+        raise ConfigError(field, repr(value), accepted)
+    if not 0 <= value <= 1:
+        raise ConfigError(field, value, accepted)
+    return float(value)

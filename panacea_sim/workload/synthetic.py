@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from numpy.random import PCG64, Generator, SeedSequence
 
-from panacea_sim.errors import ConfigError
 from panacea_sim.quant.slicing import (
     ACTIVATION_BITS,
     SLICE_BITS,
@@ -20,7 +19,7 @@ from panacea_sim.quant.slicing import (
     weight_ho_factors,
 )
 from panacea_sim.units import ceil_div
-from panacea_sim.workload.checks import require_integer, require_lo_bits, require_width
+from panacea_sim.workload.checks import require_integer, require_lo_bits, require_share, require_width
 from panacea_sim.workload.layer import GemmLayer
 
 # Wide enough for every operand; wider integers would only cost memory.
@@ -105,7 +104,7 @@ class _Recipe:
         highest = (1 << self.activation_bits) - 1
         checked = {
             **{field: require_integer(f"layer.{field}", getattr(self, field), 1) for field in ("M", "K", "N", "v")},
-            **{field: _share(f"layer.{field}", getattr(self, field)) for field in ("rho_w", "rho_x")},
+            **{field: require_share(f"layer.{field}", getattr(self, field)) for field in ("rho_w", "rho_x")},
             "seed": require_integer("layer.seed", self.seed, 0),
             "weight_bits": require_width("layer.weight_bits", self.weight_bits, WEIGHT_BITS),
             "lo_bits": require_lo_bits("layer.lo_bits", self.lo_bits, self.activation_bits),
@@ -113,15 +112,6 @@ class _Recipe:
         }
         for field, value in checked.items():
             object.__setattr__(self, field, value)
-
-
-def _share(field: str, value: object) -> float:
-    accepted = "a number in 0 .. 1"
-    if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
-        raise ConfigError(field, repr(value), accepted)
-    if not 0 <= value <= 1:
-        raise ConfigError(field, value, accepted)
-    return float(value)
 
 
 def _draw_weight(rng: Generator, recipe: _Recipe) -> npt.NDArray[np.signedinteger]:

@@ -56,8 +56,10 @@ def _read(text: str) -> _Reader:
 
 
 @pytest.fixture(autouse=True)
-def _without_picture(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let an empty picture stand for the real one, which takes long, where the test is not about it."""
+def _quick_parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave picture and timeline out, which take long, where the test is not about them."""
+    if request.function is not test_the_timeline_is_a_page_inside:
+        monkeypatch.setattr(page, "_timeline", lambda *_: None)
     if request.function is not test_the_picture_is_in_the_page:
         monkeypatch.setattr(page, "_picture", lambda *_: "iVBORw0KGgo=")
 

@@ -1,0 +1,155 @@
+"""Layers that run each alone, one by one or in processes side by side (schedule "barrier")."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from itertools import islice
+from multiprocessing import active_children, get_context
+from pathlib import Path
+
+import numpy as np
+
+from panacea_sim.analysis.accounting import check_conservation
+from panacea_sim.analysis.summary import SummaryParts, summarize_parts
+from panacea_sim.errors import PanaceaError
+from panacea_sim.hardware.config import Hardware
+from panacea_sim.machine.result import EngineResult
+from panacea_sim.preparation import ChosenEngine, Demand, demand_of, planned_alone, run_engine
+from panacea_sim.trace.joined import TracePart
+from panacea_sim.trace.recorder import NOTHING, Recorder, TraceOptions
+from panacea_sim.workload.masked_layer import Layer
+
+__all__ = ["LayerOutcome", "LayerRun", "LayerTask", "WorkerError", "run_layer", "run_layers"]
+
+
+class WorkerError(PanaceaError):
+    """A worker process has ended without a word, for example because the system ran out of memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerTask:
+    """A layer to run alone. `known` are the keys of layers that need not run again; `spill_folder` takes its trace."""
+
+    layer: Layer
+    hardware: Hardware
+    values: bool
+    engine: ChosenEngine
+    known: frozenset[bytes] = frozenset()
+    trace: TraceOptions = NOTHING
+    spill_folder: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LayerOutcome:
+    """What a layer gave when it ran alone, small enough to go from process to process."""
+
+    result: EngineResult
+    parts: SummaryParts
+    trace: TracePart | None
+
+
+@dataclass(frozen=True, eq=False)
+class LayerRun:
+    """The key of a layer, and its outcome: None if its key was known.
+
+    Layers with equal keys on one machine take the same cycles: masks, sizes and bytes of the outputs are the same.
+    """
+
+    key: bytes
+    outcome: LayerOutcome | None
+
+
+def run_layers(
+    count: int,
+    workers: int,
+    task_of: Callable[[int], LayerTask],
+    note: Callable[[int, LayerRun], None],
+    watch: Callable[[int, int], None],
+) -> None:
+    """Run the tasks of `count` layers in up to `workers` processes, or in this one if that is 1.
+
+    `task_of` is asked for a task when its turn comes, in order; `note` hears of each run as soon as it is over, and
+    `watch`, of layers in this process, of each output tile. Raises what a layer raises, and WorkerError; then, as after
+    an interrupt, no process is left.
+    """
+    if min(workers, count) == 1:
+        for number in range(count):
+            note(number, run_layer(task_of(number), partial(watch, number)))
+        return
+    with _pool(min(workers, count)) as pool:
+        running: dict[Future[LayerRun], int] = {}
+        numbers = iter(range(count))
+        while True:
+            # No more than run at once: a task that comes late knows more, and holds no memory until then.
+            for number in islice(numbers, workers - len(running)):
+                running[pool.submit(run_layer, task_of(number))] = number
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                note(running.pop(future), future.result())
+
+
+def run_layer(task: LayerTask, watch: Callable[[int], None] | None = None) -> LayerRun:
+    """Plan, describe, run and check one layer, unless its key is known; `watch` hears of output tiles done.
+
+    Raises MappingError, DeadlockError and InvariantError.
+    """
+    demand = demand_of(task.layer, task.hardware, values=task.values)
+    key = _key_of(demand)
+    if key in task.known:
+        return LayerRun(key, None)
+    prepared = planned_alone(task.layer, demand, task.hardware, values=task.values)
+    recorder = Recorder(task.trace, (task.layer.name,), task.spill_folder)
+    result = run_engine(prepared, task.engine, recorder, {} if watch is None else {"o_dma": watch})
+    check_conservation(prepared.description, result)
+    values = prepared.values
+    parts = summarize_parts(
+        prepared.program,
+        prepared.description,
+        result,
+        exact=None if values is None else values.exact(),
+        accumulators=None if values is None else values.accumulators,
+    )
+    trace = None if task.spill_folder is None else TracePart.of(recorder, result.makespan_cycles)
+    return LayerRun(key, LayerOutcome(replace(result, times={}), parts, trace))
+
+
+def _key_of(demand: Demand) -> bytes:
+    """Return a digest of everything that decides the cycles of a layer on a given machine."""
+    digest = hashlib.blake2b(repr(demand.tiling).encode())
+    for array in (demand.masks.weight, demand.masks.activation):
+        digest.update(repr(array.shape).encode())
+        digest.update(np.packbits(array).tobytes())
+    for field in fields(demand.output_bytes):
+        array = getattr(demand.output_bytes, field.name)
+        digest.update(b"none" if array is None else array.tobytes())
+    return digest.digest()
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    # Forking a process that has threads, as Arrow's, may hang the child; a fresh one is the same on all systems.
+    before = set(active_children())
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _leave_interrupts_to_the_parent)
+    try:
+        yield pool
+    except BaseException as error:
+        for process in set(active_children()) - before:
+            process.terminate()
+        pool.shutdown(cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            hint = "Perhaps memory ran out: try --workers 1"
+            raise WorkerError(f"a worker process ended before its layer was done. {hint}") from error
+        raise
+    pool.shutdown()
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
