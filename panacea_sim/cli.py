@@ -36,6 +36,7 @@ from panacea_sim.simulation import (
     prepare,
     run,
 )
+from panacea_sim.timeline_command import timeline_command
 from panacea_sim.trace.log import LogLevel
 from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.trace.schema import SCHEMA_VERSION
@@ -162,6 +163,7 @@ app.command("dram")(dram_command)
 app.command("picture")(picture_command)
 app.command("export")(export_command)
 app.command("report")(report_command)
+app.command("timeline")(timeline_command)
 app.command("view")(view_command)
 app.command("inspect")(inspect_command)
 

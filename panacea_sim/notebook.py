@@ -84,7 +84,7 @@ class Run:
 
     def timeline(self, window: tuple[int, int] | None = None) -> Timeline:
         """Return the timeline, of the cycles from the first of `window` to before its second if one is given."""
-        from panacea_sim.report.timeline import timeline_html  # type: ignore[import-not-found]  # noqa: PLC0415  # bokeh takes a while to import
+        from panacea_sim.report.timeline import timeline_html  # noqa: PLC0415  # bokeh takes a while to import
 
         return Timeline(timeline_html(self.stored, window))
 

@@ -20,6 +20,7 @@ _COMMANDS = {
     "vcd": ["export", "RUN", "--format", "vcd", "--out", "out.vcd"],
     "csv": ["export", "RUN", "--format", "csv", "--out", "."],
     "report": ["report", "RUN", "--html", "out.html"],
+    "timeline": ["timeline", "RUN", "--html", "out.html"],
 }
 _WRITTEN = {
     "picture": ["out.svg"],
@@ -27,6 +28,7 @@ _WRITTEN = {
     "vcd": ["out.gtkw", "out.vcd"],
     "csv": ["activities.csv", "dram.csv", "queues.csv"],
     "report": ["out.html"],
+    "timeline": ["out.html"],
 }
 
 

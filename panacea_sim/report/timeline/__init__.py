@@ -1,0 +1,24 @@
+"""The timeline: a run as a page in the browser that zooms from the whole run to single firings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from panacea_sim.report.timeline.content import timeline_content
+from panacea_sim.report.timeline.document import timeline_page
+from panacea_sim.trace.stored_run import StoredRun
+
+__all__ = ["timeline_html", "write_timeline"]
+
+
+def timeline_html(run: StoredRun, window: tuple[int, int] | None = None) -> str:
+    """Return the timeline of a run, or of its cycles from the first to before the second of `window`, as HTML.
+
+    The page needs no other file and no network. Raises ConfigError if no activity was recorded in `window`.
+    """
+    return timeline_page(timeline_content(run, window))
+
+
+def write_timeline(run: StoredRun, path: Path, window: tuple[int, int] | None = None) -> None:
+    """Write the timeline of a run into an HTML file; raises ConfigError where timeline_html does."""
+    path.write_text(timeline_html(run, window), encoding="utf-8")

@@ -1,0 +1,130 @@
+"""What is drawn as a curve below the lanes: occupancies of queues, and bytes on the buses of the DRAM."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pyarrow.dataset as ds
+
+from panacea_sim.trace.bandwidth import bandwidth, channels
+from panacea_sim.trace.binning import bin_edges
+from panacea_sim.trace.columns import codes, column_batches
+from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.trace.window import within
+from panacea_sim.units import IntArray
+
+__all__ = ["Curves", "read_curves"]
+
+_GRID_BINS = 4096
+
+
+class Curves:
+    """Curves that are constant from each of their knots, which are cycles, to the next one.
+
+    `described` says of each curve its name, its panel ("queues", "memories" or "dram") and where its knots begin and
+    end in the columns. A value is what the queue (tokens) or memory (bytes) holds from the knot on; for the DRAM, the
+    bytes that move from the knot to the next one.
+    """
+
+    def __init__(self) -> None:
+        self.described: list[dict[str, Any]] = []
+        self._knots: list[IntArray] = [np.zeros(0, np.int64)]
+        self._values: list[IntArray] = [np.zeros(0, np.int64)]
+        self._length = 0
+
+    def add(self, name: str, panel: str, knots: IntArray, values: IntArray) -> None:
+        """Add a curve; its last value holds until the end of the timeline."""
+        self.described.append({"name": name, "panel": panel, "from": self._length, "to": self._length + len(knots)})
+        self._knots.append(knots)
+        self._values.append(values)
+        self._length += len(knots)
+
+    def columns(self) -> tuple[IntArray, IntArray]:
+        """Return the knots and the values of all curves, one curve after the other."""
+        return np.concatenate(self._knots), np.concatenate(self._values)
+
+
+def read_curves(run: StoredRun, span: tuple[int, int], *, most_rows: int) -> tuple[Curves, list[str]]:
+    """Return the curves in `span`, and what had to be left out so that no table gives more than `most_rows` knots."""
+    curves = Curves()
+    notes = [*_add_queues(curves, run, span, most_rows), *_add_channels(curves, run, span, most_rows)]
+    return curves, notes
+
+
+def _add_queues(curves: Curves, run: StoredRun, span: tuple[int, int], most_rows: int) -> list[str]:
+    until = ds.field("cycle") < span[1]
+    count = _count(run, "queues", until)
+    if not count:
+        return ["Queue occupancies were not recorded; a run with --trace full has them."]
+    if count > most_rows:
+        return [f"Queue occupancies are left out: {count:,} changes are too many for a page. --window A:B shows fewer."]
+    table = run.dataset("queues").to_table(filter=until).unify_dictionaries().combine_chunks()
+    names = {name: number for number, name in enumerate(table["queue"].unique().to_pylist())}
+    number = codes(table["queue"].chunk(0), names)
+    cycle, occupancy = table["cycle"].to_numpy(), table["occupancy"].to_numpy()
+    from_start = _recorded_from_start(run)
+    for name in sorted(names, key=_natural):
+        mine = number == names[name]
+        knots, values = cycle[mine], occupancy[mine]
+        if from_start:
+            knots, values = np.append(0, knots), np.append(0, values)
+        first = max(int(np.searchsorted(knots, span[0], side="right")) - 1, 0)
+        panel = "memories" if name.isupper() else "queues"
+        curves.add(name, panel, np.maximum(knots[first:], span[0]), values[first:])
+    return []
+
+
+def _add_channels(curves: Curves, run: StoredRun, span: tuple[int, int], most_rows: int) -> list[str]:
+    count = _count(run, "dram", within(span))
+    if not count:
+        return ["DRAM accesses were not recorded; a run with --trace full has them."]
+    if count > most_rows:
+        edges = bin_edges(*span, _GRID_BINS)
+        for name, rates in bandwidth(run, edges).items():
+            # Sums are rounded, not parts: no stretch of time is off by more than a byte.
+            moved = np.rint(np.cumsum(np.append(rates * np.diff(edges), 0.0))).astype(np.int64)
+            curves.add(name, "dram", edges, np.diff(moved, prepend=0))
+        return [f"DRAM bandwidth is a mean over {len(edges) - 1:,} stretches of time."]
+    from_start = _recorded_from_start(run)
+    for name, (start, end, moved) in _accesses(run, span).items():
+        knots = np.stack([start, end], axis=1).reshape(-1)
+        values = np.stack([moved, np.zeros_like(moved)], axis=1).reshape(-1)
+        if from_start and (not len(knots) or knots[0] > span[0]):
+            knots, values = np.append(span[0], knots), np.append(0, values)
+        if len(knots):
+            curves.add(name, "dram", knots, values)
+    return []
+
+
+def _accesses(run: StoredRun, span: tuple[int, int]) -> dict[str, tuple[IntArray, IntArray, IntArray]]:
+    """Return start, end and bytes of the accesses of each channel; its bus serves one at a time."""
+    numbers = {name: number for number, name in enumerate(channels(run))}
+    columns = ["channel", "start_cycle", "end_cycle", "bytes"]
+    parts = [
+        np.stack([codes(batch["channel"], numbers), *(batch[name].to_numpy() for name in columns[1:])])
+        for batch in column_batches(run, "dram", columns, within(span))
+    ]
+    rows = np.concatenate(parts, axis=1)
+    return {name: tuple(rows[1:, rows[0] == number]) for name, number in numbers.items()}
+
+
+def _recorded_from_start(run: StoredRun) -> bool:
+    """Return whether the run was recorded from its first cycle on, when all queues are empty.
+
+    Then every component has an interval that begins there; in a run with --window only those that were idle have.
+    """
+    first = ds.field("start_cycle") == 0
+    started = run.dataset("activities").to_table(columns=["component"], filter=first)["component"]
+    return set(started.to_pylist()) >= set(run.sections)
+
+
+def _count(run: StoredRun, table: str, where: ds.Expression | None) -> int:
+    return int(run.dataset(table).count_rows(filter=where)) if run.has_table(table) else 0
+
+
+def _natural(name: str) -> tuple[str, int]:
+    """Order q_pea2 before q_pea10."""
+    digits = re.search(r"\d+$", name)
+    return (name[: digits.start()], int(digits[0])) if digits else (name, -1)

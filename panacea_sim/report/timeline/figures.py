@@ -1,0 +1,208 @@
+"""The figures of a timeline, still empty: page/view.js fills them for the cycles that are shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bokeh.core.properties import value
+from bokeh.document import Document
+from bokeh.events import DocumentReady
+from bokeh.layouts import gridplot
+from bokeh.models import (
+    BoxAnnotation,
+    ColumnDataSource,
+    CustomJS,
+    CustomJSHover,
+    CustomJSTickFormatter,
+    FixedTicker,
+    HoverTool,
+    NumeralTickFormatter,
+    Range1d,
+)
+from bokeh.plotting import figure
+from bokeh.transform import linear_cmap
+
+__all__ = ["timeline_document"]
+
+_FONT = "system-ui, sans-serif"
+_LEFT = 112
+_RIGHT = 16
+_TRACK_HEIGHT = 22
+_CURVES_HEIGHT = 120
+_LANES_HEIGHT = 520
+_TOOLS = "xpan,xwheel_zoom,xbox_zoom,reset"
+_TOOLTIP = '<div style="white-space: pre; font: 12px system-ui, sans-serif; line-height: 1.4">@{}{{custom}}</div>'
+_FIGURES = ("layers", "lanes", "occupancy", "bandwidth")
+
+
+def timeline_document(header: dict[str, Any]) -> Document:
+    """Return the document with its figures, one below the other on a common axis of cycles."""
+    first_cycle, last_cycle = header["span"]
+    cycles = Range1d(first_cycle, last_cycle, bounds=(first_cycle, last_cycle), min_interval=4)
+    layers, layer_source = _layers(cycles, 1 + max((layer["track"] for layer in header["layerSpans"]), default=0))
+    lanes, lane_source, edge_source, mark = _lanes(cycles, header["colours"])
+    occupancy, occupancy_source = _curves(cycles, "occupancy")
+    bandwidth, bandwidth_source = _curves(cycles, "bytes / cycle")
+    bandwidth.xaxis.visible = True
+    bandwidth.xaxis.axis_label = "cycles"
+    bandwidth.height += 36
+    document = Document()
+    grid = gridplot(
+        [[layers], [lanes], [occupancy], [bandwidth]],
+        sizing_mode="stretch_width",
+        merge_tools=True,
+        toolbar_location="above",
+        toolbar_options={"logo": None},
+    )
+    document.add_root(grid)
+    start = CustomJS(
+        args={
+            "cycles": cycles,
+            "layers": layers,
+            "layerSource": layer_source,
+            "lanes": lanes,
+            "laneAxis": lanes.yaxis[0],
+            "laneSource": lane_source,
+            "edgeSource": edge_source,
+            "mark": mark,
+            "occupancy": occupancy,
+            "occupancyAxis": occupancy.yaxis[0],
+            "occupancySource": occupancy_source,
+            "bandwidth": bandwidth,
+            "bandwidthAxis": bandwidth.yaxis[0],
+            "bandwidthSource": bandwidth_source,
+        },
+        code="""panacea.start({cycles, layers, layerSource, lanes, laneAxis, laneSource, edgeSource, mark, occupancy,
+                               occupancyAxis, occupancySource, bandwidth, bandwidthAxis, bandwidthSource})""",
+    )
+    document.js_on_event(DocumentReady, start)
+    return document
+
+
+def _plain_figure(cycles: Range1d, height: int, **options: Any) -> figure:  # noqa: ANN401  # bokeh's own keywords
+    plot = figure(
+        height=height,
+        x_range=cycles,
+        tools=_TOOLS,
+        active_drag="xpan",
+        active_scroll="xwheel_zoom",
+        min_border_left=_LEFT,
+        min_border_right=_RIGHT,
+        min_border_top=2,
+        min_border_bottom=2,
+        output_backend="canvas",
+        lod_threshold=None,
+        **options,
+    )
+    plot.xaxis.formatter = NumeralTickFormatter(format="0,0")
+    plot.xaxis.visible = False
+    plot.outline_line_color = "#cccccc"
+    plot.ygrid.visible = False
+    plot.xgrid.grid_line_color = "#e8e8e8"
+    return plot
+
+
+def _layers(cycles: Range1d, tracks: int) -> tuple[figure, ColumnDataSource]:
+    """Return the band that says which layer is worked on."""
+    source = ColumnDataSource(
+        {name: [] for name in ("left", "right", "bottom", "top", "middle", "centre", "colour", "text", "name", "i")}
+    )
+    plot = _plain_figure(cycles, 4 + _TRACK_HEIGHT * tracks, y_range=Range1d(tracks, 0))
+    band = plot.quad(
+        left="left", right="right", bottom="bottom", top="top", fill_color="colour", line_color="white", source=source
+    )
+    plot.text(
+        x="middle",
+        y="centre",
+        text="text",
+        source=source,
+        text_align="center",
+        text_baseline="middle",
+        text_font_size="12px",
+        text_font=value(_FONT),
+    )
+    plot.yaxis.ticker = FixedTicker(ticks=[tracks / 2])
+    _name_ticks(plot, "return 'layers'")
+    plot.add_tools(_hover(band, "describeLayer"))
+    return plot, source
+
+
+def _lanes(cycles: Range1d, colours: list[str]) -> tuple[figure, ColumnDataSource, ColumnDataSource, BoxAnnotation]:
+    """Return the lanes, what is drawn in them, the borders of single firings, and the mark of what was searched."""
+    source = ColumnDataSource({name: [] for name in ("left", "right", "bottom", "top", "state", "i")})
+    plot = _plain_figure(cycles, _LANES_HEIGHT, y_range=Range1d(1, 0))
+    parts = plot.quad(
+        left="left",
+        right="right",
+        bottom="bottom",
+        top="top",
+        fill_color=linear_cmap("state", colours, -0.5, len(colours) - 0.5),
+        line_color=None,
+        source=source,
+    )
+    edges = ColumnDataSource({name: [] for name in ("x", "bottom", "top")})
+    plot.segment(x0="x", x1="x", y0="bottom", y1="top", line_color="white", source=edges)
+    mark = BoxAnnotation(
+        left=0,
+        right=0,
+        top=0,
+        bottom=0,
+        fill_color=None,
+        line_color="black",
+        line_alpha=1,
+        line_width=2,
+        visible=False,
+        level="overlay",
+    )
+    plot.add_layout(mark)
+    plot.yaxis.ticker = FixedTicker(ticks=[])
+    _name_ticks(plot, "return panacea.laneLabel(tick)")
+    plot.add_tools(_hover(parts, "describe"))
+    return plot, source, edges, mark
+
+
+def _curves(cycles: Range1d, label: str) -> tuple[figure, ColumnDataSource]:
+    source = ColumnDataSource({name: [] for name in ("xs", "ys", "name", "colour")})
+    plot = _plain_figure(cycles, _CURVES_HEIGHT, y_range=Range1d(0, 1))
+    lines = plot.multi_line(xs="xs", ys="ys", line_color="colour", line_width=1.5, legend_field="name", source=source)
+    plot.yaxis.axis_label = label
+    plot.yaxis.formatter = NumeralTickFormatter(format="0,0.[00]")
+    plot.yaxis.ticker.desired_num_ticks = 3
+    plot.yaxis.ticker.num_minor_ticks = 0
+    # Room for the lower half of the lowest label.
+    plot.min_border_bottom = 8
+    plot.legend.orientation = "horizontal"
+    plot.legend.location = "top_left"
+    plot.legend.padding = 2
+    plot.legend.margin = 4
+    plot.legend.label_text_font_size = "11px"
+    plot.legend.background_fill_alpha = 0.8
+    plot.legend.border_line_color = None
+    plot.add_tools(
+        HoverTool(
+            renderers=[lines],
+            tooltips=[("", "@name"), ("", "$snap_y{0,0.[000]}")],
+            line_policy="prev",
+            description=label,
+        )
+    )
+    return plot, source
+
+
+def _name_ticks(plot: figure, code: str) -> None:
+    plot.yaxis.formatter = CustomJSTickFormatter(code=code)
+    plot.yaxis.major_tick_line_color = None
+    plot.yaxis.minor_tick_line_color = None
+    plot.yaxis.axis_line_color = None
+    plot.yaxis.major_label_text_font = _FONT
+    plot.yaxis.major_label_text_font_size = "12px"
+
+
+def _hover(renderer: Any, function: str) -> HoverTool:  # noqa: ANN401  # bokeh's renderers have no useful type
+    return HoverTool(
+        renderers=[renderer],
+        tooltips=_TOOLTIP.format("i"),
+        formatters={"@i": CustomJSHover(code=f"return panacea.{function}(value)")},
+        point_policy="follow_mouse",
+        description="what is below the pointer",
+    )

@@ -1,0 +1,35 @@
+// What the page says about what is below the pointer.
+
+const number = (value) => value.toLocaleString("en-US", { maximumFractionDigits: 1 });
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const span = (from, to) => `cycles ${number(from)} to ${number(to)} (${number(to - from)})`;
+
+function tileText(m, n, k) {
+  const parts = [["m", m], ["n", n], ["k", k]].filter(([, value]) => value >= 0);
+  return parts.length ? `tile ${parts.map(([name, value]) => `${name} ${value}`).join(", ")}` : "";
+}
+
+function intervalText(data, lane, i) {
+  const [state, cause, other] = data.kinds[data.kind[i]];
+  return [
+    `${lane.name}: ${data.states[state]}`,
+    span(data.start[i], data.end[i]),
+    data.layers[data.layer[i]] && `layer ${data.layers[data.layer[i]]}`,
+    tileText(data.m[i], data.n[i], data.k[i]),
+    cause && `cause ${cause}`,
+    other && `other end ${other}`,
+    data.bytes[i] > 0 && `${number(data.bytes[i])} bytes`,
+  ].filter(Boolean).join("\n");
+}
+
+function groupText(data, { name, from, to, cycles, count, lanes }) {
+  const all = (to - from) * lanes;
+  const known = cycles.reduce((sum, each) => sum + each, 0);
+  const shares = data.states
+    .map((state, s) => [state, cycles[s]])
+    .filter(([, each]) => each > 0)
+    .sort((a, b) => b[1] - a[1])
+    .map(([state, each]) => `${state} ${percent(each / all)}`);
+  if (all - known > 1e-6 * all) shares.push(`not recorded ${percent((all - known) / all)}`);
+  return [`${name}${count ? `: ${number(count)} intervals` : ""}`, span(from, to), ...shares].join("\n");
+}

@@ -1,0 +1,298 @@
+// The view: what is drawn for the cycles that are shown, and the controls.
+
+const MOST_BINS = 512;
+const MOST_PARTS = 24000;
+const HALF = 0.42;
+const ROOMY_PIXELS = 5;
+const HASH_DELAY_MS = 200;
+const LANE_PIXELS = 17;
+const LINE_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#666666"];
+const LAYER_COLOURS = ["#cfe3f1", "#f3e3c3"];
+const BUSY = 0;
+const STATE_COUNT = header.states.length;
+const element = (id) => document.getElementById(id);
+
+let data = null;
+let models = null;
+let rows = [];
+let groups = [];
+let bins = MOST_BINS;
+let scheduled = false;
+let hashTimer = 0;
+let searched = { text: "", turn: 0 };
+const view = { together: false, curves: "" };
+
+async function load(base64) {
+  const columns = await unpack(header.columns, base64);
+  data = { states: header.states, kinds: header.kinds, layers: header.layers };
+  if (header.detail === "intervals") {
+    Object.assign(data, intervals(header.lanes, columns.gap, columns.duration));
+    data.kind = columns.kind;
+    data.state = columns.kind.map((kind) => header.kinds[kind][0]);
+    data.layer = columns.layer;
+    data.bytes = columns.bytes;
+    for (const name of ["m", "n", "k"]) data[name] = sums(columns[name], Int32Array);
+  } else {
+    data.edges = sums(columns.edges, Float64Array);
+    data.cycles = columns.cycles;
+  }
+  const knots = sums(columns.knots, Float64Array);
+  data.curves = header.curves.map((curve) => makeCurve(curve, knots, columns.values));
+}
+
+// Rows from top to bottom: the name of a section, then its lanes.
+function layOut() {
+  rows = [];
+  let section = null;
+  const peas = header.lanes.filter((lane) => lane.pea);
+  for (const lane of header.lanes) {
+    if (lane.section !== section) rows.push({ label: (section = lane.section).toUpperCase() });
+    if (!(view.together && lane.pea)) rows.push({ label: lane.name, lanes: [lane] });
+    else if (lane === peas[0]) rows.push({ label: `${peas.length} PEAs`, lanes: peas, together: true });
+  }
+  const { lanes } = models;
+  lanes.y_range.setv({ start: rows.length - 0.4, end: -0.6 });
+  models.laneAxis.ticker.ticks = rows.map((_, y) => y);
+  lanes.height = rows.length * LANE_PIXELS + 8;
+  element("together").setAttribute("aria-pressed", view.together);
+  element("together").textContent = view.together ? `Show ${peas.length} PEAs` : `Join ${peas.length} PEAs`;
+  element("together").hidden = peas.length < 2;
+  models.mark.visible = false;
+}
+
+// The parts of all rows: rectangles with a state, and what stands behind each, an interval (i >= 0) or a group.
+function laneParts(first, last, bins) {
+  const parts = { left: [], right: [], bottom: [], top: [], state: [], i: [] };
+  // Bins of whole pixels have no pale lines between them; bokeh's own begin in the middle of a pixel.
+  const pixel = (last - first) / (models.lanes.inner_width || 1000);
+  const width = Math.max(Math.round((last - first) / bins / pixel), 1) * pixel;
+  const grid = { origin: first - pixel / 2, width };
+  groups = [];
+  const add = (left, right, bottom, top, state, i) => {
+    parts.left.push(left); parts.right.push(right); parts.bottom.push(bottom); parts.top.push(top);
+    parts.state.push(state); parts.i.push(i);
+  };
+  const [bin, spread] = header.detail === "intervals" ? [binIntervals, spreadIntervals] : [binStretches, spreadStretches];
+  rows.forEach((row, y) => {
+    if (!row.lanes) return;
+    const single = (i) => add(data.start[i], data.end[i], y + HALF, y - HALF, data.state[i], i);
+    const group = (from, to, cycles, count) => {
+      const all = (to - from) * row.lanes.length;
+      groups.push({ name: row.label, from, to, cycles: cycles.slice(), count, lanes: row.lanes.length });
+      let base = y + HALF;
+      for (let s = 0; s < STATE_COUNT; s++) {
+        if (!cycles[s]) continue;
+        const height = (2 * HALF * cycles[s]) / all;
+        add(from, to, base, base - height, s, -groups.length);
+        base -= height;
+      }
+    };
+    if (!row.together) return bin(row.lanes[0], data, first, last, grid, { single, group });
+    const cycles = binTogether(row.lanes, data, first, last, grid, spread);
+    for (let b = 0; b * STATE_COUNT < cycles.length; b++) {
+      const from = grid.origin + b * width;
+      group(Math.max(from, first), Math.min(from + width, last), cycles.subarray(b * STATE_COUNT, (b + 1) * STATE_COUNT), 0);
+    }
+  });
+  return parts;
+}
+
+// Bokeh searches plain arrays for models, one element after the other.
+function typed(columns) {
+  return Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, Float64Array.from(values)]));
+}
+
+function drawLanes(first, last) {
+  let parts = laneParts(first, last, bins);
+  // What the browser paints in a moment bounds the number of parts: lanes that are all mixed get wider bins.
+  while (parts.i.length > MOST_PARTS && bins > 1) parts = laneParts(first, last, (bins = bins >> 1));
+  if (parts.i.length < MOST_PARTS / 3 && bins < MOST_BINS) bins *= 2;
+  models.laneSource.data = typed(parts);
+  // Single firings that follow each other are told apart by a line, where there is room for one.
+  const roomy = (ROOMY_PIXELS * (last - first)) / (models.lanes.inner_width || 1000);
+  const edges = { x: [], bottom: [], top: [] };
+  parts.i.forEach((i, part) => {
+    if (i < 0 || parts.right[part] - parts.left[part] < roomy) return;
+    edges.x.push(parts.left[part]); edges.bottom.push(parts.bottom[part]); edges.top.push(parts.top[part]);
+  });
+  models.edgeSource.data = typed(edges);
+}
+
+function drawLayers(first, last) {
+  const columns = { left: [], right: [], bottom: [], top: [], middle: [], centre: [], colour: [], text: [], name: [], i: [] };
+  const pixels = models.layers.inner_width || 1000;
+  header.layerSpans.forEach((layer, i) => {
+    const from = Math.max(layer.start, first), to = Math.min(layer.end, last);
+    if (from >= to) return;
+    const letters = Math.floor(((to - from) / (last - first)) * pixels / 8);
+    const text = layer.name.length <= letters ? layer.name : letters > 4 ? `${layer.name.slice(0, letters - 1)}…` : "";
+    columns.left.push(layer.start); columns.right.push(layer.end); columns.bottom.push(layer.track + 1); columns.top.push(layer.track); columns.centre.push(layer.track + 0.5);
+    columns.middle.push((from + to) / 2); columns.colour.push(LAYER_COLOURS[i % 2]); columns.text.push(text);
+    columns.name.push(layer.name); columns.i.push(i);
+  });
+  models.layerSource.data = columns;
+}
+
+function curveSets() {
+  const sets = new Map();
+  const memories = data.curves.filter((curve) => curve.panel === "memories");
+  if (memories.length) sets.set("memories", { unit: "bytes", lines: memories.map((curve) => [curve.name, [curve]]) });
+  const kinds = new Map();
+  const queues = data.curves.filter((curve) => curve.panel === "queues");
+  for (const curve of queues) {
+    const kind = curve.name.replace(/\d+$/, "");
+    kinds.set(kind, [...(kinds.get(kind) || []), curve]);
+  }
+  const means = [...kinds].map(([kind, curves]) => [curves.length > 1 ? `${kind}* (mean of ${curves.length})` : kind, curves]);
+  if (means.length) sets.set("queues", { unit: "tokens", lines: means });
+  for (const curve of [...memories, ...queues]) {
+    sets.set(curve.name, { unit: curve.panel === "memories" ? "bytes" : "tokens", lines: [[curve.name, [curve]]] });
+  }
+  return sets;
+}
+
+function drawCurves(figure, source, lines, first, last) {
+  const drawn = lines.map(([, curves]) => steps(curves, first, last, MOST_BINS));
+  source.data = {
+    xs: drawn.map(({ xs }) => Float64Array.from(xs)), ys: drawn.map(({ ys }) => Float64Array.from(ys)),
+    name: lines.map(([name]) => name), colour: lines.map((_, i) => LINE_COLOURS[i % LINE_COLOURS.length]),
+  };
+  const highest = drawn.reduce((most, { ys }) => ys.reduce((a, b) => (b > a ? b : a), most), 0);
+  figure.y_range.setv({ start: 0, end: (highest || 1) * 1.35 });
+}
+
+function draw() {
+  scheduled = false;
+  const began = performance.now();
+  const { start, end } = models.cycles;
+  drawLanes(start, end);
+  drawLayers(start, end);
+  const set = data.sets.get(view.curves);
+  if (set) {
+    models.occupancyAxis.axis_label = set.unit;
+    drawCurves(models.occupancy, models.occupancySource, set.lines, start, end);
+  }
+  const channels = data.curves.filter((curve) => curve.panel === "dram").map((curve) => [curve.name, [curve]]);
+  if (channels.length) drawCurves(models.bandwidth, models.bandwidthSource, channels, start, end);
+  // Browsers count changes of the address, and refuse more than a few in a second.
+  clearTimeout(hashTimer);
+  hashTimer = setTimeout(writeHash, HASH_DELAY_MS);
+  panacea.drawn += 1;
+  panacea.drawMs = performance.now() - began;
+}
+
+function schedule() {
+  if (!scheduled) { scheduled = true; requestAnimationFrame(draw); }
+}
+
+function show(first, last) {
+  const [low, high] = header.span;
+  const width = Math.min(Math.max(last - first, 4), high - low);
+  const start = Math.min(Math.max(first, low), high - width);
+  models.cycles.setv({ start, end: start + width });
+}
+
+// The view is in the part of the address behind #, so that a link leads back to it.
+function writeHash() {
+  const { start, end } = models.cycles;
+  const hash = `#x=${start.toFixed(2)}:${end.toFixed(2)}&joined=${Number(view.together)}&curves=${encodeURIComponent(view.curves)}`;
+  if (hash === location.hash) return;
+  // Inside of a report or a notebook the page has no address of its own.
+  try { history.replaceState(null, "", hash); } catch { /* nothing to link to */ }
+}
+
+function readHash() {
+  const parts = new URLSearchParams(location.hash.slice(1));
+  const cycles = (parts.get("x") || "").split(":").map(Number);
+  view.together = parts.get("joined") === "1";
+  if (data.sets.has(parts.get("curves"))) view.curves = parts.get("curves");
+  element("curves").value = view.curves;
+  layOut();
+  if (cycles.length === 2 && cycles[0] < cycles[1]) show(...cycles);
+  schedule();
+}
+
+function say(text) { element("found").textContent = text; }
+
+function markRows(names, start, end) {
+  const ys = rows.flatMap((row, y) => (row.lanes && row.lanes.some((lane) => names.has(lane.name)) ? [y] : []));
+  models.mark.setv({ left: start, right: end, top: ys[0] - 0.5, bottom: ys[ys.length - 1] + 0.5, visible: true });
+}
+
+function search(text) {
+  searched = { text, turn: text === searched.text ? searched.turn + 1 : 0 };
+  const asked = parseSearch(text);
+  if (!asked) return say(text.trim() ? "Give a component (pea3), a tile (m,n,k) or both (pea3 4,0,2)." : "");
+  const named = header.lanes.filter((lane) => !asked.name || lane.name === asked.name);
+  if (!named.length) return say(`No component ${asked.name}: there are ${header.lanes.map((lane) => lane.name).join(", ")}.`);
+  if (asked.name && view.together && named[0].pea) { view.together = false; layOut(); schedule(); }
+  const names = new Set(named.map((lane) => lane.name));
+  if (!asked.tile) {
+    markRows(names, ...header.span);
+    return say(`${asked.name} is marked.`);
+  }
+  if (header.detail !== "intervals") return say("Single tiles are not in this page; --window A:B shows them.");
+  const found = findTile(data, named, asked.tile);
+  if (!found.length) return say(`No firing of ${text.trim()} is recorded here.`);
+  const { layer, start, end } = found[searched.turn % found.length];
+  const margin = Math.max(0.1 * (end - start), 2);
+  show(start - margin, end + margin);
+  markRows(names, start, end);
+  const which = found.length > 1 ? ` (${(searched.turn % found.length) + 1} of ${found.length}, Enter for the next)` : "";
+  say(`${text.trim()} in ${data.layers[layer] || "no layer"}: ${span(start, end)}${which}`);
+}
+
+function fillControls() {
+  element("legend").replaceChildren(...header.states.map((state, s) => {
+    const entry = document.createElement("span");
+    const key = document.createElement("i");
+    key.style.background = header.colours[s];
+    entry.append(key, state);
+    return entry;
+  }));
+  element("notes").replaceChildren(...header.notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })));
+  element("curves").replaceChildren(...[...data.sets.keys()].map((name) => new Option(name, name)));
+  element("curves").disabled = !data.sets.size;
+  element("together").onclick = () => { view.together = !view.together; layOut(); schedule(); };
+  element("curves").onchange = () => { view.curves = element("curves").value; schedule(); };
+  element("search").onkeydown = (event) => { if (event.key === "Enter") search(element("search").value); };
+  addEventListener("hashchange", readHash);
+}
+
+async function start(given) {
+  models = given;
+  await loading;
+  data.sets = curveSets();
+  view.curves = data.sets.keys().next().value || "";
+  fillControls();
+  models.occupancy.visible = data.sets.size > 0;
+  const bandwidth = data.curves.some((curve) => curve.panel === "dram");
+  if (!bandwidth) {
+    // Only its axis of cycles is left.
+    models.bandwidth.height = 44;
+    models.bandwidthAxis.visible = false;
+  }
+  readHash();
+  models.cycles.properties.start.change.connect(schedule);
+  models.cycles.properties.end.change.connect(schedule);
+  panacea.ready = true;
+}
+
+const panacea = {
+  ready: false,
+  drawn: 0,
+  drawMs: 0,
+  start,
+  show,
+  search,
+  laneLabel: (y) => (rows[y] ? rows[y].label : ""),
+  rows: () => rows.map(({ label, lanes }) => ({ label, lane: Boolean(lanes) })),
+  parts: () => models.laneSource.data,
+  curvesDrawn: () => [models.occupancySource.data, models.bandwidthSource.data],
+  describe: (i) => {
+    if (i < 0) return groupText(data, groups[-i - 1]);
+    return intervalText(data, header.lanes.find((lane) => i >= lane.from && i < lane.to), i);
+  },
+  describeLayer: (i) => `layer ${header.layerSpans[i].name}\n${span(header.layerSpans[i].start, header.layerSpans[i].end)}`,
+  models: () => models,
+};

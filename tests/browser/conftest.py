@@ -1,0 +1,55 @@
+"""A headless browser, and pages in it that must stay without errors and without network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return a headless Chromium; without one the tests are skipped, but not in CI."""
+    if CHROMIUM is None and "CI" not in os.environ:
+        pytest.skip("no chromium is installed (Debian: apt install chromium)")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[[Path, str], Page]]:
+    """Return a function that opens a timeline offline; afterwards there must have been no errors and no requests."""
+    complaints: list[str] = []
+    requests: list[str] = []
+    context = browser.new_context(viewport={"width": 1300, "height": 1000}, offline=True)
+
+    def open_timeline(path: Path, fragment: str = "") -> Page:
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri() + fragment)
+        page.wait_for_function("window.panacea && panacea.ready && panacea.drawn > 0")
+        return page
+
+    yield open_timeline
+    context.close()
+    assert not complaints
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []

@@ -1,0 +1,339 @@
+"""The timeline in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from playwright.sync_api import Page
+
+from panacea_sim.report.timeline import write_timeline
+from panacea_sim.report.timeline.content import timeline_content
+from panacea_sim.report.timeline.document import timeline_page
+from panacea_sim.scenario import Scenario
+from panacea_sim.simulation import RunOptions, run
+from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.schema import State
+from panacea_sim.trace.stored_run import StoredRun, open_run
+from panacea_sim.workload.synthetic import synthetic_layer
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Page]
+Rows = list[dict[str, Any]]
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+LANE_HEIGHT = 0.84
+"""Of a row's height; the rest is the gap to the next one."""
+STATES = [state.value for state in State]
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
+    """Return a run on 16 PEAs with firings that are narrower than two pixels of the whole run, and wider ones."""
+    target = tmp_path_factory.mktemp("runs") / "small"
+    layer = synthetic_layer(name="a<b & c", M=2048, K=128, N=24, rho_w=0.3, rho_x=0.6, seed=3)
+    run(Scenario("small", layer, values=False), RunOptions(target, engine="reference"))
+    return open_run(target)
+
+
+@pytest.fixture(scope="module")
+def rows(stored: StoredRun) -> Rows:
+    """Return the activities of the run."""
+    found: Rows = stored.dataset("activities").to_table().to_pylist()
+    return found
+
+
+@pytest.fixture(scope="module")
+def html(stored: StoredRun) -> Path:
+    """Return the timeline of the run."""
+    path = stored.path / "timeline.html"
+    write_timeline(stored, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def coarse(stored: StoredRun) -> Path:
+    """Return the timeline as if the run had too many intervals for a page."""
+    path = stored.path / "coarse.html"
+    path.write_text(timeline_page(timeline_content(stored, None, most_rows=100)), encoding="utf-8")
+    return path
+
+
+def _show(page: Page, first: float, last: float) -> None:
+    drawn = page.evaluate("panacea.drawn")
+    page.evaluate("([first, last]) => panacea.show(first, last)", [first, last])
+    page.wait_for_function(f"panacea.drawn > {drawn}")
+
+
+def _keep_screenshot(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def _view(page: Page) -> tuple[float, float]:
+    first, last = page.evaluate("[panacea.models().cycles.start, panacea.models().cycles.end]")
+    return first, last
+
+
+def _parts(page: Page) -> dict[str, npt.NDArray[np.float64]]:
+    """Return the columns of the rectangles that are drawn."""
+    columns = page.evaluate("Object.entries(panacea.parts()).map(([name, values]) => [name, Array.from(values)])")
+    return {name: np.array(values, float) for name, values in columns}
+
+
+def _drawn_shares(page: Page, first: float, last: float) -> dict[str, list[float]]:
+    """Return the shares of the states in each lane, by the areas of the rectangles between first and last."""
+    parts = _parts(page)
+    width = np.minimum(parts["right"], last) - np.maximum(parts["left"], first)
+    area = np.maximum(width, 0) * (parts["bottom"] - parts["top"])
+    row = np.floor(parts["bottom"] + 0.5 - 1e-9)
+    shares = {}
+    for y, described in enumerate(page.evaluate("panacea.rows()")):
+        if described["lane"]:
+            sums = [area[(row == y) & (parts["state"] == state)].sum() for state in range(len(STATES))]
+            shares[described["label"]] = [share / (last - first) / LANE_HEIGHT for share in sums]
+    return shares
+
+
+def _true_shares(rows: Rows, lane: str, first: float, last: float) -> list[float]:
+    cycles = dict.fromkeys(STATES, 0.0)
+    for row in rows:
+        if row["component"] == lane:
+            cycles[row["state"]] += max(min(row["end_cycle"], last) - max(row["start_cycle"], first), 0)
+    return [cycles[state] / (last - first) for state in STATES]
+
+
+def _hover_text(row: dict[str, Any]) -> str:
+    """Return what the page has to say about an activity."""
+    start, end = row["start_cycle"], row["end_cycle"]
+    tile = ", ".join(f"{name} {row[name]}" for name in "mnk" if row[name] >= 0)
+    lines = [
+        f"{row['component']}: {row['state']}",
+        f"cycles {start:,} to {end:,} ({end - start:,})",
+        f"layer {row['layer']}" if row["layer"] else "",
+        f"tile {tile}" if tile else "",
+        f"cause {row['cause']}" if row["cause"] else "",
+        f"other end {row['cause_component']}" if row["cause_component"] else "",
+        f"{row['bytes']:,} bytes" if row["bytes"] else "",
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _point_at(page: Page, cycle: float, lane: str) -> None:
+    """Move the mouse to a cycle in a lane."""
+    x, y = page.evaluate(
+        """([cycle, lane]) => {
+             const view = Bokeh.index.find_one(panacea.models().lanes);
+             const box = view.canvas_view.el.getBoundingClientRect();
+             const row = panacea.rows().findIndex(({label}) => label === lane);
+             return [box.x + view.frame.x_scale.compute(cycle), box.y + view.frame.y_scale.compute(row)];
+           }""",
+        [cycle, lane],
+    )
+    page.mouse.move(x - 3, y)
+    page.mouse.move(x, y)
+
+
+def test_all_lanes_are_there(html: Path, open_page: Open, stored: StoredRun) -> None:
+    """The page opens offline and shows every component and channel, grouped by section."""
+    page = open_page(html)
+    page.wait_for_timeout(200)
+    _keep_screenshot(page, "whole-run")
+    shown = page.evaluate("panacea.rows()")
+    assert sorted(row["label"] for row in shown if row["lane"]) == sorted(stored.sections)
+    assert [row["label"] for row in shown if not row["lane"]] == ["MEMORY", "CODECS", "COMPUTE", "OUTPUT"]
+    assert page.locator("#legend span").all_text_contents() == STATES
+
+
+@pytest.mark.parametrize("kind", ["html", "coarse"])
+def test_drawn_shares_are_true(kind: str, request: pytest.FixtureRequest, open_page: Open, rows: Rows) -> None:
+    """In any window, each lane is coloured as the table says; the coarse page as a whole, where no stretch is cut."""
+    page = open_page(request.getfixturevalue(kind))
+    first_cycle, last_cycle = map(int, _view(page))
+    chosen = np.random.default_rng(5)
+    windows = [(first_cycle, last_cycle)]
+    if kind == "html":
+        windows += [tuple(sorted(chosen.choice(last_cycle // 5, 2, replace=False) * 5)) for _ in range(6)]
+    assert (_parts(page)["i"] < 0).sum() > 100
+    for first, last in np.array(windows).tolist():
+        if (first, last) != _view(page):
+            _show(page, first, last)
+        for lane, shares in _drawn_shares(page, first, last).items():
+            assert shares == pytest.approx(_true_shares(rows, lane, first, last), abs=1e-9), (lane, first, last)
+
+
+def test_single_firings_tell_their_row(html: Path, open_page: Open, rows: Rows) -> None:
+    """Zoomed in, what appears at the pointer is the row of the table, whatever the state."""
+    page = open_page(html)
+    for state in ("busy", "starved", "blocked", "contended"):
+        row = max((row for row in rows if row["state"] == state), key=lambda row: row["end_cycle"] - row["start_cycle"])
+        middle = (row["start_cycle"] + row["end_cycle"]) / 2
+        _show(page, row["start_cycle"] - 5, row["end_cycle"] + 5)
+        page.wait_for_timeout(100)
+        _point_at(page, middle, row["component"])
+        tooltip = page.locator(".bk-Tooltip div[style*=pre]").first
+        tooltip.wait_for(timeout=5000)
+        page.wait_for_timeout(100)
+        assert tooltip.inner_text().strip() == _hover_text(row)
+    _keep_screenshot(page, "single-firing")
+
+
+def test_firings_are_single_when_zoomed_in(html: Path, open_page: Open, rows: Rows) -> None:
+    """In a window with few firings, every rectangle is one interval of the table, with its cycles."""
+    page = open_page(html)
+    first, last = 1000, 1200
+    _show(page, first, last)
+    parts = _parts(page)
+    assert (parts["i"] >= 0).all()
+    drawn = sorted(zip(parts["left"], parts["right"], strict=True))
+    inside = [row for row in rows if row["start_cycle"] < last and row["end_cycle"] > first]
+    assert drawn == sorted((row["start_cycle"], row["end_cycle"]) for row in inside)
+
+
+def test_peas_join_to_one_lane_and_back(html: Path, open_page: Open, rows: Rows) -> None:
+    """The button puts the mean of all PEAs into one lane, and takes it apart again."""
+    page = open_page(html)
+    first, last = _view(page)
+    before = page.evaluate("panacea.rows()")
+    page.get_by_role("button", name="Join 16 PEAs").click()
+    page.wait_for_timeout(200)
+    _keep_screenshot(page, "joined-peas")
+    labels = [row["label"] for row in page.evaluate("panacea.rows()")]
+    assert "16 PEAs" in labels
+    assert "pea3" not in labels
+    peas = [_true_shares(rows, f"pea{number}", first, last) for number in range(16)]
+    assert _drawn_shares(page, first, last)["16 PEAs"] == pytest.approx(np.mean(peas, axis=0), abs=1e-9)
+    page.get_by_role("button", name="Show 16 PEAs").click()
+    page.wait_for_timeout(100)
+    assert page.evaluate("panacea.rows()") == before
+
+
+def _search(page: Page, text: str) -> str:
+    page.locator("#search").fill(text)
+    page.locator("#search").press("Enter")
+    page.wait_for_timeout(150)
+    return page.locator("#found").inner_text()
+
+
+def test_search_jumps_to_a_tile(html: Path, open_page: Open, rows: Rows) -> None:
+    """A component with a tile leads to the cycles of that firing, and says them."""
+    page = open_page(html)
+    row = next(row for row in rows if row["component"] == "pea3" and row["state"] == "busy" and row["m"] == 2)
+    found = _search(page, f"pea3 {row['m']},{row['n']},{row['k']}")
+    assert f"cycles {row['start_cycle']:,} to {row['end_cycle']:,}" in found
+    first, last = _view(page)
+    assert first <= row["start_cycle"] < row["end_cycle"] <= last
+    assert last - first < 3 * (row["end_cycle"] - row["start_cycle"])
+    _keep_screenshot(page, "search")
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("ppu", "ppu is marked."),
+        ("pea99", "No component pea99: there are w_dma, x_dma"),
+        ("pea3 99,0,0", "No firing of pea3 99,0,0 is recorded here."),
+        ("4,0", "Give a component (pea3), a tile (m,n,k) or both"),
+    ],
+)
+def test_search_answers(text: str, answer: str, html: Path, open_page: Open) -> None:
+    """The search says what it found, or what it understands."""
+    assert answer in _search(open_page(html), text)
+
+
+def test_the_address_leads_back_to_the_view(html: Path, open_page: Open) -> None:
+    """The part of the address behind # follows the view; opened again it gives the same cycles, lanes and curves."""
+    page = open_page(html)
+    _show(page, 1000, 1500)
+    page.get_by_role("button", name="Join 16 PEAs").click()
+    page.locator("#curves").select_option("q_pea3")
+    page.wait_for_url("**joined=1&curves=q_pea3")
+    fragment = page.url[page.url.index("#") :]
+    again = open_page(html, fragment)
+    assert _view(again) == (1000, 1500)
+    assert "16 PEAs" in [row["label"] for row in again.evaluate("panacea.rows()")]
+    assert again.locator("#curves").input_value() == "q_pea3"
+
+
+def test_it_works_inside_of_another_page(html: Path, open_page: Open) -> None:
+    """In the sandbox of a report, where it has no address of its own, the timeline draws and zooms as well."""
+    outer = html.with_name("outer.html")
+    inside = escape(html.read_text(encoding="utf-8"))
+    # The page around it has to look ready to `open_page`, too.
+    script = "<script>panacea = {ready: true, drawn: 1}</script>"
+    outer.write_text(f'{script}<iframe sandbox="allow-scripts" width=1200 height=900 srcdoc="{inside}"></iframe>')
+    frame = open_page(outer).frames[1]
+    frame.wait_for_function("window.panacea && panacea.ready && panacea.drawn > 0")
+    frame.evaluate("panacea.show(100, 200)")
+    frame.wait_for_function("panacea.drawn > 1")
+    frame.page.wait_for_timeout(400)
+    assert frame.evaluate("panacea.models().cycles.end") == 200
+
+
+def test_wheel_zooms_and_reset_returns(html: Path, open_page: Open) -> None:
+    """The mouse wheel zooms into the cycles below the pointer; the reset tool shows the whole run again."""
+    page = open_page(html)
+    first, last = _view(page)
+    page.mouse.move(700, 400)
+    page.mouse.wheel(0, -400)
+    page.wait_for_timeout(300)
+    zoomed = _view(page)
+    assert zoomed[1] - zoomed[0] < last - first
+    page.locator(".bk-tool-icon-reset").click()
+    page.wait_for_timeout(300)
+    assert _view(page) == (first, last)
+
+
+def test_curves_are_true(html: Path, open_page: Open, stored: StoredRun) -> None:
+    """The mean of a drawn curve over a window is that of the tables: bytes in a memory, bytes a cycle on a bus."""
+    page = open_page(html)
+    first, last = 300, 1700
+    _show(page, first, last)
+    lines = page.evaluate(
+        "panacea.curvesDrawn().flatMap(({name, xs, ys}) =>"
+        " name.map((each, i) => [each, Array.from(xs[i]), Array.from(ys[i])]))"
+    )
+    means = {name: float(np.sum(np.diff(xs) * np.array(ys)[:-1])) / (last - first) for name, xs, ys in lines}
+    moved = dict.fromkeys(("dram0", "dram1"), 0.0)
+    for row in stored.dataset("dram").to_table().to_pylist():
+        inside = max(min(row["end_cycle"], last) - max(row["start_cycle"], first), 0)
+        moved[row["channel"]] += row["bytes"] * inside / (row["end_cycle"] - row["start_cycle"]) / (last - first)
+    held = np.zeros(last)
+    for row in stored.dataset("queues").to_table().to_pylist():
+        if row["queue"] == "WMEM":
+            held[row["cycle"] :] = row["occupancy"]
+    assert {name: means[name] for name in moved} == pytest.approx(moved)
+    assert means["WMEM"] == pytest.approx(held[first:].mean())
+
+
+def test_a_coarse_page_says_what_it_left_out(coarse: Path, open_page: Open, rows: Rows) -> None:
+    """With too many intervals the page still opens, tells what is missing and how to see it."""
+    page = open_page(coarse)
+    notes = " ".join(page.locator("#notes li").all_text_contents())
+    assert f"{len(rows):,} intervals are too many for a page" in notes
+    assert "--window A:B shows them" in notes
+    assert "Single tiles are not in this page" in _search(page, "0,0,0")
+    _keep_screenshot(page, "coarse")
+
+
+@pytest.mark.parametrize("level", ["stalls", "window"])
+def test_parts_of_a_trace_are_shown(level: str, tmp_path: Path, open_page: Open) -> None:
+    """A trace of stalls alone, or of a window, opens and says what was not recorded; the gaps stay white."""
+    layer = synthetic_layer(name="layer", M=128, K=64, N=12, rho_w=0.3, rho_x=0.6, seed=3)
+    trace = TraceOptions("stalls") if level == "stalls" else TraceOptions("full", (300, 500))
+    run(Scenario("part", layer, values=False), RunOptions(tmp_path / "part", engine="reference", trace=trace))
+    write_timeline(open_run(tmp_path / "part"), tmp_path / "part.html")
+    page = open_page(tmp_path / "part.html")
+    notes = " ".join(page.locator("#notes li").all_text_contents())
+    assert bool(re.search("not recorded", notes)) == (level == "stalls")
+    _keep_screenshot(page, f"only-{level}")
+    rows = open_run(tmp_path / "part").dataset("activities").to_table().to_pylist()
+    first, last = _view(page)
+    for lane, shares in _drawn_shares(page, first, last).items():
+        assert shares == pytest.approx(_true_shares(rows, lane, first, last), abs=1e-9), lane
