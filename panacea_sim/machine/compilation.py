@@ -27,13 +27,13 @@ _njit: Callable[..., Any] = numba.njit  # its types do not know all of its optio
 
 def entry(function: Function) -> Function:
     """Compile a function that Python calls."""
-    return _cached(_njit(error_model="numpy")(function))
+    return _cached(_njit(error_model="numpy", _nrt=False)(function))
 
 
 def inner(function: Function) -> Function:
     """Compile a function that only compiled ones call: without a way in from Python that takes less time."""
     options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return _cached(_njit(error_model="numpy", **options)(function))
+    return _cached(_njit(error_model="numpy", _nrt=False, **options)(function))
 
 
 def compiled_functions(module: ModuleType, shared: dict[str, Any]) -> dict[str, Any]:
