@@ -88,7 +88,7 @@ def choose_plan(name: str, work: LayerWork, output_bytes: OutputBytes, hardware:
     Raises MappingError if none fits, with what stands in the way of the first.
     """
     open_mappings = _open_mappings(hardware)
-    floors = [_floor(work, output_bytes, hardware, *mapping) for mapping in open_mappings]
+    floors = _floors(work, output_bytes, hardware, open_mappings)
     near: dict[int, Candidate] = {}
     obstacles = {}
     # Plans and descriptions are large: those that cannot win are not made, and the most promising ones come first.
@@ -120,14 +120,22 @@ def _can_win(floor: tuple[int, int], known: Collection[Candidate], *, is_small: 
     return (False, *floor) <= min(each.rank() for each in known)
 
 
-def _floor(work: LayerWork, output_bytes: OutputBytes, hardware: Hardware, order: str, height: int) -> tuple[int, int]:
-    """Return cycles and bytes that no plan of this mapping can be below: the PEAs' work, each operand fetched once."""
-    spilled_bytes = least_spilled_bytes(work.tiling, order, height, hardware.psum_bytes)
+def _floors(
+    work: LayerWork, output_bytes: OutputBytes, hardware: Hardware, mappings: Sequence[tuple[str, int]]
+) -> list[tuple[int, int]]:
+    """Return cycles and bytes that no plan of each mapping can be below: the PEAs' work, each operand fetched once."""
     tiles = (work.weight.total, work.activation.total, output_bytes.total)
-    moved_bytes = sum(int(each.sum()) for each in tiles) + spilled_bytes
-    pea_cycles = int(pea_work(work, hardware, height).cycles.sum((0, 2, 3), dtype=np.int64).max())
-    channel_cycles = channel_device(hardware).least_cycles(ceil_div(moved_bytes, hardware.dram_channels))
-    return max(pea_cycles, channel_cycles), moved_bytes
+    once_bytes = sum(int(each.sum()) for each in tiles)
+    pea_cycles = {
+        height: int(pea_work(work, hardware, height).cycles.sum((0, 2, 3), dtype=np.int64).max())
+        for height in {height for _, height in mappings}
+    }
+    floors = []
+    for order, height in mappings:
+        moved_bytes = once_bytes + least_spilled_bytes(work.tiling, order, height, hardware.psum_bytes)
+        channel_cycles = channel_device(hardware).least_cycles(ceil_div(moved_bytes, hardware.dram_channels))
+        floors.append((max(pea_cycles[height], channel_cycles), moved_bytes))
+    return floors
 
 
 _Engine = Callable[[Description, Recorder], EngineResult]

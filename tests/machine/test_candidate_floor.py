@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panacea_sim.hardware.config import load_hardware, with_settings
-from panacea_sim.machine.candidates import _floor, candidates
+from panacea_sim.machine.candidates import _floors, candidates
 from panacea_sim.mapping.outputs import dense_outputs
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import SkipMasks, layer_work
@@ -27,7 +27,7 @@ def test_a_floor_is_never_above_the_bound(shape: tuple[int, int, int], rho: floa
     work, outputs = layer_work(tiling, SkipMasks.of(layer, hardware.v)), dense_outputs(tiling)
     found = [each for each in candidates("layer", work, outputs, hardware) if each.plan]
     assert found
-    for each in found:
-        cycles, moved_bytes = _floor(work, outputs, hardware, each.order, each.height)
+    floors = _floors(work, outputs, hardware, [(each.order, each.height) for each in found])
+    for each, (cycles, moved_bytes) in zip(found, floors, strict=True):
         assert cycles <= each.bound_cycles
         assert moved_bytes <= each.read_bytes + each.write_bytes
