@@ -20,7 +20,7 @@ from panacea_sim.workload.synthetic import synthetic_layer
 )
 def test_a_floor_is_never_above_the_bound(shape: tuple[int, int, int], rho: float, psum_bytes: int) -> None:
     """Cycles and bytes of every mapping, in any order and height, are at least its floor."""
-    settings = {"psum_bytes": psum_bytes, "omem_bytes": psum_bytes + 32_768, "tile_m": 32, "n_pea": 8, "spill": "allow"}
+    settings = {"psum_bytes": psum_bytes, "omem_bytes": psum_bytes + 32_768, "n_pea": 8, "spill": "allow"}
     hardware = with_settings(load_hardware("panacea"), settings)
     tiling = Tiling.of(hardware, shape)
     layer = synthetic_layer(*shape, rho_w=rho, rho_x=rho, seed=1)
