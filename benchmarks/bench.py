@@ -8,15 +8,18 @@ the best of a few repetitions.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import simpy
 from rich import box
@@ -28,15 +31,22 @@ from panacea_sim.machine.description import Description
 from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import prepare
+from panacea_sim.simulation import Prepared, prepare
 from panacea_sim.trace.recorder import Recorder, TraceOptions
 from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.synthetic import synthetic_layer
 
 Engine = Callable[[Description, Recorder], EngineResult]
 
 REPETITIONS = 5
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
+SMALL = """
+from panacea_sim.scenario import Scenario
+from panacea_sim.workload.masked_layer import MaskedLayer
+
+scenario = Scenario("small", MaskedLayer("layer", 256, 256, 64, 0.1, 0.9, seed=1), values=False)
+"""
 
 
 def main() -> None:
@@ -45,14 +55,27 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("runs/bench.json"), help="where the figures go")
     arguments = parser.parse_args()
     simpy_rate = best_rate(bare_simpy)
+    slow, fast = large_layer("hbm2")
+    slow_ideal, fast_ideal = large_layer("ideal")
+    cold_s, warm_s = start_ups()
+    network_s, network_mb = network()
     rows = [
         figure("bare SimPy, 20 timeouts a tile", "tiles/s", simpy_rate, simpy_rate),
         figure("reference engine, full trace, values off", "tiles/s", best_rate(full_trace), simpy_rate),
         figure("the same on two HBM2 pseudo-channels", "tiles/s", best_rate(full_trace_hbm2), simpy_rate),
-        figure("compiled engine, trace off, HBM2", "tiles/s", best_rate(compiled), simpy_rate),
         figure("reference engine, trace off, values off", "tiles/s", best_rate(no_trace), simpy_rate),
+        figure("large layer, HBM2 x 2, reference engine, trace off", "tiles/s", slow, simpy_rate),
+        figure("large layer, HBM2 x 2, compiled engine, trace off", "tiles/s", fast, simpy_rate),
+        figure("compiled / reference on it", "times", fast / slow, None),
+        figure("large layer, ideal memory, reference engine, trace off", "tiles/s", slow_ideal, simpy_rate),
+        figure("large layer, ideal memory, compiled engine, trace off", "tiles/s", fast_ideal, simpy_rate),
+        figure("compiled / reference on it", "times", fast_ideal / slow_ideal, None),
         figure("quickstart with values, whole command", "s", whole_command(), None),
-        figure("peak memory", "MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, None),
+        figure("small layer without values, nothing compiled before", "s", cold_s, None),
+        figure("the same once more", "s", warm_s, None),
+        figure("OPT-2.7B prefill, 39.3 million tiles, whole command", "s", network_s, None),
+        figure("OPT-2.7B prefill, peak memory of all its processes", "MB", network_mb, None),
+        figure("peak memory of this benchmark", "MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, None),
     ]
     show(rows)
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
@@ -90,10 +113,89 @@ def full_trace_hbm2() -> tuple[int, float]:
     return reference(TraceOptions("full"), "hbm2")
 
 
-def compiled() -> tuple[int, float]:
-    """Run 9,216 tiles on two HBM2 pseudo-channels in the compiled engine and keep only totals."""
-    layer = synthetic_layer(1536, 1536, 512, rho_w=0.3, rho_x=0.8, seed=1)
-    return timed(run_compiled, layer, "hbm2", TraceOptions("off"))
+def large_layer(dram: str) -> tuple[float, float]:
+    """Run a layer of 409,600 tiles in both engines and keep only totals; return the tiles per CPU second of each."""
+    layer = MaskedLayer("fc1", 10240, 2560, 2048, rho_w=0.028, rho_x=0.96, seed=1)
+    prepared = prepare(Scenario("bench", layer, settings=memory(dram), values=False))
+    assert isinstance(prepared, Prepared)
+    tiles = prepared.program.layers[0].plan.work.tiling.tile_tasks
+    # The first run of the compiled engine loads or compiles it.
+    compiled_s = min(engine_s(run_compiled, prepared) for _ in range(REPETITIONS))
+    return tiles / engine_s(run_reference, prepared), tiles / compiled_s
+
+
+def engine_s(engine: Engine, prepared: Prepared) -> float:
+    """Return the CPU seconds of a run that keeps only totals."""
+    started = time.process_time()
+    engine(prepared.description, Recorder(TraceOptions("off")))
+    return time.process_time() - started
+
+
+def memory(dram: str) -> dict[str, object]:
+    """Return the settings of a memory: one ideal channel, or two with banks."""
+    return {"dram": dram, "dram_channels": 1 if dram == "ideal" else 2}
+
+
+def start_ups() -> tuple[float, float]:
+    """Return the wall seconds of a small run of the compiled engine, with an empty cache and with a full one."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "small.py"
+        script.write_text(SMALL)
+        environment = {**os.environ, "NUMBA_CACHE_DIR": f"{folder}/cache"}
+        seconds = [command_s(script, "--force", "--out", f"{folder}/run", environment=environment) for _ in range(2)]
+    return seconds[0], seconds[1]
+
+
+def network() -> tuple[float, float]:
+    """Return the wall seconds of OPT-2.7B with own work in every layer, and the peak memory in MB."""
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = ["--trace", "off", "--no-memoize", "--out", f"{folder}/run"]
+        with Sampler() as sampler:
+            seconds = command_s(SCENARIOS / "opt_2_7b_prefill.py", *arguments)
+    return seconds, sampler.peak_mb
+
+
+class Sampler:
+    """Watches the memory of all processes below this one, shared pages counted once (Linux; 0 elsewhere)."""
+
+    def __init__(self) -> None:
+        self.peak_mb = 0.0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Self:
+        """Begin to watch."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop watching."""
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.3):
+            kib = sum(proportional_kib(process) for process in descendants(os.getpid()))
+            self.peak_mb = max(self.peak_mb, kib / 1024)
+
+
+def descendants(process: int) -> list[int]:
+    """Return the processes below this one."""
+    found = []
+    for path in Path(f"/proc/{process}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # it may have ended
+            for child in path.read_text().split():
+                found += [int(child), *descendants(int(child))]
+    return found
+
+
+def proportional_kib(process: int) -> int:
+    """Return the memory of a process, of shared pages its share."""
+    with contextlib.suppress(OSError):  # it may have ended
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    return 0
 
 
 def no_trace() -> tuple[int, float]:
@@ -109,8 +211,9 @@ def reference(trace: TraceOptions, dram: str = "ideal") -> tuple[int, float]:
 
 def timed(engine: Engine, layer: GemmLayer, dram: str, trace: TraceOptions) -> tuple[int, float]:
     """Run a layer in an engine; return tiles and CPU seconds, the trace turned into columns included."""
-    settings = {"dram": dram, "dram_channels": 1 if dram == "ideal" else 2, "loop_order": "mnk", "dtp": "off"}
+    settings = {**memory(dram), "loop_order": "mnk", "dtp": "off"}
     prepared = prepare(Scenario("bench", layer, settings=settings, values=False))
+    assert isinstance(prepared, Prepared)
     recorder = Recorder(trace, (layer.name,))
     started = time.process_time()
     engine(prepared.description, recorder)
@@ -122,11 +225,16 @@ def timed(engine: Engine, layer: GemmLayer, dram: str, trace: TraceOptions) -> t
 
 def whole_command() -> float:
     """Return the wall seconds of the quickstart with values, from start to written folder."""
-    command = [sys.executable, "-m", "panacea_sim.cli", "run", str(SCENARIOS / "quickstart.py"), "--json", "--out"]
     with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        subprocess.run([*command, f"{folder}/run"], check=True, stdout=subprocess.DEVNULL)  # noqa: S603  # our own
-        return time.perf_counter() - started
+        return command_s(SCENARIOS / "quickstart.py", "--out", f"{folder}/run")
+
+
+def command_s(script: Path, *arguments: str, environment: dict[str, str] | None = None) -> float:
+    """Return the wall seconds of `panacea-sim run`, from its start to the written folder."""
+    command = [sys.executable, "-m", "panacea_sim.cli", "run", str(script), "--json", *arguments]
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)  # noqa: S603  # our own
+    return time.perf_counter() - started
 
 
 def figure(name: str, unit: str, value: float, base: float | None) -> dict[str, Any]:
