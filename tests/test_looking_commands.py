@@ -140,11 +140,18 @@ def test_view_serves_until_it_is_interrupted(full_run: StoredRun, tmp_path: Path
     (package.parent / "__init__.py").touch()
     (package / "index.html").touch()
     path = str(package.parents[1])
-    start = f"import sys; sys.path.insert(0, {path!r}); from panacea_sim.cli import main; sys.exit(main())"
+    # A process that a shell has started in the background ignores SIGINT; the test must not depend on that.
+    start = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"sys.path.insert(0, {path!r}); from panacea_sim.cli import main; sys.exit(main())"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", start, "view", str(full_run.path), "--no-browser"], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("http://127.0.0.1:")
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        try:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
