@@ -1,189 +1,41 @@
-"""The command line."""
+"""The command line: the doors to the commands, each in a module of its own."""
 
 from __future__ import annotations
 
-import inspect
-import json
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from panacea_sim.dram_command import dram_command, print_devices
 from panacea_sim.errors import PanaceaError
-from panacea_sim.export_command import export_command
-from panacea_sim.hardware.config import field_sources, list_presets, load_hardware, parse_settings
-from panacea_sim.inspect_command import inspect_command
-from panacea_sim.map_command import map_layer
-from panacea_sim.picture_command import picture_command
-from panacea_sim.report.terminal import print_run, print_sources, print_study
-from panacea_sim.report_command import report_command
-from panacea_sim.scenario import Scenario, Schedule, Study, load_scenario
-from panacea_sim.simulation import (
-    Engine,
-    Interrupted,
-    Prepared,
-    PreparedLayers,
-    RunOptions,
-    RunOutcome,
-    chosen_engine,
-    prepare,
-    run,
-)
-from panacea_sim.timeline_command import timeline_command
-from panacea_sim.trace.log import LogLevel
-from panacea_sim.trace.recorder import TraceOptions
-from panacea_sim.trace.schema import SCHEMA_VERSION
-from panacea_sim.trace.store import RunFolder
-from panacea_sim.trace.window import parse_window
-from panacea_sim.view_command import view_command
 
 __all__ = ["main", "run_script"]
 
-DEFAULT_RUNS = Path("runs")
 USAGE = 2
-INTERRUPTED = 130
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Simulate a Panacea-like DNN accelerator, cycle by cycle, with exact values and explained stalls.",
-)
-
-
-@dataclass(frozen=True)
-class Options:
-    """The options that every command which simulates has; typer reads them from the fields."""
-
-    out: Annotated[Path | None, typer.Option(help="Run folder to write (default: runs/NAME).")] = None
-    hardware: Annotated[str | None, typer.Option(help="Preset or YAML file instead of the scenario's.")] = None
-    settings: Annotated[list[str] | None, typer.Option("--set", help="One field, as hardware.n_dwo=8.")] = None
-    engine: Annotated[Engine, typer.Option(help="auto: compiled where no values travel, else reference.")] = "auto"
-    trace: Annotated[Literal["off", "stalls", "full"], typer.Option(help="What to record.")] = "full"
-    window: Annotated[str | None, typer.Option(help="Record only what overlaps the cycles A:B.")] = None
-    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json and nothing else.")] = False
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing run folder.")] = False
-    log_level: Annotated[LogLevel, typer.Option(help="What goes into log.jsonl.")] = "info"
-    schedule: Annotated[Schedule | None, typer.Option(help="How layers follow each other, instead of as given.")] = None
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes for layers that run alone (default: one a core).")
-    ] = None
-    memoize: Annotated[bool, typer.Option(help="Simulate equal layers that run alone once.")] = True
-
-    def applied_to(self, scenario: Scenario) -> Scenario:
-        """Return the scenario on the machine that the user asked for."""
-        found = scenario.with_hardware(self.hardware, parse_settings(self.settings or ()))
-        return found if self.schedule is None else replace(found, schedule=self.schedule)
-
-    def run_options(self, folder: Path) -> RunOptions:
-        """Return how to run into `folder`; raises ConfigError for a bad window."""
-        trace = TraceOptions(self.trace, parse_window(self.window))
-        return RunOptions(
-            folder,
-            force=self.force,
-            trace=trace,
-            log_level=self.log_level,
-            engine=self.engine,
-            workers=self.workers or os.cpu_count() or 1,
-            memoize=self.memoize,
-        )
-
-
-def _with_options(command: Callable[[Path, Options], None]) -> Callable[..., None]:
-    """Give a command all Options as parameters of its own, because typer knows no groups of parameters."""
-    fields = get_type_hints(Options, include_extras=True)
-    signature = inspect.signature(command)
-    own = next(iter(signature.parameters.values()))
-    parameters = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=getattr(Options, name))
-        for name, kind in fields.items()
-    ]
-
-    def call(**arguments: Any) -> None:  # noqa: ANN401  # typer fills them in by name
-        # Interrupts are told here: typer would end without a word.
-        try:
-            command(arguments.pop(own.name), Options(**arguments))
-        except KeyboardInterrupt as stop:
-            partial = stop.partial if isinstance(stop, Interrupted) else None
-            kept = f"what was recorded is in {partial}" if partial else "nothing was written"
-            print(f"interrupted: {kept}", file=sys.stderr)  # noqa: T201  # the terminal may be in any state
-            raise typer.Exit(INTERRUPTED) from None
-
-    own_kind = get_type_hints(command, include_extras=True)[own.name]
-    call.__signature__ = inspect.Signature([own.replace(annotation=own_kind), *parameters])  # type: ignore[attr-defined]
-    call.__annotations__ = {own.name: own_kind, **fields}
-    call.__doc__ = command.__doc__
-    return call
-
-
-@app.command("run")
-@_with_options
-def run_command(
-    scenario: Annotated[Path, typer.Argument(help="A scenario script, or the scenario.yaml of a run folder.")],
-    options: Options,
-) -> None:
-    """Run a scenario and report where the time went."""
-    found = load_scenario(scenario)
-    if isinstance(found, Study):
-        _run_study(found, options)
-    else:
-        _run_one(found, options)
-
-
-@app.command("gemm")
-@_with_options
-def gemm_command(
-    layer: Annotated[Path, typer.Argument(help="A LAYER.npz file with weight, activation and zero_point.")],
-    options: Options,
-) -> None:
-    """Simulate your own layer."""
-    _run_one(Scenario(layer.stem, layer), options)
-
-
-@app.command("map")
-def map_command(
-    layer: Annotated[Path, typer.Argument(help="A LAYER.npz file.")],
-    hardware: Annotated[str, typer.Option(help="Preset or YAML file.")] = "panacea",
-    settings: Annotated[list[str] | None, typer.Option("--set", help="One field, as hardware.dtp=off.")] = None,
-    simulate: Annotated[int, typer.Option(help="How many of the best mappings to simulate.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the candidates as JSON.")] = False,  # noqa: FBT002  # typer's form of a flag
-) -> None:
-    """Show the ways to map a layer onto the machine, with their bytes and bounds."""
-    map_layer(layer, hardware, parse_settings(settings or ()), simulate=simulate, as_json=as_json)
-
-
-app.command("dram")(dram_command)
-app.command("picture")(picture_command)
-app.command("export")(export_command)
-app.command("report")(report_command)
-app.command("timeline")(timeline_command)
-app.command("view")(view_command)
-app.command("inspect")(inspect_command)
-
-
-@app.command("list")
-def list_command(what: Annotated[Literal["hardware", "dram"], typer.Argument(help="What to list.")]) -> None:
-    """List the hardware presets, or the DRAM devices, with the source of their figures."""
-    console = Console()
-    if what == "dram":
-        print_devices(console)
-        return
-    for preset in list_presets():
-        console.print(f"[bold]{preset}[/bold]")
-        print_sources(console, load_hardware(preset).model_dump(), field_sources(preset))
+DOORS = {
+    "run": "run_command",
+    "gemm": "run_command",
+    "map": "map_command",
+    "dram": "dram_command",
+    "inspect": "inspect_command",
+    "timeline": "timeline_command",
+    "picture": "picture_command",
+    "report": "report_command",
+    "export": "export_command",
+    "view": "view_command",
+    "list": "list_command",
+}
+"""Name of a command to its module, in the order of --help; the function there is NAME_command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 good, 1 failed checks, 2 bad input, 130 interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(arguments, standalone_mode=False)
+        code = _app(given)(given, standalone_mode=False)
     except typer.TyperException as error:
         # The terminal may be in any state, and usage errors of typer know no markup.
         print(f"error: {error.format_message()}\nTry: panacea-sim --help", file=sys.stderr)  # noqa: T201
@@ -199,62 +51,24 @@ def run_script() -> None:
     sys.exit(main(["run", *sys.argv]))
 
 
-def _run_one(scenario: Scenario, options: Options) -> None:
-    run_options = options.run_options(options.out or DEFAULT_RUNS / scenario.name)
-    outcome = _run_with_progress(prepare(options.applied_to(scenario)), run_options)
-    if options.as_json:
-        print(json.dumps(outcome.summary, indent=2))  # noqa: T201  # rich would wrap it
-    else:
-        console = Console()
-        print_run(console, outcome.summary)
-        console.print(f"Run folder: {outcome.folder}", markup=False, highlight=False, soft_wrap=True)
-    _fail_unless_exact([outcome.summary])
+def _app(arguments: Sequence[str]) -> typer.Typer:
+    """Return the application with the command that is asked for, or with all of them: imports take time."""
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        help="Simulate a Panacea-like DNN accelerator, cycle by cycle, with exact values and explained stalls.",
+    )
+    app.callback()(_no_common_options)
+    asked = [name for name in arguments[:1] if name in DOORS]
+    for name in asked or DOORS:
+        module = import_module(f"panacea_sim.{DOORS[name]}")
+        app.command(name)(getattr(module, f"{name}_command"))
+    return app
 
 
-def _run_study(study: Study, options: Options) -> None:
-    """Run every scenario of a study into a folder of its own, below that of the study."""
-    # Everything is checked before the first run begins, so that bad input leaves nothing behind.
-    run_options = options.run_options(options.out or DEFAULT_RUNS / study.name)
-    prepared = [prepare(options.applied_to(scenario)) for scenario in study.scenarios]
-    for each in prepared:
-        chosen_engine(run_options.engine, each)
-    assert run_options.folder is not None
-    folder = RunFolder(run_options.folder, force=options.force)
-    summaries = {}
-    for each in prepared:
-        name = each.scenario.name
-        summaries[name] = _run_with_progress(each, replace(run_options, folder=folder.path / name)).summary
-    document = {"schema": SCHEMA_VERSION, "study": study.name, "runs": summaries}
-    folder.write_json("summary.json", document)
-    folder.complete()
-    if options.as_json:
-        print(json.dumps(document, indent=2))  # noqa: T201  # rich would wrap it
-    else:
-        console = Console()
-        print_study(console, study.description or study.name, summaries)
-        console.print(f"Run folders: {folder.target}", markup=False, highlight=False, soft_wrap=True)
-    _fail_unless_exact(list(summaries.values()))
-
-
-def _run_with_progress(prepared: Prepared | PreparedLayers, options: RunOptions) -> RunOutcome:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        name = prepared.scenario.name
-        task = bar.add_task(f"{name}: output tiles", total=None)
-
-        def show(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        def show_layers(done: int, total: int) -> None:
-            bar.update(task, description=f"{name}: {done} of {total} layers, output tiles")
-
-        return run(prepared, replace(options, progress=show, layer_progress=show_layers))
-
-
-def _fail_unless_exact(summaries: Sequence[Mapping[str, Any]]) -> None:
-    if any(summary["exact"] is False for summary in summaries):
-        raise typer.Exit(1)
+def _no_common_options() -> None:
+    """Keep commands by their names, also where there is only one."""
 
 
 if __name__ == "__main__":

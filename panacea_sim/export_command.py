@@ -9,9 +9,10 @@ import typer
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.new_file import check_new_file, new_file
+from panacea_sim.trace.recorder import parse_window
 from panacea_sim.trace.schema import TABLES
 from panacea_sim.trace.stored_run import StoredRun, open_run
-from panacea_sim.trace.window import chosen_window, parse_window
+from panacea_sim.trace.window import chosen_window
 
 __all__ = ["export_command"]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 
 from panacea_sim.errors import ConfigError
-from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
+from panacea_sim.hardware.config import Hardware, load_hardware, parse_settings, with_settings
 from panacea_sim.machine.candidates import Candidate
 from panacea_sim.report.mapping import print_candidates
 from panacea_sim.scenario import Scenario
@@ -18,10 +19,21 @@ from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.workload.layer import GemmLayer
 from panacea_sim.workload.npz import load_layer
 
-__all__ = ["map_layer"]
+__all__ = ["map_command"]
 
 
-def map_layer(path: Path, hardware: str, settings: dict[str, object], *, simulate: int, as_json: bool) -> None:
+def map_command(
+    layer: Annotated[Path, typer.Argument(help="A LAYER.npz file.")],
+    hardware: Annotated[str, typer.Option(help="Preset or YAML file.")] = "panacea",
+    settings: Annotated[list[str] | None, typer.Option("--set", help="One field, as hardware.dtp=off.")] = None,
+    simulate: Annotated[int, typer.Option(help="How many of the best mappings to simulate.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the candidates as JSON.")] = False,  # noqa: FBT002  # typer's form of a flag
+) -> None:
+    """Show the ways to map a layer onto the machine, with their bytes and bounds."""
+    _map_layer(layer, hardware, parse_settings(settings or ()), simulate=simulate, as_json=as_json)
+
+
+def _map_layer(path: Path, hardware: str, settings: dict[str, object], *, simulate: int, as_json: bool) -> None:
     """Print the mappings of a LAYER.npz file, the least bound first, and simulate the first `simulate` of them.
 
     Raises ConfigError for bad input, and if no mapping fits.

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from panacea_sim.trace.new_file import new_file
+from panacea_sim.trace.recorder import parse_window
 from panacea_sim.trace.stored_run import open_run
-from panacea_sim.trace.window import parse_window
 
 __all__ = ["report_command"]
 

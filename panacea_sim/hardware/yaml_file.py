@@ -10,6 +10,9 @@ from panacea_sim.errors import ConfigError
 
 __all__ = ["parse_scalar", "read_mapping"]
 
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The loader in C, ten times faster, where PyYAML has it."""
+
 
 def read_mapping(path: Path) -> dict[str, object]:
     """Return the YAML mapping that the file at `path` holds, its keys as text.
@@ -23,8 +26,8 @@ def read_mapping(path: Path) -> dict[str, object]:
         reason = error.strerror if isinstance(error, OSError) else "bytes that are not UTF-8 text"
         raise ConfigError(str(path), reason, "a YAML file that can be read", "Check the path") from error
     try:
+        content = _parsed(text)
         _refuse_repeated_keys(text)
-        content = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(str(path), _describe(error), "YAML of the form 'field: value'") from error
     if not isinstance(content, dict):
@@ -41,8 +44,15 @@ def parse_scalar(field: str, text: str) -> object:
         raise ConfigError(field, repr(text), "a YAML value such as 8 or ideal") from error
 
 
+def _parsed(text: str) -> object:
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506  # it is one of the safe ones
+    except yaml.YAMLError:
+        return yaml.safe_load(text)  # which says what is wrong in better words
+
+
 def _refuse_repeated_keys(text: str) -> None:
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    root = yaml.compose(text, Loader=_Loader)
     if not isinstance(root, yaml.MappingNode):
         return
     seen: set[str] = set()

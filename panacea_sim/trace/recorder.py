@@ -15,11 +15,22 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
+from panacea_sim.errors import ConfigError
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.trace.schema import ACTIVITIES, DRAM, QUEUES, TABLES, State
 from panacea_sim.trace.spill import BatchList
 
-__all__ = ["CHUNK_ROWS", "NOTHING", "NO_FIRING", "AccessLog", "ActivityLog", "OccupancyLog", "Recorder", "TraceOptions"]
+__all__ = [
+    "CHUNK_ROWS",
+    "NOTHING",
+    "NO_FIRING",
+    "AccessLog",
+    "ActivityLog",
+    "OccupancyLog",
+    "Recorder",
+    "TraceOptions",
+    "parse_window",
+]
 
 CHUNK_ROWS = 16_384
 """What a channel's logs hold as Python objects before they are emptied."""
@@ -49,6 +60,16 @@ class TraceOptions:
 
 NOTHING = TraceOptions("off")
 """No trace at all."""
+
+
+def parse_window(text: str | None) -> tuple[int, int] | None:
+    """Return the cycles A and B of the option A:B, or None without one; raises ConfigError for anything else."""
+    if text is None:
+        return None
+    first, colon, last = text.partition(":")
+    if not colon or not first.isdecimal() or not last.isdecimal() or int(first) >= int(last):
+        raise ConfigError("--window", repr(text), "A:B, whole cycles with A < B", "For example --window 1000:2000")
+    return int(first), int(last)
 
 
 @dataclass(frozen=True)

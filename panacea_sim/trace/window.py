@@ -1,4 +1,4 @@
-"""Windows of cycles: what the user asks for, and what a run has recorded."""
+"""Windows of cycles in a recorded run."""
 
 from __future__ import annotations
 
@@ -8,17 +8,7 @@ import pyarrow.parquet as pq
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.stored_run import StoredRun
 
-__all__ = ["chosen_window", "parse_window", "recorded_span", "within", "within_cycle"]
-
-
-def parse_window(text: str | None) -> tuple[int, int] | None:
-    """Return the cycles A and B of the option A:B, or None without one; raises ConfigError for anything else."""
-    if text is None:
-        return None
-    first, colon, last = text.partition(":")
-    if not colon or not first.isdecimal() or not last.isdecimal() or int(first) >= int(last):
-        raise ConfigError("--window", repr(text), "A:B, whole cycles with A < B", "For example --window 1000:2000")
-    return int(first), int(last)
+__all__ = ["chosen_window", "recorded_span", "within", "within_cycle"]
 
 
 def recorded_span(run: StoredRun) -> tuple[int, int]:

@@ -9,9 +9,10 @@ from stored_runs import rows
 from panacea_sim.analysis.shares import state_shares
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.bandwidth import bandwidth
+from panacea_sim.trace.recorder import parse_window
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
-from panacea_sim.trace.window import chosen_window, parse_window, recorded_span
+from panacea_sim.trace.window import chosen_window, recorded_span
 
 
 def test_shares_are_those_of_the_rows(any_run: StoredRun) -> None:
