@@ -101,6 +101,7 @@ def write_synthetic_run(path: Path, count: int) -> None:
     summary = {
         "schema": SCHEMA_VERSION, "scenario": "synthetic", "engine": "none", "hardware": "synthetic",
         "clock_hz": 10**9, "makespan_cycles": makespan, "sections": SECTIONS,
+        "operators": {f"{name}_capacity": 64 * makespan for name in OPERATORS},
         "layers": [{"name": "layer", "start_cycle": 0, "end_cycle": makespan}],
     }  # fmt: skip
     (path / "summary.json").write_text(json.dumps(summary), encoding="utf-8")

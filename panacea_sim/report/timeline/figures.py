@@ -29,6 +29,7 @@ _LEFT = 112
 _RIGHT = 16
 _TRACK_HEIGHT = 22
 _CURVES_HEIGHT = 120
+_AXIS_HEIGHT = 36
 _LANES_HEIGHT = 520
 _TOOLS = "xpan,xwheel_zoom,xbox_zoom,reset"
 _TOOLTIP = '<div style="white-space: pre; font: 12px system-ui, sans-serif; line-height: 1.4">@{}{{custom}}</div>'
@@ -42,11 +43,17 @@ def timeline_document(header: dict[str, Any]) -> Document:
     lanes, lane_source, edge_source, mark = _lanes(cycles, header["colours"])
     occupancy, occupancy_source = _curves(cycles, "occupancy")
     bandwidth, bandwidth_source = _curves(cycles, "bytes / cycle")
+    bandwidth.visible = any(curve["panel"] == "dram" for curve in header["curves"])
     utilization, utilization_source = _curves(cycles, "utilization %")
     utilization.yaxis.ticker = FixedTicker(ticks=[0, 50, 100])
     utilization.xaxis.visible = True
     utilization.xaxis.axis_label = "cycles"
-    utilization.height += 36
+    if header["operators"]:
+        utilization.height += _AXIS_HEIGHT
+    else:
+        # Only its axis of cycles is left.
+        utilization.height = _AXIS_HEIGHT + 8
+        utilization.yaxis.visible = False
     document = Document()
     grid = gridplot(
         [[layers], [lanes], [occupancy], [bandwidth], [utilization]],
@@ -72,12 +79,11 @@ def timeline_document(header: dict[str, Any]) -> Document:
             "bandwidth": bandwidth,
             "bandwidthSource": bandwidth_source,
             "utilization": utilization,
-            "utilizationAxis": utilization.yaxis[0],
             "utilizationSource": utilization_source,
         },
         code="""panacea.start({cycles, layers, layerSource, lanes, laneAxis, laneSource, edgeSource, mark, occupancy,
                                occupancyAxis, occupancySource, bandwidth, bandwidthSource, utilization,
-                               utilizationAxis, utilizationSource})""",
+                               utilizationSource})""",
     )
     document.js_on_event(DocumentReady, start)
     return document

@@ -285,12 +285,6 @@ async function start(given) {
   view.curves = data.sets.keys().next().value || "";
   fillControls();
   models.occupancy.visible = data.sets.size > 0;
-  models.bandwidth.visible = panelLines("dram").length > 0;
-  if (!header.operators) {
-    // Only its axis of cycles is left.
-    models.utilization.height = 44;
-    models.utilizationAxis.visible = false;
-  }
   readHash();
   models.cycles.properties.start.change.connect(schedule);
   models.cycles.properties.end.change.connect(schedule);
