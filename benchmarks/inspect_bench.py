@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from panacea_sim.trace.schema import ACTIVITIES, SCHEMA_VERSION
+from panacea_sim.trace.schema import ACTIVITIES, OPERATORS, SCHEMA_VERSION
 from panacea_sim.trace.store import RUN_MARK
 
 COMPONENTS = ["w_dma", "x_dma", "dispatcher", *(f"pea{p}" for p in range(16)), "accumulator", "o_dma", "dram0"]
@@ -85,6 +85,7 @@ def batch_of(component: str, cycle: int, rows: int, rng: np.random.Generator) ->
         names(np.where(busy, 0, rng.integers(1, len(CAUSES), rows)), CAUSES),
         names(np.where(busy, 0, rng.integers(1, 17, rows)), ["", *COMPONENTS]),
         np.where(busy, 2048, 0),
+        *[np.where(busy, rng.integers(0, 4096, rows), 0).astype(np.int32) for _ in OPERATORS],
     ]
     return pa.record_batch(columns, schema=ACTIVITIES)
 

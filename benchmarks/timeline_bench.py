@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from playwright.sync_api import Page, sync_playwright
 
 from panacea_sim.report.timeline import write_timeline
-from panacea_sim.trace.schema import ACTIVITIES, DRAM, QUEUES, SCHEMA_VERSION, State
+from panacea_sim.trace.schema import ACTIVITIES, DRAM, OPERATORS, QUEUES, SCHEMA_VERSION, State
 from panacea_sim.trace.store import RUN_MARK
 from panacea_sim.trace.stored_run import open_run
 
@@ -101,6 +101,7 @@ def write_synthetic_run(path: Path, count: int) -> None:
     summary = {
         "schema": SCHEMA_VERSION, "scenario": "synthetic", "engine": "none", "hardware": "synthetic",
         "clock_hz": 10**9, "makespan_cycles": makespan, "sections": SECTIONS,
+        "operators": {f"{name}_capacity": 64 * makespan for name in OPERATORS},
         "layers": [{"name": "layer", "start_cycle": 0, "end_cycle": makespan}],
     }  # fmt: skip
     (path / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
@@ -119,6 +120,7 @@ def lane(name: str, count: int, random: np.random.Generator) -> pa.Table:
         names(np.zeros(count, np.int32), ["layer"]), firing // 3072, firing // 12 % 256, firing % 12,
         names(cause, ["", *CAUSES]), names(np.where(busy, 0, 1), ["", "dispatcher"]),
         np.where(busy, random.integers(1000, 3000, count), 0),
+        *(np.where(busy & name.startswith("pea"), random.integers(0, 4 * duration), 0) for _ in OPERATORS),
     ]  # fmt: skip
     return table(columns, ACTIVITIES)
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from panacea_sim.analysis.joined import joined_results
-from panacea_sim.analysis.summary import OPERATORS, SummaryParts
+from panacea_sim.analysis.summary import SummaryParts
 from panacea_sim.barrier import LayerOutcome, LayerRun, LayerTask, run_layers
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.preparation import ChosenEngine, PreparedLayers
 from panacea_sim.trace.joined import JoinedTrace, TracePart
 from panacea_sim.trace.recorder import NOTHING, TraceOptions
+from panacea_sim.trace.schema import OPERATORS
 
 __all__ = ["LayerSequence", "SequenceOptions"]
 

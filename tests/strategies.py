@@ -48,7 +48,7 @@ from panacea_sim.quant.activation_functions import (
 from panacea_sim.quant.quantizer import ActivationQuantizer, requantizer_for
 from panacea_sim.quant.slicing import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS, activation_ho_factors, frequent_slices
 from panacea_sim.scenario import Scenario
-from panacea_sim.trace.schema import State
+from panacea_sim.trace.schema import OPERATORS, State
 from panacea_sim.units import IntArray
 from panacea_sim.workload.chain import following
 from panacea_sim.workload.layer import DBS_OFFSETS, GemmLayer, OutputFormat
@@ -732,6 +732,7 @@ def activity_rows(draw: st.DrawFn) -> list[dict[str, Any]]:
                     "cause": draw(st.sampled_from(_CAUSES)) if is_stall else "",
                     "cause_component": draw(st.sampled_from(["", *TRACED_COMPONENTS])) if is_stall else "",
                     "bytes": draw(st.integers(0, 64)),
+                    **{f"{name}_steps": draw(st.integers(0, 64)) for name in OPERATORS},
                 }
             )
             cycle = end + draw(st.sampled_from([0, 0, 4]))

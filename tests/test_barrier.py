@@ -108,7 +108,16 @@ def _moved(row: dict[str, Any], offset: int) -> dict[str, Any]:
 
 def _idle(component: str, start: int, end: int) -> dict[str, Any]:
     row = {"component": component, "state": "idle", "start_cycle": start, "end_cycle": end, "layer": ""}
-    return {**row, "m": -1, "n": -1, "k": -1, "cause": "", "cause_component": "", "bytes": 0}
+    return {
+        **row,
+        "m": -1,
+        "n": -1,
+        "k": -1,
+        "cause": "",
+        "cause_component": "",
+        "bytes": 0,
+        **dict.fromkeys(("dwo_steps", "swo_steps", "cs_steps"), 0),
+    }
 
 
 def test_equal_layers_run_once() -> None:

@@ -17,12 +17,11 @@ from panacea_sim.machine.pea import pea_work
 from panacea_sim.machine.program import Program
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.mapping.graph import annotate_groups
-from panacea_sim.trace.schema import SCHEMA_VERSION
+from panacea_sim.trace.schema import OPERATORS, SCHEMA_VERSION
 from panacea_sim.units import cycles_to_seconds
 
 __all__ = [
     "KEPT_TIMES",
-    "OPERATORS",
     "Accumulators",
     "Heading",
     "SummaryParts",
@@ -35,9 +34,6 @@ __all__ = [
 
 KEPT_TIMES = ("w_dma", "x_dma", "dispatcher", "o_dma")
 """The components whose firing times an engine must return, so that layers and tile groups get their times."""
-
-OPERATORS = ("dwo", "swo", "cs")
-"""The kinds of operators in a PEA."""
 
 Accumulators = Sequence[npt.NDArray[np.int32]]
 

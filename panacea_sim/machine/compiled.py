@@ -65,7 +65,10 @@ class _Engine:
     def _open_logs(self) -> list[ActivityLog]:
         """Open the logs in the order of the file: components, then channels."""
         recorder, description = self._recorder, self._description
-        logs = [recorder.activity_log(part.name, part.labels, part.size_bytes) for part in description.components]
+        logs = [
+            recorder.activity_log(part.name, part.labels, part.size_bytes, operator_steps=part.operator_steps)
+            for part in description.components
+        ]
         by_name = {part.name: part for part in description.components}
         labels, sizes, _ = joined_labels([by_name[name] for name in self._ports])
         for channel in description.channels:

@@ -8,7 +8,7 @@ of every field, and each engine evaluates the same arrays.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -170,6 +170,9 @@ class Component:
 
     The steps of a firing are, in this order: `takes` and `needs`, `waits`, `acquires`, then either `service_cycles`
     of private service or `requests` posted to the channels, then `releases`, `puts` and `gives`.
+
+    `operator_steps` is there for a PEA only: it returns the DWO, SWO and CS steps [3, n], in operator-cycles, of n
+    firings with these numbers. It is a function because arrays over all firings would outgrow the trace's own memory.
     """
 
     name: str
@@ -186,6 +189,7 @@ class Component:
     gives: tuple[Give, ...] = ()
     labels: TileLabels | None = None
     size_bytes: IntArray | None = None
+    operator_steps: Callable[[IntArray], IntArray] | None = None
 
     @property
     def posted(self) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -137,7 +139,24 @@ def pe_array(program: Program, pea: int, service_cycles: IntArray) -> Component:
         takes=(Take(pea_queue(pea), program.one_per_task),),
         gives=tuple(Give(sum_queue(pea), tokens) for tokens in program.sums_given),
         labels=program.task_labels,
+        operator_steps=partial(_operator_steps, program, pea),
     )
+
+
+def _operator_steps(program: Program, pea: int, firing: IntArray) -> IntArray:
+    """Return the DWO, SWO and CS steps [3, n] of these tasks on one PEA."""
+    labels = program.task_labels
+    layer, stack_m, n, k = (column[firing] for column in (labels.layer, labels.m, labels.n, labels.k))
+    steps = np.empty((3, len(firing)), np.int64)
+    # Firings of one layer follow each other.
+    starts = np.flatnonzero(np.diff(layer, prepend=-1)).tolist()
+    for first, end in pairwise([*starts, len(firing)]):
+        plan = program.layers[layer[first]].plan
+        work = pea_work(plan.work, program.hardware, plan.height)
+        at = stack_m[first:end] // plan.height, pea, n[first:end], k[first:end]
+        for row, counts in zip(steps, (work.dwo, work.swo, work.cs), strict=True):
+            row[first:end] = counts[at]
+    return steps
 
 
 class PeaWorker:

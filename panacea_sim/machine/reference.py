@@ -66,7 +66,11 @@ class _Machine:
         }
         logs = {
             component.name: recorder.activity_log(
-                component.name, component.labels, component.size_bytes, component.service_cycles
+                component.name,
+                component.labels,
+                component.size_bytes,
+                component.service_cycles,
+                component.operator_steps,
             )
             for component in description.components
         }

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from panacea_sim.report.palette import STATE_COLOURS
-from panacea_sim.trace.schema import State
+from panacea_sim.trace.schema import OPERATORS, State
 
 __all__ = ["print_rows", "write_csv", "write_json"]
 
@@ -81,6 +81,9 @@ def _readable(batch: pa.RecordBatch) -> dict[str, list[Text]]:
         layer, moved = values.pop("layer"), values.pop("bytes")
         if any(moved):
             values["bytes"] = moved
+        steps = list(zip(*(values.pop(f"{name}_steps") for name in OPERATORS), strict=True))
+        if any(map(any, steps)):
+            values["/".join(OPERATORS)] = ["/".join(map(str, each)) if any(each) else "" for each in steps]
         values["tile"] = [",".join("-" if part < 0 else str(part) for part in tile) for tile in tiles]
         values["cause"] = [f"{cause} ({end})" if cause and end else cause or end for cause, end in ends]
         values["layer"] = layer

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from panacea_sim.mapping.labels import NO_TILE
 from panacea_sim.trace.recorder import Recorder, TraceOptions
-from panacea_sim.trace.schema import ACTIVITIES, TABLES, State
+from panacea_sim.trace.schema import ACTIVITIES, OPERATORS, TABLES, State
 from panacea_sim.trace.spill import read_batches
 
 __all__ = ["JoinedTrace", "TracePart"]
@@ -59,7 +59,8 @@ class JoinedTrace:
         if not self.options.keeps(State.IDLE) or (window and not (start_cycle < window[1] and end_cycle > window[0])):
             return
         row = dict.fromkeys(ACTIVITIES.names, "") | dict.fromkeys(("m", "n", "k"), NO_TILE)
-        row |= {"component": component, "state": State.IDLE.value, "bytes": 0}
+        row |= {"component": component, "state": State.IDLE.value}
+        row |= dict.fromkeys(("bytes", *(f"{name}_steps" for name in OPERATORS)), 0)
         row |= {"start_cycle": start_cycle, "end_cycle": end_cycle}
         yield pa.RecordBatch.from_pylist([row], ACTIVITIES)
 

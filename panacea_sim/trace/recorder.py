@@ -10,14 +10,14 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
-from panacea_sim.trace.schema import ACTIVITIES, DRAM, QUEUES, TABLES, State
+from panacea_sim.trace.schema import ACTIVITIES, DRAM, OPERATORS, QUEUES, TABLES, State
 from panacea_sim.trace.spill import BatchList
 
 __all__ = [
@@ -39,6 +39,8 @@ _ACCESS_WIDTH = 8
 
 NO_FIRING = -1
 """The firing of a row that belongs to none: idle time."""
+
+OperatorSteps: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 _STALLS = frozenset({State.STARVED, State.BLOCKED, State.CONTENDED, State.WAITING})
 
@@ -97,6 +99,7 @@ class ActivityLog:
         labels: TileLabels,
         size_bytes: np.ndarray | None,
         service_cycles: np.ndarray | None,
+        operator_steps: OperatorSteps | None,
     ) -> None:
         self.component = component
         self.kinds: list[Kind] = []
@@ -106,6 +109,7 @@ class ActivityLog:
         self._labels = labels
         self._size_bytes = size_bytes
         self._service_cycles = service_cycles
+        self._operator_steps = operator_steps
         self._codes: dict[tuple[State, str, str], int] = {}
         self._totals_cycles = np.zeros(0, np.int64)
         self._batches = recorder.new_batches(component)
@@ -174,9 +178,13 @@ class ActivityLog:
         busy = np.array([kind.state is State.BUSY for kind in self.kinds])[code]
         labelled = some if len(self._labels.m) else np.zeros_like(some)
         layer, m, n, k = (_pick(column, firing, labelled, NO_TILE) for column in _columns(self._labels))
+        served = some & busy
         moved = np.zeros(len(code), np.int64)
         if self._size_bytes is not None:
-            moved = _pick(self._size_bytes, firing, some & busy, 0)
+            moved = _pick(self._size_bytes, firing, served, 0)
+        steps = np.zeros((len(OPERATORS), len(code)), np.int32)
+        if self._operator_steps is not None:
+            steps[:, served] = self._operator_steps(firing[served])
         layers = ["", *self._recorder.layers]
         columns = [
             _constant(self.component, len(code)),
@@ -190,6 +198,7 @@ class ActivityLog:
             _names(code, [kind.cause for kind in self.kinds]),
             _names(code, [kind.cause_component for kind in self.kinds]),
             moved,
+            *steps,
         ]
         return pa.record_batch(columns, schema=ACTIVITIES)
 
@@ -338,9 +347,13 @@ class Recorder:
         labels: TileLabels | None,
         size_bytes: np.ndarray | None = None,
         service_cycles: np.ndarray | None = None,
+        operator_steps: OperatorSteps | None = None,
     ) -> ActivityLog:
-        """Return the new log of a component; `labels`, `size_bytes` and `service_cycles` are indexed by firing."""
-        log = ActivityLog(self, component, labels or TileLabels.none(0), size_bytes, service_cycles)
+        """Return the new log of a component; `labels`, `size_bytes` and `service_cycles` are indexed by firing.
+
+        `operator_steps` returns the DWO, SWO and CS steps [3, n] of n firings, where there are operators.
+        """
+        log = ActivityLog(self, component, labels or TileLabels.none(0), size_bytes, service_cycles, operator_steps)
         return self.activities.setdefault(component, log)
 
     def occupancy_log(self, name: str) -> OccupancyLog:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-__all__ = ["ACTIVITIES", "DRAM", "QUEUES", "SCHEMA_VERSION", "TABLES", "State"]
+__all__ = ["ACTIVITIES", "DRAM", "OPERATORS", "QUEUES", "SCHEMA_VERSION", "TABLES", "State"]
 
 SCHEMA_VERSION = 1
 """Version of summary.json and of the tables; raised when a key or a column changes its name or meaning."""
@@ -25,6 +25,9 @@ class State(StrEnum):
     WAITING = "waiting"
     IDLE = "idle"
 
+
+OPERATORS = ("dwo", "swo", "cs")
+"""The kinds of operators in a PEA; activities has a column NAME_steps for each."""
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
@@ -46,6 +49,12 @@ ACTIVITIES = pa.schema(
         _column("cause", _NAME, "the queue, store, memory or resource that is waited for; empty when busy or idle"),
         _column("cause_component", _NAME, "the component at the other end of the cause; for a busy channel its port"),
         _column("bytes", pa.int64(), "bytes that the firing moves or codes; 0 in stalls", "bytes"),
+        *(
+            _column(
+                f"{name}_steps", pa.int32(), f"{name.upper()} work of a PEA's firing; 0 elsewhere", "operator-cycles"
+            )
+            for name in OPERATORS
+        ),
     ],
     metadata={"table": "activities", "schema": str(SCHEMA_VERSION), "order": "component, then start_cycle"},
 )

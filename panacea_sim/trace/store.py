@@ -72,7 +72,10 @@ class RunFolder:
     def write_tables(self, recorder: Recorder | JoinedTrace) -> None:
         """Write the recorded tables as Parquet, in chunks, and drop the spilled ones."""
         for name, schema in TABLES.items() if recorder.options.level != "off" else ():
-            with pq.ParquetWriter(self.path / f"{name}.parquet", schema, compression="zstd") as writer:
+            # Cycles hardly repeat: a dictionary of them takes time and space.
+            repeating = [column for column in schema.names if not column.endswith("cycle")]
+            path = self.path / f"{name}.parquet"
+            with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeating) as writer:
                 for table in _row_groups(recorder.batches(name), schema):
                     writer.write_table(table)
         shutil.rmtree(self.path / _SPILL)

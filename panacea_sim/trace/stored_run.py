@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
@@ -51,6 +52,7 @@ class StoredRun:
     def dataset(self, name: str) -> ds.Dataset:
         """Return "activities", "queues" or "dram" as a dataset, from which rows can be filtered without reading all.
 
+        Columns that a run of an earlier version does not have are null.
         Raises ConfigError if the table was not recorded or is of a newer schema.
         """
         path = self.path / f"{name}.parquet"
@@ -58,8 +60,9 @@ class StoredRun:
             hint = f"Run again with --trace {'stalls or --trace full' if name == 'activities' else 'full'}"
             raise ConfigError(f"{self.path}", f"no {name}.parquet", "a run whose trace was recorded", hint)
         try:
-            version = int((pq.read_schema(path).metadata or {}).get(b"schema", b"0"))
-            found = ds.dataset(path, schema=TABLES[name])
+            stored = pq.read_schema(path)
+            version = int((stored.metadata or {}).get(b"schema", b"0"))
+            found = ds.dataset(path, schema=_readable(TABLES[name], stored.names))
         except (OSError, ValueError) as error:
             raise ConfigError(
                 f"{path}", f"an unreadable file ({error})", "a Parquet file of panacea-sim run"
@@ -106,6 +109,12 @@ def _read_summary(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(f"{path}", f"a JSON {type(content).__name__}", "the summary of a run")
     return content
+
+
+def _readable(schema: pa.Schema, stored: list[str]) -> pa.Schema:
+    """Return the schema with columns that may be null where they are not stored."""
+    fields = [field if field.name in stored else field.with_nullable(True) for field in schema]
+    return pa.schema(fields, metadata=schema.metadata)
 
 
 def _check_schema(path: Path, version: object) -> None:

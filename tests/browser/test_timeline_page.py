@@ -121,6 +121,7 @@ def _hover_text(row: dict[str, Any]) -> str:
         f"cause {row['cause']}" if row["cause"] else "",
         f"other end {row['cause_component']}" if row["cause_component"] else "",
         f"{row['bytes']:,} bytes" if row["bytes"] else "",
+        f"{row['dwo_steps']:,} DWO, {row['swo_steps']:,} SWO, {row['cs_steps']:,} CS steps" if row["dwo_steps"] else "",
     ]
     return "\n".join(line for line in lines if line)
 
@@ -182,6 +183,17 @@ def test_single_firings_tell_their_row(html: Path, open_page: Open, rows: Rows) 
         page.wait_for_timeout(100)
         assert tooltip.inner_text().strip() == _hover_text(row)
     _keep_screenshot(page, "single-firing")
+    row = next(row for row in rows if row["component"] == "pea5" and row["dwo_steps"])
+    assert page.evaluate("i => panacea.describe(i)", _number(page, row)) == _hover_text(row)
+
+
+def _number(page: Page, row: dict[str, Any]) -> int:
+    """Return the number that the page has for an interval, which is then in view."""
+    _show(page, row["start_cycle"] - 5, row["end_cycle"] + 5)
+    y = [each["label"] for each in page.evaluate("panacea.rows()")].index(row["component"])
+    parts = _parts(page)
+    found = (np.floor(parts["bottom"] + 0.5 - 1e-9) == y) & (parts["left"] == row["start_cycle"])
+    return int(parts["i"][found].item())
 
 
 def test_firings_are_single_when_zoomed_in(html: Path, open_page: Open, rows: Rows) -> None:
@@ -312,6 +324,30 @@ def test_curves_are_true(html: Path, open_page: Open, stored: StoredRun) -> None
     assert means["WMEM"] == pytest.approx(held[first:].mean())
 
 
+@pytest.mark.parametrize("kind", ["html", "coarse"])
+def test_utilization_is_true(kind: str, request: pytest.FixtureRequest, open_page: Open, stored: StoredRun) -> None:
+    """Each of the three curves is, in each of its bins, the steps of the rows in percent of the operators."""
+    page = open_page(request.getfixturevalue(kind))
+    if kind == "html":
+        _show(page, 611, 1737.5)
+        _keep_screenshot(page, "utilization")
+    names, xs, ys = page.evaluate(
+        "(({name, xs, ys}) => [name, xs.map(x => Array.from(x)), ys.map(y => Array.from(y))])(panacea.curvesDrawn()[2])"
+    )
+    assert names == ["DWO", "SWO", "CS"]
+    table = stored.dataset("activities").to_table()
+    start, end = (table[name].to_numpy().astype(float) for name in ("start_cycle", "end_cycle"))
+    operators, makespan = stored.summary["operators"], stored.summary["makespan_cycles"]
+    for name, lefts, values in zip(names, np.array(xs), np.array(ys), strict=True):
+        edges = np.append(lefts[::2], lefts[-1])
+        covered = np.maximum(np.minimum(end, edges[1:, None]) - np.maximum(start, edges[:-1, None]), 0)
+        steps = covered @ (table[f"{name.lower()}_steps"].to_numpy() / (end - start))
+        capacity = operators[f"{name.lower()}_capacity"] / makespan * np.diff(edges)
+        assert 0 < values.max() <= 100
+        # A stretch that a bin cuts counts in proportion, and the steps of stretches are rounded.
+        assert values[::2] == pytest.approx(100 * steps / capacity, abs=1e-6 if kind == "html" else 1)
+
+
 def test_a_coarse_page_says_what_it_left_out(coarse: Path, open_page: Open, rows: Rows) -> None:
     """With too many intervals the page still opens, tells what is missing and how to see it."""
     page = open_page(coarse)
@@ -333,6 +369,8 @@ def test_parts_of_a_trace_are_shown(level: str, tmp_path: Path, open_page: Open)
     notes = " ".join(page.locator("#notes li").all_text_contents())
     assert bool(re.search("not recorded", notes)) == (level == "stalls")
     _keep_screenshot(page, f"only-{level}")
+    curves = page.evaluate("panacea.curvesDrawn().map(({name}) => name)")
+    assert curves[2] == ([] if level == "stalls" else ["DWO", "SWO", "CS"])
     rows = open_run(tmp_path / "part").dataset("activities").to_table().to_pylist()
     first, last = _view(page)
     for lane, shares in _drawn_shares(page, first, last).items():

@@ -6,11 +6,13 @@ import base64
 import json
 import re
 import zlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,8 +24,10 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.report.timeline import timeline_html
 from panacea_sim.report.timeline.content import TimelineContent, timeline_content
 from panacea_sim.report.timeline.packing import Packed, differences, pack
+from panacea_sim.trace.binning import bin_edges
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.trace.utilization import operator_counts, operator_steps
 
 _COLUMNS = arrays(np.int64, st.integers(0, 20), elements=st.integers(-(2**40), 2**40))
 
@@ -43,7 +47,7 @@ def _unpacked(packed: Packed) -> dict[str, npt.NDArray[Any]]:
 
 
 def _intervals(content: TimelineContent) -> list[tuple[Any, ...]]:
-    """Return component, state, cycles, layer, tile, cause, other end and bytes of every interval."""
+    """Return component, state, cycles, layer, tile, cause, other end, bytes and steps of every interval."""
     header, columns = content.header, content.columns
     m, n, k = (np.cumsum(columns[name]) for name in "mnk")
     found = []
@@ -54,9 +58,9 @@ def _intervals(content: TimelineContent) -> list[tuple[Any, ...]]:
             cycle = start + int(columns["duration"][i])
             state, cause, other = header["kinds"][columns["kind"][i]]
             layer = header["layers"][columns["layer"][i]]
-            moved = columns["bytes"][i]
+            amounts = (columns[name][i] for name in ("bytes", "dwo_steps", "swo_steps", "cs_steps"))
             found.append(
-                (lane["name"], header["states"][state], start, cycle, layer, m[i], n[i], k[i], cause, other, moved)
+                (lane["name"], header["states"][state], start, cycle, layer, m[i], n[i], k[i], cause, other, *amounts)
             )
     return found
 
@@ -113,6 +117,82 @@ def test_all_bytes_are_in_the_curves(full_run: StoredRun, most_rows: int) -> Non
     }
     channels = full_run.summary["dram"]["channels"]
     assert moved == {name: channel["read_bytes"] + channel["write_bytes"] for name, channel in channels.items()}
+
+
+def _steps(run: StoredRun, first: int, last: int) -> dict[str, float]:
+    """Return the steps of each kind of operator between two cycles, from the rows of the table, one by one."""
+    steps = dict.fromkeys(("DWO", "SWO", "CS"), 0.0)
+    for row in rows(run, "activities"):
+        inside = max(min(row["end_cycle"], last) - max(row["start_cycle"], first), 0)
+        for name in steps:
+            steps[name] += row[f"{name.lower()}_steps"] * inside / (row["end_cycle"] - row["start_cycle"])
+    return steps
+
+
+@pytest.mark.parametrize("most_rows", [10, 10_000_000])
+def test_operators_are_counted(any_run: StoredRun, most_rows: int) -> None:
+    """The page has the number of operators and where their work is known, of every run whose busy time is recorded."""
+    header = timeline_content(any_run, None, most_rows=most_rows).header
+    busy = [row for row in rows(any_run, "activities") if row["dwo_steps"]]
+    notes = " ".join(header["notes"])
+    assert ("DWO, SWO and CS utilization was not recorded" in notes) == (not busy)
+    if not busy:
+        assert header["operators"] is None
+        return
+    assert header["operators"]["names"] == ["DWO", "SWO", "CS"]
+    assert header["operators"]["counts"] == [16 * 4, 16 * 8, 16 * 4]
+    first, last = header["operators"]["span"]
+    assert header["span"][0] <= first < last <= header["span"][1]
+    for number in range(16):
+        mine = [row for row in rows(any_run, "activities") if row["component"] == f"pea{number}"]
+        assert mine[0]["start_cycle"] <= first
+        assert mine[-1]["end_cycle"] >= last
+
+
+def test_steps_in_stretches_are_those_of_the_table(full_run: StoredRun) -> None:
+    """In a page with stretches, the steps between any two edges are those of the rows, to a step."""
+    content = timeline_content(full_run, None, most_rows=10)
+    curves = [curve for curve in content.header["curves"] if curve["panel"] == "operators"]
+    assert [curve["name"] for curve in curves] == ["DWO", "SWO", "CS"]
+    knots = np.cumsum(content.columns["knots"])
+    for first, last in ((0, 1), (0, 700), (311, 1200), (0, len(knots))):
+        for curve in curves:
+            edges = knots[curve["from"] : curve["to"]]
+            chosen = slice(first, min(last, len(edges) - 1))
+            steps = content.columns["values"][curve["from"] : curve["to"]][chosen].sum()
+            expected = _steps(full_run, edges[chosen.start], edges[chosen.stop])[curve["name"]]
+            assert steps == pytest.approx(expected, abs=1)
+    operators = full_run.summary["operators"]
+    totals = [int(content.columns["values"][curve["from"] : curve["to"]].sum()) for curve in curves]
+    assert totals == [operators[f"{name}_busy"] for name in ("dwo", "swo", "cs")]
+
+
+def test_bins_of_utilization_are_those_of_the_table(any_run: StoredRun) -> None:
+    """The steps in each bin are those of the rows, spread over their cycles, in any kind of run."""
+    edges = bin_edges(800, 1500, 9)
+    found = operator_steps(any_run, edges)
+    for number, (first, last) in enumerate(pairwise(edges.tolist())):
+        expected = _steps(any_run, first, last)
+        assert [found[name.lower()][number] for name in expected] == pytest.approx(list(expected.values()), abs=1e-6)
+
+
+def test_a_run_of_an_earlier_version_has_no_utilization(tmp_path: Path) -> None:
+    """Without the columns of steps the page opens, and says what it does not have."""
+    run = RUNS["full"](tmp_path)
+    table = pq.read_table(run.path / "activities.parquet")
+    pq.write_table(table.drop_columns(["dwo_steps", "swo_steps", "cs_steps"]), run.path / "activities.parquet")
+    content = timeline_content(run, None)
+    assert content.header["operators"] is None
+    assert not content.columns["dwo_steps"].any()
+    assert "DWO, SWO and CS utilization was not recorded" in " ".join(content.header["notes"])
+
+
+def test_operators_of_a_partial_run_without_its_scenario_are_unknown(tmp_path: Path) -> None:
+    """Where nothing tells how many operators there are, utilization is left out."""
+    run = RUNS["partial"](tmp_path)
+    assert operator_counts(run) == {"dwo": 64, "swo": 128, "cs": 64}
+    (run.path / "scenario.yaml").unlink()
+    assert timeline_content(run, None).header["operators"] is None
 
 
 def test_no_text_ends_the_script(full_run: StoredRun) -> None:

@@ -85,7 +85,8 @@ def _expected_slice(run: StoredRun, row: dict[str, Any]) -> dict[str, Any]:
     start, end = _ns(run, row["start_cycle"], row["end_cycle"])
     found = {"name": row["state"], "start": start, "end": end, "track": row["component"]}
     found |= {key: row[key] for key in ("m", "n", "k") if row[key] != -1}
-    return found | {key: row[key] for key in ("layer", "cause", "cause_component", "bytes") if row[key]}
+    arguments = ("layer", "cause", "cause_component", "bytes", "dwo_steps", "swo_steps", "cs_steps")
+    return found | {key: row[key] for key in arguments if row[key]}
 
 
 def test_slices_are_the_rows(any_run: StoredRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
-from strategies import scenarios
+from strategies import chains, scenarios
 
+from panacea_sim.machine.pea import pea_work
+from panacea_sim.preparation import Engine
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import RunOptions, run
 from panacea_sim.trace import recorder as recorder_module
 from panacea_sim.trace.recorder import Recorder, TraceOptions
-from panacea_sim.trace.schema import TABLES, State
+from panacea_sim.trace.schema import OPERATORS, TABLES, State
+from panacea_sim.units import ceil_div
 from panacea_sim.workload.synthetic import synthetic_layer
 
 Row = dict[str, Any]
@@ -91,6 +95,39 @@ def test_busy_rows_name_layer_tile_and_bytes(full: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
+@settings(max_examples=15)
+@given(scenario=chains())
+def test_steps_of_all_firings_are_the_operators_work(
+    engine: Engine, scenario: Scenario, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The steps of all rows add up to the busy cycles of the operators; only busy PEAs have any."""
+    folder = tmp_path_factory.mktemp("steps") / "run"
+    summary = run(replace(scenario, values=False), RunOptions(folder, engine=engine)).summary
+    rows = _rows(folder, "activities")
+    for name in OPERATORS:
+        assert sum(row[f"{name}_steps"] for row in rows) == summary["operators"][f"{name}_busy"]
+        working = [row for row in rows if row[f"{name}_steps"]]
+        assert all(row["state"] == "busy" and row["component"].startswith("pea") for row in working)
+
+
+@pytest.mark.parametrize("dtp", ["on", "off"])
+def test_a_firing_has_the_steps_of_its_tile(dtp: str, tmp_path: Path) -> None:
+    """The steps of a busy PEA are those that its cycles were computed from, the greatest quotient of which they are."""
+    scenario = replace(_scenario(), settings={**_scenario().settings, "dtp": dtp, "n_dwo": 2, "n_swo": 3, "n_cs": 1})
+    outcome = run(scenario, RunOptions(tmp_path / "run"))
+    (layer,) = outcome.prepared.program.layers
+    work, height = pea_work(layer.plan.work, outcome.prepared.program.hardware, layer.plan.height), layer.plan.height
+    rows = [row for row in _rows(tmp_path / "run", "activities") if row["dwo_steps"]]
+    assert {row["m"] for row in rows} == set(range(0, 2, height))
+    for row in rows:
+        at = row["m"] // height, int(row["component"].removeprefix("pea")), row["n"], row["k"]
+        found = row["dwo_steps"], row["swo_steps"], row["cs_steps"]
+        assert found == (work.dwo[at], work.swo[at], work.cs[at])
+        busiest = max(ceil_div(steps, count) for steps, count in zip(found, (2, 3, 1), strict=True))
+        assert row["end_cycle"] - row["start_cycle"] == busiest
+
+
 def test_queue_rows_are_changes_at_the_end_of_a_cycle(full: Path) -> None:
     """A queue has at most one row a cycle, in order, and each differs from the one before."""
     by_queue: dict[str, list[Row]] = {}
@@ -129,6 +166,8 @@ def test_columns_are_described(table: str, full: Path) -> None:
         assert len(field.metadata[b"description"]) > 5
         if field.name.endswith("_cycle") or field.name == "cycle":
             assert field.metadata[b"unit"] == b"cycles"
+        if field.name.endswith("_steps"):
+            assert field.metadata[b"unit"] == b"operator-cycles"
         if field.name == "bytes":
             assert field.metadata[b"unit"] == b"bytes"
 

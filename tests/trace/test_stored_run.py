@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
+from panacea_sim.cli import main
 from panacea_sim.errors import ConfigError
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import RunOptions, run
+from panacea_sim.trace.exporters.csv import write_csv
+from panacea_sim.trace.exporters.perfetto import write_perfetto
 from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.trace.stored_run import open_run
 from panacea_sim.workload.synthetic import synthetic_layer
@@ -76,6 +81,27 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
         open_run(tmp_path / "nothing")
     with pytest.raises(ConfigError, match="found a file"):
         open_run(tmp_path / "file")
+
+
+def test_a_run_of_an_earlier_version_has_no_steps(folder: Path, tmp_path: Path) -> None:
+    """Columns that were added since are null, the others as they were; everything that reads runs goes on."""
+    old = tmp_path / "old"
+    shutil.copytree(folder, old)
+    table = pq.read_table(old / "activities.parquet")
+    pq.write_table(
+        table.select([name for name in table.column_names if "_steps" not in name]), old / "activities.parquet"
+    )
+    stored = open_run(old)
+    found = stored.dataset("activities").to_table()
+    assert found.column_names == table.column_names
+    assert found["dwo_steps"].null_count == found.num_rows == table.num_rows
+    assert found["bytes"].to_pylist() == table["bytes"].to_pylist()
+    write_csv(stored, "activities", tmp_path / "activities.csv")
+    assert (tmp_path / "activities.csv").read_text(encoding="utf-8").splitlines()[1].endswith(",,,")
+    write_perfetto(stored, tmp_path / "trace")
+    assert (tmp_path / "trace").stat().st_size > 0
+    for kind in ("table", "csv", "json"):
+        assert main(["inspect", str(old), "--component", "pea3", "--format", kind]) == 0
 
 
 def test_a_table_that_was_not_recorded_names_the_option(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +15,12 @@ from panacea_sim.analysis.shares import state_shares
 from panacea_sim.errors import ConfigError
 from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.report.timeline.curves import read_curves
+from panacea_sim.report.timeline.operators import read_operators
 from panacea_sim.report.timeline.packing import differences
 from panacea_sim.trace.columns import codes
-from panacea_sim.trace.schema import State
+from panacea_sim.trace.schema import OPERATORS, State
 from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.trace.utilization import is_pea
 from panacea_sim.trace.window import chosen_window, within
 from panacea_sim.units import IntArray
 
@@ -30,9 +31,9 @@ MOST_ROWS = 1_000_000
 
 _STRETCHES = 4096
 _SECTIONS = ("memory", "codecs", "compute", "output")
-_PEA = re.compile(r"pea\d+")
 _STATES = {state.value: number for number, state in enumerate(State)}
-_LANE_COLUMNS = ("gap", "duration", "kind", "layer", "m", "n", "k", "bytes")
+_AMOUNTS = ("bytes", *(f"{name}_steps" for name in OPERATORS))
+_LANE_COLUMNS = ("gap", "duration", "kind", "layer", "m", "n", "k", *_AMOUNTS)
 _Columns = dict[str, npt.NDArray[Any]]
 
 
@@ -57,6 +58,7 @@ def timeline_content(run: StoredRun, window: tuple[int, int] | None, *, most_row
         raise ConfigError("--window", f"{span[0]}:{span[1]}", "a window in which an activity was recorded")
     described, columns, notes = _single(run, span, lanes) if count <= most_rows else _stretches(run, span, lanes, count)
     curves, curve_notes = read_curves(run, span, most_rows=most_rows)
+    operators, operator_notes = read_operators(curves, run, span, binned=count > most_rows)
     knots, values = curves.columns()
     header = {
         "name": run.name,
@@ -65,8 +67,9 @@ def timeline_content(run: StoredRun, window: tuple[int, int] | None, *, most_row
         "states": [state.value for state in State],
         "colours": [STATE_COLOURS[state] for state in State],
         "curves": curves.described,
+        "operators": operators,
         "layerSpans": _layer_spans(run, span),
-        "notes": [*_partial_note(run), *notes, *curve_notes, _operators_note(run)],
+        "notes": [*_partial_note(run), *notes, *curve_notes, *operator_notes],
         **described,
     }
     return TimelineContent(header, columns | {"knots": differences(knots), "values": values})
@@ -76,7 +79,7 @@ def _lanes(run: StoredRun) -> list[dict[str, Any]]:
     """Return the lanes from top to bottom, grouped by section."""
     order = {section: number for number, section in enumerate(_SECTIONS)}
     names = sorted(run.sections, key=lambda name: order.get(run.sections[name], len(order)))
-    return [{"name": name, "section": run.sections[name], "pea": _PEA.fullmatch(name) is not None} for name in names]
+    return [{"name": name, "section": run.sections[name], "pea": is_pea(name)} for name in names]
 
 
 def _single(
@@ -100,7 +103,7 @@ def _single(
         kind[order],
         layers.indices.to_numpy()[order],
         *(differences(table[name].to_numpy()[order]) for name in ("m", "n", "k")),
-        table["bytes"].to_numpy()[order],
+        *(pc.fill_null(table[name], 0).to_numpy()[order] for name in _AMOUNTS),
     ]
     described = {
         "detail": "intervals",
@@ -190,16 +193,3 @@ def _subtitle(run: StoredRun, span: tuple[int, int], count: int) -> str:
 
 def _partial_note(run: StoredRun) -> list[str]:
     return ["This run did not reach its end: the timeline ends where the recording does."] if run.is_partial else []
-
-
-def _operators_note(run: StoredRun) -> str:
-    note = "DWO, SWO and CS are not drawn over time: the trace does not tell how much of a firing each of them works."
-    operators = run.summary.get("operators")
-    if not operators:
-        return note
-    shares = [
-        f"{name.upper()} {operators[f'{name}_busy'] / operators[f'{name}_capacity']:.1%}"
-        for name in ("dwo", "swo", "cs")
-        if operators.get(f"{name}_capacity")
-    ]
-    return f"{note} Over the whole run they are in use {', '.join(shares)}."

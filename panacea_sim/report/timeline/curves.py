@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.dataset as ds
 
 from panacea_sim.trace.bandwidth import bandwidth, channels
@@ -15,17 +16,18 @@ from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import within
 from panacea_sim.units import IntArray
 
-__all__ = ["Curves", "read_curves"]
+__all__ = ["GRID_BINS", "Curves", "read_curves"]
 
-_GRID_BINS = 4096
+GRID_BINS = 4096
+"""Stretches of time of a curve that is too long for a page."""
 
 
 class Curves:
     """Curves that are constant from each of their knots, which are cycles, to the next one.
 
-    `described` says of each curve its name, its panel ("queues", "memories" or "dram") and where its knots begin and
-    end in the columns. A value is what the queue (tokens) or memory (bytes) holds from the knot on; for the DRAM, the
-    bytes that move from the knot to the next one.
+    `described` says of each curve its name, its panel ("queues", "memories", "dram" or "operators") and where its knots
+    begin and end in the columns. A value is what the queue (tokens) or memory (bytes) holds from the knot on; for the
+    DRAM, the bytes that move from the knot to the next one, for operators their steps.
     """
 
     def __init__(self) -> None:
@@ -40,6 +42,14 @@ class Curves:
         self._knots.append(knots)
         self._values.append(values)
         self._length += len(knots)
+
+    def add_amounts(self, name: str, panel: str, edges: IntArray, amounts: npt.NDArray[np.float64]) -> None:
+        """Add a curve of amounts between edges, as whole numbers.
+
+        Sums are rounded, not parts: no stretch of time is off by more than one.
+        """
+        whole = np.rint(np.cumsum(np.append(amounts, 0.0))).astype(np.int64)
+        self.add(name, panel, edges, np.diff(whole, prepend=0))
 
     def columns(self) -> tuple[IntArray, IntArray]:
         """Return the knots and the values of all curves, one curve after the other."""
@@ -81,11 +91,9 @@ def _add_channels(curves: Curves, run: StoredRun, span: tuple[int, int], most_ro
     if not count:
         return ["DRAM accesses were not recorded; a run with --trace full has them."]
     if count > most_rows:
-        edges = bin_edges(*span, _GRID_BINS)
+        edges = bin_edges(*span, GRID_BINS)
         for name, rates in bandwidth(run, edges).items():
-            # Sums are rounded, not parts: no stretch of time is off by more than a byte.
-            moved = np.rint(np.cumsum(np.append(rates * np.diff(edges), 0.0))).astype(np.int64)
-            curves.add(name, "dram", edges, np.diff(moved, prepend=0))
+            curves.add_amounts(name, "dram", edges, rates * np.diff(edges))
         return [f"DRAM bandwidth is a mean over {len(edges) - 1:,} stretches of time."]
     from_start = _recorded_from_start(run)
     for name, (start, end, moved) in _accesses(run, span).items():

@@ -29,10 +29,10 @@ _LEFT = 112
 _RIGHT = 16
 _TRACK_HEIGHT = 22
 _CURVES_HEIGHT = 120
+_AXIS_HEIGHT = 36
 _LANES_HEIGHT = 520
 _TOOLS = "xpan,xwheel_zoom,xbox_zoom,reset"
 _TOOLTIP = '<div style="white-space: pre; font: 12px system-ui, sans-serif; line-height: 1.4">@{}{{custom}}</div>'
-_FIGURES = ("layers", "lanes", "occupancy", "bandwidth")
 
 
 def timeline_document(header: dict[str, Any]) -> Document:
@@ -43,12 +43,20 @@ def timeline_document(header: dict[str, Any]) -> Document:
     lanes, lane_source, edge_source, mark = _lanes(cycles, header["colours"])
     occupancy, occupancy_source = _curves(cycles, "occupancy")
     bandwidth, bandwidth_source = _curves(cycles, "bytes / cycle")
-    bandwidth.xaxis.visible = True
-    bandwidth.xaxis.axis_label = "cycles"
-    bandwidth.height += 36
+    bandwidth.visible = any(curve["panel"] == "dram" for curve in header["curves"])
+    utilization, utilization_source = _curves(cycles, "utilization %")
+    utilization.yaxis.ticker = FixedTicker(ticks=[0, 50, 100])
+    utilization.xaxis.visible = True
+    utilization.xaxis.axis_label = "cycles"
+    if header["operators"]:
+        utilization.height += _AXIS_HEIGHT
+    else:
+        # Only its axis of cycles is left.
+        utilization.height = _AXIS_HEIGHT + 8
+        utilization.yaxis.visible = False
     document = Document()
     grid = gridplot(
-        [[layers], [lanes], [occupancy], [bandwidth]],
+        [[layers], [lanes], [occupancy], [bandwidth], [utilization]],
         sizing_mode="stretch_width",
         merge_tools=True,
         toolbar_location="above",
@@ -69,11 +77,13 @@ def timeline_document(header: dict[str, Any]) -> Document:
             "occupancyAxis": occupancy.yaxis[0],
             "occupancySource": occupancy_source,
             "bandwidth": bandwidth,
-            "bandwidthAxis": bandwidth.yaxis[0],
             "bandwidthSource": bandwidth_source,
+            "utilization": utilization,
+            "utilizationSource": utilization_source,
         },
         code="""panacea.start({cycles, layers, layerSource, lanes, laneAxis, laneSource, edgeSource, mark, occupancy,
-                               occupancyAxis, occupancySource, bandwidth, bandwidthAxis, bandwidthSource})""",
+                               occupancyAxis, occupancySource, bandwidth, bandwidthSource, utilization,
+                               utilizationSource})""",
     )
     document.js_on_event(DocumentReady, start)
     return document

@@ -18,7 +18,7 @@ from panacea_sim.trace.bandwidth import bandwidth
 from panacea_sim.trace.binning import bin_edges
 from panacea_sim.trace.columns import column_batches
 from panacea_sim.trace.exporters.flows import Flows, find_flows
-from panacea_sim.trace.schema import ACTIVITIES, QUEUES
+from panacea_sim.trace.schema import ACTIVITIES, OPERATORS, QUEUES
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import chosen_window, within, within_cycle
 from panacea_sim.units import cycles_to_ns
@@ -158,11 +158,13 @@ def _write_slices(writer: _Writer, batch: dict[str, Any], tracks: dict[str, int]
     starts_ns, ends_ns = (
         cycles_to_ns(batch[column].to_numpy(), writer.clock_hz).tolist() for column in ("start_cycle", "end_cycle")
     )
-    numbers = ("m", "n", "k", "bytes")
+    tile, amounts = ("m", "n", "k"), ("bytes", *(f"{name}_steps" for name in OPERATORS))
+    numbers = (*tile, *amounts)
     texts = ("layer", "cause", "cause_component")
     iids = dict(zip((*numbers, *texts), writer.intern("debug_annotation_names", (*numbers, *texts)), strict=True))
     # A value that says nothing is left out: no tile, no bytes, no text.
-    arguments = [(iids[name], batch[name].to_numpy().tolist(), -1 if name != "bytes" else 0) for name in numbers]
+    arguments = [(iids[name], batch[name].to_numpy().tolist(), -1) for name in tile]
+    arguments += [(iids[name], batch[name].fill_null(0).to_numpy().tolist(), 0) for name in amounts]
     named = [(iids[name], _texts(writer, batch[name])) for name in texts]
     leaving, arriving = flows.leaving(row, rows), flows.arriving(row, rows)
     for index in range(rows):

@@ -9,6 +9,11 @@ function tileText(m, n, k) {
   return parts.length ? `tile ${parts.map(([name, value]) => `${name} ${value}`).join(", ")}` : "";
 }
 
+function stepsText(data, i) {
+  const [dwo, swo, cs] = [data.dwo_steps[i], data.swo_steps[i], data.cs_steps[i]];
+  return dwo + swo + cs > 0 && `${number(dwo)} DWO, ${number(swo)} SWO, ${number(cs)} CS steps`;
+}
+
 function intervalText(data, lane, i) {
   const [state, cause, other] = data.kinds[data.kind[i]];
   return [
@@ -19,6 +24,7 @@ function intervalText(data, lane, i) {
     cause && `cause ${cause}`,
     other && `other end ${other}`,
     data.bytes[i] > 0 && `${number(data.bytes[i])} bytes`,
+    stepsText(data, i),
   ].filter(Boolean).join("\n");
 }
 

@@ -30,7 +30,7 @@ async function load(base64) {
     data.kind = columns.kind;
     data.state = columns.kind.map((kind) => header.kinds[kind][0]);
     data.layer = columns.layer;
-    data.bytes = columns.bytes;
+    for (const name of ["bytes", "dwo_steps", "swo_steps", "cs_steps"]) data[name] = columns[name];
     for (const name of ["m", "n", "k"]) data[name] = sums(columns[name], Int32Array);
   } else {
     data.edges = sums(columns.edges, Float64Array);
@@ -38,6 +38,19 @@ async function load(base64) {
   }
   const knots = sums(columns.knots, Float64Array);
   data.curves = header.curves.map((curve) => makeCurve(curve, knots, columns.values));
+  if (header.operators) data.curves = [...data.curves.filter(({ panel }) => panel !== "operators"), ...utilization()];
+}
+
+// One curve for each kind of operator: from single firings, or from their steps in stretches of time.
+function utilization() {
+  const peas = header.lanes.filter((lane) => lane.pea);
+  return header.operators.names.map((name, kind) => {
+    const steps = data[`${name.toLowerCase()}_steps`];
+    const curve = steps
+      ? makeStepsCurve(name, peas, data, steps)
+      : data.curves.find((each) => each.panel === "operators" && each.name === name);
+    return asUtilization(curve, header.operators.counts[kind], header.operators.span);
+  });
 }
 
 // Rows from top to bottom: the name of a section, then its lanes.
@@ -151,13 +164,19 @@ function curveSets() {
   return sets;
 }
 
-function drawCurves(figure, source, lines, first, last) {
+// Names with one curve each, for what is always drawn.
+function panelLines(panel) {
+  return data.curves.filter((curve) => curve.panel === panel).map((curve) => [curve.name, [curve]]);
+}
+
+// Without `most` the axis reaches to the highest value in the view.
+function drawCurves(figure, source, lines, first, last, most) {
   const drawn = lines.map(([, curves]) => steps(curves, first, last, MOST_BINS));
   source.data = {
     xs: drawn.map(({ xs }) => Float64Array.from(xs)), ys: drawn.map(({ ys }) => Float64Array.from(ys)),
     name: lines.map(([name]) => name), colour: lines.map((_, i) => LINE_COLOURS[i % LINE_COLOURS.length]),
   };
-  const highest = drawn.reduce((most, { ys }) => ys.reduce((a, b) => (b > a ? b : a), most), 0);
+  const highest = most || drawn.reduce((top, { ys }) => ys.reduce((a, b) => (b > a ? b : a), top), 0);
   figure.y_range.setv({ start: 0, end: (highest || 1) * 1.35 });
 }
 
@@ -172,8 +191,8 @@ function draw() {
     models.occupancyAxis.axis_label = set.unit;
     drawCurves(models.occupancy, models.occupancySource, set.lines, start, end);
   }
-  const channels = data.curves.filter((curve) => curve.panel === "dram").map((curve) => [curve.name, [curve]]);
-  if (channels.length) drawCurves(models.bandwidth, models.bandwidthSource, channels, start, end);
+  if (models.bandwidth.visible) drawCurves(models.bandwidth, models.bandwidthSource, panelLines("dram"), start, end);
+  if (header.operators) drawCurves(models.utilization, models.utilizationSource, panelLines("operators"), start, end, 100);
   // Browsers count changes of the address, and refuse more than a few in a second.
   clearTimeout(hashTimer);
   hashTimer = setTimeout(writeHash, HASH_DELAY_MS);
@@ -266,12 +285,6 @@ async function start(given) {
   view.curves = data.sets.keys().next().value || "";
   fillControls();
   models.occupancy.visible = data.sets.size > 0;
-  const bandwidth = data.curves.some((curve) => curve.panel === "dram");
-  if (!bandwidth) {
-    // Only its axis of cycles is left.
-    models.bandwidth.height = 44;
-    models.bandwidthAxis.visible = false;
-  }
   readHash();
   models.cycles.properties.start.change.connect(schedule);
   models.cycles.properties.end.change.connect(schedule);
@@ -288,7 +301,7 @@ const panacea = {
   laneLabel: (y) => (rows[y] ? rows[y].label : ""),
   rows: () => rows.map(({ label, lanes }) => ({ label, lane: Boolean(lanes) })),
   parts: () => models.laneSource.data,
-  curvesDrawn: () => [models.occupancySource.data, models.bandwidthSource.data],
+  curvesDrawn: () => [models.occupancySource.data, models.bandwidthSource.data, models.utilizationSource.data],
   describe: (i) => {
     if (i < 0) return groupText(data, groups[-i - 1]);
     return intervalText(data, header.lanes.find((lane) => i >= lane.from && i < lane.to), i);
