@@ -19,9 +19,7 @@ from panacea_sim.analysis.summary import (
     summarize,
     summarize_parts,
 )
-from panacea_sim.barrier import LayerOutcome
 from panacea_sim.errors import ConfigError, DeadlockError
-from panacea_sim.layer_sequence import LayerSequence, SequenceOptions
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.preparation import (
     ChosenEngine,
@@ -186,6 +184,10 @@ class _OneRun:
 
     def run_layers(self, prepared: PreparedLayers) -> RunOutcome:
         """Run each layer alone, and put them one behind the other."""
+        # Processes and joined traces take a while to import.
+        from panacea_sim.barrier import LayerOutcome  # noqa: PLC0415
+        from panacea_sim.layer_sequence import LayerSequence, SequenceOptions  # noqa: PLC0415
+
         options, names = self.options, tuple(layer.name for layer in prepared.layers)
         self._write_partial(names, {})
         sequence = LayerSequence(

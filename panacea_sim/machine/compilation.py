@@ -62,7 +62,8 @@ class _Cache(FunctionCache):
     def load_overload(self, sig: object, target_context: object) -> object:
         """Return the compiled function, None if there is none that can be read."""
         try:
-            return super().load_overload(sig, target_context)
+            # numba would fill its registries before, which takes longer than the rest and matters to compiling only.
+            return self._load_overload(sig, target_context)
         except Exception as error:  # noqa: BLE001  # a pickle of another version can raise anything
             _warn("read", error)
             try:
