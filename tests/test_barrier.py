@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pickle
@@ -17,10 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from panacea_sim.barrier import LayerTask, WorkerError, run_layers
+from panacea_sim.barrier import LayerTask, WorkerError, run_layer, run_layers
 from panacea_sim.cli import main
 from panacea_sim.errors import ConfigError, InvariantError, MappingError
 from panacea_sim.hardware.config import load_hardware
+from panacea_sim.preparation import ChosenEngine
 from panacea_sim.scenario import Scenario, load_scenario
 from panacea_sim.simulation import Interrupted, RunOptions, run
 from panacea_sim.trace.recorder import TraceOptions
@@ -245,6 +247,25 @@ def test_a_process_that_dies_is_told() -> None:
     with pytest.raises(WorkerError, match=r"a worker process ended before its layer was done.*--workers 1"):
         run_layers(2, 2, task, lambda *_: None, lambda *_: None)
     assert active_children() == []
+
+
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
+def test_a_layer_leaves_no_garbage(engine: ChosenEngine) -> None:
+    """Circles of references would keep the arrays of many layers until the garbage collector comes by."""
+    task = LayerTask(LAYERS[0], load_hardware("panacea"), values=False, engine=engine)
+    run_layer(task)
+    gc.collect()
+    gc.disable()
+    try:
+        run_layer(task)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = {type(thing).__name__ for thing in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert not left & {"Program", "Description", "Recorder", "LayerWork"}
 
 
 def test_progress_counts_layers_and_tiles() -> None:

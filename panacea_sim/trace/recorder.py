@@ -83,6 +83,34 @@ class Kind:
     cause_component: str = ""
 
 
+class _Setting:
+    """What all logs of one run share.
+
+    The logs hold this and not their recorder: a circle of references would keep whole programs alive until the garbage
+    collector comes, three gigabytes of them in a network of 192 layers.
+    """
+
+    def __init__(
+        self,
+        options: TraceOptions,
+        layers: tuple[str, ...],
+        spill_folder: Path | None,
+        debug: Callable[..., object] | None,
+    ) -> None:
+        self.options = options
+        self.layers = layers
+        self.debug = debug
+        self._spill_folder = spill_folder
+        self._spills = 0
+
+    def new_batches(self, name: str) -> BatchList:
+        """Return an empty list of batches for the log of `name`."""
+        if self._spill_folder is None:
+            return BatchList(None)
+        self._spills += 1
+        return BatchList(self._spill_folder / f"{self._spills:04d}-{name}.arrow")
+
+
 class ActivityLog:
     """The intervals of one component, in order of time, and their totals.
 
@@ -94,7 +122,7 @@ class ActivityLog:
 
     def __init__(
         self,
-        recorder: Recorder,
+        setting: _Setting,
         component: str,
         labels: TileLabels,
         size_bytes: np.ndarray | None,
@@ -105,14 +133,14 @@ class ActivityLog:
         self.kinds: list[Kind] = []
         self.rows: list[int] = []
         self.services: list[int] = []
-        self._recorder = recorder
+        self._setting = setting
         self._labels = labels
         self._size_bytes = size_bytes
         self._service_cycles = service_cycles
         self._operator_steps = operator_steps
         self._codes: dict[tuple[State, str, str], int] = {}
         self._totals_cycles = np.zeros(0, np.int64)
-        self._batches = recorder.new_batches(component)
+        self._batches = setting.new_batches(component)
 
     def code(self, state: State, cause: str = "", cause_component: str = "") -> int:
         """Return the number that stands for this kind of interval."""
@@ -148,16 +176,16 @@ class ActivityLog:
         totals = np.bincount(code, end - start, len(self.kinds)).astype(np.int64)
         totals[: len(self._totals_cycles)] += self._totals_cycles
         self._totals_cycles = totals
-        options = self._recorder.options
+        options = self._setting.options
         kept = np.array([options.keeps(kind.state) for kind in self.kinds])[code] & (end > start)
         if options.window is not None:
             kept &= (start < options.window[1]) & (end > options.window[0])
         if kept.any():
             batch = self._batch(code[kept], start[kept], end[kept], firing[kept])
             self._batches.append(batch)
-            if self._recorder.debug is not None:
+            if self._setting.debug is not None:
                 for row in batch.to_pylist():
-                    self._recorder.debug("activity", **row)
+                    self._setting.debug("activity", **row)
 
     def _take_rows(self) -> np.ndarray:
         """Return all rows and services as columns in order of time, and empty both lists."""
@@ -185,7 +213,7 @@ class ActivityLog:
         steps = np.zeros((len(OPERATORS), len(code)), np.int32)
         if self._operator_steps is not None:
             steps[:, served] = self._operator_steps(firing[served])
-        layers = ["", *self._recorder.layers]
+        layers = ["", *self._setting.layers]
         columns = [
             _constant(self.component, len(code)),
             _names(code, [kind.state.value for kind in self.kinds]),
@@ -211,14 +239,14 @@ class OccupancyLog:
     engine appends directly, in order of time, and calls `flush` now and then.
     """
 
-    def __init__(self, recorder: Recorder, name: str) -> None:
+    def __init__(self, setting: _Setting, name: str) -> None:
         self.name = name
         self.moves: list[int] = []
         self.rows: list[int] = []
-        self._recorder = recorder
+        self._setting = setting
         self._high_water = 0
         self._last = 0
-        self._batches = recorder.new_batches(name)
+        self._batches = setting.new_batches(name)
 
     def high_water(self) -> int:
         """Return the highest occupancy at the end of any cycle, when the run is over."""
@@ -255,7 +283,7 @@ class OccupancyLog:
         self._high_water = max(self._high_water, int(occupancy.max()))
         kept = np.diff(occupancy, prepend=self._last) != 0
         self._last = int(occupancy[-1])
-        options = self._recorder.options
+        options = self._setting.options
         if options.window is not None:
             kept &= (cycle >= options.window[0]) & (cycle < options.window[1])
         if options.level == "full" and kept.any():
@@ -266,13 +294,13 @@ class OccupancyLog:
 class AccessLog:
     """What a channel did for each grant."""
 
-    def __init__(self, recorder: Recorder, channel: str, ports: list[str]) -> None:
-        self._recorder = recorder
+    def __init__(self, setting: _Setting, channel: str, ports: list[str]) -> None:
+        self._setting = setting
         self._channel = channel
         self._ports = ports
-        self._keep = recorder.options.level == "full"
+        self._keep = setting.options.level == "full"
         self._rows: list[int] = []
-        self._batches = recorder.new_batches(channel)
+        self._batches = setting.new_batches(channel)
 
     def extend(self, rows: np.ndarray) -> None:
         """Add many grants at once, one in each row."""
@@ -297,8 +325,8 @@ class AccessLog:
             self._rows.clear()
 
     def _write(self, columns: np.ndarray) -> None:
-        if self._recorder.options.window is not None:
-            first, last = self._recorder.options.window
+        if self._setting.options.window is not None:
+            first, last = self._setting.options.window
             columns = columns[:, (columns[4] < last) & (columns[5] > first)]
         bank, row_hit, port, request, start, end, size_bytes, write = columns
         if not len(bank):
@@ -332,14 +360,15 @@ class Recorder:
         spill_folder: Path | None = None,
         debug: Callable[..., object] | None = None,
     ) -> None:
-        self.options = options or TraceOptions()
-        self.layers = layers
         self.activities: dict[str, ActivityLog] = {}
         self.occupancies: dict[str, OccupancyLog] = {}
         self.accesses: dict[str, AccessLog] = {}
-        self.debug = debug
-        self._spill_folder = spill_folder
-        self._spills = 0
+        self._setting = _Setting(options or TraceOptions(), layers, spill_folder, debug)
+
+    @property
+    def options(self) -> TraceOptions:
+        """What is kept."""
+        return self._setting.options
 
     def activity_log(
         self,
@@ -353,16 +382,18 @@ class Recorder:
 
         `operator_steps` returns the DWO, SWO and CS steps [3, n] of n firings, where there are operators.
         """
-        log = ActivityLog(self, component, labels or TileLabels.none(0), size_bytes, service_cycles, operator_steps)
+        log = ActivityLog(
+            self._setting, component, labels or TileLabels.none(0), size_bytes, service_cycles, operator_steps
+        )
         return self.activities.setdefault(component, log)
 
     def occupancy_log(self, name: str) -> OccupancyLog:
         """Return the new log of a queue or memory."""
-        return self.occupancies.setdefault(name, OccupancyLog(self, name))
+        return self.occupancies.setdefault(name, OccupancyLog(self._setting, name))
 
     def access_log(self, channel: str, ports: list[str]) -> AccessLog:
         """Return the new log of a channel with these ports."""
-        return self.accesses.setdefault(channel, AccessLog(self, channel, ports))
+        return self.accesses.setdefault(channel, AccessLog(self._setting, channel, ports))
 
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:
         """Return the rows of "activities", "queues" or "dram" in the order of the file."""
@@ -384,13 +415,6 @@ class Recorder:
             "dram": self.accesses,
         }
         return logs[table]
-
-    def new_batches(self, name: str) -> BatchList:
-        """Return an empty list of batches for the log of `name`."""
-        if self._spill_folder is None:
-            return BatchList(None)
-        self._spills += 1
-        return BatchList(self._spill_folder / f"{self._spills:04d}-{name}.arrow")
 
 
 def _as_columns(rows: list[int], width: int) -> np.ndarray:
