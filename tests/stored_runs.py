@@ -14,7 +14,14 @@ from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.trace.stored_run import StoredRun, open_run
 from panacea_sim.workload.synthetic import synthetic_layer
 
-__all__ = ["RUNS", "rows", "small_run"]
+__all__ = ["RUNS", "one_layer_run", "rows", "small_run"]
+
+
+def one_layer_run(folder: Path, layer: str) -> Path:
+    """Make a run of one layer of this name and return its folder."""
+    operands = synthetic_layer(name=layer, M=70, K=40, N=20, rho_w=0.3, rho_x=0.6, seed=3)
+    run(Scenario("small", operands, values=False), RunOptions(folder, engine="reference"))
+    return folder
 
 
 def small_run(

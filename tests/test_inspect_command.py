@@ -10,23 +10,18 @@ import re
 from pathlib import Path
 
 import pytest
+from stored_runs import one_layer_run
 
 from panacea_sim.analysis.query import intervals, longest
 from panacea_sim.analysis.selection import Selection
 from panacea_sim.cli import main
-from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import RunOptions, run
 from panacea_sim.trace.stored_run import open_run
-from panacea_sim.workload.synthetic import synthetic_layer
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a small run."""
-    target = tmp_path_factory.mktemp("runs") / "small"
-    layer = synthetic_layer(name="layer", M=70, K=40, N=20, rho_w=0.3, rho_x=0.6, seed=3)
-    run(Scenario("small", layer, values=False), RunOptions(target, engine="reference"))
-    return target
+    return one_layer_run(tmp_path_factory.mktemp("runs") / "small", "layer")
 
 
 @pytest.fixture(autouse=True)

@@ -11,23 +11,18 @@ from types import ModuleType
 
 import pyarrow.dataset as ds
 import pytest
+from stored_runs import one_layer_run
 
 import panacea_sim
 from panacea_sim import Run, notebook
 from panacea_sim.errors import ConfigError
 from panacea_sim.notebook import Timeline
-from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import RunOptions, run
-from panacea_sim.workload.synthetic import synthetic_layer
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a small run, whose name HTML would misread."""
-    target = tmp_path_factory.mktemp("runs") / "small"
-    layer = synthetic_layer(name="a<b>&c", M=70, K=40, N=20, rho_w=0.3, rho_x=0.6, seed=3)
-    run(Scenario("small", layer, values=False), RunOptions(target, engine="reference"))
-    return target
+    return one_layer_run(tmp_path_factory.mktemp("runs") / "small", "a<b>&c")
 
 
 def test_tables_are_read_when_they_are_asked_for(folder: Path) -> None:

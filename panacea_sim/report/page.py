@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import base64
-import importlib
-import importlib.util
 import io
 from collections.abc import Sequence
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -16,6 +13,7 @@ from panacea_sim.analysis.selection import STALL, Selection
 from panacea_sim.analysis.shares import StateShares, state_shares
 from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.report.picture import run_figure
+from panacea_sim.report.timeline import timeline_html
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
 
@@ -23,7 +21,6 @@ __all__ = ["report_page"]
 
 _LONGEST = 15
 _CAUSES = 25
-_TIMELINE = "panacea_sim.report.timeline"
 
 
 def report_page(run: StoredRun, window: tuple[int, int] | None = None) -> str:
@@ -53,7 +50,7 @@ def report_page(run: StoredRun, window: tuple[int, int] | None = None) -> str:
         causes=grouped(run, stalls, ["component", "state", "cause"]).slice(0, _CAUSES).to_pylist(),
         operators=_operators(run),
         picture=_picture(run, window),
-        timeline=_timeline(run, window),
+        timeline=timeline_html(run, window),
     )
 
 
@@ -73,11 +70,3 @@ def _picture(run: StoredRun, window: tuple[int, int] | None) -> str:
     file = io.BytesIO()
     run_figure(run, window=window).savefig(file, format="png")
     return base64.b64encode(file.getvalue()).decode()
-
-
-def _timeline(run: StoredRun, window: tuple[int, int] | None) -> str | None:
-    """Return the timeline as a page of its own, if this installation has it."""
-    if importlib.util.find_spec(_TIMELINE) is None:
-        return None
-    page: Any = importlib.import_module(_TIMELINE).timeline_html(run, window)
-    return str(page)

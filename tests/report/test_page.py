@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import re
-import sys
 from collections import Counter
 from html.parser import HTMLParser
-from types import ModuleType
 
 import pytest
 
@@ -16,6 +14,7 @@ from panacea_sim.analysis.query import longest
 from panacea_sim.analysis.selection import Selection
 from panacea_sim.report import page
 from panacea_sim.report.page import report_page
+from panacea_sim.report.timeline import timeline_html
 from panacea_sim.trace.stored_run import StoredRun
 
 _VOID = {"meta", "img"}
@@ -59,7 +58,7 @@ def _read(text: str) -> _Reader:
 def _quick_parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave picture and timeline out, which take long, where the test is not about them."""
     if request.function is not test_the_timeline_is_a_page_inside:
-        monkeypatch.setattr(page, "_timeline", lambda *_: None)
+        monkeypatch.setattr(page, "timeline_html", lambda *_: "")
     if request.function is not test_the_picture_is_in_the_page:
         monkeypatch.setattr(page, "_picture", lambda *_: "iVBORw0KGgo=")
 
@@ -113,14 +112,9 @@ def test_a_window_is_said(full_run: StoredRun) -> None:
 
 
 def test_the_timeline_is_a_page_inside(full_run: StoredRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is a timeline, its page stands whole in a frame of its own."""
-    inner = '<html><body data-x="1">&amp;</body></html>'
-    module = ModuleType("timeline_of_a_test")
-    module.timeline_html = lambda *_: inner  # type: ignore[attr-defined]
-    module.__spec__ = type(sys.__spec__)(module.__name__, None)
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(page, "_TIMELINE", module.__name__)
-    text = report_page(full_run)
-    embedded = re.search(r'<iframe [^>]*srcdoc="([^"]*)">', text)
+    """The page of the timeline stands whole in a frame of its own."""
+    drawn = timeline_html(full_run)
+    monkeypatch.setattr(page, "timeline_html", lambda run, _: drawn if run is full_run else "")
+    embedded = re.search(r'<iframe [^>]*srcdoc="([^"]*)">', report_page(full_run))
     assert embedded is not None
-    assert html.unescape(embedded[1]) == inner
+    assert html.unescape(embedded[1]) == drawn
