@@ -31,8 +31,11 @@ def entry(function: Function) -> Function:
 
 
 def inner(function: Function) -> Function:
-    """Compile a function that only compiled ones call: without a way in from Python that takes less time."""
-    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    """Compile a function that only compiled ones call, into them: a call would hand over each field of each array.
+
+    Without a way in from Python compiling takes less time.
+    """
+    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
     return _cached(_njit(error_model="numpy", _nrt=False, **options)(function))
 
 

@@ -7,6 +7,7 @@ known yet depends on a grant that is still to come, and has its effects later th
 
 from __future__ import annotations
 
+from panacea_sim.machine.arbiter import WIDTH
 from panacea_sim.machine.columns import (
     ACCESSES,
     ADDS_TO,
@@ -23,6 +24,7 @@ from panacea_sim.machine.columns import (
     FIRST_REQUEST,
     FIRST_STEP,
     HEAD,
+    HELD_WIDTH,
     IDLE,
     KEPT,
     LANE_AT,
@@ -35,6 +37,7 @@ from panacea_sim.machine.columns import (
     PAUSED,
     PORT_OF,
     POSTS,
+    QUEUE_AT,
     READY_TO_GO,
     ROWS,
     SLOT,
@@ -268,8 +271,8 @@ def evaluate(core: Core, streams: Streams, trace: Trace) -> int:  # noqa: C901, 
             return DONE
         grant(
             channels,
-            queue[channel],
-            held[channel],
+            queue[channel, channels[channel, QUEUE_AT] * WIDTH :],
+            held[channel, channels[channel, QUEUE_AT] * HELD_WIDTH :],
             params[channel],
             device[channel, : channels[channel, STATE_SIZE]],
             out[channel],

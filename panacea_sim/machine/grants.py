@@ -24,9 +24,9 @@ from panacea_sim.machine.columns import (
     DATA_PART,
     DECISION,
     END_STEP,
+    END_STRETCH,
     FIRST_REQUEST,
     FIRST_STEP,
-    FIRST_STRETCH,
     HEAD,
     HELD_GRANTED,
     HELD_PART,
@@ -44,6 +44,7 @@ from panacea_sim.machine.columns import (
     PORT_OF,
     PORT_PRIORITY,
     POSTED,
+    QUEUE_AT,
     QUEUED,
     READ_BYTES,
     READY,
@@ -56,7 +57,6 @@ from panacea_sim.machine.columns import (
     STARVED,
     STARVED_CYCLES,
     STRETCH_COUNT,
-    STRETCHES,
     STRETCHES_KEPT,
     TAKER,
     WAITS_FOR_DATA,
@@ -136,7 +136,11 @@ def post(  # noqa: PLR0913, PLR0917  # arrays by themselves, see `evaluate`
             continue
         requests[number, OPEN_PARTS] += 1
         channel = parts[part, PART_CHANNEL]
-        queue, held, queued = all_queues[channel], all_held[channel], channels[channel, QUEUED]
+        queued = channels[channel, QUEUED]
+        if (channels[channel, QUEUE_AT] + queued + 1) * WIDTH > all_queues.shape[1]:
+            _back_to_the_start(channels[channel], all_queues[channel], all_held[channel])
+        queue = all_queues[channel, channels[channel, QUEUE_AT] * WIDTH :]
+        held = all_held[channel, channels[channel, QUEUE_AT] * HELD_WIDTH :]
         place = place_in_queue(queue, queued, cycle, port)
         for at in range(queued * WIDTH - 1, place * WIDTH - 1, -1):
             queue[at + WIDTH] = queue[at]
@@ -155,6 +159,17 @@ def post(  # noqa: PLR0913, PLR0917  # arrays by themselves, see `evaluate`
         held[base + HELD_GRANTED] = held[base + HELD_READY] = 0
         channels[channel, QUEUED] = queued + 1
         channels[channel, DECISION] = NONE
+
+
+@inner
+def _back_to_the_start(channel: IntArray, queue: IntArray, held: IntArray) -> None:
+    """Move a queue to the start of its array."""
+    at, queued = channel[QUEUE_AT], channel[QUEUED]
+    for place in range(queued * WIDTH):
+        queue[place] = queue[at * WIDTH + place]
+    for place in range(queued * HELD_WIDTH):
+        held[place] = held[at * HELD_WIDTH + place]
+    channel[QUEUE_AT] = 0
 
 
 @inner
@@ -197,12 +212,13 @@ def arrive(  # noqa: C901, PLR0913, PLR0917  # arrays by themselves, see `evalua
         # Split the wait until the first data by what the channel did.
         past = all_pasts[requests[request, DATA_CHANNEL]]
         code, start = NONE, at
-        stretch = requests[request, FIRST_STRETCH]
-        for number in range(stretch, stretch + requests[request, STRETCHES]):
+        end_stretch = requests[request, END_STRETCH]
+        first = end_stretch
+        while first > max(0, end_stretch - STRETCHES_KEPT) and past[(first - 1) % STRETCHES_KEPT, 1] > at:
+            first -= 1
+        for number in range(first, end_stretch):
             place = number % STRETCHES_KEPT
             end = min(past[place, 1], data_cycle)
-            if end <= at:
-                continue
             if past[place, 2] != code:
                 if on and code != NONE:
                     add_row(rows, filled, component, CONTENDED - code, start, at, firing)
@@ -225,10 +241,11 @@ def next_channel(channels: IntArray, queue: IntArray, params: IntArray, device: 
         if channels[each, QUEUED]:
             decision = channels[each, DECISION]
             if decision == NONE:
+                request_cycle = queue[each, channels[each, QUEUE_AT] * WIDTH + REQUEST_CYCLE]
                 if channels[each, BANKED]:
-                    decision = banked_next_decision(params[each], device[each], queue[each, REQUEST_CYCLE])
+                    decision = banked_next_decision(params[each], device[each], request_cycle)
                 else:
-                    decision = ideal_next_decision(params[each], device[each], queue[each, REQUEST_CYCLE])
+                    decision = ideal_next_decision(params[each], device[each], request_cycle)
                 channels[each, DECISION] = decision
             if channel == NONE or decision < cycle:
                 channel, cycle = each, decision
@@ -300,9 +317,7 @@ def grant(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917  # arrays by themse
                 at = until
     if not held[held_at + HELD_GRANTED]:
         held[held_at + HELD_GRANTED] = 1
-        _note_first_data(
-            requests, past, stretches, request, held[held_at + HELD_PART], queue[base + REQUEST_CYCLE], channel, start
-        )
+        _note_first_data(requests, stretches, request, held[held_at + HELD_PART], channel, start)
     held[held_at + HELD_READY] = max(held[held_at + HELD_READY], out[OUT_READY])
     channels[channel, STRETCH_COUNT] = _stretch(past, stretches, start, end, codes + port)
     busy[channel, port] += end - start
@@ -323,12 +338,13 @@ def grant(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917  # arrays by themse
         return
     # A part that is granted whole leaves the queue; with the last one of a request its data can be taken.
     requests[request, READY] = max(requests[request, READY], held[held_at + HELD_READY])
-    queued = channels[channel, QUEUED] - 1
-    channels[channel, QUEUED] = queued
-    for moved in range(base, queued * WIDTH):
-        queue[moved] = queue[moved + WIDTH]
-    for moved in range(held_at, queued * HELD_WIDTH):
-        held[moved] = held[moved + HELD_WIDTH]
+    # Those before it are few and move up; the queue begins one place later.
+    for moved in range(base - 1, -1, -1):
+        queue[moved + WIDTH] = queue[moved]
+    for moved in range(held_at - 1, -1, -1):
+        held[moved + HELD_WIDTH] = held[moved]
+    channels[channel, QUEUED] -= 1
+    channels[channel, QUEUE_AT] += 1
     requests[request, OPEN_PARTS] -= 1
     if not requests[request, OPEN_PARTS]:
         taker = ports[port, TAKER]
@@ -350,16 +366,7 @@ def _stretch(past: IntArray, count: int, start: int, end: int, code: int) -> int
 
 
 @inner
-def _note_first_data(  # noqa: PLR0913, PLR0917  # arrays by themselves, see `evaluate`
-    requests: IntArray,
-    past: IntArray,
-    count: int,
-    request: int,
-    part: int,
-    since: int,
-    channel: int,
-    start: int,
-) -> None:
+def _note_first_data(requests: IntArray, stretches: int, request: int, part: int, channel: int, start: int) -> None:
     """Note when the first data of a part comes: the earliest part speaks for its request, of equal ones the lowest."""
     known = requests[request, DATA_PART]
     if known != NONE:
@@ -369,8 +376,4 @@ def _note_first_data(  # noqa: PLR0913, PLR0917  # arrays by themselves, see `ev
     requests[request, DATA_PART] = part
     requests[request, DATA_CYCLE] = start
     requests[request, DATA_CHANNEL] = channel
-    first = count
-    while first > max(0, count - STRETCHES_KEPT) and past[(first - 1) % STRETCHES_KEPT, 1] > since:
-        first -= 1
-    requests[request, FIRST_STRETCH] = first
-    requests[request, STRETCHES] = count - first
+    requests[request, END_STRETCH] = stretches

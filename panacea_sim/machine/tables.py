@@ -18,6 +18,9 @@ __all__ = ["core_tables", "stream_tables", "trace_buffers"]
 _BUFFER_ROWS = 1 << 18
 """Rows of the trace between two visits to Python."""
 
+_QUEUE_ROOM = 8
+"""How often the longest queue of a channel has room in its array, along which it moves before it is copied back."""
+
 
 def core_tables(lowered: Lowered) -> col.Core:
     """Return actors, steps, counters and components before the first cycle."""
@@ -101,8 +104,8 @@ def stream_tables(lowered: Lowered) -> col.Streams:
         parts,
         np.zeros((sum(_stall_sizes(lowered)), 2), np.int64),
         channels,
-        np.zeros((len(flat), slots * WIDTH), np.int64),
-        np.zeros((len(flat), slots * col.HELD_WIDTH), np.int64),
+        np.zeros((len(flat), _QUEUE_ROOM * slots * WIDTH), np.int64),
+        np.zeros((len(flat), _QUEUE_ROOM * slots * col.HELD_WIDTH), np.int64),
         _padded([each.params for each in flat]),
         _padded([each.state for each in flat]),
         np.zeros((len(flat), OUT), np.int64),
