@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import os
 import signal
 import sys
+import threading
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -13,14 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import islice
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
 
 from panacea_sim.analysis.accounting import check_conservation
 from panacea_sim.analysis.summary import SummaryParts, summarize_parts
-from panacea_sim.errors import PanaceaError
+from panacea_sim.errors import CacheWarning, PanaceaError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.preparation import ChosenEngine, Demand, demand_of, planned_alone, run_engine
@@ -35,6 +39,12 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 _KEPT_BYTES = 2**31 - 1
 """Blocks and free tops below this stay with the process."""
+
+
+_LOST_WORKER = (
+    "a worker process ended before its layer was done. Perhaps memory ran out: try --workers 1. A script of your own "
+    "must run things below `if __name__ == '__main__':` only, because each process imports it"
+)
 
 
 class WorkerError(PanaceaError):
@@ -80,18 +90,21 @@ def run_layers(
     task_of: Callable[[int], LayerTask],
     note: Callable[[int, LayerRun], None],
     watch: Callable[[int, int], None],
+    engine: ChosenEngine = "reference",
 ) -> None:
     """Run the tasks of `count` layers in up to `workers` processes, or in this one if that is 1.
 
     `task_of` is asked for a task when its turn comes, in order; `note` hears of each run as soon as it is over, and
-    `watch`, of layers in this process, of each output tile. Raises what a layer raises, and WorkerError; then, as after
-    an interrupt, no process is left.
+    `watch`, of layers in this process, of each output tile. If the tasks want the compiled engine, it is compiled once,
+    here. Raises what a layer raises, and WorkerError; then, as after an interrupt, no process is left.
     """
     if min(workers, count) == 1:
         for number in range(count):
             note(number, run_layer(task_of(number), partial(watch, number)))
         return
     with _pool(min(workers, count)) as pool:
+        if engine == "compiled":
+            _load_compiled_meanwhile(pool, min(workers, count))
         running: dict[Future[LayerRun], int] = {}
         numbers = iter(range(count))
         while True:
@@ -103,6 +116,16 @@ def run_layers(
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 note(running.pop(future), future.result())
+
+
+def _load_compiled_meanwhile(pool: ProcessPoolExecutor, workers: int) -> None:
+    """Compile the engine, or load it, while the processes start: each of them would compile it otherwise."""
+    from panacea_sim.machine.compiled import load_compiled  # noqa: PLC0415  # takes a while and need not be installed
+
+    with _interrupts_held():
+        for _ in range(workers):
+            pool.submit(int)  # starts a process
+    load_compiled()
 
 
 def run_layer(task: LayerTask, watch: Callable[[int], None] | None = None) -> LayerRun:
@@ -154,8 +177,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             process.terminate()
         pool.shutdown(cancel_futures=True)
         if isinstance(error, BrokenProcessPool):
-            hint = "Perhaps memory ran out: try --workers 1"
-            raise WorkerError(f"a worker process ended before its layer was done. {hint}") from error
+            raise WorkerError(_LOST_WORKER) from error
         raise
     pool.shutdown()
 
@@ -174,13 +196,21 @@ def _interrupts_held() -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    """Leave interrupts to the parent, and keep memory that is free for the next layer.
+    """Leave interrupts and warnings to the parent, end with it, and keep memory that is free for the next layer.
 
     A C library gives large blocks back to the system and faults every page in anew: a quarter of the time of a network
     on a virtual machine. Of others than GNU's it is not known how to stop them.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore", CacheWarning)
+    threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
     set_option = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if set_option is not None:
         for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
             set_option(option, _KEPT_BYTES)
+
+
+def _end_with(parent: BaseProcess) -> None:
+    """End this process when its parent has: a parent that is killed cannot tell it."""
+    parent.join()
+    os._exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -35,15 +36,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 good, 1 failed checks, 2 bad input, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = _app(given)(given, standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes all that comes
+            code = _app(given)(given, standalone_mode=False)
     except typer.TyperException as error:
         # The terminal may be in any state, and usage errors of typer know no markup.
         print(f"error: {error.format_message()}\nTry: panacea-sim --help", file=sys.stderr)  # noqa: T201
         return USAGE
     except PanaceaError as error:
-        Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        text = "\n".join([f"error: {error}", *getattr(error, "__notes__", ())])
+        Console(stderr=True).print(text, style="red", markup=False, highlight=False, soft_wrap=True)
         return error.exit_code
     return int(code or 0)
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    """Print a warning as a message to a user, without the line of our code that gave it."""
+    print(f"warning: {message}", file=sys.stderr)  # noqa: T201  # the terminal may be in any state
 
 
 def run_script() -> None:

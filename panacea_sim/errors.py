@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "CacheWarning",
     "ConfigError",
     "DeadlockError",
     "InvariantError",
@@ -67,6 +68,10 @@ class InvariantError(PanaceaError):
     def __reduce__(self) -> tuple[type[InvariantError], tuple[str]]:
         """Say how to make the error again in another process."""
         return type(self), (str(self).removesuffix(_BUG),)
+
+
+class CacheWarning(RuntimeWarning):
+    """Compiled code cannot be kept or read: the run goes on, but takes longer."""
 
 
 def nearest_name(name: str, valid: Iterable[str]) -> str:

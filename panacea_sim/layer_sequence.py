@@ -64,7 +64,7 @@ class LayerSequence:
 
         # With a window, what is recorded of a layer depends on when it begins: they run one by one.
         workers = 1 if self._recorded.window else self._options.workers
-        run_layers(len(self._prepared.layers), workers, self._task_of, note_run, watch)
+        run_layers(len(self._prepared.layers), workers, self._task_of, note_run, watch, self._options.engine)
 
     def output_tiles(self) -> list[int]:
         """Return the number of output tiles of each layer."""

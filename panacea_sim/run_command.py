@@ -5,8 +5,11 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -73,9 +76,30 @@ class Options:
             trace=trace,
             log_level=self.log_level,
             engine=self.engine,
-            workers=self.workers or os.cpu_count() or 1,
+            workers=self.workers or _cores(),
             memoize=self.memoize,
         )
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM, which batch systems send, keep what an interrupt keeps; but not where somebody else handles it."""
+    if (
+        signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _with_options(command: Callable[[Path, Options], None]) -> Callable[..., None]:
@@ -91,7 +115,8 @@ def _with_options(command: Callable[[Path, Options], None]) -> Callable[..., Non
     def call(**arguments: Any) -> None:  # noqa: ANN401  # typer fills them in by name
         # Interrupts are told here: typer would end without a word.
         try:
-            command(arguments.pop(own.name), Options(**arguments))
+            with _termination_as_interrupt():
+                command(arguments.pop(own.name), Options(**arguments))
         except KeyboardInterrupt as stop:
             partial = stop.partial if isinstance(stop, Interrupted) else None
             kept = f"what was recorded is in {partial}" if partial else "nothing was written"

@@ -19,7 +19,7 @@ from panacea_sim.analysis.summary import (
     summarize,
     summarize_parts,
 )
-from panacea_sim.errors import ConfigError, DeadlockError
+from panacea_sim.errors import ConfigError, PanaceaError
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.preparation import (
     ChosenEngine,
@@ -135,8 +135,10 @@ def _simulate(
         except KeyboardInterrupt:
             log.warning("interrupted")
             raise Interrupted(None if folder is None else folder.path) from None
-        except DeadlockError as error:
-            log.error("deadlock", message=str(error))  # noqa: TRY400  # a trace of our own code says nothing here
+        except PanaceaError as error:
+            log.error("failed", error=type(error).__name__, message=str(error))  # noqa: TRY400  # a trace says no more
+            if folder is not None:
+                error.add_note(f"What was recorded is in {folder.path}")
             raise
         summary = outcome.summary
         log.info("end", cycle=summary["makespan_cycles"], exact=summary["exact"], host_seconds=summary["host_seconds"])

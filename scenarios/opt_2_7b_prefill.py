@@ -1,4 +1,7 @@
-"""All linear layers of OPT-2.7B on 2048 tokens: 32 blocks of 6 matrix products, 39.3 million tile tasks."""
+"""All linear layers of OPT-2.7B on 2048 tokens: 32 blocks of 6 matrix products, 39.3 million tile tasks.
+
+Run it with `--trace off`: the whole trace of so many tasks fills a disk.
+"""
 
 from panacea_sim.cli import run_script
 from panacea_sim.scenario import Scenario

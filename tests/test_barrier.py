@@ -6,6 +6,10 @@ import gc
 import json
 import os
 import pickle
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
@@ -215,8 +219,11 @@ def test_an_interrupt_keeps_the_layers_that_are_done(workers: int, tmp_path: Pat
 def test_the_error_of_a_layer_reaches_the_user(workers: int, tmp_path: Path) -> None:
     """A layer that does not fit ends the run with the message of a run by itself, from whichever process."""
     settings = {**MACHINE, "amem_bytes": 10}
-    with pytest.raises(MappingError, match="AMEM holds 10 bytes, but a tile needs"):
+    with pytest.raises(MappingError, match="AMEM holds 10 bytes, but a tile needs") as failed:
         run(_scenario(settings=settings), RunOptions(tmp_path / "out", workers=workers))
+    assert failed.value.__notes__ == [f"What was recorded is in {tmp_path / 'out.partial'}"]
+    last = json.loads((tmp_path / "out.partial" / "log.jsonl").read_text().splitlines()[-1])
+    assert (last["event"], last["error"]) == ("failed", "MappingError")
     assert active_children() == []
     assert open_run(tmp_path / "out").is_partial
 
@@ -227,6 +234,52 @@ def test_errors_travel(error: Exception) -> None:
     there = pickle.loads(pickle.dumps(error))  # noqa: S301  # what executors do
     assert type(there) is type(error)
     assert str(there) == str(error)
+
+
+_NETWORK = """
+from panacea_sim.scenario import Scenario
+from panacea_sim.workload.masked_layer import MaskedLayer
+
+layers = tuple(MaskedLayer(f"layer{n}", 512, 512, 512, 0.1, 0.9, seed=n) for n in range(40))
+scenario = Scenario("network", layers, values=False, schedule="barrier")
+"""
+
+
+def _started_network(folder: Path) -> subprocess.Popen[str]:
+    """Start a network in two processes, and return when its first layer is done."""
+    (folder / "network.py").write_text(_NETWORK)
+    command = [sys.executable, "-m", "panacea_sim.cli", "run", "network.py", "--workers", "2", "--engine", "reference"]
+    process = subprocess.Popen([*command, "--out", "out"], cwd=folder, stderr=subprocess.PIPE, text=True)
+    log = folder / "out.partial" / "log.jsonl"
+    while not (log.exists() and '"event": "layer"' in log.read_text()):
+        assert process.poll() is None
+        time.sleep(0.05)
+    return process
+
+
+def _children(process: int) -> set[int]:
+    tasks = Path(f"/proc/{process}/task").glob("*/children")
+    return {int(child) for path in tasks for child in path.read_text().split()}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are found in /proc")
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+def test_no_process_outlives_its_parent(sent: signal.Signals, tmp_path: Path) -> None:
+    """However a run ends, its processes end too; SIGTERM keeps what was recorded, as an interrupt does."""
+    process = _started_network(tmp_path)
+    children = _children(process.pid)
+    assert len(children) >= 2
+    process.send_signal(sent)
+    _, told = process.communicate(timeout=30)
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    if sent == signal.SIGTERM:
+        assert process.returncode == 130
+        assert "interrupted: what was recorded is in out.partial" in told
+        assert open_run(tmp_path / "out").dataset("activities").count_rows() > 0
 
 
 class _Deadly:
@@ -244,7 +297,7 @@ def test_a_process_that_dies_is_told() -> None:
     def task(_: int) -> LayerTask:
         return LayerTask(layer, load_hardware("panacea"), values=False, engine="reference")
 
-    with pytest.raises(WorkerError, match=r"a worker process ended before its layer was done.*--workers 1"):
+    with pytest.raises(WorkerError, match=r"a worker process ended before its layer was done.*--workers 1.*__main__"):
         run_layers(2, 2, task, lambda *_: None, lambda *_: None)
     assert active_children() == []
 

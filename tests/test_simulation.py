@@ -197,7 +197,7 @@ def test_a_deadlock_leaves_what_was_recorded(tmp_path: Path, monkeypatch: pytest
     assert [path.name for path in tmp_path.iterdir()] == ["out.partial"]
     assert pq.read_table(tmp_path / "out.partial" / "activities.parquet").num_rows > 0
     events = [json.loads(line) for line in (tmp_path / "out.partial" / "log.jsonl").read_text().splitlines()]
-    assert events[-1]["event"] == "deadlock"
+    assert (events[-1]["event"], events[-1]["error"]) == ("failed", "DeadlockError")
     assert "OMEM" in events[-1]["message"]
 
 

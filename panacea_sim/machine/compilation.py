@@ -18,9 +18,13 @@ from typing import Any
 import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
+from panacea_sim.errors import CacheWarning
+
 __all__ = ["compiled_functions", "entry", "inner"]
 
 Function = Callable[..., Any]
+
+_UNKEPT = "compiled code cannot be kept"
 
 _njit: Callable[..., Any] = numba.njit  # its types do not know all of its options
 
@@ -68,11 +72,11 @@ class _Cache(FunctionCache):
             # numba would fill its registries before, which takes longer than the rest and matters to compiling only.
             return self._load_overload(sig, target_context)
         except Exception as error:  # noqa: BLE001  # a pickle of another version can raise anything
-            _warn("read", error)
+            _warn("what was compiled before cannot be read", error)
             try:
                 self.flush()  # an index that cannot be read would stay so
             except Exception as failed:  # noqa: BLE001  # the same
-                _warn("written", failed)
+                _warn(_UNKEPT, failed)
             return None
 
     def save_overload(self, sig: object, data: object) -> None:
@@ -80,14 +84,14 @@ class _Cache(FunctionCache):
         try:
             super().save_overload(sig, data)
         except Exception as error:  # noqa: BLE001  # the same
-            _warn("written", error)
+            _warn(_UNKEPT, error)
 
 
 def _cached(dispatcher: Any) -> Function:  # noqa: ANN401  # numba has no types
     try:
         dispatcher._cache = _Cache(dispatcher.py_func)  # noqa: SLF001  # what numba's own enable_caching sets
     except Exception as error:  # noqa: BLE001  # no folder can be written
-        _warn("written", error)
+        _warn(_UNKEPT, error)
     compiled: Function = dispatcher
     return compiled
 
@@ -98,12 +102,12 @@ def _sources_stamp() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
 
 
-_warned: set[str] = set()
-
-
 def _warn(what: str, error: Exception) -> None:
     """Say once in a process that the cache does not work."""
-    if not _warned:
-        _warned.add(what)
-        message = f"the cache of compiled code cannot be {what} ({error}): compiling takes some 15 s every time"
-        warnings.warn(message, RuntimeWarning, stacklevel=3)
+    if not _has_warned:
+        _has_warned.append(True)
+        message = f"{what} ({type(error).__name__}: {error}), so the compiled engine is compiled, which takes some 15 s"
+        warnings.warn(message, CacheWarning, stacklevel=3)
+
+
+_has_warned: list[bool] = []

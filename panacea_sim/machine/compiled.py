@@ -13,17 +13,17 @@ from panacea_sim.errors import DeadlockError
 from panacea_sim.machine import columns as col
 from panacea_sim.machine.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
 from panacea_sim.machine.deadlock import StandStill, describe_deadlock
-from panacea_sim.machine.description import Description, joined_labels
+from panacea_sim.machine.description import Component, Description, Give, Queue, Take, joined_labels
 from panacea_sim.machine.dram_requests import GAP_REASONS
 from panacea_sim.machine.evaluation import evaluate, high_water
 from panacea_sim.machine.lowering import Lowered, lower
 from panacea_sim.machine.result import ChannelTotals, EngineResult, FiringTimes, QueueTotals, StallTotal
 from panacea_sim.machine.tables import core_tables, stream_tables, trace_buffers
-from panacea_sim.trace.recorder import ActivityLog, Recorder
+from panacea_sim.trace.recorder import NOTHING, ActivityLog, Recorder
 from panacea_sim.trace.schema import State
 from panacea_sim.units import IntArray
 
-__all__ = ["run_compiled"]
+__all__ = ["load_compiled", "run_compiled"]
 
 
 def run_compiled(description: Description, recorder: Recorder, keep_times: Collection[str] = ()) -> EngineResult:
@@ -32,6 +32,16 @@ def run_compiled(description: Description, recorder: Recorder, keep_times: Colle
     Raises DeadlockError if the machine cannot go on.
     """
     return _Engine(description, recorder, keep_times).run()
+
+
+def load_compiled() -> None:
+    """Compile the engine or load what was compiled before, so that other processes find it."""
+    one = np.ones(1, np.int64)
+    parts = (
+        Component("giver", "", 1, one, gives=(Give("queue", one),)),
+        Component("taker", "", 1, one, takes=(Take("queue", one),)),
+    )
+    run_compiled(Description(parts, (Queue("queue", 1),)), Recorder(NOTHING))
 
 
 class _Engine:

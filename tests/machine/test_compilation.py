@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("numba")
 
+from panacea_sim.errors import CacheWarning
 from panacea_sim.machine import compilation
 
 _PROGRAM = """
@@ -61,7 +62,7 @@ def test_a_broken_file_is_told_once_and_mended(tmp_path: Path, pattern: str) -> 
         path.write_bytes(b"rubbish")
     broken = _run(tmp_path, tmp_path / "cache")
     assert broken.stdout.split() == ["42", "0"]
-    assert broken.stderr.count("RuntimeWarning: the cache of compiled code cannot be read") == 1
+    assert broken.stderr.count("CacheWarning: what was compiled before cannot be read (") == 1
     assert _run(tmp_path, tmp_path / "cache").stdout.split() == ["42", "1"]
 
 
@@ -73,8 +74,8 @@ def test_a_cache_that_cannot_be_written_is_told_once(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(compilation.IndexDataCacheFile, "save", full)
     monkeypatch.setattr(compilation.IndexDataCacheFile, "load", lambda *_: None)
-    monkeypatch.setattr(compilation, "_warned", set())
-    with pytest.warns(RuntimeWarning, match=r"cannot be written \(.*No space left") as told:
+    monkeypatch.setattr(compilation, "_has_warned", [])
+    with pytest.warns(CacheWarning, match=r"compiled code cannot be kept \(OSError: .*No space left") as told:
         assert [compilation.entry(each)(2) for each in (_doubled, _squared)] == [4, 4]
     assert len(told) == 1
 
@@ -86,8 +87,8 @@ def test_without_any_folder_functions_are_compiled(monkeypatch: pytest.MonkeyPat
         raise RuntimeError("no locator available")
 
     monkeypatch.setattr(compilation.FunctionCache, "__init__", nowhere)
-    monkeypatch.setattr(compilation, "_warned", set())
-    with pytest.warns(RuntimeWarning, match=r"cannot be written \(no locator available\)"):
+    monkeypatch.setattr(compilation, "_has_warned", [])
+    with pytest.warns(CacheWarning, match=r"cannot be kept \(RuntimeError: no locator available\)"):
         assert compilation.entry(_doubled)(2) == 4
 
 
