@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from panacea_sim.analysis.query import GROUP_KEYS, accesses, grouped, intervals, longest, occupancies
-from panacea_sim.analysis.selection import Selection, Table, covered_cycles, parse_tile
+from panacea_sim.analysis.selection import Selection, Table, parse_tile
 from panacea_sim.errors import ConfigError
 from panacea_sim.report.inspection import print_rows, write_csv, write_json
 from panacea_sim.trace.stored_run import StoredRun, open_run
@@ -69,7 +69,7 @@ def inspect_command(  # noqa: PLR0913  # the options of the command line
     if not _print(counted.reader, output_format):
         return
     if not counted.rows:
-        first, end = covered_cycles(stored.dataset(table), table)
+        first, end = stored.recorded_cycles
         _note(f"nothing matches; the trace of {table} covers the cycles {first} to {end}")
     elif is_cut and counted.has_more:
         _note(f"these are the first {counted.rows} rows; --limit N shows N, --format csv or json shows all")

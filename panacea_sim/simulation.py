@@ -125,7 +125,7 @@ def _simulate(
     scenario, hardware = prepared.scenario, prepared.hardware
     if folder is not None:
         write_scenario(folder, scenario, prepared.layers, hardware)
-    heading = Heading(scenario.name, engine, hardware, scenario.schedule)
+    heading = Heading(scenario.name, engine, hardware, scenario.schedule, options.trace)
     with open_log(None if folder is None else folder.path / "log.jsonl", options.log_level) as log:
         layers = [layer.name for layer in prepared.layers]
         log.info("start", scenario=scenario.name, layers=layers, hardware=hardware.model_dump())

@@ -33,7 +33,7 @@ def intervals(run: StoredRun, selection: Selection) -> pa.RecordBatchReader:
     """Return the intervals of the selection in the order of the file: the columns of activities, then `cycles`.
 
     Raises ConfigError when it is called, not when it is read: if nothing was recorded, for names that the run does
-    not have, and for cycles that the trace does not cover.
+    not have, and for cycles that were not recorded. Intervals are whole, also where they reach beyond those.
     """
     dataset = recorded(run, "activities")
     batches = _scan(dataset, row_filter(run, dataset, "activities", selection))
@@ -88,7 +88,8 @@ def grouped(run: StoredRun, selection: Selection, keys: Sequence[str]) -> pa.Tab
     """Return the cycles of the selection for each combination of the keys, most cycles first.
 
     Columns: the keys (text), `cycles`, `share` (of the cycles of all groups), `intervals` (their number) and
-    `longest_cycles`. An interval that reaches beyond `from_cycle` or `to_cycle` counts with its cycles between them.
+    `longest_cycles`. An interval that reaches beyond `from_cycle`, `to_cycle` or the recorded cycles counts with its
+    cycles between them.
     Raises ConfigError as `intervals` does, and for other keys than `GROUP_KEYS`.
     """
     for key in keys or ("",):
@@ -97,9 +98,10 @@ def grouped(run: StoredRun, selection: Selection, keys: Sequence[str]) -> pa.Tab
     names = list(dict.fromkeys(keys))
     dataset = recorded(run, "activities")
     wanted = row_filter(run, dataset, "activities", selection)
+    counted = _counted_cycles(run, selection)
     totals = _group_schema(names).empty_table()
     for batch in _scan(dataset, wanted, [*names, "start_cycle", "end_cycle"]):
-        part = _totals(batch, names, _cut_cycles(batch, selection))
+        part = _totals(batch, names, _cut_cycles(batch, *counted))
         totals = _joined(pa.concat_tables([totals, part]), names)
     return _with_shares(totals, names)
 
@@ -133,14 +135,17 @@ def _with_cycles(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.record_batch([*batch.columns, cycles], schema=schema)
 
 
-def _cut_cycles(batch: pa.RecordBatch, selection: Selection) -> pa.Array:
-    """Return the cycles of each interval that lie in the range of the selection."""
-    start, end = batch["start_cycle"], batch["end_cycle"]
-    if selection.from_cycle is not None:
-        start = pc.max_element_wise(start, selection.from_cycle)
-    if selection.to_cycle is not None:
-        end = pc.min_element_wise(end, selection.to_cycle)
-    return pc.subtract(end, start)
+def _counted_cycles(run: StoredRun, selection: Selection) -> tuple[int, int]:
+    """Return the recorded cycles that lie in the range of the selection."""
+    first, last = run.recorded_cycles
+    begin, end = selection.from_cycle, selection.to_cycle
+    return first if begin is None else max(begin, first), last if end is None else min(end, last)
+
+
+def _cut_cycles(batch: pa.RecordBatch, first_cycle: int, last_cycle: int) -> pa.Array:
+    """Return the cycles of each interval between two cycles."""
+    start = pc.max_element_wise(batch["start_cycle"], first_cycle)
+    return pc.subtract(pc.min_element_wise(batch["end_cycle"], last_cycle), start)
 
 
 def _first_longest(table: pa.Table, count: int) -> pa.Table:

@@ -13,8 +13,9 @@ import pyarrow.dataset as ds
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.trace.window import check_recorded
 
-__all__ = ["STALL", "Selection", "Table", "Tile", "covered_cycles", "parse_tile", "recorded", "row_filter"]
+__all__ = ["STALL", "Selection", "Table", "Tile", "parse_tile", "recorded", "row_filter"]
 
 Table = Literal["activities", "queues", "dram"]
 
@@ -68,25 +69,18 @@ def parse_tile(text: str) -> Tile:
 def recorded(run: StoredRun, table: Table) -> ds.Dataset:
     """Return a table of the run as a dataset; raises ConfigError if it was not recorded, or has no row."""
     dataset = run.dataset(table)
+    check_recorded(run)
     if not dataset.count_rows():
         hint = "Run again with --trace full and without --window, or one in which something happens"
         raise ConfigError(f"{run.path}", f"no row in {table}.parquet", "a trace that holds something", hint)
     return dataset
 
 
-def covered_cycles(dataset: ds.Dataset, table: Table) -> tuple[int, int]:
-    """Return the first cycle of a table that has rows, and the one after its last; reads no row."""
-    groups = [group for fragment in dataset.get_fragments() for group in fragment.row_groups if group.num_rows]
-    first, last = _FIRST_AND_LAST[table]
-    end = max(group.statistics[last]["max"] for group in groups)
-    return min(group.statistics[first]["min"] for group in groups), end + (first == last)
-
-
 def row_filter(run: StoredRun, dataset: ds.Dataset, table: Table, selection: Selection) -> ds.Expression:
     """Return the selection as a condition on rows.
 
     Raises ConfigError for names that the run does not have, with the nearest one, for what the table does not know,
-    for an empty range of cycles, and for one that the trace does not cover.
+    for an empty range of cycles, and for one outside of the recorded cycles.
     """
     found = pc.scalar(value=True)
     for condition in _conditions(run, dataset, table, selection):
@@ -110,7 +104,7 @@ def _conditions(run: StoredRun, dataset: ds.Dataset, table: Table, selection: Se
         raise ConfigError(
             f"{table}", "a state, cause, layer or tile", "components and cycles", "Only activities have them"
         )
-    yield from _cycle_conditions(dataset, table, selection)
+    yield from _cycle_conditions(run, table, selection)
 
 
 def _activity_conditions(run: StoredRun, dataset: ds.Dataset, selection: Selection) -> Iterator[ds.Expression]:
@@ -127,18 +121,16 @@ def _activity_conditions(run: StoredRun, dataset: ds.Dataset, selection: Selecti
             yield ds.field(axis) == wanted
 
 
-def _cycle_conditions(dataset: ds.Dataset, table: Table, selection: Selection) -> Iterator[ds.Expression]:
+def _cycle_conditions(run: StoredRun, table: Table, selection: Selection) -> Iterator[ds.Expression]:
     begin, end = selection.from_cycle, selection.to_cycle
     if begin is None and end is None:
         return
-    covered = covered_cycles(dataset, table)
+    first_cycle, last_cycle = run.recorded_cycles
     text = f"{'the first' if begin is None else begin} to {'the last' if end is None else end}"
     if begin is not None and end is not None and begin >= end:
         raise ConfigError("cycles", f"the empty range {text}", "A to B with A < B")
-    if (begin is not None and begin >= covered[1]) or (end is not None and end <= covered[0]):
-        raise ConfigError(
-            "cycles", text, f"what overlaps {covered[0]} to {covered[1]}, which the trace of {table} covers"
-        )
+    if (begin is not None and begin >= last_cycle) or (end is not None and end <= first_cycle):
+        raise ConfigError("cycles", text, f"what overlaps the recorded cycles {first_cycle} to {last_cycle}")
     first, last = (ds.field(column) for column in _FIRST_AND_LAST[table])
     if begin is not None:
         # A change has no length: it is there in its own cycle.

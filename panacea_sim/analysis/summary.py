@@ -17,6 +17,7 @@ from panacea_sim.machine.pea import pea_work
 from panacea_sim.machine.program import Program
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.mapping.graph import annotate_groups
+from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.trace.schema import OPERATORS, SCHEMA_VERSION
 from panacea_sim.units import cycles_to_seconds
 
@@ -40,12 +41,13 @@ Accumulators = Sequence[npt.NDArray[np.int32]]
 
 @dataclass(frozen=True)
 class Heading:
-    """What a run is called: its scenario, engine, hardware and schedule."""
+    """What a run is called: its scenario, engine, hardware and schedule; and what is recorded of it."""
 
     scenario: str
     engine: Literal["reference", "compiled"]
     hardware: Hardware
     schedule: Literal["overlap", "barrier"]
+    trace: TraceOptions
 
     def keys(self) -> dict[str, Any]:
         """Return the keys with which every summary begins."""
@@ -56,6 +58,7 @@ class Heading:
             "schedule": self.schedule,
             "hardware": self.hardware.name,
             "clock_hz": self.hardware.clock_hz,
+            "trace": {"level": self.trace.level, "window": self.trace.window and list(self.trace.window)},
         }
 
 

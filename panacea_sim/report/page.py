@@ -16,6 +16,7 @@ from panacea_sim.report.picture import run_figure
 from panacea_sim.report.timeline import timeline_html
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.trace.window import left_out
 
 __all__ = ["report_page"]
 
@@ -44,6 +45,9 @@ def report_page(run: StoredRun, window: tuple[int, int] | None = None) -> str:
         summary=run.summary,
         layers=[layer for layer in run.summary["layers"] if "start_cycle" in layer],
         span=span,
+        left_out=left_out(run),
+        # What the summary counts is that of the whole run.
+        whole=" of the whole run" if span != (0, run.end_cycle) else "",
         states=[(state.value, STATE_COLOURS[state]) for state in State],
         components=_components(run, whole),
         longest=longest(run, stalls, _LONGEST).to_pylist(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.trace.bandwidth import bandwidth
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.trace.window import left_out
 from panacea_sim.units import IntArray
 
 __all__ = ["PictureStyle", "check_ending", "run_figure", "write_picture"]
@@ -33,6 +35,9 @@ _ENDINGS = ("png", "svg", "pdf")
 _LAYER_COLOURS = ("#d0d0d0", "#ececec")
 _GAP_LANES = 0.6
 """Between two sections."""
+_POINTS_PER_INCH = 72
+_LETTERS_PER_EM = 1.3
+"""Narrow, because a name that is cut says less than one that touches its edge."""
 _CHANNEL_COLOURS = ("#0072b2", "#56b4e9", "#444444", "#aaaaaa")
 
 
@@ -118,7 +123,7 @@ def run_figure(run: StoredRun, *, style: PictureStyle = "screen", window: tuple[
         _draw_bandwidth(bottom, lines, shares.edges)
         lowest = bottom if lines else middle
         lowest.tick_params(axis="x", labelbottom=True, length=3)
-        _label_cycles(lowest, shares.edges)
+        _label_cycles(lowest, shares.edges, run, look)
         _draw_legend(figure, lanes, narrow=style == "paper")
         if style == "screen":
             figure.suptitle(_title(run), fontsize=look.font_points + 1, x=0.01, ha="left")
@@ -254,16 +259,15 @@ def _draw_layers(
     span_cycles = int(edges[-1] - edges[0])
     for number, ((name, start, end), row) in enumerate(zip(layers, rows, strict=True)):
         axes.broken_barh([(start, end - start)], (row + 0.04, 0.92), facecolor=_LAYER_COLOURS[number % 2])
-        letters = int((end - start) / span_cycles * look.width_inches * 72 / look.font_points * 1.3)
+        share = (end - start) / span_cycles
+        letters = int(share * look.width_inches * _POINTS_PER_INCH / look.font_points * _LETTERS_PER_EM)
         if letters > 2:  # noqa: PLR2004  # less says nothing
             text = name if len(name) <= letters else f"{name[: letters - 1]}…"
             axes.text((start + end) / 2, row + 0.5, text, ha="center", va="center", clip_on=True, parse_math=False)
 
 
 def _bandwidth_lines(run: StoredRun, edges: IntArray) -> Mapping[str, npt.NDArray[np.float64]]:
-    if not run.has_table("dram") or not run.dataset("dram").head(1).num_rows:
-        return {}
-    return bandwidth(run, edges)
+    return bandwidth(run, edges) if run.is_full and run.has_table("dram") else {}
 
 
 def _draw_bandwidth(axes: Axes, lines: Mapping[str, npt.NDArray[np.float64]], edges: IntArray) -> None:
@@ -291,9 +295,11 @@ def _draw_bandwidth(axes: Axes, lines: Mapping[str, npt.NDArray[np.float64]], ed
     )
 
 
-def _label_cycles(axes: Axes, edges: IntArray) -> None:
+def _label_cycles(axes: Axes, edges: IntArray, run: StoredRun, look: _Look) -> None:
+    """Label the axis of cycles, and say below it what was not recorded."""
     axes.set_xlim(edges[0], edges[-1])
-    axes.set_xlabel("cycle")
+    letters = int(look.width_inches * _POINTS_PER_INCH / look.font_points * _LETTERS_PER_EM * 0.8)
+    axes.set_xlabel("\n".join(["cycle", *(line for each in left_out(run) for line in wrap(each, letters))]))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda cycle, _: f"{cycle:,.0f}"))
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from panacea_sim.errors import ConfigError, nearest_name
-from panacea_sim.trace.schema import SCHEMA_VERSION, TABLES
+from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.schema import SCHEMA_VERSION, TABLES, State
 from panacea_sim.trace.store import PARTIAL, RUN_MARK
 
 __all__ = ["StoredRun", "open_run"]
+
+_ENDS = {"activities": ("end_cycle", 0), "queues": ("cycle", 1), "dram": ("end_cycle", 0)}
+"""Column of each table, and what is added to it to get the first cycle after the row."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,9 @@ class StoredRun:
     """A run folder, complete or NAME.partial.
 
     `summary` is summary.json; that of a partial run has no figures, only "partial" (true), the names of scenario,
-    engine, hardware and layers, "clock_hz" and "sections". Which tables are there depends on what was recorded.
+    engine, hardware and layers, "clock_hz", "trace" and "sections". Which tables are there depends on what was
+    recorded. What the tables say nothing of is known from `recorded_cycles` and `recorded_states` alone: rows reach
+    beyond those cycles, and a component may have none in them.
     """
 
     path: Path
@@ -44,6 +51,56 @@ class StoredRun:
     def sections(self) -> dict[str, str]:
         """Section (memory, codecs, compute, output) of each component and channel, in the machine's order."""
         return dict(self.summary["sections"])
+
+    @property
+    def window(self) -> tuple[int, int] | None:
+        """The cycles to which the recording was confined, as the user gave them; None if all were recorded."""
+        window = self.summary.get("trace", {}).get("window")
+        return None if window is None else (int(window[0]), int(window[1]))
+
+    @property
+    def end_cycle(self) -> int:
+        """The makespan; of a partial run the greatest end of its rows."""
+        return self._last_row_end if self.is_partial else int(self.summary["makespan_cycles"])
+
+    @property
+    def recorded_cycles(self) -> tuple[int, int]:
+        """The first cycle that was recorded and the one after the last; the two are equal if there is none.
+
+        A run of an earlier version does not tell: it counts as recorded from its beginning to its end.
+        """
+        first, last = self.window or (0, self.end_cycle)
+        return min(first, self.end_cycle), min(last, self.end_cycle)
+
+    @property
+    def recorded_states(self) -> tuple[State, ...]:
+        """The states whose intervals were recorded, in the order of State; the other states leave no row."""
+        kept = TraceOptions(self._level)
+        return tuple(state for state in State if kept.keeps(state))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether everything was recorded of the recorded cycles: all states, queues and DRAM accesses."""
+        return self._level == "full"
+
+    @cached_property
+    def _level(self) -> Literal["off", "stalls", "full"]:
+        if "trace" in self.summary:
+            level: Literal["off", "stalls", "full"] = self.summary["trace"]["level"]
+            return level
+        # A run of an earlier version: stalls alone leave the queues without rows.
+        has_queues = self.has_table("queues") and self.dataset("queues").head(1).num_rows
+        return "full" if has_queues else "stalls" if self.has_table("activities") else "off"
+
+    @cached_property
+    def _last_row_end(self) -> int:
+        """The greatest end of the rows of all tables, from the statistics of the files."""
+        ends = [0]
+        for table, (column, length) in _ENDS.items():
+            if self.has_table(table):
+                groups = [group for part in self.dataset(table).get_fragments() for group in part.row_groups]
+                ends += [group.statistics[column]["max"] + length for group in groups if group.num_rows]
+        return int(max(ends))
 
     def has_table(self, name: str) -> bool:
         """Return whether "activities", "queues" or "dram" was recorded."""

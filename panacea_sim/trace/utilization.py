@@ -11,7 +11,7 @@ import yaml
 
 from panacea_sim.trace.binning import Cover
 from panacea_sim.trace.columns import codes, column_batches
-from panacea_sim.trace.schema import OPERATORS
+from panacea_sim.trace.schema import OPERATORS, State
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import within
 from panacea_sim.units import IntArray
@@ -60,11 +60,12 @@ def operator_steps(run: StoredRun, edges: IntArray) -> dict[str, npt.NDArray[np.
 def recorded_operators(run: StoredRun, span: tuple[int, int]) -> tuple[int, int] | None:
     """Return the cycles of `span` in which everything that any PEA does was recorded, None if there are none.
 
-    Of a trace of stalls, and of a run of a version that did not record steps, there are none. A run with --window has
-    whole intervals, so that some PEAs are known a little longer than others.
+    Of a trace of stalls, and of a run of a version that did not record steps, there are none. Of a partial run some
+    PEAs are known a little longer than others.
     """
     numbers = {name: number for number, name in enumerate(filter(is_pea, run.sections))}
-    if not numbers or run.dataset("activities").schema.field(_STEPS[0]).nullable:
+    steps_are_missing = run.dataset("activities").schema.field(_STEPS[0]).nullable
+    if not numbers or steps_are_missing or State.BUSY not in run.recorded_states:
         return None
     first, last = np.full(len(numbers), span[1]), np.full(len(numbers), span[0])
     known_cycles = np.zeros(len(numbers), np.int64)

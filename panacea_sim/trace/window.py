@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 
 from panacea_sim.errors import ConfigError
+from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
 
-__all__ = ["chosen_window", "recorded_span", "within", "within_cycle"]
+__all__ = ["check_recorded", "chosen_window", "left_out", "within", "within_cycle"]
 
 
-def recorded_span(run: StoredRun) -> tuple[int, int]:
-    """Return the first cycle of the recorded activities and the first one after them, from the file's statistics.
-
-    Raises ConfigError if no activity was recorded.
-    """
-    path = run.path / "activities.parquet"
-    run.dataset("activities")
-    metadata = pq.read_metadata(path)
-    columns = {metadata.schema.column(index).name: index for index in range(metadata.num_columns)}
-    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
-    groups = [group for group in groups if group.num_rows]
-    if not groups:
-        raise ConfigError(f"{path}", "no activity", "a run in which something was recorded", "Run with --trace full")
-    starts = [group.column(columns["start_cycle"]).statistics.min for group in groups]
-    ends = [group.column(columns["end_cycle"]).statistics.max for group in groups]
-    return int(min(starts)), int(max(ends))
+def check_recorded(run: StoredRun) -> None:
+    """Raise ConfigError if not a single cycle of the run was recorded."""
+    first_cycle, last_cycle = run.recorded_cycles
+    if first_cycle < last_cycle:
+        return
+    accepted = "a run in which something was recorded"
+    if run.window is None:
+        raise ConfigError(f"{run.path}", "a trace without rows", accepted, "It stopped before it recorded anything")
+    found = f"no recorded cycle: --window {run.window[0]}:{run.window[1]} of the run lay behind its end at {last_cycle}"
+    raise ConfigError(f"{run.path}", found, accepted, f"Run again with a --window before cycle {last_cycle}")
 
 
 def chosen_window(run: StoredRun, window: tuple[int, int] | None) -> tuple[int, int]:
-    """Return the part of `window` that was recorded, or all of it; raises ConfigError if there is none."""
-    first_cycle, last_cycle = recorded_span(run)
+    """Return the part of `window` that was recorded, or all of it.
+
+    Raises ConfigError if there is none, or if no activities were recorded.
+    """
+    run.dataset("activities")
+    check_recorded(run)
+    first_cycle, last_cycle = run.recorded_cycles
     if window is None:
         return first_cycle, last_cycle
     chosen = max(window[0], first_cycle), min(window[1], last_cycle)
@@ -39,6 +38,19 @@ def chosen_window(run: StoredRun, window: tuple[int, int] | None) -> tuple[int, 
         accepted = f"a window that overlaps the recorded cycles {first_cycle}:{last_cycle}"
         raise ConfigError("--window", f"{window[0]}:{window[1]}", accepted)
     return chosen
+
+
+def left_out(run: StoredRun) -> list[str]:
+    """Return what of the run was not recorded by choice, in sentences for whoever looks at the rest."""
+    sentences = []
+    first_cycle, last_cycle = run.recorded_cycles
+    if run.window is not None and (first_cycle, last_cycle) != (0, run.end_cycle):
+        of = "" if run.is_partial else f" of {run.end_cycle:,}"
+        sentences.append(f"Only the cycles {first_cycle:,} to {last_cycle:,}{of} were recorded (--window).")
+    missing = [state.value for state in State if state not in run.recorded_states]
+    if missing:
+        sentences.append(f"{' and '.join(missing).capitalize()} were not recorded (--trace stalls).")
+    return sentences
 
 
 def within(window: tuple[int, int] | None) -> ds.Expression | None:

@@ -21,7 +21,7 @@ from panacea_sim.trace.columns import codes
 from panacea_sim.trace.schema import OPERATORS, State
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.utilization import is_pea
-from panacea_sim.trace.window import chosen_window, within
+from panacea_sim.trace.window import chosen_window, left_out, within
 from panacea_sim.units import IntArray
 
 __all__ = ["MOST_ROWS", "TimelineContent", "timeline_content"]
@@ -55,7 +55,8 @@ def timeline_content(run: StoredRun, window: tuple[int, int] | None, *, most_row
     lanes = _lanes(run)
     count = int(run.dataset("activities").count_rows(filter=within(span)))
     if not count:
-        raise ConfigError("--window", f"{span[0]}:{span[1]}", "a window in which an activity was recorded")
+        found = f"{span[0]}:{span[1]}, where no row was recorded"
+        raise ConfigError("--window", found, "a window with one", " ".join(left_out(run)))
     described, columns, notes = _single(run, span, lanes) if count <= most_rows else _stretches(run, span, lanes, count)
     curves, curve_notes = read_curves(run, span, most_rows=most_rows)
     operators, operator_notes = read_operators(curves, run, span, binned=count > most_rows)
@@ -63,13 +64,14 @@ def timeline_content(run: StoredRun, window: tuple[int, int] | None, *, most_row
     header = {
         "name": run.name,
         "subtitle": _subtitle(run, span, count),
+        "leftOut": " ".join([*_partial_note(run), *left_out(run)]),
         "span": span,
         "states": [state.value for state in State],
         "colours": [STATE_COLOURS[state] for state in State],
         "curves": curves.described,
         "operators": operators,
         "layerSpans": _layer_spans(run, span),
-        "notes": [*_partial_note(run), *notes, *curve_notes, *operator_notes],
+        "notes": [*notes, *curve_notes, *operator_notes],
         **described,
     }
     return TimelineContent(header, columns | {"knots": differences(knots), "values": values})
@@ -107,6 +109,7 @@ def _single(
     ]
     described = {
         "detail": "intervals",
+        "seen": sorted({state for state, _, _ in kinds}),
         "lanes": [lane | {"from": int(a), "to": int(b)} for lane, a, b in zip(lanes, begins, begins[1:], strict=False)],
         "kinds": kinds,
         "layers": layers.dictionary.to_pylist(),
@@ -138,6 +141,7 @@ def _stretches(
     bins = len(shares.edges) - 1
     described = {
         "detail": "stretches",
+        "seen": np.flatnonzero(cycles.any(axis=(0, 1))).tolist(),
         "lanes": [lane | {"from": number * bins, "to": (number + 1) * bins} for number, lane in enumerate(lanes)],
         "kinds": [],
         "layers": [],

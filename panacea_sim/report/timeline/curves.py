@@ -64,17 +64,20 @@ def read_curves(run: StoredRun, span: tuple[int, int], *, most_rows: int) -> tup
 
 
 def _add_queues(curves: Curves, run: StoredRun, span: tuple[int, int], most_rows: int) -> list[str]:
-    until = ds.field("cycle") < span[1]
-    count = _count(run, "queues", until)
-    if not count:
+    if not run.is_full or not run.has_table("queues"):
         return ["Queue occupancies were not recorded; a run with --trace full has them."]
+    until = ds.field("cycle") < span[1]
+    count = run.dataset("queues").count_rows(filter=until)
+    if not count:
+        return ["No queue changed in these cycles, so that their occupancies are not known."]
     if count > most_rows:
         return [f"Queue occupancies are left out: {count:,} changes are too many for a page. --window A:B shows fewer."]
     table = run.dataset("queues").to_table(filter=until).unify_dictionaries().combine_chunks()
     names = {name: number for number, name in enumerate(table["queue"].unique().to_pylist())}
     number = codes(table["queue"].chunk(0), names)
     cycle, occupancy = table["cycle"].to_numpy(), table["occupancy"].to_numpy()
-    from_start = _recorded_from_start(run)
+    # Before the first cycle all queues are empty; a recording that begins later knows them from a change on.
+    from_start = run.recorded_cycles[0] == 0
     for name in sorted(names, key=_natural):
         mine = number == names[name]
         knots, values = cycle[mine], occupancy[mine]
@@ -87,22 +90,20 @@ def _add_queues(curves: Curves, run: StoredRun, span: tuple[int, int], most_rows
 
 
 def _add_channels(curves: Curves, run: StoredRun, span: tuple[int, int], most_rows: int) -> list[str]:
-    count = _count(run, "dram", within(span))
-    if not count:
+    if not run.is_full or not run.has_table("dram"):
         return ["DRAM accesses were not recorded; a run with --trace full has them."]
+    count = run.dataset("dram").count_rows(filter=within(span))
     if count > most_rows:
         edges = bin_edges(*span, GRID_BINS)
         for name, rates in bandwidth(run, edges).items():
             curves.add_amounts(name, "dram", edges, rates * np.diff(edges))
         return [f"DRAM bandwidth is a mean over {len(edges) - 1:,} stretches of time."]
-    from_start = _recorded_from_start(run)
     for name, (start, end, moved) in _accesses(run, span).items():
         knots = np.stack([start, end], axis=1).reshape(-1)
         values = np.stack([moved, np.zeros_like(moved)], axis=1).reshape(-1)
-        if from_start and (not len(knots) or knots[0] > span[0]):
+        if not len(knots) or knots[0] > span[0]:
             knots, values = np.append(span[0], knots), np.append(0, values)
-        if len(knots):
-            curves.add(name, "dram", knots, values)
+        curves.add(name, "dram", knots, values)
     return []
 
 
@@ -110,26 +111,13 @@ def _accesses(run: StoredRun, span: tuple[int, int]) -> dict[str, tuple[IntArray
     """Return start, end and bytes of the accesses of each channel; its bus serves one at a time."""
     numbers = {name: number for number, name in enumerate(channels(run))}
     columns = ["channel", "start_cycle", "end_cycle", "bytes"]
-    parts = [
+    parts = [np.zeros((len(columns), 0), np.int64)]
+    parts += [
         np.stack([codes(batch["channel"], numbers), *(batch[name].to_numpy() for name in columns[1:])])
         for batch in column_batches(run, "dram", columns, within(span))
     ]
     rows = np.concatenate(parts, axis=1)
     return {name: tuple(rows[1:, rows[0] == number]) for name, number in numbers.items()}
-
-
-def _recorded_from_start(run: StoredRun) -> bool:
-    """Return whether the run was recorded from its first cycle on, when all queues are empty.
-
-    Then every component has an interval that begins there; in a run with --window only those that were idle have.
-    """
-    first = ds.field("start_cycle") == 0
-    started = run.dataset("activities").to_table(columns=["component"], filter=first)["component"]
-    return set(started.to_pylist()) >= set(run.sections)
-
-
-def _count(run: StoredRun, table: str, where: ds.Expression | None) -> int:
-    return int(run.dataset(table).count_rows(filter=where)) if run.has_table(table) else 0
 
 
 def _natural(name: str) -> tuple[str, int]:

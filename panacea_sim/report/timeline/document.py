@@ -34,6 +34,7 @@ def timeline_page(content: TimelineContent) -> str:
             "header": _in_script(json.dumps(header)),
             "name": header["name"],
             "subtitle": header["subtitle"],
+            "left_out": header["leftOut"],
             "blob": blob,
             "scripts": "\n".join((folder / name).read_text(encoding="utf-8") for name in _SCRIPTS),
         },

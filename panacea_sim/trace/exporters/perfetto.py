@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import pyarrow.dataset as ds
+import pyarrow as pa
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TracePacket, TrackDescriptor, TrackEvent
 
 from panacea_sim.trace.bandwidth import bandwidth
@@ -34,20 +34,20 @@ _PACKETS = 4096
 
 
 def write_perfetto(run: StoredRun, path: Path, window: tuple[int, int] | None = None) -> None:
-    """Write the rows of a run that overlap `window`, or all, as a gzipped protobuf trace.
+    """Write the recorded cycles of a run, or those in `window`, as a gzipped protobuf trace.
 
+    Nothing is written before or after them: slices are cut there, because a viewer draws counters up to the end.
     Packets leave memory soon after they were made; only the arrows are held for the whole run (find_flows).
     Raises ConfigError if nothing was recorded there.
     """
     span = chosen_window(run, window)
-    where = within(None if window is None else span)
     with path.open("wb") as file, gzip.GzipFile("", "wb", compresslevel=4, fileobj=file, mtime=0) as stream:
         writer = _Writer(stream, run.summary["clock_hz"])
         root = writer.group(run.name)
         _write_layers(writer, run, root, span)
-        _write_activities(writer, run, root, where)
+        _write_activities(writer, run, root, span)
         _write_bandwidth(writer, run, root, span)
-        _write_queues(writer, run, root, None if window is None else span)
+        _write_queues(writer, run, root, span)
         writer.flush()
 
 
@@ -132,8 +132,8 @@ class _Writer:
 def _write_layers(writer: _Writer, run: StoredRun, root: int, span: tuple[int, int]) -> None:
     """Write each layer as a slice; Perfetto shows tracks of one name as one, and layers may overlap."""
     for layer in run.summary["layers"]:
-        cycles = np.array([layer.get("start_cycle", 0), layer.get("end_cycle", 0)])
-        if cycles[0] < span[1] and cycles[1] > span[0]:
+        cycles = np.clip([layer.get("start_cycle", 0), layer.get("end_cycle", 0)], *span)
+        if cycles[0] < cycles[1]:
             track = writer.group("layers", root)
             start_ns, end_ns = cycles_to_ns(cycles, writer.clock_hz).tolist()
             event = writer.event(track, start_ns, TrackEvent.TYPE_SLICE_BEGIN)
@@ -141,12 +141,15 @@ def _write_layers(writer: _Writer, run: StoredRun, root: int, span: tuple[int, i
             writer.event(track, end_ns, TrackEvent.TYPE_SLICE_END)
 
 
-def _write_activities(writer: _Writer, run: StoredRun, root: int, where: ds.Expression | None) -> None:
+def _write_activities(writer: _Writer, run: StoredRun, root: int, span: tuple[int, int]) -> None:
+    where = within(span)
     groups = {section: writer.group(section, root) for section in dict.fromkeys(run.sections.values())}
     tracks = {name: writer.group(name, groups[section]) for name, section in run.sections.items()}
     flows = find_flows(run, where)
     row = 0
     for batch in column_batches(run, "activities", ACTIVITIES.names, where):
+        for column in ("start_cycle", "end_cycle"):
+            batch[column] = pa.array(np.clip(batch[column].to_numpy(), *span))
         _write_slices(writer, batch, tracks, flows, row)
         row += len(batch["state"])
 
@@ -184,25 +187,24 @@ def _write_slices(writer: _Writer, batch: dict[str, Any], tracks: dict[str, int]
 
 
 def _write_bandwidth(writer: _Writer, run: StoredRun, root: int, span: tuple[int, int]) -> None:
-    """Write mean bytes a cycle in each bin, at its beginning, where it changes."""
-    if not run.has_table("dram") or not run.dataset("dram").head(1).num_rows:
+    """Write mean bytes a cycle in each bin, at its beginning, where it changes; the last one lasts to the end."""
+    if not run.is_full or not run.has_table("dram"):
         return
     edges = bin_edges(*span, BANDWIDTH_BINS)
-    times_ns = cycles_to_ns(edges, writer.clock_hz)
+    times_ns = cycles_to_ns(edges[:-1], writer.clock_hz)
     group = writer.group("DRAM bandwidth", root)
     for channel, values in bandwidth(run, edges).items():
         track = writer.counter(channel, group, "bytes/cycle")
-        steps = np.append(values, 0.0)
-        kept = np.diff(steps, prepend=-1.0) != 0
-        writer.count(track, times_ns[kept].tolist(), steps[kept].tolist())
+        kept = np.diff(values, prepend=-1.0) != 0
+        writer.count(track, times_ns[kept].tolist(), values[kept].tolist())
 
 
-def _write_queues(writer: _Writer, run: StoredRun, root: int, window: tuple[int, int] | None) -> None:
+def _write_queues(writer: _Writer, run: StoredRun, root: int, span: tuple[int, int]) -> None:
     if not run.has_table("queues"):
         return
     groups: dict[str, int] = {}
     tracks: dict[str, int] = {}
-    for batch in column_batches(run, "queues", QUEUES.names, within_cycle(window)):
+    for batch in column_batches(run, "queues", QUEUES.names, within_cycle(span)):
         times_ns = cycles_to_ns(batch["cycle"].to_numpy(), writer.clock_hz)
         values = batch["occupancy"].to_numpy()
         indices = batch["queue"].indices.to_numpy()

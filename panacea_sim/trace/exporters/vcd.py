@@ -22,7 +22,7 @@ from panacea_sim.trace.binning import bin_edges
 from panacea_sim.trace.columns import codes, column_batches
 from panacea_sim.trace.schema import QUEUES
 from panacea_sim.trace.stored_run import StoredRun
-from panacea_sim.trace.window import chosen_window, recorded_span, within, within_cycle
+from panacea_sim.trace.window import chosen_window, within, within_cycle
 from panacea_sim.units import IntArray, ceil_div, cycles_to_ps
 
 __all__ = ["NOT_RECORDED", "write_gtkw", "write_vcd"]
@@ -37,28 +37,29 @@ _ROWS = 200_000
 
 
 def write_vcd(run: StoredRun, path: Path, window: tuple[int, int] | None = None) -> None:
-    """Write the rows of a run that overlap `window`, or all, as VCD.
+    """Write the recorded cycles of a run, or those in `window`, as VCD.
 
-    Each component has the texts `state`, `tile` (layer:m,n,k) and `cause`, each queue and memory its occupancy. The
-    time is written in stretches, which need as much memory as their own rows. Raises ConfigError if nothing was
-    recorded in `window`.
+    Each component has the texts `state`, `tile` (layer:m,n,k) and `cause`, each queue and memory its occupancy. Behind
+    the last cycle nothing is known. The time is written in stretches, which need as much memory as their own rows.
+    Raises ConfigError if nothing was recorded in `window`.
     """
     span = chosen_window(run, window)
-    where = within(None if window is None else span)
-    times = recorded_span(run)
     queues = _occupancies(run)
     with path.open("w", encoding="ascii", errors="replace") as file, VCDWriter(file, "1 ps", "") as writer:
         components = [_texts(writer, component, section) for component, section in run.sections.items()]
         integers = [writer.register_var(f"{_ROOT}.occupancy", name, "integer", size=64) for name in queues]
         rows = pq.read_metadata(run.path / "activities.parquet").num_rows
-        edges = bin_edges(*times, ceil_div(rows, _ROWS))
-        # Times are half open, and the last end is the edge itself.
-        edges[0], edges[-1] = min(0, times[0]), times[1] + 1
+        edges = bin_edges(*span, max(ceil_div(rows, _ROWS), 1))
+        # Rows reach beyond the span on both sides; times are half open, and the last end is the edge itself.
+        edges[0], edges[-1] = 0, run.end_cycle + 1
         for first, last in pairwise(edges.tolist()):
-            changes = [_activities(run, (first, last), where)]
+            changes = [_activities(run, (first, last), span)]
             if queues:
-                changes.append(_occupancy(run, queues, (first, last), window and span))
+                changes.append(_occupancy(run, queues, (first, last), span))
             _write(writer, changes, components, integers, run.summary["clock_hz"])
+        end_ps = int(cycles_to_ps(np.array(span), run.summary["clock_hz"])[1])
+        for integer in integers:
+            writer.change(integer, end_ps, "x")
 
 
 def write_gtkw(run: StoredRun, path: Path, dump: Path, window: tuple[int, int] | None = None) -> None:
@@ -123,14 +124,14 @@ def _write(
                 writer.change(variable, time_ps, text)
 
 
-def _activities(run: StoredRun, stretch: tuple[int, int], where: ds.Expression | None) -> _Changes:
-    """Return what begins in a stretch of time, and what ends without a successor."""
+def _activities(run: StoredRun, stretch: tuple[int, int], span: tuple[int, int]) -> _Changes:
+    """Return what begins in a stretch of time, and what ends without a successor; what is not in `span` is cut off."""
     numbers = {name: number for number, name in enumerate(run.sections)}
     inside = _in("start_cycle", stretch) | _in("end_cycle", stretch)
     names = ["component", "state", "layer", "m", "n", "k", "cause", "cause_component", "start_cycle", "end_cycle"]
     starts, ends, subjects = [], [], []
     values: list[tuple[str, str, str]] = []
-    for batch in column_batches(run, "activities", names, inside if where is None else inside & where):
+    for batch in column_batches(run, "activities", names, inside & within(span)):
         subjects.append(codes(batch["component"], numbers))
         starts.append(batch["start_cycle"].to_numpy())
         ends.append(batch["end_cycle"].to_numpy())
@@ -142,7 +143,7 @@ def _activities(run: StoredRun, stretch: tuple[int, int], where: ds.Expression |
     followed = np.isin(end * len(numbers) + subject, start * len(numbers) + subject)
     stops = np.flatnonzero((end >= stretch[0]) & (end < stretch[1]) & ~followed)
     return _Changes(
-        np.concatenate([start[begins], end[stops]]),
+        np.clip(np.concatenate([start[begins], end[stops]]), *span),
         np.concatenate([subject[begins], subject[stops]]),
         [*(values[index] for index in begins.tolist()), *[(NOT_RECORDED, _NOTHING, _NOTHING)] * len(stops)],
     )
@@ -167,13 +168,13 @@ def _occupancies(run: StoredRun) -> list[str]:
 
 
 def _occupancy(
-    run: StoredRun, queues: Sequence[str], stretch: tuple[int, int], window: tuple[int, int] | None
+    run: StoredRun, queues: Sequence[str], stretch: tuple[int, int], span: tuple[int, int]
 ) -> _Changes:
     numbers = {name: number for number, name in enumerate(queues)}
-    inside, where = _in("cycle", stretch), within_cycle(window)
+    inside = _in("cycle", stretch) & within_cycle(span)
     cycles, subjects = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     values: list[int] = []
-    for batch in column_batches(run, "queues", QUEUES.names, inside if where is None else inside & where):
+    for batch in column_batches(run, "queues", QUEUES.names, inside):
         cycles.append(batch["cycle"].to_numpy())
         subjects.append(codes(batch["queue"], numbers))
         values += batch["occupancy"].to_pylist()

@@ -262,11 +262,11 @@ function search(text) {
 }
 
 function fillControls() {
-  element("legend").replaceChildren(...header.states.map((state, s) => {
+  element("legend").replaceChildren(...header.seen.map((s) => {
     const entry = document.createElement("span");
     const key = document.createElement("i");
     key.style.background = header.colours[s];
-    entry.append(key, state);
+    entry.append(key, header.states[s]);
     return entry;
   }));
   element("notes").replaceChildren(...header.notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })));
