@@ -202,7 +202,16 @@ def _run_with_progress(prepared: Prepared | PreparedLayers, options: RunOptions)
         def show_layers(done: int, total: int) -> None:
             bar.update(task, description=f"{name}: {done} of {total} layers, output tiles")
 
-        return run(prepared, replace(options, progress=show, layer_progress=show_layers))
+        outcome = run(prepared, replace(options, progress=show, layer_progress=show_layers))
+    _warn_of_a_late_window(outcome.summary)
+    return outcome
+
+
+def _warn_of_a_late_window(summary: Mapping[str, Any]) -> None:
+    window, end_cycle = summary["trace"]["window"], summary["makespan_cycles"]
+    if window is not None and window[0] >= end_cycle and summary["trace"]["level"] != "off":
+        text = f"{summary['scenario']} ended at cycle {end_cycle}, before --window {window[0]}:{window[1]}"
+        print(f"warning: nothing was recorded: {text}", file=sys.stderr)  # noqa: T201  # --json leaves only this stream
 
 
 def _fail_unless_exact(summaries: Sequence[Mapping[str, Any]]) -> None:

@@ -47,8 +47,8 @@ def report_page(run: StoredRun, window: tuple[int, int] | None = None) -> str:
         span=span,
         left_out=left_out(run),
         # What the summary counts is that of the whole run.
-        whole=" of the whole run" if span != (0, run.end_cycle) else "",
-        states=[(state.value, STATE_COLOURS[state]) for state in State],
+        whole=" of the whole run" if not run.is_partial and span != (0, run.end_cycle) else "",
+        states=[(state.value, STATE_COLOURS[state]) for state in run.recorded_states],
         components=_components(run, whole),
         longest=longest(run, stalls, _LONGEST).to_pylist(),
         causes=grouped(run, stalls, ["component", "state", "cause"]).slice(0, _CAUSES).to_pylist(),
@@ -59,8 +59,9 @@ def report_page(run: StoredRun, window: tuple[int, int] | None = None) -> str:
 
 
 def _components(run: StoredRun, whole: StateShares) -> list[tuple[str, str, Sequence[float]]]:
-    """Return component, section and shares of its states."""
-    shares = whole.shares()[:, 0, :].tolist()
+    """Return component, section and shares of its recorded states."""
+    columns = [number for number, state in enumerate(State) if state in run.recorded_states]
+    shares = whole.shares()[:, 0, columns].tolist()
     return [(name, run.sections[name], row) for name, row in zip(whole.components, shares, strict=True)]
 
 

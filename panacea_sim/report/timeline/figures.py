@@ -42,7 +42,7 @@ def timeline_document(header: dict[str, Any]) -> Document:
     layers, layer_source = _layers(cycles, 1 + max((layer["track"] for layer in header["layerSpans"]), default=0))
     lanes, lane_source, edge_source, mark = _lanes(cycles, header["colours"])
     occupancy, occupancy_source = _curves(cycles, "occupancy")
-    bandwidth, bandwidth_source = _curves(cycles, "bytes / cycle")
+    bandwidth, bandwidth_source = _channels(cycles)
     bandwidth.visible = any(curve["panel"] == "dram" for curve in header["curves"])
     utilization, utilization_source = _curves(cycles, "utilization %")
     utilization.yaxis.ticker = FixedTicker(ticks=[0, 50, 100])
@@ -133,7 +133,7 @@ def _layers(cycles: Range1d, tracks: int) -> tuple[figure, ColumnDataSource]:
     )
     plot.yaxis.ticker = FixedTicker(ticks=[tracks / 2])
     _name_ticks(plot, "return 'layers'")
-    plot.add_tools(_hover(band, "describeLayer"))
+    plot.add_tools(_hover(band, "i", "describeLayer(value)"))
     return plot, source
 
 
@@ -167,7 +167,7 @@ def _lanes(cycles: Range1d, colours: list[str]) -> tuple[figure, ColumnDataSourc
     plot.add_layout(mark)
     plot.yaxis.ticker = FixedTicker(ticks=[])
     _name_ticks(plot, "return panacea.laneLabel(tick)")
-    plot.add_tools(_hover(parts, "describe"))
+    plot.add_tools(_hover(parts, "i", "describe(value)"))
     return plot, source, edges, mark
 
 
@@ -175,6 +175,30 @@ def _curves(cycles: Range1d, label: str) -> tuple[figure, ColumnDataSource]:
     source = ColumnDataSource({name: [] for name in ("xs", "ys", "name", "colour")})
     plot = _plain_figure(cycles, _CURVES_HEIGHT, y_range=Range1d(0, 1))
     lines = plot.multi_line(xs="xs", ys="ys", line_color="colour", line_width=1.5, legend_field="name", source=source)
+    _label_values(plot, label)
+    plot.add_tools(
+        HoverTool(
+            renderers=[lines],
+            tooltips=[("", "@name"), ("", "$snap_y{0,0.[000]}")],
+            line_policy="prev",
+            description=label,
+        )
+    )
+    return plot, source
+
+
+def _channels(cycles: Range1d) -> tuple[figure, ColumnDataSource]:
+    """Return the bytes a cycle of the channels, as areas one upon the other: lines would hide each other."""
+    source = ColumnDataSource({name: [] for name in ("xs", "ys", "name", "colour")})
+    plot = _plain_figure(cycles, _CURVES_HEIGHT, y_range=Range1d(0, 1))
+    areas = plot.patches(xs="xs", ys="ys", fill_color="colour", line_color=None, legend_field="name", source=source)
+    _label_values(plot, "bytes / cycle")
+    plot.add_tools(_hover(areas, "name", "describeChannels(special_vars.x)"))
+    return plot, source
+
+
+def _label_values(plot: figure, label: str) -> None:
+    """Label the axis of values, and leave room for the names of what is drawn."""
     plot.yaxis.axis_label = label
     plot.yaxis.formatter = NumeralTickFormatter(format="0,0.[00]")
     plot.yaxis.ticker.desired_num_ticks = 3
@@ -188,15 +212,6 @@ def _curves(cycles: Range1d, label: str) -> tuple[figure, ColumnDataSource]:
     plot.legend.label_text_font_size = "11px"
     plot.legend.background_fill_alpha = 0.8
     plot.legend.border_line_color = None
-    plot.add_tools(
-        HoverTool(
-            renderers=[lines],
-            tooltips=[("", "@name"), ("", "$snap_y{0,0.[000]}")],
-            line_policy="prev",
-            description=label,
-        )
-    )
-    return plot, source
 
 
 def _name_ticks(plot: figure, code: str) -> None:
@@ -208,11 +223,11 @@ def _name_ticks(plot: figure, code: str) -> None:
     plot.yaxis.major_label_text_font_size = "12px"
 
 
-def _hover(renderer: Any, function: str) -> HoverTool:  # noqa: ANN401  # bokeh's renderers have no useful type
+def _hover(renderer: Any, column: str, call: str) -> HoverTool:  # noqa: ANN401  # bokeh's renderers have no useful type
     return HoverTool(
         renderers=[renderer],
-        tooltips=_TOOLTIP.format("i"),
-        formatters={"@i": CustomJSHover(code=f"return panacea.{function}(value)")},
+        tooltips=_TOOLTIP.format(column),
+        formatters={f"@{column}": CustomJSHover(code=f"return panacea.{call}")},
         point_policy="follow_mouse",
         description="what is below the pointer",
     )

@@ -39,3 +39,13 @@ function groupText(data, { name, from, to, cycles, count, lanes }) {
   if (all - known > 1e-6 * all) shares.push(`not recorded ${percent((all - known) / all)}`);
   return [`${name}${count ? `: ${number(count)} intervals` : ""}`, span(from, to), ...shares].join("\n");
 }
+
+// The corners of the steps come in pairs: left and right of each bin.
+function channelsText({ name, xs, ys }, cycle) {
+  const right = xs[0].findIndex((x, i) => i % 2 && x > cycle);
+  const i = right < 0 ? xs[0].length - 1 : right;
+  const rate = (value) => `${number(value)} bytes/cycle`;
+  const lines = name.map((each, channel) => `${each}: ${rate(ys[channel][i])}`);
+  if (name.length > 1) lines.push(`together: ${rate(ys.reduce((sum, each) => sum + each[i], 0))}`);
+  return [span(xs[0][i - 1], xs[0][i]), ...lines].join("\n");
+}

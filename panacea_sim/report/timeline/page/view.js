@@ -7,6 +7,7 @@ const ROOMY_PIXELS = 5;
 const HASH_DELAY_MS = 200;
 const LANE_PIXELS = 17;
 const LINE_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#666666"];
+const CHANNEL_COLOURS = ["#0072b2", "#56b4e9", "#444444", "#aaaaaa"];
 const LAYER_COLOURS = ["#cfe3f1", "#f3e3c3"];
 const BUSY = 0;
 const STATE_COUNT = header.states.length;
@@ -16,6 +17,7 @@ let data = null;
 let models = null;
 let rows = [];
 let groups = [];
+let channels = { name: [], xs: [], ys: [] };
 let bins = MOST_BINS;
 let scheduled = false;
 let hashTimer = 0;
@@ -180,6 +182,23 @@ function drawCurves(figure, source, lines, first, last, most) {
   figure.y_range.setv({ start: 0, end: (highest || 1) * 1.35 });
 }
 
+// The channels as areas, each upon the ones before it.
+function drawChannels(first, last) {
+  const lines = panelLines("dram");
+  const drawn = lines.map(([, curves]) => steps(curves, first, last, MOST_BINS));
+  channels = { name: lines.map(([name]) => name), xs: drawn.map(({ xs }) => xs), ys: drawn.map(({ ys }) => ys) };
+  let below = new Float64Array(2 * MOST_BINS);
+  const areas = { xs: [], ys: [], name: channels.name, colour: lines.map((_, i) => CHANNEL_COLOURS[i % CHANNEL_COLOURS.length]) };
+  for (const { xs, ys } of drawn) {
+    const above = below.map((value, i) => value + ys[i]);
+    areas.xs.push(Float64Array.of(...xs, ...[...xs].reverse()));
+    areas.ys.push(Float64Array.of(...above, ...below.reverse()));
+    below = above;
+  }
+  models.bandwidthSource.data = areas;
+  models.bandwidth.y_range.setv({ start: 0, end: (Math.max(...below) || 1) * 1.35 });
+}
+
 function draw() {
   scheduled = false;
   const began = performance.now();
@@ -191,7 +210,7 @@ function draw() {
     models.occupancyAxis.axis_label = set.unit;
     drawCurves(models.occupancy, models.occupancySource, set.lines, start, end);
   }
-  if (models.bandwidth.visible) drawCurves(models.bandwidth, models.bandwidthSource, panelLines("dram"), start, end);
+  if (models.bandwidth.visible) drawChannels(start, end);
   if (header.operators) drawCurves(models.utilization, models.utilizationSource, panelLines("operators"), start, end, 100);
   // Browsers count changes of the address, and refuse more than a few in a second.
   clearTimeout(hashTimer);
@@ -301,7 +320,9 @@ const panacea = {
   laneLabel: (y) => (rows[y] ? rows[y].label : ""),
   rows: () => rows.map(({ label, lanes }) => ({ label, lane: Boolean(lanes) })),
   parts: () => models.laneSource.data,
-  curvesDrawn: () => [models.occupancySource.data, models.bandwidthSource.data, models.utilizationSource.data],
+  curvesDrawn: () => [models.occupancySource.data, channels, models.utilizationSource.data],
+  channelAreas: () => models.bandwidthSource.data,
+  describeChannels: (cycle) => channelsText(channels, cycle),
   describe: (i) => {
     if (i < 0) return groupText(data, groups[-i - 1]);
     return intervalText(data, header.lanes.find((lane) => i >= lane.from && i < lane.to), i);
