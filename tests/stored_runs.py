@@ -40,7 +40,8 @@ def small_run(
 def _partial(folder: Path) -> StoredRun:
     """Return a run as an interruption leaves it: tables, and a summary without figures."""
     whole = small_run(folder / "whole")
-    summary = {key: whole.summary[key] for key in ("schema", "scenario", "engine", "hardware", "clock_hz", "sections")}
+    names = ("schema", "scenario", "engine", "hardware", "clock_hz", "trace", "sections")
+    summary = {key: whole.summary[key] for key in names}
     summary |= {"partial": True, "layers": [{"name": layer["name"]} for layer in whole.summary["layers"]]}
     shutil.copytree(whole.path, folder / "cut.partial")
     (folder / "cut.partial" / "summary.json").write_text(json.dumps(summary), encoding="utf-8")

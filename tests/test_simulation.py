@@ -252,9 +252,12 @@ def test_an_interrupt_without_a_folder_says_so() -> None:
 
 @pytest.mark.parametrize("trace", ["off", "stalls", "full"])
 def test_the_trace_changes_no_figure(trace: Any) -> None:  # noqa: ANN401  # a literal of TraceOptions
-    """What is recorded changes nothing in the summary but the time of the host."""
-    whole, other = run(_scenario()).summary, run(_scenario(), RunOptions(trace=TraceOptions(trace))).summary
-    assert {**whole, "host_seconds": 0} == {**other, "host_seconds": 0}
+    """What is recorded changes nothing in the summary but the time of the host, and what it says of the trace."""
+    options = TraceOptions(trace, (3, 7))
+    whole, other = run(_scenario()).summary, run(_scenario(), RunOptions(trace=options)).summary
+    assert whole["trace"] == {"level": "full", "window": None}
+    assert other["trace"] == {"level": trace, "window": [3, 7]}
+    assert {**whole, "host_seconds": 0, "trace": 0} == {**other, "host_seconds": 0, "trace": 0}
 
 
 def test_scenario_yaml_resolves_everything(tmp_path: Path) -> None:

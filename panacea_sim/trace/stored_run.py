@@ -20,8 +20,8 @@ from panacea_sim.trace.store import PARTIAL, RUN_MARK
 
 __all__ = ["StoredRun", "open_run"]
 
-_ENDS = {"activities": ("end_cycle", 0), "queues": ("cycle", 1), "dram": ("end_cycle", 0)}
-"""Column of each table, and what is added to it to get the first cycle after the row."""
+_LAST_CYCLE = {"activities": "end_cycle", "queues": "cycle", "dram": "end_cycle"}
+"""Column of each table that tells how far the run had come."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,10 @@ class StoredRun:
     def _last_row_end(self) -> int:
         """The greatest end of the rows of all tables, from the statistics of the files."""
         ends = [0]
-        for table, (column, length) in _ENDS.items():
+        for table, column in _LAST_CYCLE.items():
             if self.has_table(table):
                 groups = [group for part in self.dataset(table).get_fragments() for group in part.row_groups]
-                ends += [group.statistics[column]["max"] + length for group in groups if group.num_rows]
+                ends += [group.statistics[column]["max"] for group in groups if group.num_rows]
         return int(max(ends))
 
     def has_table(self, name: str) -> bool:

@@ -8,7 +8,7 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
 
-__all__ = ["check_recorded", "chosen_window", "left_out", "within", "within_cycle"]
+__all__ = ["check_recorded", "changes_within", "chosen_window", "left_out", "within", "within_cycle"]
 
 
 def check_recorded(run: StoredRun) -> None:
@@ -58,6 +58,12 @@ def within(window: tuple[int, int] | None) -> ds.Expression | None:
     if window is None:
         return None
     return (ds.field("start_cycle") < window[1]) & (ds.field("end_cycle") > window[0])
+
+
+def changes_within(run: StoredRun, span: tuple[int, int]) -> ds.Expression:
+    """Return the filter for changes of queues in `span`; the last write of a run empties its memory when it is over."""
+    inside = (ds.field("cycle") >= span[0]) & (ds.field("cycle") < span[1])
+    return inside | (ds.field("cycle") == span[1]) if span[1] == run.end_cycle else inside
 
 
 def within_cycle(window: tuple[int, int] | None) -> ds.Expression | None:

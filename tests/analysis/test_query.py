@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import TRACED_COMPONENTS, TRACED_LAYERS, activity_rows, trace_selections
 
@@ -35,12 +35,14 @@ _fewer = settings(max_examples=min(settings.default.max_examples, 120))
 
 
 @contextmanager
-def _stored(rows: Rows) -> Iterator[StoredRun]:
+def _stored(rows: Rows, window: tuple[int, int] | None = None) -> Iterator[StoredRun]:
     """Keep rows as the trace of a run, in row groups so small that most questions span several."""
     with tempfile.TemporaryDirectory() as folder:
         pq.write_table(pa.Table.from_pylist(rows, ACTIVITIES), Path(folder) / "activities.parquet", row_group_size=5)
         sections = dict.fromkeys(TRACED_COMPONENTS, "memory")
-        yield StoredRun(Path(folder), {"sections": sections, "layers": [{"name": name} for name in TRACED_LAYERS]})
+        layers, trace = [{"name": name} for name in TRACED_LAYERS], {"level": "full", "window": window}
+        # Of a partial run the rows alone tell when it ended.
+        yield StoredRun(Path(folder), {"partial": True, "sections": sections, "layers": layers, "trace": trace})
 
 
 def _matches(row: dict[str, Any], wanted: Selection) -> bool:
@@ -89,14 +91,20 @@ def test_the_longest_come_first(data: st.DataObject, rows: Rows, count: int) -> 
 @_fewer
 @given(st.data(), activity_rows(), st.lists(st.sampled_from(GROUP_KEYS), min_size=1, max_size=3, unique=True))
 def test_groups_add_up(data: st.DataObject, rows: Rows, keys: list[str]) -> None:
-    """A group has the cycles of its intervals in the range asked for, their number, the longest, and a share."""
+    """A group has the recorded cycles of its intervals in the range asked for, their number, the longest, a share."""
+    # Rows are recorded whole, so a window may end anywhere in them.
+    row = data.draw(st.sampled_from(rows))
+    window = row["start_cycle"], data.draw(st.integers(row["start_cycle"] + 1, row["end_cycle"] + 20))
+    rows = [row for row in rows if row["start_cycle"] < window[1] and row["end_cycle"] > window[0]]
     wanted = data.draw(trace_selections(rows))
-    with _stored(rows) as stored:
+    with _stored(rows, window) as stored:
+        assume(wanted.from_cycle is None or wanted.from_cycle < stored.recorded_cycles[1])
+        assume(wanted.to_cycle is None or wanted.to_cycle > window[0])
         found = grouped(stored, wanted, keys).to_pylist()
     lengths = defaultdict(list)
     for row in filter(lambda row: _matches(row, wanted), rows):
-        start = max(row["start_cycle"], wanted.from_cycle or 0)
-        end = row["end_cycle"] if wanted.to_cycle is None else min(row["end_cycle"], wanted.to_cycle)
+        start = max(row["start_cycle"], wanted.from_cycle or 0, window[0])
+        end = min(row["end_cycle"], window[1], wanted.to_cycle or window[1])
         lengths[tuple(row[key] for key in keys)].append(end - start)
     total = sum(map(sum, lengths.values()))
     assert found == [
@@ -160,11 +168,11 @@ def test_accesses_are_found_by_channel_and_by_port(traced: StoredRun, name: str)
         (Selection(causes=("wmem",)), r"cause: found 'wmem'; accepted: one of .*q_w"),
         (Selection(layers=("layr",)), r"layer: found 'layr'; accepted: one of layer\. Did you mean 'layer'\?"),
         (Selection(from_cycle=7, to_cycle=7), "cycles: found the empty range 7 to 7; accepted: A to B with A < B"),
-        (Selection(from_cycle=10**9), r"cycles: found 1000000000 to the last; accepted: what overlaps 0 to \d+, which"),
+        (Selection(from_cycle=10**9), r"cycles: found 1000000000 to the last; accepted: what overlaps the recorded cycles"),
     ],
 )
 def test_what_a_run_does_not_have_is_refused(traced: StoredRun, wanted: Selection, message: str) -> None:
-    """Unknown names get the nearest one, cycles the range that the trace covers, before a row is read."""
+    """Unknown names get the nearest one, cycles the range that was recorded, before a row is read."""
     with pytest.raises(ConfigError, match=message):
         intervals(traced, wanted)
 
@@ -207,12 +215,14 @@ def test_other_keys_and_counts_are_refused(traced: StoredRun) -> None:
 
 
 def test_a_table_without_rows_says_how_to_get_some(tmp_path: Path) -> None:
-    """A window in which nothing happened, and queues of a trace of stalls, name the options."""
+    """A window behind the end of the run is named, and for queues of a trace of stalls the options."""
     with pytest.raises(
-        ConfigError, match=r"no row in activities\.parquet; .* --trace full and without --window, or one in which"
+        ConfigError, match=r"--window 100000000:1000000000 of the run lay behind its end at \d+; .* before cycle \d+"
     ):
         intervals(_run(tmp_path / "late", TraceOptions(window=(10**8, 10**9))), Selection())
-    with pytest.raises(ConfigError, match=r"no row in queues\.parquet"):
+    with pytest.raises(
+        ConfigError, match=r"no row in queues\.parquet; .* --trace full and without --window, or one in which"
+    ):
         occupancies(_run(tmp_path / "stalls", TraceOptions("stalls")), Selection())
 
 
@@ -246,7 +256,7 @@ def test_a_listing_needs_the_memory_of_one_row_group(tmp_path: Path) -> None:
         for _ in range(groups):
             writer.write_table(table)
     before, seen, most = pa.total_allocated_bytes(), 0, 0
-    for batch in intervals(StoredRun(tmp_path, {"sections": {}, "layers": []}), Selection()):
+    for batch in intervals(StoredRun(tmp_path, {"partial": True, "sections": {}, "layers": []}), Selection()):
         seen += batch.num_rows
         most = max(most, pa.total_allocated_bytes() - before)
     assert seen == rows * groups

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from stored_runs import rows
+from stored_runs import RUNS, rows
 
 from panacea_sim.analysis.shares import state_shares
 from panacea_sim.errors import ConfigError
@@ -12,7 +14,7 @@ from panacea_sim.trace.bandwidth import bandwidth
 from panacea_sim.trace.recorder import parse_window
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
-from panacea_sim.trace.window import chosen_window, recorded_span
+from panacea_sim.trace.window import chosen_window
 
 
 def test_shares_are_those_of_the_rows(any_run: StoredRun) -> None:
@@ -37,6 +39,15 @@ def test_shares_of_a_whole_run_are_its_summary(full_run: StoredRun) -> None:
     assert sums == {name: list(states.values()) for name, states in full_run.summary["components"].items()}
 
 
+def test_shares_of_stalls_are_of_the_whole_run(tmp_path: Path) -> None:
+    """A trace of stalls gives them the same share of the makespan as summary.json."""
+    run = RUNS["stalls"](tmp_path)
+    found = state_shares(run, 1)
+    assert found.edges.tolist() == [0, run.summary["makespan_cycles"]]
+    for name, cycles in zip(found.components, found.cycles[:, 0].tolist(), strict=True):
+        assert cycles == [0, *list(run.summary["components"][name].values())[1:-1], 0]
+
+
 def test_bandwidth_keeps_all_bytes(full_run: StoredRun) -> None:
     """The bytes of each channel, summed over the bins, are those of summary.json."""
     edges = state_shares(full_run, 100).edges
@@ -48,7 +59,7 @@ def test_bandwidth_keeps_all_bytes(full_run: StoredRun) -> None:
 def test_windows_are_cut_to_what_was_recorded(full_run: StoredRun) -> None:
     """A window reaches to the end of the run at most, and one behind it is refused."""
     end = full_run.summary["makespan_cycles"]
-    assert recorded_span(full_run) == (0, end)
+    assert full_run.recorded_cycles == chosen_window(full_run, None) == (0, end)
     assert chosen_window(full_run, (100, 10**9)) == (100, end)
     with pytest.raises(
         ConfigError, match=rf"--window: found {end}:{end + 5}; accepted: a window that overlaps .* 0:{end}"

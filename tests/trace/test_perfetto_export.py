@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TracePacket, TrackEvent
-from stored_runs import rows
+from stored_runs import RUNS, rows
 
 from panacea_sim.trace.bandwidth import bandwidth
 from panacea_sim.trace.binning import bin_edges
 from panacea_sim.trace.exporters import perfetto
 from panacea_sim.trace.exporters.perfetto import BANDWIDTH_BINS, write_perfetto
 from panacea_sim.trace.stored_run import StoredRun
-from panacea_sim.trace.window import recorded_span
 from panacea_sim.units import cycles_to_ns
 
 
@@ -81,8 +80,9 @@ def _ns(run: StoredRun, *cycles: int) -> list[int]:
     return found
 
 
-def _expected_slice(run: StoredRun, row: dict[str, Any]) -> dict[str, Any]:
-    start, end = _ns(run, row["start_cycle"], row["end_cycle"])
+def _expected_slice(run: StoredRun, row: dict[str, Any], window: tuple[int, int] | None = None) -> dict[str, Any]:
+    first, last = window or run.recorded_cycles
+    start, end = _ns(run, max(row["start_cycle"], first), min(row["end_cycle"], last))
     found = {"name": row["state"], "start": start, "end": end, "track": row["component"]}
     found |= {key: row[key] for key in ("m", "n", "k") if row[key] != -1}
     arguments = ("layer", "cause", "cause_component", "bytes", "dwo_steps", "swo_steps", "cs_steps")
@@ -90,7 +90,10 @@ def _expected_slice(run: StoredRun, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_slices_are_the_rows(any_run: StoredRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each activity is a slice on the track of its component, in its section, with state, times and arguments."""
+    """Each activity is a slice on the track of its component, in its section, with state, arguments and times.
+
+    Times are cut to the recorded cycles, as are those of layers.
+    """
     monkeypatch.setattr(perfetto, "_PACKETS", 50)
     write_perfetto(any_run, tmp_path / "trace")
     read = _read(tmp_path / "trace")
@@ -99,11 +102,11 @@ def test_slices_are_the_rows(any_run: StoredRun, tmp_path: Path, monkeypatch: py
         expected[any_run.sections[row["component"]], row["component"]].append(_expected_slice(any_run, row))
     layers = read.slices.pop((any_run.name, "layers"), [])
     assert read.slices == expected
-    span = recorded_span(any_run)
+    first, last = any_run.recorded_cycles
     assert [(layer["name"], layer["start"], layer["end"]) for layer in layers] == [
-        (layer["name"], *_ns(any_run, layer["start_cycle"], layer["end_cycle"]))
+        (layer["name"], *_ns(any_run, max(layer["start_cycle"], first), min(layer["end_cycle"], last)))
         for layer in any_run.summary["layers"]
-        if "start_cycle" in layer and layer["start_cycle"] < span[1] and layer["end_cycle"] > span[0]
+        if "start_cycle" in layer and layer["start_cycle"] < last and layer["end_cycle"] > first
     ]
 
 
@@ -134,28 +137,39 @@ def test_counters_are_the_tables(any_run: StoredRun, tmp_path: Path) -> None:
         group = "memories" if row["queue"] in {"WMEM", "AMEM", "OMEM", "PSUM"} else "queues"
         expected[group, row["queue"]].append((_ns(any_run, row["cycle"])[0], row["occupancy"]))
     assert {track: values for track, values in read.counters.items() if track[0] != "DRAM bandwidth"} == expected
-    edges = bin_edges(*recorded_span(any_run), BANDWIDTH_BINS)
+    edges = bin_edges(*any_run.recorded_cycles, BANDWIDTH_BINS)
     for channel, steps in bandwidth(any_run, edges).items() if rows(any_run, "dram") else ():
         times, values = zip(*read.counters["DRAM bandwidth", channel], strict=True)
-        shown = np.searchsorted(times, _ns(any_run, *edges), side="right") - 1
-        assert np.array(values)[shown].tolist() == [*steps, 0]
+        shown = np.searchsorted(times, _ns(any_run, *edges[:-1]), side="right") - 1
+        assert np.array(values)[shown].tolist() == steps.tolist()
+        assert max(times) < _ns(any_run, edges[-1])[0]
     units = {"queues": "tokens", "memories": "bytes", "DRAM bandwidth": "bytes/cycle"}
     assert all(read.units[track] == units[track[0]] for track in read.counters)
 
 
 def test_a_window_keeps_what_overlaps_it(full_run: StoredRun, tmp_path: Path) -> None:
-    """Slices that overlap the window are whole; arrows lead between them only; counters are inside."""
+    """Slices that overlap the window are cut to it; arrows lead between them only; counters are inside."""
     write_perfetto(full_run, tmp_path / "trace", (900, 1100))
     read = _read(tmp_path / "trace")
     found = [row for track, slices in read.slices.items() if track[1] != "layers" for row in slices]
     kept = [row for row in rows(full_run, "activities") if row["start_cycle"] < 1100 and row["end_cycle"] > 900]
-    expected = [_expected_slice(full_run, row) for row in kept]
+    expected = [_expected_slice(full_run, row, (900, 1100)) for row in kept]
     assert sorted(sorted(map(str, row.items())) for row in found) == sorted(
         sorted(map(str, row.items())) for row in expected
     )
     assert set(read.sources) == set(read.stalls)
     assert read.stalls
     assert all(900 <= time <= 1100 for values in read.counters.values() for time, _ in values)
+
+
+def test_a_recorded_window_is_that_of_the_whole_run(full_run: StoredRun, tmp_path: Path) -> None:
+    """A run that was recorded in a window and the window of a run that was recorded whole give the same trace."""
+    windowed = RUNS["window"](tmp_path)
+    write_perfetto(windowed, tmp_path / "recorded")
+    write_perfetto(full_run, tmp_path / "cut", windowed.recorded_cycles)
+    assert _read(tmp_path / "recorded") == _read(tmp_path / "cut")
+    times = [time for values in _read(tmp_path / "recorded").counters.values() for time, _ in values]
+    assert max(times) < _ns(windowed, windowed.recorded_cycles[1])[0]
 
 
 def test_tracks_stand_in_the_order_of_the_machine(full_run: StoredRun, tmp_path: Path) -> None:

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stored_runs import rows
+from stored_runs import RUNS, rows
 from vcd.reader import TokenKind, tokenize
 
 from panacea_sim.trace.exporters import vcd
 from panacea_sim.trace.exporters.vcd import NOT_RECORDED, write_gtkw, write_vcd
 from panacea_sim.trace.stored_run import StoredRun
-from panacea_sim.trace.window import recorded_span
 
 _History = dict[str, list[tuple[int, str | int]]]
 
@@ -36,7 +35,7 @@ def _read(path: Path) -> _History:
                 now = token.time_change
             elif token.kind is TokenKind.CHANGE_STRING:
                 history[names[token.string_change.id_code]][now] = token.string_change.value.replace("\\x20", " ")
-            elif token.kind is TokenKind.CHANGE_VECTOR and token.vector_change.value != "x":
+            elif token.kind is TokenKind.CHANGE_VECTOR and (now or token.vector_change.value != "x"):
                 history[names[token.vector_change.id_code]][now] = token.vector_change.value
     return {name: list(values.items()) for name, values in history.items()}
 
@@ -70,8 +69,8 @@ def _expected(
         tile = f"{row['layer']}:{row['m']},{row['n']},{row['k']}" if row["layer"] else "-"
         cause = row["cause"] + f"({row['cause_component']})" if row["cause"] and row["cause_component"] else ""
         texts = {"state": row["state"], "tile": tile, "cause": cause or row["cause"] or row["cause_component"] or "-"}
-        values.append((_ps(run, row["start_cycle"]), texts[column]))
-        values.append((_ps(run, row["end_cycle"]), NOT_RECORDED if column == "state" else "-"))
+        values.append((_ps(run, max(row["start_cycle"], window[0])), texts[column]))
+        values.append((_ps(run, min(row["end_cycle"], window[1])), NOT_RECORDED if column == "state" else "-"))
     return _changes(values)
 
 
@@ -79,24 +78,30 @@ def _expected(
 def test_changes_are_those_of_the_tables(
     any_run: StoredRun, stretch_rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """State, tile and cause of each component, and each occupancy, change when and as the tables say."""
+    """State, tile and cause of each component, and each occupancy, change when and as the tables say.
+
+    Behind the recorded cycles nothing is known.
+    """
     monkeypatch.setattr(vcd, "_ROWS", stretch_rows)
     write_vcd(any_run, tmp_path / "trace.vcd")
     history = _read(tmp_path / "trace.vcd")
     own = _of_components(any_run)
     expected = {
-        f"run.{section}.{component}.{column}": _expected(any_run, own[component], column, recorded_span(any_run))
+        f"run.{section}.{component}.{column}": _expected(any_run, own[component], column, any_run.recorded_cycles)
         for component, section in any_run.sections.items()
         for column in ("state", "tile", "cause")
     }
     occupancies = defaultdict(list)
     for row in rows(any_run, "queues"):
         occupancies[f"run.occupancy.{row['queue']}"].append((_ps(any_run, row["cycle"]), row["occupancy"]))
+    last = any_run.recorded_cycles[1]
+    for changes in occupancies.values() if last < any_run.end_cycle else ():
+        changes.append((_ps(any_run, last), "x"))
     assert history == expected | occupancies
 
 
 def test_a_window_keeps_what_overlaps_it(full_run: StoredRun, tmp_path: Path) -> None:
-    """Rows that overlap the window are whole, and nothing is said of the rest."""
+    """Rows that overlap the window are cut to it, and nothing is said of the rest."""
     write_vcd(full_run, tmp_path / "trace.vcd", (900, 1100))
     history = _read(tmp_path / "trace.vcd")
     own = _of_components(full_run)
@@ -104,8 +109,16 @@ def test_a_window_keeps_what_overlaps_it(full_run: StoredRun, tmp_path: Path) ->
         found = history[f"run.{section}.{component}.state"]
         assert found == _expected(full_run, own[component], "state", (900, 1100))
     queues = [row["queue"] for row in rows(full_run, "queues") if 900 <= row["cycle"] < 1100]
-    changes = [name for name, values in history.items() if ".occupancy." in name for _ in values]
+    changes = [name for name, values in history.items() if ".occupancy." in name for _, value in values if value != "x"]
     assert sorted(changes) == sorted(f"run.occupancy.{queue}" for queue in queues)
+
+
+def test_a_recorded_window_is_that_of_the_whole_run(full_run: StoredRun, tmp_path: Path) -> None:
+    """A run that was recorded in a window and the window of a run that was recorded whole give the same changes."""
+    windowed = RUNS["window"](tmp_path)
+    write_vcd(windowed, tmp_path / "recorded.vcd")
+    write_vcd(full_run, tmp_path / "cut.vcd", windowed.recorded_cycles)
+    assert _read(tmp_path / "recorded.vcd") == _read(tmp_path / "cut.vcd")
 
 
 def test_the_save_file_names_every_variable(full_run: StoredRun, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from panacea_sim.trace.columns import column_batches
 from panacea_sim.trace.exporters.flows import Flows, find_flows
 from panacea_sim.trace.schema import ACTIVITIES, OPERATORS, QUEUES
 from panacea_sim.trace.stored_run import StoredRun
-from panacea_sim.trace.window import chosen_window, within, within_cycle
+from panacea_sim.trace.window import changes_within, chosen_window, within
 from panacea_sim.units import cycles_to_ns
 
 __all__ = ["BANDWIDTH_BINS", "write_perfetto"]
@@ -204,7 +204,7 @@ def _write_queues(writer: _Writer, run: StoredRun, root: int, span: tuple[int, i
         return
     groups: dict[str, int] = {}
     tracks: dict[str, int] = {}
-    for batch in column_batches(run, "queues", QUEUES.names, within_cycle(span)):
+    for batch in column_batches(run, "queues", QUEUES.names, changes_within(run, span)):
         times_ns = cycles_to_ns(batch["cycle"].to_numpy(), writer.clock_hz)
         values = batch["occupancy"].to_numpy()
         indices = batch["queue"].indices.to_numpy()

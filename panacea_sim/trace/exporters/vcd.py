@@ -22,7 +22,7 @@ from panacea_sim.trace.binning import bin_edges
 from panacea_sim.trace.columns import codes, column_batches
 from panacea_sim.trace.schema import QUEUES
 from panacea_sim.trace.stored_run import StoredRun
-from panacea_sim.trace.window import chosen_window, within, within_cycle
+from panacea_sim.trace.window import changes_within, chosen_window, within
 from panacea_sim.units import IntArray, ceil_div, cycles_to_ps
 
 __all__ = ["NOT_RECORDED", "write_gtkw", "write_vcd"]
@@ -40,7 +40,7 @@ def write_vcd(run: StoredRun, path: Path, window: tuple[int, int] | None = None)
     """Write the recorded cycles of a run, or those in `window`, as VCD.
 
     Each component has the texts `state`, `tile` (layer:m,n,k) and `cause`, each queue and memory its occupancy. Behind
-    the last cycle nothing is known. The time is written in stretches, which need as much memory as their own rows.
+    them nothing is known. The time is written in stretches, which need as much memory as their own rows.
     Raises ConfigError if nothing was recorded in `window`.
     """
     span = chosen_window(run, window)
@@ -57,9 +57,10 @@ def write_vcd(run: StoredRun, path: Path, window: tuple[int, int] | None = None)
             if queues:
                 changes.append(_occupancy(run, queues, (first, last), span))
             _write(writer, changes, components, integers, run.summary["clock_hz"])
-        end_ps = int(cycles_to_ps(np.array(span), run.summary["clock_hz"])[1])
-        for integer in integers:
-            writer.change(integer, end_ps, "x")
+        if span[1] < run.end_cycle:
+            end_ps = int(cycles_to_ps(np.array(span), run.summary["clock_hz"])[1])
+            for integer in integers:
+                writer.change(integer, end_ps, "x")
 
 
 def write_gtkw(run: StoredRun, path: Path, dump: Path, window: tuple[int, int] | None = None) -> None:
@@ -171,7 +172,7 @@ def _occupancy(
     run: StoredRun, queues: Sequence[str], stretch: tuple[int, int], span: tuple[int, int]
 ) -> _Changes:
     numbers = {name: number for number, name in enumerate(queues)}
-    inside = _in("cycle", stretch) & within_cycle(span)
+    inside = _in("cycle", stretch) & changes_within(run, span)
     cycles, subjects = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     values: list[int] = []
     for batch in column_batches(run, "queues", QUEUES.names, inside):
