@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 from playwright.sync_api import Page
 
+from panacea_sim.analysis.shares import state_shares
 from panacea_sim.report.timeline import write_timeline
 from panacea_sim.report.timeline.content import timeline_content
 from panacea_sim.report.timeline.document import timeline_page
@@ -141,6 +142,20 @@ def _point_at(page: Page, cycle: float, lane: str) -> None:
     page.mouse.move(x, y)
 
 
+def _point_at_bytes(page: Page, cycle: float, rate: float) -> None:
+    """Move the mouse to a cycle and a value of the bytes a cycle."""
+    x, y = page.evaluate(
+        """([cycle, rate]) => {
+             const view = Bokeh.index.find_one(panacea.models().bandwidth);
+             const box = view.canvas_view.el.getBoundingClientRect();
+             return [box.x + view.frame.x_scale.compute(cycle), box.y + view.frame.y_scale.compute(rate)];
+           }""",
+        [cycle, rate],
+    )
+    page.mouse.move(x, y - 1)
+    page.mouse.move(x, y)
+
+
 def test_all_lanes_are_there(html: Path, open_page: Open, stored: StoredRun) -> None:
     """The page opens offline and shows every component and channel, grouped by section."""
     page = open_page(html)
@@ -149,24 +164,56 @@ def test_all_lanes_are_there(html: Path, open_page: Open, stored: StoredRun) -> 
     shown = page.evaluate("panacea.rows()")
     assert sorted(row["label"] for row in shown if row["lane"]) == sorted(stored.sections)
     assert [row["label"] for row in shown if not row["lane"]] == ["MEMORY", "CODECS", "COMPUTE", "OUTPUT"]
-    assert page.locator("#legend span").all_text_contents() == STATES
+    assert page.locator("#leftOut").count() == 0
 
 
 @pytest.mark.parametrize("kind", ["html", "coarse"])
-def test_drawn_shares_are_true(kind: str, request: pytest.FixtureRequest, open_page: Open, rows: Rows) -> None:
-    """In any window, each lane is coloured as the table says; the coarse page as a whole, where no stretch is cut."""
+def test_the_legend_has_the_states_that_occur(
+    kind: str, request: pytest.FixtureRequest, open_page: Open, rows: Rows
+) -> None:
+    """The legend explains the states of the run and no other one."""
+    page = open_page(request.getfixturevalue(kind))
+    occurring = {row["state"] for row in rows}
+    assert page.locator("#legend span").all_text_contents() == [state for state in STATES if state in occurring]
+    assert len(occurring) < len(STATES)
+
+
+@pytest.mark.parametrize("kind", ["html", "coarse"])
+def test_drawn_shares_are_true(
+    kind: str, request: pytest.FixtureRequest, open_page: Open, rows: Rows, stored: StoredRun
+) -> None:
+    """In any window, each lane is coloured as the table says; in the coarse page if no stretch of time is cut."""
     page = open_page(request.getfixturevalue(kind))
     first_cycle, last_cycle = map(int, _view(page))
     chosen = np.random.default_rng(5)
-    windows = [(first_cycle, last_cycle)]
-    if kind == "html":
-        windows += [tuple(sorted(chosen.choice(last_cycle // 5, 2, replace=False) * 5)) for _ in range(6)]
+    edges = np.arange(0, last_cycle, 5) if kind == "html" else state_shares(stored, 4096).edges
+    windows = [(first_cycle, last_cycle), *(sorted(chosen.choice(edges, 2, replace=False)) for _ in range(6))]
     assert (_parts(page)["i"] < 0).sum() > 100
     for first, last in np.array(windows).tolist():
         if (first, last) != _view(page):
             _show(page, first, last)
         for lane, shares in _drawn_shares(page, first, last).items():
             assert shares == pytest.approx(_true_shares(rows, lane, first, last), abs=1e-9), (lane, first, last)
+
+
+def test_a_cut_stretch_counts_in_proportion(coarse: Path, open_page: Open, stored: StoredRun, rows: Rows) -> None:
+    """In any window, lanes of the coarse page are those of its stretches, each by the part of it that is in view."""
+    page = open_page(coarse)
+    shares = state_shares(stored, 4096)
+    low, high = shares.edges[:-1], shares.edges[1:]
+    widest = (high - low).max()
+    assert widest > 1
+    chosen = np.random.default_rng(7)
+    for _ in range(6):
+        first, last = sorted(chosen.uniform(0, shares.edges[-1], 2).tolist())
+        last = min(max(last, first + 4), float(shares.edges[-1]))
+        _show(page, first, last)
+        part = np.maximum(np.minimum(high, last) - np.maximum(low, first), 0) / (high - low) / (last - first)
+        for lane, drawn in _drawn_shares(page, first, last).items():
+            expected = part @ shares.cycles[shares.components.index(lane)]
+            assert drawn == pytest.approx(expected.tolist(), abs=1e-9), (lane, first, last)
+            # At either end, no more than a stretch can be wrong.
+            assert drawn == pytest.approx(_true_shares(rows, lane, first, last), abs=2 * widest / (last - first))
 
 
 def test_single_firings_tell_their_row(html: Path, open_page: Open, rows: Rows) -> None:
@@ -324,6 +371,31 @@ def test_curves_are_true(html: Path, open_page: Open, stored: StoredRun) -> None
     assert means["WMEM"] == pytest.approx(held[first:].mean())
 
 
+def test_channels_are_stacked(html: Path, open_page: Open) -> None:
+    """Each channel is an area upon the ones before it, and the pointer finds the value of each and their sum."""
+    page = open_page(html)
+    _show(page, 300, 1700)
+    lines = page.evaluate("panacea.curvesDrawn()[1]")
+    areas = page.evaluate(
+        "(({name, xs, ys}) => ({name, xs: xs.map(x => Array.from(x)), ys: ys.map(y => Array.from(y))}))(panacea.channelAreas())"
+    )
+    assert areas["name"] == lines["name"] == ["dram0", "dram1"]
+    below = np.zeros(len(lines["xs"][0]))
+    for corners, heights, xs, ys in zip(areas["xs"], areas["ys"], lines["xs"], lines["ys"], strict=True):
+        assert corners == [*xs, *xs[::-1]]
+        assert heights == pytest.approx([*(below + ys), *below[::-1]])
+        below += ys
+    bin_number = int(np.argmax(np.minimum(*np.array(lines["ys"]))))
+    middle = (lines["xs"][0][bin_number] + lines["xs"][0][bin_number + 1]) / 2
+    values = [ys[bin_number] for ys in lines["ys"]]
+    _point_at_bytes(page, middle, values[0] / 2)
+    tooltip = page.locator(".bk-Tooltip div[style*=pre]").first
+    tooltip.wait_for(timeout=5000)
+    _keep_screenshot(page, "channels")
+    found = [float(text.replace(",", "")) for text in re.findall(r": ([\d.,]+) bytes/cycle", tooltip.inner_text())]
+    assert found == pytest.approx([*values, sum(values)], abs=0.06)
+
+
 @pytest.mark.parametrize("kind", ["html", "coarse"])
 def test_utilization_is_true(kind: str, request: pytest.FixtureRequest, open_page: Open, stored: StoredRun) -> None:
     """Each of the three curves is, in each of its bins, the steps of the rows in percent of the operators."""
@@ -360,18 +432,29 @@ def test_a_coarse_page_says_what_it_left_out(coarse: Path, open_page: Open, rows
 
 @pytest.mark.parametrize("level", ["stalls", "window"])
 def test_parts_of_a_trace_are_shown(level: str, tmp_path: Path, open_page: Open) -> None:
-    """A trace of stalls alone, or of a window, opens and says what was not recorded; the gaps stay white."""
+    """A trace of stalls alone, or of a window, says at its top what was not recorded, and shows what was.
+
+    The axis has the recorded cycles and no other ones, though rows reach beyond them; all curves end with it.
+    """
     layer = synthetic_layer(name="layer", M=128, K=64, N=12, rho_w=0.3, rho_x=0.6, seed=3)
     trace = TraceOptions("stalls") if level == "stalls" else TraceOptions("full", (300, 500))
     run(Scenario("part", layer, values=False), RunOptions(tmp_path / "part", engine="reference", trace=trace))
-    write_timeline(open_run(tmp_path / "part"), tmp_path / "part.html")
+    stored = open_run(tmp_path / "part")
+    write_timeline(stored, tmp_path / "part.html")
     page = open_page(tmp_path / "part.html")
+    _keep_screenshot(page, f"only-{level}")
+    end = stored.summary["makespan_cycles"]
+    rows = stored.dataset("activities").to_table().to_pylist()
+    assert level == "stalls" or max(row["end_cycle"] for row in rows) > 500
+    first, last = _view(page)
+    assert (first, last) == ((0, end) if level == "stalls" else (300, 500))
+    window_text = f"Only the cycles 300 to 500 of {end:,} were recorded (--window)."
+    said = "Busy and idle were not recorded (--trace stalls)." if level == "stalls" else window_text
+    assert page.locator("#leftOut").inner_text() == said
     notes = " ".join(page.locator("#notes li").all_text_contents())
     assert bool(re.search("not recorded", notes)) == (level == "stalls")
-    _keep_screenshot(page, f"only-{level}")
     curves = page.evaluate("panacea.curvesDrawn().map(({name}) => name)")
-    assert curves[2] == ([] if level == "stalls" else ["DWO", "SWO", "CS"])
-    rows = open_run(tmp_path / "part").dataset("activities").to_table().to_pylist()
-    first, last = _view(page)
+    assert curves[1:] == ([[], []] if level == "stalls" else [["dram0", "dram1"], ["DWO", "SWO", "CS"]])
     for lane, shares in _drawn_shares(page, first, last).items():
         assert shares == pytest.approx(_true_shares(rows, lane, first, last), abs=1e-9), lane
+        assert level == "stalls" or sum(shares) == pytest.approx(1), lane
