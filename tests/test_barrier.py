@@ -181,6 +181,8 @@ def test_a_window_counts_the_cycles_of_the_whole_run(tmp_path: Path) -> None:
         inside = table.filter(pc.and_(pc.less(cycle, last), pc.greater(end, first)))
         assert 0 < inside.num_rows < table.num_rows
         assert found[name].to_pylist() == inside.to_pylist()
+    assert open_run(tmp_path / "part").recorded_cycles == (first, last)
+    assert open_run(tmp_path / "whole").recorded_cycles == (0, whole["makespan_cycles"])
 
 
 def test_a_chain_runs_exactly_layer_by_layer() -> None:

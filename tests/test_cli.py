@@ -373,6 +373,23 @@ def test_bad_option(kind: str, options: list[str], message: str, capsys: pytest.
     assert message in _refused(capsys, "run", "case.py", *options)
 
 
+@pytest.mark.parametrize("kind", ["scenario", "study"])
+def test_a_window_behind_the_end_is_told(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The run succeeds, and a line on standard error says that its window has recorded nothing, and why."""
+    Path("case.py").write_text(SCRIPT if kind == "scenario" else STUDY)
+    assert main(["run", "case.py", "--window", "9999998:9999999", "--json", "--out", "out"]) == 0
+    printed = capsys.readouterr()
+    document = json.loads(printed.out)
+    summaries = document["runs"].values() if kind == "study" else [document]
+    assert printed.err.splitlines() == [
+        f"warning: nothing was recorded: {summary['scenario']} ended at cycle {summary['makespan_cycles']}, "
+        "before --window 9999998:9999999"
+        for summary in summaries
+    ]
+    assert main(["run", "case.py", "--window", "0:1", "--json", "--out", "other"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("arguments", [["run"], ["simulate", "x.py"], ["list", "networks"]])
 def test_bad_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A command without its argument, or one that does not exist, is refused."""

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
-from stored_runs import one_layer_run
+from stored_runs import RUNS, one_layer_run
 
 from panacea_sim.analysis.query import intervals, longest
 from panacea_sim.analysis.selection import Selection
@@ -112,6 +112,16 @@ def test_nothing_that_matches_is_no_error(folder: Path, capsys: pytest.CaptureFi
     makespan = open_run(folder).summary["makespan_cycles"]
     assert json.loads(printed.out) == []
     assert printed.err == f"nothing matches; the trace of activities covers the cycles 0 to {makespan}\n"
+
+
+def test_cycles_that_were_not_recorded_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a run with --window, cycles outside of it are an error, also where a row reaches into them."""
+    run = RUNS["window"](tmp_path)
+    assert main(["inspect", str(run.path), "--from", "1300", "--to", "1310"]) == 2
+    error = capsys.readouterr().err
+    assert "cycles: found 1300 to 1310; accepted: what overlaps the recorded cycles 900 to 1300" in error
+    assert main(["inspect", str(run.path), "--group-by", "component", "--format", "json"]) == 0
+    assert {row["cycles"] for row in json.loads(capsys.readouterr().out)} == {400}
 
 
 def test_a_partial_run_says_so(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from stored_runs import RUNS, rows, small_run
 
 from panacea_sim.cli import main
 from panacea_sim.report import viewer
+from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.trace.stored_run import StoredRun
 
 _COMMANDS = {
@@ -71,6 +73,32 @@ def test_an_empty_window_is_refused(
     """A window without cycles, or without recorded ones, ends with 2 and leaves nothing behind."""
     assert main([*_arguments(command, full_run), "--window", window]) == 2
     assert message in capsys.readouterr().err
+    assert _files() == []
+
+
+@pytest.fixture(scope="module")
+def windowed(tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
+    """Return a run of which the cycles 900 to 1300 were recorded."""
+    return RUNS["window"](tmp_path_factory.mktemp("windowed"))
+
+
+@pytest.fixture(scope="module")
+def late(tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
+    """Return a run whose window lay behind its end."""
+    return small_run(tmp_path_factory.mktemp("late") / "run", TraceOptions(window=(10**7, 10**8)), "compiled")
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_a_window_that_was_not_recorded_is_refused(
+    windowed: StoredRun, late: StoredRun, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Cycles into which rows reach, but that were not recorded, are an error; so is a run that recorded none."""
+    assert max(row["end_cycle"] for row in rows(windowed, "activities")) > 1310
+    assert main([*_arguments(command, windowed), "--window", "1300:1310"]) == 2
+    assert "found 1300:1310; accepted: a window that overlaps the recorded cycles 900:1300" in capsys.readouterr().err
+    assert main(_arguments(command, late)) == 2
+    error = f"--window 10000000:100000000 of the run lay behind its end at {late.end_cycle}; accepted:"
+    assert error in capsys.readouterr().err
     assert _files() == []
 
 

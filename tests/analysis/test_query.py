@@ -168,7 +168,10 @@ def test_accesses_are_found_by_channel_and_by_port(traced: StoredRun, name: str)
         (Selection(causes=("wmem",)), r"cause: found 'wmem'; accepted: one of .*q_w"),
         (Selection(layers=("layr",)), r"layer: found 'layr'; accepted: one of layer\. Did you mean 'layer'\?"),
         (Selection(from_cycle=7, to_cycle=7), "cycles: found the empty range 7 to 7; accepted: A to B with A < B"),
-        (Selection(from_cycle=10**9), r"cycles: found 1000000000 to the last; accepted: what overlaps the recorded cycles"),
+        (
+            Selection(from_cycle=10**9),
+            r"cycles: found 1000000000 to the last; accepted: what overlaps the recorded cycles",
+        ),
     ],
 )
 def test_what_a_run_does_not_have_is_refused(traced: StoredRun, wanted: Selection, message: str) -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
+from stored_runs import rows
 
 from panacea_sim.analysis.query import longest
 from panacea_sim.analysis.selection import Selection
@@ -16,6 +17,7 @@ from panacea_sim.report import page
 from panacea_sim.report.page import report_page
 from panacea_sim.report.timeline import timeline_html
 from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.trace.window import left_out
 
 _VOID = {"meta", "img"}
 
@@ -107,8 +109,35 @@ def test_tables_have_the_figures(full_run: StoredRun) -> None:
 
 
 def test_a_window_is_said(full_run: StoredRun) -> None:
-    """The page of a window names its cycles."""
-    assert "cycles 900 to 1,200" in report_page(full_run, (900, 1200))
+    """The page of a window names its cycles, and which figures are those of the whole run."""
+    text = report_page(full_run, (900, 1200))
+    assert "Shown below: cycles 900 to 1,200." in text
+    for heading in (
+        "<p>Figures of the whole run:</p>",
+        "<h2>Layers of the whole run</h2>",
+        "<h2>DRAM of the whole run<",
+    ):
+        assert heading in text
+    assert "of the whole run" not in report_page(full_run)
+
+
+def test_it_says_what_was_not_recorded(any_run: StoredRun) -> None:
+    """What was left out stands at the top; the table of states has the recorded ones alone, as shares of the cycles."""
+    text = report_page(any_run)
+    first, last = any_run.recorded_cycles
+    assert f"Shown below: cycles {first:,} to {last:,}." in text
+    assert ("were not recorded (--" in text) == bool(left_out(any_run))
+    for sentence in left_out(any_run):
+        assert sentence in text
+    found = _read(text).rows
+    assert ["component", "section", "", *any_run.recorded_states] in found
+    row = next(row for row in found if row[0] == "ppu")
+    cycles = Counter[str]()
+    for each in rows(any_run, "activities"):
+        if each["component"] == "ppu":
+            cycles[each["state"]] += max(min(each["end_cycle"], last) - max(each["start_cycle"], first), 0)
+    shares = [cycles[state] / (last - first) for state in any_run.recorded_states]
+    assert row[3:] == [f"{share:.1%}" if share else "" for share in shares]
 
 
 def test_the_timeline_is_a_page_inside(full_run: StoredRun, monkeypatch: pytest.MonkeyPatch) -> None:

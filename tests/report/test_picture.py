@@ -17,6 +17,7 @@ from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.report.picture import check_ending, run_figure, write_picture
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.trace.window import left_out
 
 
 def _area(vertices: np.ndarray) -> float:
@@ -44,6 +45,17 @@ def test_areas_are_the_cycles_of_the_states(any_run: StoredRun, window: tuple[in
     expected = [visible[shares.components.index(label)].sum(axis=0) for label in labels]
     assert sorted(labels) == sorted(any_run.sections)
     assert np.allclose(drawn / 0.86, expected)
+
+
+def test_it_says_what_was_not_recorded(any_run: StoredRun) -> None:
+    """The axis of cycles has the recorded ones, and a line below it says what was left out."""
+    axes = run_figure(any_run).axes
+    labelled = next(part for part in axes if part.get_xlabel())
+    assert labelled.get_xlabel().splitlines() == ["cycle", *left_out(any_run)]
+    assert axes[1].get_xlim() == any_run.recorded_cycles
+    narrow = next(part.get_xlabel() for part in run_figure(any_run, style="paper").axes if part.get_xlabel())
+    assert narrow.split() == ["cycle", *" ".join(left_out(any_run)).split()]
+    assert max(map(len, narrow.splitlines())) <= 60
 
 
 def test_layers_that_overlap_have_rows_of_their_own() -> None:

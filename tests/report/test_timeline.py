@@ -91,6 +91,36 @@ def test_a_window_takes_what_overlaps_it(full_run: StoredRun) -> None:
     assert content.header["span"] == (first, last)
 
 
+def test_curves_of_what_was_not_recorded_are_not_drawn(tmp_path: Path) -> None:
+    """Curves are those of the recorded cycles: channels from their first one, queues from their first change on."""
+    run = RUNS["window"](tmp_path)
+    content = timeline_content(run, None)
+    assert content.header["span"] == (900, 1300)
+    knots = np.cumsum(content.columns["knots"])
+    first = {curve["name"]: knots[curve["from"]] for curve in content.header["curves"]}
+    changes: dict[str, list[int]] = {}
+    for row in rows(run, "queues"):
+        changes.setdefault(row["queue"], []).append(row["cycle"])
+    assert {name: cycle for name, cycle in first.items() if not name.startswith("dram")} == {
+        name: cycles[0] for name, cycles in changes.items()
+    }
+    assert first["dram0"] <= 900
+    assert first["dram1"] <= 900
+
+
+def test_a_channel_without_accesses_moves_nothing(full_run: StoredRun) -> None:
+    """Cycles in which a channel was recorded and did nothing are no cycles without a recording."""
+    accesses = sorted((row["start_cycle"], row["end_cycle"]) for row in rows(full_run, "dram"))
+    ends = np.maximum.accumulate([end for _, end in accesses])
+    gaps = [(int(end), start) for end, (start, _) in zip(ends, accesses[1:], strict=False) if start > end]
+    quiet = max(gaps, key=lambda gap: gap[1] - gap[0])
+    content = timeline_content(full_run, quiet)
+    dram = [curve for curve in content.header["curves"] if curve["panel"] == "dram"]
+    assert [curve["name"] for curve in dram] == ["dram0", "dram1"]
+    assert all(not content.columns["values"][curve["from"] : curve["to"]].any() for curve in dram)
+    assert "DRAM" not in " ".join(content.header["notes"])
+
+
 def test_too_many_intervals_become_stretches(full_run: StoredRun) -> None:
     """A page without room for every interval holds cycles of states that add up to the same, and says so."""
     content = timeline_content(full_run, None, most_rows=10)

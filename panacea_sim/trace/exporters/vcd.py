@@ -168,9 +168,7 @@ def _occupancies(run: StoredRun) -> list[str]:
     return list(found)
 
 
-def _occupancy(
-    run: StoredRun, queues: Sequence[str], stretch: tuple[int, int], span: tuple[int, int]
-) -> _Changes:
+def _occupancy(run: StoredRun, queues: Sequence[str], stretch: tuple[int, int], span: tuple[int, int]) -> _Changes:
     numbers = {name: number for number, name in enumerate(queues)}
     inside = _in("cycle", stretch) & changes_within(run, span)
     cycles, subjects = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
