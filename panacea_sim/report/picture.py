@@ -37,7 +37,7 @@ _GAP_LANES = 0.6
 """Between two sections."""
 _POINTS_PER_INCH = 72
 _LETTERS_PER_EM = 1.3
-"""Narrow, because a name that is cut says less than one that touches its edge."""
+_LINE_EMS = 1.4
 _CHANNEL_COLOURS = ("#0072b2", "#56b4e9", "#444444", "#aaaaaa")
 
 
@@ -106,13 +106,14 @@ def run_figure(run: StoredRun, *, style: PictureStyle = "screen", window: tuple[
     lines = _bandwidth_lines(run, shares.edges)
     layers = _layer_spans(run, shares.edges)
     rows = _rows(layers)
+    said = [line for each in left_out(run) for line in wrap(each, _letters(look))]
     heights = [
         max(0.22 * (max(rows, default=-1) + 1), 0.01),
         look.lane_inches * (len(lanes) + _gaps(lanes)),
         0.8 if lines else 0.01,
     ]
     with rc_context({"font.size": look.font_points, "axes.linewidth": 0.6, "font.family": "DejaVu Sans"}):
-        size = (look.width_inches, sum(heights) + 1.1)
+        size = (look.width_inches, sum(heights) + 1.1 + len(said) * _LINE_EMS * look.font_points / _POINTS_PER_INCH)
         figure = Figure(figsize=size, dpi=look.dpi, layout="constrained")
         FigureCanvasAgg(figure)
         top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=heights)
@@ -123,7 +124,7 @@ def run_figure(run: StoredRun, *, style: PictureStyle = "screen", window: tuple[
         _draw_bandwidth(bottom, lines, shares.edges)
         lowest = bottom if lines else middle
         lowest.tick_params(axis="x", labelbottom=True, length=3)
-        _label_cycles(lowest, shares.edges, run, look)
+        _label_cycles(lowest, shares.edges, said)
         _draw_legend(figure, lanes, narrow=style == "paper")
         if style == "screen":
             figure.suptitle(_title(run), fontsize=look.font_points + 1, x=0.01, ha="left")
@@ -259,8 +260,7 @@ def _draw_layers(
     span_cycles = int(edges[-1] - edges[0])
     for number, ((name, start, end), row) in enumerate(zip(layers, rows, strict=True)):
         axes.broken_barh([(start, end - start)], (row + 0.04, 0.92), facecolor=_LAYER_COLOURS[number % 2])
-        share = (end - start) / span_cycles
-        letters = int(share * look.width_inches * _POINTS_PER_INCH / look.font_points * _LETTERS_PER_EM)
+        letters = int((end - start) / span_cycles * _letters(look))
         if letters > 2:  # noqa: PLR2004  # less says nothing
             text = name if len(name) <= letters else f"{name[: letters - 1]}…"
             axes.text((start + end) / 2, row + 0.5, text, ha="center", va="center", clip_on=True, parse_math=False)
@@ -295,11 +295,15 @@ def _draw_bandwidth(axes: Axes, lines: Mapping[str, npt.NDArray[np.float64]], ed
     )
 
 
-def _label_cycles(axes: Axes, edges: IntArray, run: StoredRun, look: _Look) -> None:
+def _letters(look: _Look) -> int:
+    """Return how many letters have room in the width of the picture, beside the names of the lanes."""
+    return int(look.width_inches * _POINTS_PER_INCH / look.font_points * _LETTERS_PER_EM)
+
+
+def _label_cycles(axes: Axes, edges: IntArray, said: Sequence[str]) -> None:
     """Label the axis of cycles, and say below it what was not recorded."""
     axes.set_xlim(edges[0], edges[-1])
-    letters = int(look.width_inches * _POINTS_PER_INCH / look.font_points * _LETTERS_PER_EM * 0.8)
-    axes.set_xlabel("\n".join(["cycle", *(line for each in left_out(run) for line in wrap(each, letters))]))
+    axes.set_xlabel("\n".join(["cycle", *said]))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda cycle, _: f"{cycle:,.0f}"))
 

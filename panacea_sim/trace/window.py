@@ -8,7 +8,7 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
 
-__all__ = ["check_recorded", "changes_within", "chosen_window", "left_out", "within", "within_cycle"]
+__all__ = ["changes_within", "check_recorded", "chosen_window", "left_out", "within", "within_cycle"]
 
 
 def check_recorded(run: StoredRun) -> None:

@@ -377,7 +377,8 @@ def test_channels_are_stacked(html: Path, open_page: Open) -> None:
     _show(page, 300, 1700)
     lines = page.evaluate("panacea.curvesDrawn()[1]")
     areas = page.evaluate(
-        "(({name, xs, ys}) => ({name, xs: xs.map(x => Array.from(x)), ys: ys.map(y => Array.from(y))}))(panacea.channelAreas())"
+        "(({name, xs, ys}) => ({name, xs: xs.map(x => Array.from(x)), ys: ys.map(y => Array.from(y))}))"
+        "(panacea.channelAreas())"
     )
     assert areas["name"] == lines["name"] == ["dram0", "dram1"]
     below = np.zeros(len(lines["xs"][0]))

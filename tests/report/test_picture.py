@@ -55,7 +55,7 @@ def test_it_says_what_was_not_recorded(any_run: StoredRun) -> None:
     assert axes[1].get_xlim() == any_run.recorded_cycles
     narrow = next(part.get_xlabel() for part in run_figure(any_run, style="paper").axes if part.get_xlabel())
     assert narrow.split() == ["cycle", *" ".join(left_out(any_run)).split()]
-    assert max(map(len, narrow.splitlines())) <= 60
+    assert max(map(len, narrow.splitlines())) <= 41
 
 
 def test_layers_that_overlap_have_rows_of_their_own() -> None:

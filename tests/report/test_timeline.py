@@ -121,6 +121,19 @@ def test_a_channel_without_accesses_moves_nothing(full_run: StoredRun) -> None:
     assert "DRAM" not in " ".join(content.header["notes"])
 
 
+@pytest.mark.parametrize("most_rows", [0, 1_000])
+def test_cycles_without_a_stall_are_shown(most_rows: int, tmp_path: Path) -> None:
+    """Of a trace of stalls, cycles without any are no error: nothing is in them, and the page says of what."""
+    run = RUNS["stalls"](tmp_path)
+    end = run.summary["makespan_cycles"]
+    quiet = (max(row["end_cycle"] for row in rows(run, "activities")), end)
+    assert quiet[0] < end
+    content = timeline_content(run, quiet, most_rows=most_rows)
+    assert content.header["span"] == quiet
+    assert content.header["seen"] == []
+    assert content.header["leftOut"] == "Busy and idle were not recorded (--trace stalls)."
+
+
 def test_too_many_intervals_become_stretches(full_run: StoredRun) -> None:
     """A page without room for every interval holds cycles of states that add up to the same, and says so."""
     content = timeline_content(full_run, None, most_rows=10)

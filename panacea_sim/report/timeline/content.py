@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from panacea_sim.analysis.shares import state_shares
-from panacea_sim.errors import ConfigError
 from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.report.timeline.curves import read_curves
 from panacea_sim.report.timeline.operators import read_operators
@@ -54,9 +53,6 @@ def timeline_content(run: StoredRun, window: tuple[int, int] | None, *, most_row
     span = chosen_window(run, window)
     lanes = _lanes(run)
     count = int(run.dataset("activities").count_rows(filter=within(span)))
-    if not count:
-        found = f"{span[0]}:{span[1]}, where no row was recorded"
-        raise ConfigError("--window", found, "a window with one", " ".join(left_out(run)))
     described, columns, notes = _single(run, span, lanes) if count <= most_rows else _stretches(run, span, lanes, count)
     curves, curve_notes = read_curves(run, span, most_rows=most_rows)
     operators, operator_notes = read_operators(curves, run, span, binned=count > most_rows)
