@@ -23,6 +23,7 @@ from panacea_sim.machine.program import Program
 from panacea_sim.scenario import Scenario, load_scenario
 from panacea_sim.simulation import Interrupted, RunOptions, run
 from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.stored_run import open_run
 from panacea_sim.workload.layer import GemmLayer, OutputFormat
 from panacea_sim.workload.synthetic import synthetic_layer
 
@@ -222,8 +223,9 @@ def _interrupt_at_the_third_tile(done: int, _: int) -> None:
 
 def test_an_interrupted_run_can_be_read(tmp_path: Path) -> None:
     """An interrupt leaves NAME.partial with tables, a summary marked partial and the scenario, and says where."""
+    trace = TraceOptions("full", (2, 10**6))
     with pytest.raises(Interrupted) as stop:
-        run(_scenario(), RunOptions(tmp_path / "out", progress=_interrupt_at_the_third_tile))
+        run(_scenario(), RunOptions(tmp_path / "out", trace=trace, progress=_interrupt_at_the_third_tile))
     partial = tmp_path / "out.partial"
     assert stop.value.partial == partial
     assert [path.name for path in tmp_path.iterdir()] == ["out.partial"]
@@ -231,7 +233,8 @@ def test_an_interrupted_run_can_be_read(tmp_path: Path) -> None:
     ends = pq.read_table(partial / "activities.parquet").column("end_cycle")
     assert len(ends) > 0
     assert max(ends.to_pylist()) < run(_scenario()).summary["makespan_cycles"]
-    assert pq.read_table(partial / "queues.parquet").num_rows > 0
+    queues = pq.read_table(partial / "queues.parquet").column("cycle").to_pylist()
+    assert open_run(partial).recorded_cycles == (2, max([*ends.to_pylist(), *queues]))
     assert not (partial / "spill").exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -97,7 +98,8 @@ class StoredRun:
         """The greatest end of the rows of all tables, from the statistics of the files."""
         ends = [0]
         for table, column in _LAST_CYCLE.items():
-            if self.has_table(table):
+            # A table that is missing or damaged tells nothing here; who reads it hears of that.
+            with suppress(ConfigError):
                 groups = [group for part in self.dataset(table).get_fragments() for group in part.row_groups]
                 ends += [group.statistics[column]["max"] for group in groups if group.num_rows]
         return int(max(ends))

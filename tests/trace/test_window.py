@@ -82,6 +82,15 @@ def test_a_run_of_an_earlier_version_counts_as_recorded_to_its_end(
     assert run.recorded_states == states
 
 
+def test_a_damaged_table_hides_no_other(tmp_path: Path) -> None:
+    """Of a partial run whose tables were cut off, the others tell how far it came."""
+    run = RUNS["partial"](tmp_path)
+    (run.path / "queues.parquet").write_bytes(b"PAR1")
+    (run.path / "dram.parquet").unlink()
+    left = open_run(run.path)
+    assert left.recorded_cycles == (0, max(row["end_cycle"] for row in rows(left, "activities")))
+
+
 def test_a_partial_run_without_rows_has_recorded_nothing(tmp_path: Path) -> None:
     """A run that stopped before its tables were written says that there are no rows."""
     run = RUNS["partial"](tmp_path)
