@@ -54,10 +54,9 @@ def main() -> None:
 def write_run(folder: Path, rows: int) -> int:
     """Write a run folder with about that many rows of activities; return a cycle near its end."""
     (folder / RUN_MARK).touch()
-    names = {"schema": SCHEMA_VERSION, "scenario": "synthetic", "layers": [{"name": "layer"}]}
-    (folder / "summary.json").write_text(json.dumps(names | {"sections": dict.fromkeys(COMPONENTS, "")}))
     each = rows // len(COMPONENTS)
     rng = np.random.default_rng(1)
+    makespan = 0
     with pq.ParquetWriter(folder / "activities.parquet", ACTIVITIES, compression="zstd") as writer:
         for component in COMPONENTS:
             cycle = 0
@@ -65,6 +64,12 @@ def write_run(folder: Path, rows: int) -> int:
                 batch = batch_of(component, cycle, min(ROW_GROUP_ROWS, each - first), rng)
                 writer.write_batch(batch)
                 cycle = batch["end_cycle"][-1].as_py()
+            makespan = max(makespan, cycle)
+    summary = {
+        "schema": SCHEMA_VERSION, "scenario": "synthetic", "layers": [{"name": "layer"}],
+        "sections": dict.fromkeys(COMPONENTS, ""), "makespan_cycles": makespan,
+    }  # fmt: skip
+    (folder / "summary.json").write_text(json.dumps(summary))
     return each * SPAN_CYCLES
 
 
