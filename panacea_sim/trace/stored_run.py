@@ -53,8 +53,10 @@ class StoredRun:
         """Return "activities", "queues" or "dram" as a dataset, from which rows can be filtered without reading all.
 
         Columns that a run of an earlier version does not have are null.
-        Raises ConfigError if the table was not recorded or is of a newer schema.
+        Raises ConfigError for another name, and if the table was not recorded or is of a newer schema.
         """
+        if name not in TABLES:
+            raise ConfigError("table", repr(name), f"one of {', '.join(TABLES)}", nearest_name(str(name), TABLES))
         path = self.path / f"{name}.parquet"
         if not path.is_file():
             hint = f"Run again with --trace {'stalls or --trace full' if name == 'activities' else 'full'}"

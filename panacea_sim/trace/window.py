@@ -6,6 +6,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from panacea_sim.errors import ConfigError
+from panacea_sim.trace.recorder import window_text
 from panacea_sim.trace.stored_run import StoredRun
 
 __all__ = ["chosen_window", "recorded_span", "within", "within_cycle"]
@@ -37,7 +38,7 @@ def chosen_window(run: StoredRun, window: tuple[int, int] | None) -> tuple[int, 
     chosen = max(window[0], first_cycle), min(window[1], last_cycle)
     if chosen[0] >= chosen[1]:
         accepted = f"a window that overlaps the recorded cycles {first_cycle}:{last_cycle}"
-        raise ConfigError("--window", f"{window[0]}:{window[1]}", accepted)
+        raise ConfigError("--window", window_text(window), accepted)
     return chosen
 
 
