@@ -30,7 +30,10 @@ _LISTED_ROWS = 20
 
 _OPTIONS = {
     **{name: f"--{name}" for name in ("component", "state", "cause", "layer", "tile", "longest", "group-by")},
-    **{"queue": "--component", "cycles": "--window", "queues": "--queues", "dram": "--dram"},
+    "queue": "--component",
+    "cycles": "--window",
+    "queues": "--queues",
+    "dram": "--dram",
 }
 """What the parts of a selection are called in messages, and the options that give them."""
 

@@ -31,6 +31,7 @@ class Timeline:
     html: str
 
     def __repr__(self) -> str:
+        """Return one line instead of the whole page."""
         return f"<Timeline: a page of {len(self.html) / 1e6:.1f} MB>"
 
     def _repr_html_(self) -> str:
@@ -99,6 +100,7 @@ class Run:
         return Timeline(timeline_html(self.stored, window))
 
     def __repr__(self) -> str:
+        """Return one line instead of the whole summary."""
         length = "partial" if self.stored.is_partial else f"{self.summary['makespan_cycles']:,} cycles"
         return f"<Run {self.stored.name}: {length}, in {self.stored.path}>"
 
@@ -109,10 +111,12 @@ class Run:
 
 def _check_window(window: object) -> None:
     accepted = "(A, B), whole cycles with 0 <= A < B"
-    if not isinstance(window, tuple | list) or len(window) != 2 or not all(isinstance(cycle, Integral) for cycle in window):
-        raise ConfigError("window", repr(window), accepted, "For example window=(1000, 2000)")
-    if not 0 <= window[0] < window[1]:
-        raise ConfigError("window", f"{window!r}, which holds no cycle", accepted)
+    match window:
+        case (Integral() as first, Integral() as last):
+            if not 0 <= int(first) < int(last):
+                raise ConfigError("window", f"{window!r}, which holds no cycle", accepted)
+        case _:
+            raise ConfigError("window", repr(window), accepted, "For example window=(1000, 2000)")
 
 
 def _facts(run: StoredRun) -> list[str]:

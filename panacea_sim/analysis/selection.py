@@ -129,9 +129,7 @@ def why_nothing(run: StoredRun, table: Table, selection: Selection) -> str:
     return f"no row of {table} has {has}{window}"
 
 
-def _conditions(
-    run: StoredRun, dataset: ds.Dataset, table: Table, selection: Selection
-) -> dict[str, ds.Expression]:
+def _conditions(run: StoredRun, dataset: ds.Dataset, table: Table, selection: Selection) -> dict[str, ds.Expression]:
     """Return the parts of a selection: in words, and as conditions on rows."""
     found = {}
     if selection.components:
@@ -194,7 +192,7 @@ def _cycle_conditions(dataset: ds.Dataset, table: Table, selection: Selection) -
 
 
 def _all(conditions: Iterable[ds.Expression]) -> ds.Expression:
-    return reduce(and_, conditions, ds.scalar(True))  # noqa: FBT003
+    return reduce(and_, conditions, ds.scalar(True))
 
 
 def _matching(field: str, patterns: Iterable[str], known: Iterable[str], also: tuple[str, ...] = ()) -> list[str]:

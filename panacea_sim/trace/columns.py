@@ -40,7 +40,9 @@ def undamaged(path: Path | str) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowInvalid) as error:
-        raise ConfigError(f"{path}", f"a damaged file ({' '.join(str(error).split())})", "a Parquet file of panacea-sim run") from error
+        raise ConfigError(
+            f"{path}", f"a damaged file ({' '.join(str(error).split())})", "a Parquet file of panacea-sim run"
+        ) from error
 
 
 def codes(column: pa.DictionaryArray, numbers: Mapping[str, int]) -> npt.NDArray[np.int64]:

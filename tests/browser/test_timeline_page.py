@@ -249,9 +249,10 @@ def test_search_jumps_to_a_tile(html: Path, open_page: Open, rows: Rows) -> None
     ("text", "answer"),
     [
         ("ppu", "ppu is marked."),
-        ("pea99", "No component pea99: there are w_dma, x_dma"),
+        ("pea99", "No component or layer pea99: the components are w_dma, x_dma"),
         ("pea3 99,0,0", "No firing of pea3 99,0,0 is recorded here."),
-        ("4,0", "Give a component (pea3), a tile (m,n,k) or both"),
+        ("4,0", "Give a component (pea3), a tile (m,n,k), both (pea3 4,0,2) or a layer."),
+        ("pea3 -1,0,0", "Give a component (pea3), a tile (m,n,k)"),
     ],
 )
 def test_search_answers(text: str, answer: str, html: Path, open_page: Open) -> None:
