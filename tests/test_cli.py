@@ -386,7 +386,7 @@ def test_bad_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
         (["export", "x"], "error: Missing option '--format'. Choose from: perfetto, vcd, csv\nTry: panacea-sim export"),
         (
             ["inspect", "x", "--format", "xml"],
-            "error: Invalid value for '--format': 'xml' is not one of 'table', 'csv', 'json'.\nTry: panacea-sim inspect",
+            "error: Invalid value for '--format': 'xml' is not one of 'table', 'csv', 'json'.\nTry: panacea-sim",
         ),
         (["simulate"], "error: No such command 'simulate'.\nTry: panacea-sim --help\n"),
     ],

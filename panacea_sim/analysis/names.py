@@ -22,6 +22,9 @@ _CHANNEL_CAUSES = ("", ":row", ":refresh", ":turnaround", ":latency")
 """What a wait for a channel is charged to: its holder, or a reason of the device (docs/model.md, accounting)."""
 
 _OTHER_CAUSES = ("requests", "dataflow")
+_READING_STREAMS = ("w_dma", "x_dma", "s_dma")
+"""Each fills a store: w_loaded, x_loaded, s_loaded."""
+
 _NAMED_GRIDS = 3
 
 
@@ -44,8 +47,10 @@ def cause_names(run: StoredRun, dataset: ds.Dataset) -> list[str]:
     """Return what components can wait for, whether or not one did, and the causes in `dataset`."""
     summary = run.summary
     stalls = [stall["cause"] for stalls in summary.get("stalls", {}).values() for stall in stalls]
+    stores = [name.replace("dma", "loaded") for name in _READING_STREAMS if name in run.sections]
     channels = [f"{name}{cause}" for name in summary.get("dram", {}).get("channels", ()) for cause in _CHANNEL_CAUSES]
-    return _distinct([*summary.get("queues", ()), *channels, *_OTHER_CAUSES, *stalls, *_values(dataset, "cause")])
+    of_machine = [*summary.get("queues", ()), *stores, *channels, *_OTHER_CAUSES]
+    return _distinct([*of_machine, *stalls, *_values(dataset, "cause")])
 
 
 def check_tile(run: StoredRun, tile: Tile, layers: Iterable[str]) -> None:
