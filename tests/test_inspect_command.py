@@ -110,11 +110,11 @@ def test_queues_and_accesses(folder: Path, capsys: pytest.CaptureFixture[str]) -
 
 def test_nothing_that_matches_is_no_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What is valid and matches nothing gives no rows, and a line on standard error."""
-    arguments = ["--component", "ppu", "--cause", "w_loaded", "--window", "50:300", "--format", "json"]
+    arguments = ["--component", "pea0", "--cause", "q_w", "--window", "50:300", "--format", "json"]
     assert main(["inspect", str(folder), *arguments]) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out) == []
-    parts = "the component ppu and the cause w_loaded and the cycles 50 to 300"
+    parts = "the component pea0 and the cause q_w and the cycles 50 to 300"
     assert printed.err == f"nothing matches: no row of activities has {parts}\n"
 
 
@@ -122,6 +122,7 @@ def test_nothing_that_matches_is_no_error(folder: Path, capsys: pytest.CaptureFi
     ("options", "reason"),
     [
         (["--cause", "dataflow"], "no row of activities has the cause dataflow"),
+        (["--cause", "x_loaded", "--cause", "w_loaded"], "no row of activities has the cause x_loaded or w_loaded"),
         (["--cause", "dram1:refresh"], "no row of activities has the cause dram1:refresh"),
         (["--dram", "--component", "pea0"], "no row of dram has the component pea0"),
         (["--queues", "--component", "q_encode"], "no row of queues has the queue q_encode"),

@@ -37,7 +37,7 @@ def print_rows(console: Console, rows: pa.RecordBatchReader) -> None:
         table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         columns = _readable(part)
         if "tile" in columns and len({cell.plain for cell in columns["layer"]}) == 1:
-            console.print("\nlayer", columns.pop("layer")[0], highlight=False)
+            console.print("\n layer", columns.pop("layer")[0], highlight=False)
         for name in columns:
             justify: JustifyMethod = "left" if name in _TEXTS else "right"
             table.add_column(name.replace("_", " "), justify=justify, no_wrap=name not in _FOLDED, overflow="fold")

@@ -245,6 +245,17 @@ def test_search_jumps_to_a_tile(html: Path, open_page: Open, rows: Rows) -> None
     _keep_screenshot(page, "search")
 
 
+@pytest.mark.parametrize("text", ["a<b & c", "B & "])
+def test_search_jumps_to_a_layer(text: str, html: Path, open_page: Open, stored: StoredRun) -> None:
+    """A layer's name, or a part of it, leads to the cycles of the layer."""
+    page = open_page(html)
+    _show(page, 1000, 1500)
+    layer = stored.summary["layers"][0]
+    assert _search(page, text) == f"Layer a<b & c: cycles {layer['start_cycle']:,} to {layer['end_cycle']:,}"
+    first, last = _view(page)
+    assert first <= layer["start_cycle"] < layer["end_cycle"] <= last
+
+
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
