@@ -21,7 +21,7 @@ from panacea_sim.analysis.names import (
     queue_names,
 )
 from panacea_sim.errors import ConfigError, nearest_name
-from panacea_sim.trace.recorder import TraceOptions, window_text
+from panacea_sim.trace.recorder import OPEN_END, TraceOptions, window_text
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
 
@@ -119,8 +119,9 @@ def why_nothing(run: StoredRun, table: Table, selection: Selection) -> str:
     dataset = recorded(run, table)
     trace = run.summary.get("trace") or {}
     level = trace.get("level", "full")
-    missing = [state for state in _states(selection) if not TraceOptions(level).keeps(State(state))]
-    if missing:
+    states = _states(selection)
+    missing = [state for state in states if not TraceOptions(level).keeps(State(state))]
+    if missing and missing == states:
         return f"--trace {level} did not record {' and '.join(missing)}"
     window = f"; only --window {window_text(trace['window'])} was recorded" if trace.get("window") else ""
     conditions = _conditions(run, dataset, table, selection)
@@ -187,7 +188,7 @@ def _cycle_conditions(dataset: ds.Dataset, table: Table, selection: Selection) -
         # A change has no length: it is there in its own cycle.
         parts.append(last >= begin if table == "queues" else last > begin)
     if end is not None:
-        parts.append(first < min(end, covered[1]))
+        parts.append(first < min(end, OPEN_END))
     return {f"the cycles {text}": _all(parts)}
 
 
