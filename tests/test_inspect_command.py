@@ -194,7 +194,7 @@ def test_a_partial_run_says_so(folder: Path, tmp_path: Path, capsys: pytest.Capt
         (["--component", "w_dna"], "--component: found 'w_dna'; .* Did you mean 'w_dma'?"),
         (["--queues", "--component", "q_q"], "--component: found 'q_q'; accepted: one of q_w"),
         (["--window", "9:3"], "--window: found '9:3', which is empty; accepted: A:B"),
-        (["--window", "99999:"], r"--window: found 99999 to the last; accepted: what overlaps 0 to \d+"),
+        (["--window", "99999:"], r"--window: found 99999 to the last; accepted: what overlaps .*0 to \d+"),
         (["--tile", "1,2"], "--tile: found '1,2'"),
         (["--tile", "9,0,0"], r"--tile: found 9,0,0; .* the 2 x 1 x 2 tiles \(m, n, k\) of layer. Tiles are counted"),
         (["--tile", f"{10**20},0,0"], "--tile: found '1000"),
