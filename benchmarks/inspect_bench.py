@@ -31,7 +31,7 @@ SPAN_CYCLES = 200
 
 QUESTIONS = {
     "start of the command alone": "--help",
-    "rows by component, state and cycles": "--component pea* --state blocked --from {} --to {} --format csv",
+    "rows by component, state and cycles": "--component pea* --state blocked --window {}:{} --format csv",
     "the 10 longest stalls": "--state stall --longest 10",
     "cycles by component and state": "--group-by component --group-by state",
     "all rows as CSV": "--format csv",

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = _app(given)(given, standalone_mode=False)
     except typer.TyperException as error:
         # The terminal may be in any state, and usage errors of typer know no markup.
-        print(f"error: {error.format_message()}\nTry: panacea-sim --help", file=sys.stderr)  # noqa: T201
+        print(f"error: {_usage_message(error)}\nTry: {_help_command(given)}", file=sys.stderr)  # noqa: T201
         return USAGE
     except PanaceaError as error:
         text = "\n".join([f"error: {error}", *getattr(error, "__notes__", ())])
@@ -74,6 +74,16 @@ def _app(arguments: Sequence[str]) -> typer.Typer:
         module = import_module(f"panacea_sim.{DOORS[name]}")
         app.command(name)(getattr(module, f"{name}_command"))
     return app
+
+
+def _usage_message(error: typer.TyperException) -> str:
+    """Return what is wrong in one line, without the words with which typer's own checks begin."""
+    return " ".join(error.format_message().replace("Value error, ", "").split())
+
+
+def _help_command(arguments: Sequence[str]) -> str:
+    asked = [name for name in arguments[:1] if name in DOORS]
+    return " ".join(["panacea-sim", *asked, "--help"])
 
 
 def _no_common_options() -> None:

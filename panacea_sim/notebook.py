@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.util import find_spec
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,17 +24,21 @@ __all__ = ["Run", "Timeline"]
 _FRAME_HEIGHT = 900
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Timeline:
     """A timeline that shows itself in a notebook; `html` is the page, which can also be kept as a file."""
 
     html: str
 
+    def __repr__(self) -> str:
+        """Return one line instead of the whole page."""
+        return f"<Timeline: a page of {len(self.html) / 1e6:.1f} MB>"
+
     def _repr_html_(self) -> str:
         return f'<iframe srcdoc="{escape(self.html)}" width="100%" height="{_FRAME_HEIGHT}" frameborder="0"></iframe>'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A run folder in a notebook; `stored` is what panacea_sim.analysis.query asks."""
 
@@ -77,20 +82,41 @@ class Run:
 
         Raises ConfigError without pandas, and as `activities` does.
         """
+        table = self.stored.dataset(name)
         if find_spec("pandas") is None:
             hint = "Install it with: pip install pandas. Without it, Run.activities is a pyarrow dataset"
             raise ConfigError("to_pandas", "no pandas", "pandas installed", hint)
-        return self.stored.dataset(name).to_table(columns=columns, filter=filter).to_pandas()
+        return table.to_table(columns=columns, filter=filter).to_pandas()
 
     def timeline(self, window: tuple[int, int] | None = None) -> Timeline:
-        """Return the timeline, of the cycles from the first of `window` to before its second if one is given."""
+        """Return the timeline, of the cycles from the first of `window` to before its second if one is given.
+
+        Raises ConfigError for a window that is none, and for one in which nothing was recorded.
+        """
+        if window is not None:
+            _check_window(window)
         from panacea_sim.report.timeline import timeline_html  # noqa: PLC0415  # bokeh takes a while to import
 
         return Timeline(timeline_html(self.stored, window))
 
+    def __repr__(self) -> str:
+        """Return one line instead of the whole summary."""
+        length = "partial" if self.stored.is_partial else f"{self.summary['makespan_cycles']:,} cycles"
+        return f"<Run {self.stored.name}: {length}, in {self.stored.path}>"
+
     def _repr_html_(self) -> str:
         rows = [*_facts(self.stored), *_component_rows(self.summary.get("components", {}))]
         return "<table>" + "".join(rows) + "</table>"
+
+
+def _check_window(window: object) -> None:
+    accepted = "(A, B), whole cycles with 0 <= A < B"
+    match window:
+        case (Integral() as first, Integral() as last):
+            if not 0 <= int(first) < int(last):
+                raise ConfigError("window", f"{window!r}, which holds no cycle", accepted)
+        case _:
+            raise ConfigError("window", repr(window), accepted, "For example window=(1000, 2000)")
 
 
 def _facts(run: StoredRun) -> list[str]:

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from panacea_sim.run_reading import opened_run, print_written
 from panacea_sim.trace.new_file import new_file
 from panacea_sim.trace.recorder import parse_window
-from panacea_sim.trace.stored_run import open_run
 
 __all__ = ["picture_command"]
 
@@ -29,6 +29,7 @@ def picture_command(
     from panacea_sim.report.picture import check_ending, write_picture  # noqa: PLC0415
 
     ending = check_ending(out)
-    stored, cycles = open_run(run), parse_window(window)
+    stored, cycles = opened_run(run), parse_window(window)
     with new_file(out, force=force) as beside:
         write_picture(stored, beside, style=style, window=cycles, ending=ending)
+    print_written(out)

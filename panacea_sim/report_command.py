@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from panacea_sim.run_reading import opened_run, print_written
 from panacea_sim.trace.new_file import new_file
 from panacea_sim.trace.recorder import parse_window
-from panacea_sim.trace.stored_run import open_run
 
 __all__ = ["report_command"]
 
@@ -25,6 +25,7 @@ def report_command(
     # matplotlib takes a second to import, which the other commands need not wait for.
     from panacea_sim.report.page import report_page  # noqa: PLC0415
 
-    stored, cycles = open_run(run), parse_window(window)
-    with new_file(html, force=force) as beside:
+    stored, cycles = opened_run(run), parse_window(window)
+    with new_file(html, force=force, option="--html") as beside:
         beside.write_text(report_page(stored, cycles), encoding="utf-8")
+    print_written(html)

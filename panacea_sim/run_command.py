@@ -33,7 +33,7 @@ from panacea_sim.simulation import (
     run,
 )
 from panacea_sim.trace.log import LogLevel
-from panacea_sim.trace.recorder import TraceOptions, parse_window
+from panacea_sim.trace.recorder import TraceOptions, parse_window, window_text
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
 
@@ -210,7 +210,7 @@ def _run_with_progress(prepared: Prepared | PreparedLayers, options: RunOptions)
 def _warn_of_a_late_window(summary: Mapping[str, Any]) -> None:
     window, end_cycle = summary["trace"]["window"], summary["makespan_cycles"]
     if window is not None and window[0] >= end_cycle and summary["trace"]["level"] != "off":
-        text = f"{summary['scenario']} ended at cycle {end_cycle}, before --window {window[0]}:{window[1]}"
+        text = f"{summary['scenario']} ended at cycle {end_cycle}, before --window {window_text(window)}"
         print(f"warning: nothing was recorded: {text}", file=sys.stderr)  # noqa: T201  # --json leaves only this stream
 
 

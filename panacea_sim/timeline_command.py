@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from panacea_sim.run_reading import opened_run, print_written
 from panacea_sim.trace.new_file import new_file
 from panacea_sim.trace.recorder import parse_window
-from panacea_sim.trace.stored_run import open_run
 
 __all__ = ["timeline_command"]
 
@@ -27,8 +27,8 @@ def timeline_command(
     # bokeh takes a second to import, which the other commands need not wait for.
     from panacea_sim.report.timeline import write_timeline  # noqa: PLC0415
 
-    stored, cycles = open_run(run), parse_window(window)
+    stored, cycles = opened_run(run), parse_window(window)
     path = html or stored.path / _DEFAULT
-    with new_file(path, force=force or html is None) as beside:
+    with new_file(path, force=force or html is None, option="--html") as beside:
         write_timeline(stored, beside, cycles)
-    print(f"Timeline: {path}")  # noqa: T201  # a path that rich might wrap
+    print_written(path)

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from panacea_sim.run_reading import opened_run
 from panacea_sim.trace.recorder import parse_window
-from panacea_sim.trace.stored_run import open_run
 
 __all__ = ["view_command"]
 
@@ -28,7 +28,7 @@ def view_command(
     from panacea_sim.trace.exporters.perfetto import write_perfetto  # noqa: PLC0415
 
     perfetto_ui()
-    stored, cycles = open_run(run), parse_window(window)
+    stored, cycles = opened_run(run), parse_window(window)
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace.pftrace.gz"
         write_perfetto(stored, trace, cycles)

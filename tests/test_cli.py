@@ -21,6 +21,7 @@ from panacea_sim.cli import main
 from panacea_sim.machine import build
 from panacea_sim.machine.description import Description, Memory
 from panacea_sim.machine.program import Program
+from panacea_sim.trace.stored_run import open_run
 
 SCRIPT = """
 from panacea_sim.scenario import Scenario
@@ -358,7 +359,7 @@ def test_k_mismatch_names_both_shapes(capsys: pytest.CaptureFixture[str]) -> Non
         (["--set", "hardware.omem_bytes=3"], "OMEM holds 3 bytes for finished tiles, but an output tile needs"),
         (["--engine", "compiled"], "--engine: found compiled, with values on; accepted: reference where values travel"),
         (["--window", "5"], "--window: found '5'; accepted: A:B, whole cycles with A < B"),
-        (["--window", "7:7"], "--window: found '7:7'; accepted: A:B"),
+        (["--window", "7:7"], "--window: found '7:7', which is empty; accepted: A:B"),
         (["--window", "-1:7"], "--window: found '-1:7'; accepted: A:B"),
         (["--trace", "some"], "--trace"),
         (["--engine", "fast"], "--engine"),
@@ -394,6 +395,37 @@ def test_a_window_behind_the_end_is_told(kind: str, capsys: pytest.CaptureFixtur
 def test_bad_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A command without its argument, or one that does not exist, is refused."""
     assert "error" in _refused(capsys, *arguments).lower()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["picture", "x"], "error: Missing option '--out'.\nTry: panacea-sim picture --help\n"),
+        (["export", "x"], "error: Missing option '--format'. Choose from: perfetto, vcd, csv\nTry: panacea-sim export"),
+        (
+            ["inspect", "x", "--format", "xml"],
+            "error: Invalid value for '--format': 'xml' is not one of 'table', 'csv', 'json'.\nTry: panacea-sim",
+        ),
+        (["simulate"], "error: No such command 'simulate'.\nTry: panacea-sim --help\n"),
+    ],
+)
+def test_usage_errors_lead_to_the_help_of_the_command(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is wrong is one line in plain words, and the next one names the help of the command that was asked."""
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith(message)
+
+
+def test_a_window_of_a_run_may_be_open(script: Path) -> None:
+    """Without its end a window records from its first cycle to the end of the run."""
+    assert main(["run", str(script), "--out", "whole"]) == 0
+    assert main(["run", str(script), "--out", "late", "--window", "60:"]) == 0
+    whole, late = (pq.read_table(f"{name}/activities.parquet").to_pylist() for name in ("whole", "late"))
+    assert late == [row for row in whole if row["end_cycle"] > 60]
+    assert 0 < len(late) < len(whole)
+    assert json.loads(Path("late/summary.json").read_text())["trace"] == {"level": "full", "window": [60, None]}
+    assert open_run("late").recorded_cycles == (60, open_run("whole").end_cycle)
 
 
 # Folders that are refused

@@ -7,8 +7,11 @@ import io
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from stored_runs import RUNS, one_layer_run
 
@@ -42,7 +45,7 @@ def test_json_has_every_row_as_it_is_in_the_file(folder: Path, capsys: pytest.Ca
 
 def test_csv_reads_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """CSV has a header and the same rows."""
-    assert main(["inspect", str(folder), "--format", "csv", "--tile", "1,*,0", "--from", "50", "--to", "400"]) == 0
+    assert main(["inspect", str(folder), "--format", "csv", "--tile", "1,*,0", "--window", "50:400"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     selection = Selection(tile=(1, None, 0), from_cycle=50, to_cycle=400)
     expected = intervals(open_run(folder), selection).read_all().to_pylist()
@@ -62,9 +65,9 @@ def test_the_longest_as_a_table(folder: Path, capsys: pytest.CaptureFixture[str]
         *(f"{row[name]:,}" for name in ("start_cycle", "end_cycle", "cycles")),
         tile,
         r"q_sum0 \(pea0\)",
-        "layer",
     ]
     assert re.search(r"\s+".join(cells), printed.out)
+    assert printed.out.split()[:2] == ["layer", row["layer"]]
     assert printed.err == ""
 
 
@@ -107,19 +110,75 @@ def test_queues_and_accesses(folder: Path, capsys: pytest.CaptureFixture[str]) -
 
 def test_nothing_that_matches_is_no_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What is valid and matches nothing gives no rows, and a line on standard error."""
-    assert main(["inspect", str(folder), "--tile", "9,9,9", "--format", "json"]) == 0
+    arguments = ["--component", "pea0", "--cause", "q_w", "--window", "50:300", "--format", "json"]
+    assert main(["inspect", str(folder), *arguments]) == 0
     printed = capsys.readouterr()
-    makespan = open_run(folder).summary["makespan_cycles"]
     assert json.loads(printed.out) == []
-    assert printed.err == f"nothing matches; the trace of activities covers the cycles 0 to {makespan}\n"
+    parts = "the component pea0 and the cause q_w and the cycles 50 to 300"
+    assert printed.err == f"nothing matches: no row of activities has {parts}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--cause", "dataflow"], "no row of activities has the cause dataflow"),
+        (["--cause", "x_loaded", "--cause", "w_loaded"], "no row of activities has the cause x_loaded or w_loaded"),
+        (["--cause", "dram1:refresh"], "no row of activities has the cause dram1:refresh"),
+        (["--dram", "--component", "pea0"], "no row of dram has the component pea0"),
+        (["--queues", "--component", "q_encode"], "no row of queues has the queue q_encode"),
+    ],
+)
+def test_names_that_the_machine_has_are_no_errors(
+    folder: Path, capsys: pytest.CaptureFixture[str], options: list[str], reason: str
+) -> None:
+    """What could be but is not in the trace gives no rows, and the part of the question that has none."""
+    assert main(["inspect", str(folder), *options]) == 0
+    assert capsys.readouterr().err == f"nothing matches: {reason}\n"
+
+
+def test_what_was_not_recorded_is_the_reason(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """States that the trace level leaves out, and the window, are told where the summary tells them."""
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    summary = json.loads((copy / "summary.json").read_text())
+    for trace, options, reason in (
+        ({"level": "stalls", "window": None}, ["--state", "busy"], "--trace stalls did not record busy"),
+        (
+            {"level": "full", "window": [100, 900]},
+            ["--cause", "dataflow"],
+            "no row of activities has the cause dataflow; only --window 100:900 was recorded",
+        ),
+    ):
+        (copy / "summary.json").write_text(json.dumps(summary | {"trace": trace}))
+        activities = pq.read_table(folder / "activities.parquet")
+        pq.write_table(activities.filter(pc.field("state") != "busy"), copy / "activities.parquet")
+        assert main(["inspect", str(copy), *options]) == 0
+        assert capsys.readouterr().err == f"nothing matches: {reason}\n"
+
+
+def test_open_windows_and_great_numbers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A window may be open at one side, and a limit may be greater than any trace."""
+    rows = open_run(folder).dataset("activities").to_table().to_pylist()
+    for window, expected in (
+        ("300:", [row for row in rows if row["end_cycle"] > 300]),
+        (":90", [row for row in rows if row["start_cycle"] < 90]),
+    ):
+        options = ["--window", window, "--format", "json", "--limit", str(10**30)]
+        assert main(["inspect", str(folder), *options]) == 0
+        assert len(json.loads(capsys.readouterr().out)) == len(expected) > 5
+
+
+def test_layers_stay_where_they_differ(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The layer has a column of its own where not all rows have the same one."""
+    assert main(["inspect", str(folder), "--component", "pea0", "--limit", "3"]) == 0
+    assert re.match(r"\s+component .* cause +layer\s", capsys.readouterr().out)
 
 
 def test_cycles_that_were_not_recorded_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of a run with --window, cycles outside of it are an error, also where a row reaches into them."""
     run = RUNS["window"](tmp_path)
-    assert main(["inspect", str(run.path), "--from", "1300", "--to", "1310"]) == 2
+    assert main(["inspect", str(run.path), "--window", "1300:1310"]) == 2
     error = capsys.readouterr().err
-    assert "cycles: found 1300 to 1310; accepted: what overlaps the recorded cycles 900 to 1300" in error
+    assert "--window: found 1300 to 1310; accepted: what overlaps the recorded cycles 900 to 1300" in error
     assert main(["inspect", str(run.path), "--group-by", "component", "--format", "json"]) == 0
     assert {row["cycles"] for row in json.loads(capsys.readouterr().out)} == {400}
 
@@ -142,9 +201,16 @@ def test_a_partial_run_says_so(folder: Path, tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--component", "w_dna"], "component: found 'w_dna'; .* Did you mean 'w_dma'?"),
-        (["--from", "9", "--to", "3"], "cycles: found the empty range 9 to 3"),
-        (["--tile", "1,2"], "tile: found '1,2'"),
+        (["--component", "w_dna"], "--component: found 'w_dna'; .* Did you mean 'w_dma'?"),
+        (["--queues", "--component", "q_q"], "--component: found 'q_q'; accepted: one of q_w"),
+        (["--window", "9:3"], "--window: found '9:3', which is empty; accepted: A:B"),
+        (["--window", "99999:"], r"--window: found 99999 to the last; accepted: what overlaps .*0 to \d+"),
+        (["--tile", "1,2"], "--tile: found '1,2'"),
+        (["--tile", "9,0,0"], r"--tile: found 9,0,0; .* the 2 x 1 x 2 tiles \(m, n, k\) of layer. Tiles are counted"),
+        (["--tile", f"{10**20},0,0"], "--tile: found '1000"),
+        (["--longest", "0"], "--longest: found 0; accepted: a whole number >= 1"),
+        (["--group-by", "tile"], "--group-by: found 'tile'; accepted: one of component"),
+        (["--state", "busy", "--dram"], "--dram: found a state, cause, layer or tile"),
         (["--limit", "0"], "--limit: found 0; accepted: a whole number >= 1"),
         (["--queues", "--dram"], "--queues: found --dram beside it; accepted: one of the two"),
         (["--longest", "3", "--group-by", "cause"], "--longest: found --group-by beside it; accepted: one of the two"),
@@ -172,3 +238,30 @@ def test_a_reader_that_stops_is_no_error(
         monkeypatch.setattr("sys.stdout", pipe)
         assert main(["inspect", str(folder), "--format", "json"]) == 0
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("output", ["csv", "table"])
+def test_a_full_disk_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    """Standard output that takes no more ends with 2 and one line."""
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        assert main(["inspect", str(folder), "--format", output]) == 2
+    printed = " ".join(capsys.readouterr().err.split())
+    assert printed == ("error: standard output: found No space left on device; accepted: an output that can be written")
+
+
+@pytest.mark.parametrize("options", [[], ["--longest", "3"], ["--group-by", "state"], ["--cause", "q_w"]])
+def test_a_damaged_table_is_told(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    """Whatever is asked of a table that is broken inside ends with 2 and its path."""
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    content = bytearray((copy / "activities.parquet").read_bytes())
+    content[4:2000] = bytes(1996)
+    (copy / "activities.parquet").write_bytes(content)
+    assert main(["inspect", str(copy), *options]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"error: {copy / 'activities.parquet'}: found a damaged file")
+    assert printed.err.count("\n") == 1

@@ -65,7 +65,10 @@ def test_they_write_their_files_once(full_run: StoredRun, command: str, capsys: 
 @pytest.mark.parametrize("command", _COMMANDS)
 @pytest.mark.parametrize(
     ("window", "message"),
-    [("9:3", "A:B, whole cycles with A < B"), ("900000000:900000001", "a window that overlaps the recorded cycles 0:")],
+    [
+        ("9:3", "'9:3', which is empty; accepted: A:B, whole cycles with A < B"),
+        ("900000000:", "found 900000000:; accepted: a window that overlaps the recorded cycles 0:"),
+    ],
 )
 def test_an_empty_window_is_refused(
     full_run: StoredRun, command: str, window: str, message: str, capsys: pytest.CaptureFixture[str]
@@ -107,7 +110,8 @@ def test_a_window_that_was_not_recorded_is_refused(
     [
         (["picture", "RUN", "--out", "a.jpg"], "a file name that ends with .png, .svg or .pdf"),
         (["picture", "RUN", "--out", "no/a.png"], "whose folder does not exist"),
-        (["report", "RUN", "--html", "."], "the folder '.'; accepted: a file"),
+        (["report", "RUN", "--html", "."], "--html: found the folder '.'; accepted: a file"),
+        (["timeline", "RUN", "--html", "no/a.html"], "--html: found 'no/a.html', whose folder does not exist"),
         (["export", "RUN", "--format", "vcd", "--out", "a.gtkw"], "another ending"),
         (["export", "RUN", "--format", "csv", "--out", "/dev/null/x"], "a folder that can be made"),
         (["export", ".", "--format", "csv"], "a folder without a run"),
@@ -139,12 +143,47 @@ def test_a_damaged_table_is_told(full_run: StoredRun, tmp_path: Path, capsys: py
     assert _files() == []
 
 
+@pytest.mark.parametrize("out", [["--out", "new/folder"], ["--out", ".", "--force"]])
+def test_tables_as_csv_come_all_or_not_at_all(full_run: StoredRun, tmp_path: Path, out: list[str]) -> None:
+    """If the second table is damaged the first is not written either, nor the folder, and old files stand."""
+    run = tmp_path / "run"
+    shutil.copytree(full_run.path, run)
+    content = bytearray((run / "queues.parquet").read_bytes())
+    content[4:2000] = bytes(1996)
+    (run / "queues.parquet").write_bytes(content)
+    Path("activities.csv").write_text("old", encoding="utf-8")
+    assert main(["export", str(run), "--format", "csv", *out]) == 2
+    assert _files() == ["activities.csv"]
+    assert Path("activities.csv").read_text(encoding="utf-8") == "old"
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_they_print_what_they_wrote(full_run: StoredRun, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Standard output has the paths of the files, one a line, and nothing else."""
+    assert main(_arguments(command, full_run)) == 0
+    printed = capsys.readouterr()
+    assert sorted(printed.out.splitlines()) == _WRITTEN[command]
+    assert printed.err == ""
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_a_partial_run_is_noted(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every reader says on standard error that the run stopped early, also if NAME stood for NAME.partial."""
+    partial = RUNS["partial"](tmp_path)
+    arguments = [str(partial.path.with_suffix("")) if word == "RUN" else word for word in _COMMANDS[command]]
+    assert main(arguments) == 0
+    assert capsys.readouterr().err == f"{partial.path} is partial: the trace ends where the run stopped\n"
+
+
 def test_exports_go_into_the_run_folder(
     full_run: StoredRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without --out an export stands beside the tables, and its path is printed."""
+    """Without --out an export stands beside the tables, its path is printed, and it is written anew each time."""
     run = tmp_path / "run"
     shutil.copytree(full_run.path, run)
+    for form in ("perfetto", "vcd", "csv"):
+        assert main(["export", str(run), "--format", form]) == 0
+        capsys.readouterr()
     for form in ("perfetto", "vcd", "csv"):
         assert main(["export", str(run), "--format", form]) == 0
     written = ["trace.pftrace.gz", "trace.vcd", "trace.gtkw", "activities.csv", "queues.csv", "dram.csv"]

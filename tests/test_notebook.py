@@ -8,6 +8,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pyarrow.dataset as ds
 import pytest
@@ -83,6 +84,35 @@ def test_a_run_draws_its_timeline(folder: Path, monkeypatch: pytest.MonkeyPatch)
     page.timeline_html = lambda stored, window: f"{stored.name} {window}"  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "panacea_sim.report.timeline", page)
     assert Run.open(folder).timeline((3, 9)).html == "small (3, 9)"
+
+
+def test_it_is_one_line_in_a_terminal(folder: Path) -> None:
+    """Neither the summary nor the page is spilled where a notebook is not there to show them."""
+    opened = Run.open(folder)
+    assert repr(opened) == f"<Run small: {opened.summary['makespan_cycles']:,} cycles, in {folder}>"
+    assert repr(Timeline(2_500_000 * "x")) == "<Timeline: a page of 2.5 MB>"
+
+
+@pytest.mark.parametrize(
+    ("window", "message"),
+    [
+        ("5:100", r"window: found '5:100'; accepted: \(A, B\), whole cycles .* For example window=\(1000, 2000\)"),
+        ((5, "9"), r"window: found \(5, '9'\); accepted"),
+        ((5,), r"window: found \(5,\); accepted"),
+        ((5, 5), r"window: found \(5, 5\), which holds no cycle; accepted: \(A, B\), whole cycles with 0 <= A < B"),
+    ],
+)
+def test_what_is_no_window_is_told(folder: Path, window: Any, message: str) -> None:  # noqa: ANN401  # that is the point
+    """A window that is none is refused before anything is drawn."""
+    with pytest.raises(ConfigError, match=message):
+        Run.open(folder).timeline(window)
+
+
+def test_an_unknown_table_is_told_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also without pandas the name of the table is what is wrong."""
+    monkeypatch.setattr(notebook, "find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"table: found 'queue'; accepted: one of activities, queues, dram\. Did you"):
+        Run.open(folder).to_pandas("queue")
 
 
 def test_the_package_is_cheap_to_import() -> None:

@@ -15,6 +15,7 @@ import pyarrow.dataset as ds
 
 from panacea_sim.analysis.selection import Selection, recorded, row_filter
 from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.trace.columns import undamaged
 from panacea_sim.trace.stored_run import StoredRun
 
 __all__ = ["GROUP_KEYS", "accesses", "grouped", "intervals", "longest", "occupancies"]
@@ -74,6 +75,11 @@ def longest(run: StoredRun, selection: Selection, count: int) -> pa.Table:
     dataset = recorded(run, "activities")
     wanted = row_filter(run, dataset, "activities", selection)
     schema = dataset.schema.append(_CYCLES)
+    with undamaged(dataset.files[0]):
+        return _longest_rows(dataset, wanted, schema, count)
+
+
+def _longest_rows(dataset: ds.Dataset, wanted: ds.Expression, schema: pa.Schema, count: int) -> pa.Table:
     best = schema.empty_table()
     for group in _row_groups(dataset, wanted):
         better = wanted & _beats_last(best) if best.num_rows == count else wanted
@@ -117,6 +123,11 @@ def _row_groups(dataset: ds.Dataset, wanted: ds.Expression) -> Iterator[ds.Fragm
 
 def _scan(dataset: ds.Dataset, wanted: ds.Expression, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Return the rows that match, without batches that are empty."""
+    with undamaged(dataset.files[0]):
+        yield from _batches(dataset, wanted, columns)
+
+
+def _batches(dataset: ds.Dataset, wanted: ds.Expression, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
     for group in _row_groups(dataset, wanted):
         for batch in group.to_batches(schema=dataset.schema, columns=columns, filter=wanted):
             if batch.num_rows:

@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import reduce
+from operator import and_, or_
 from typing import Literal
 
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from panacea_sim.analysis.names import (
+    AXES,
+    Tile,
+    cause_names,
+    check_tile,
+    component_names,
+    layer_names,
+    queue_names,
+)
 from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.trace.recorder import OPEN_END, window_text
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import check_recorded
 
-__all__ = ["STALL", "Selection", "Table", "Tile", "parse_tile", "recorded", "row_filter"]
+__all__ = [
+    "STALL",
+    "Selection",
+    "Table",
+    "Tile",
+    "parse_tile",
+    "recorded",
+    "row_filter",
+    "why_nothing",
+]
 
 Table = Literal["activities", "queues", "dram"]
-
-Tile = tuple[int | None, int | None, int | None]
-"""The coordinates m, n and k of a tile; None stands for any."""
 
 STALL = "stall"
 """What stands for all states of a component that waits in the middle of its work."""
 
 _STALLS = (State.STARVED, State.BLOCKED, State.CONTENDED, State.WAITING)
-_AXES = ("m", "n", "k")
+_MOST_TILES = 2**31 - 1
+"""The greatest number that the columns of a tile can hold."""
+
 _COMPONENT_COLUMNS = {"activities": ("component",), "queues": ("queue",), "dram": ("channel", "port")}
 _FIRST_AND_LAST = {
     "activities": ("start_cycle", "end_cycle"),
@@ -60,9 +79,11 @@ class Selection:
 def parse_tile(text: str) -> Tile:
     """Return the tile that "m,n,k" names, where a part may be `*`; raises ConfigError for any other text."""
     parts = [part.strip() for part in text.split(",")]
-    if len(parts) != len(_AXES) or not all(part == "*" or (part.isascii() and part.isdecimal()) for part in parts):
+    if len(parts) != len(AXES) or not all(part == "*" or (part.isascii() and part.isdecimal()) for part in parts):
         raise ConfigError("tile", repr(text), "m,n,k, each a whole number or *", "For example 3,*,0")
     m, n, k = (None if part == "*" else int(part) for part in parts)
+    if max(m or 0, n or 0, k or 0) > _MOST_TILES:
+        raise ConfigError("tile", repr(text), f"numbers up to {_MOST_TILES}", "Tiles are counted from 0")
     return m, n, k
 
 
@@ -79,52 +100,70 @@ def recorded(run: StoredRun, table: Table) -> ds.Dataset:
 def row_filter(run: StoredRun, dataset: ds.Dataset, table: Table, selection: Selection) -> ds.Expression:
     """Return the selection as a condition on rows.
 
-    Raises ConfigError for names that the run does not have, with the nearest one, for what the table does not know,
-    for an empty range of cycles, and for one outside of the recorded cycles.
+    Raises ConfigError for names that the run does not have, with the nearest one, for a tile that no layer of the
+    selection has, for what the table does not know, for an empty range of cycles, and for one outside of the
+    recorded cycles.
     """
-    found = pc.scalar(value=True)
-    for condition in _conditions(run, dataset, table, selection):
-        found &= condition
-    return found
+    return _all(_conditions(run, dataset, table, selection).values())
 
 
-def _conditions(run: StoredRun, dataset: ds.Dataset, table: Table, selection: Selection) -> Iterator[ds.Expression]:
-    columns = _COMPONENT_COLUMNS[table]
+def why_nothing(run: StoredRun, table: Table, selection: Selection) -> str:
+    """Return why no row matches the selection, which row_filter accepts: what was not recorded, or which part."""
+    dataset = recorded(run, table)
+    states = _states(selection)
+    if states and not set(states) & set(run.recorded_states):
+        return f"--trace {run.summary['trace']['level']} did not record {' and '.join(states)}"
+    window = f"; only --window {window_text(run.window)} was recorded" if run.window else ""
+    conditions = _conditions(run, dataset, table, selection)
+    never = [what for what, condition in conditions.items() if not dataset.count_rows(filter=condition)]
+    has = " or ".join(never) or " and ".join(conditions)
+    return f"no row of {table} has {has}{window}"
+
+
+def _conditions(run: StoredRun, dataset: ds.Dataset, table: Table, selection: Selection) -> dict[str, ds.Expression]:
+    """Return the parts of a selection: in words, and as conditions on rows."""
+    found = {}
     if selection.components:
-        known = run.sections if table != "queues" else _values(dataset, "queue")
         field = "component" if table != "queues" else "queue"
+        known = component_names(run) if table != "queues" else queue_names(run, dataset)
         names = _matching(field, selection.components, known)
-        first, *others = (ds.field(column).isin(names) for column in columns)
-        for other in others:
-            first |= other
-        yield first
+        columns = [ds.field(column).isin(names) for column in _COMPONENT_COLUMNS[table]]
+        found[f"the {field} {' or '.join(selection.components)}"] = reduce(or_, columns)
     if table == "activities":
-        yield from _activity_conditions(run, dataset, selection)
+        found |= _activity_conditions(run, dataset, selection)
     elif selection.states or selection.causes or selection.layers or any(part is not None for part in selection.tile):
         raise ConfigError(
             f"{table}", "a state, cause, layer or tile", "components and cycles", "Only activities have them"
         )
-    yield from _cycle_conditions(run, table, selection)
+    return found | _cycle_conditions(run, table, selection)
 
 
-def _activity_conditions(run: StoredRun, dataset: ds.Dataset, selection: Selection) -> Iterator[ds.Expression]:
+def _activity_conditions(run: StoredRun, dataset: ds.Dataset, selection: Selection) -> dict[str, ds.Expression]:
+    found, layers = {}, layer_names(run)
     if selection.states:
-        states = [state for name in selection.states for state in (_STALLS if name == STALL else (name,))]
-        yield ds.field("state").isin(_matching("state", states, list(State), also=(STALL,)))
+        found[f"the state {' or '.join(selection.states)}"] = ds.field("state").isin(_states(selection))
     if selection.causes:
-        yield ds.field("cause").isin(_matching("cause", selection.causes, _values(dataset, "cause")))
+        causes = _matching("cause", selection.causes, cause_names(run, dataset))
+        found[f"the cause {' or '.join(selection.causes)}"] = ds.field("cause").isin(causes)
     if selection.layers:
-        layers = [layer["name"] for layer in run.summary["layers"]]
-        yield ds.field("layer").isin(_matching("layer", selection.layers, layers))
-    for axis, wanted in zip(_AXES, selection.tile, strict=True):
-        if wanted is not None:
-            yield ds.field(axis) == wanted
+        layers = _matching("layer", selection.layers, layers)
+        found[f"the layer {' or '.join(selection.layers)}"] = ds.field("layer").isin(layers)
+    check_tile(run, selection.tile, layers)
+    parts = [ds.field(axis) == part for axis, part in zip(AXES, selection.tile, strict=True) if part is not None]
+    if parts:
+        found[f"the tile {','.join('*' if part is None else str(part) for part in selection.tile)}"] = _all(parts)
+    return found
 
 
-def _cycle_conditions(run: StoredRun, table: Table, selection: Selection) -> Iterator[ds.Expression]:
+def _states(selection: Selection) -> list[str]:
+    states = [state for name in selection.states for state in (_STALLS if name == STALL else (name,))]
+    return _matching("state", states, list(State), also=(STALL,))
+
+
+def _cycle_conditions(run: StoredRun, table: Table, selection: Selection) -> dict[str, ds.Expression]:
     begin, end = selection.from_cycle, selection.to_cycle
     if begin is None and end is None:
-        return
+        return {}
     first_cycle, last_cycle = run.recorded_cycles
     text = f"{'the first' if begin is None else begin} to {'the last' if end is None else end}"
     if begin is not None and end is not None and begin >= end:
@@ -132,19 +171,17 @@ def _cycle_conditions(run: StoredRun, table: Table, selection: Selection) -> Ite
     if (begin is not None and begin >= last_cycle) or (end is not None and end <= first_cycle):
         raise ConfigError("cycles", text, f"what overlaps the recorded cycles {first_cycle} to {last_cycle}")
     first, last = (ds.field(column) for column in _FIRST_AND_LAST[table])
+    parts = []
     if begin is not None:
         # A change has no length: it is there in its own cycle.
-        yield last >= begin if table == "queues" else last > begin
+        parts.append(last >= begin if table == "queues" else last > begin)
     if end is not None:
-        yield first < end
+        parts.append(first < min(end, OPEN_END))
+    return {f"the cycles {text}": _all(parts)}
 
 
-def _values(dataset: ds.Dataset, column: str) -> list[str]:
-    """Return the texts of a column, without the empty one, in order."""
-    found: set[str] = set()
-    for batch in dataset.scanner(columns=[column]).to_batches():
-        found.update(batch[column].unique().to_pylist())
-    return sorted(found - {""})
+def _all(conditions: Iterable[ds.Expression]) -> ds.Expression:
+    return reduce(and_, conditions, ds.scalar(True))
 
 
 def _matching(field: str, patterns: Iterable[str], known: Iterable[str], also: tuple[str, ...] = ()) -> list[str]:

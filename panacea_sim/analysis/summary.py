@@ -58,7 +58,7 @@ class Heading:
             "schedule": self.schedule,
             "hardware": self.hardware.name,
             "clock_hz": self.hardware.clock_hz,
-            "trace": {"level": self.trace.level, "window": self.trace.window and list(self.trace.window)},
+            "trace": self.trace.entry(),
         }
 
 

@@ -29,10 +29,15 @@ _SHORT = {"start_cycle": "start", "end_cycle": "end", "request_cycle": "request"
 
 
 def print_rows(console: Console, rows: pa.RecordBatchReader) -> None:
-    """Print rows as a table: m, n and k as one tile, the cause with the component at its other end, `-` for nothing."""
+    """Print rows as a table: m, n and k as one tile, the cause with the component at its other end, `-` for nothing.
+
+    The layer stands above intervals that all have the same one.
+    """
     for part in _slices(rows, _TABLE_ROWS):
         table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         columns = _readable(part)
+        if "tile" in columns and len({cell.plain for cell in columns["layer"]}) == 1:
+            console.print("\n layer", columns.pop("layer")[0], highlight=False)
         for name in columns:
             justify: JustifyMethod = "left" if name in _TEXTS else "right"
             table.add_column(name.replace("_", " "), justify=justify, no_wrap=name not in _FOLDED, overflow="fold")

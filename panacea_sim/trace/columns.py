@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +14,7 @@ import pyarrow.dataset as ds
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.stored_run import StoredRun
 
-__all__ = ["codes", "column_batches"]
+__all__ = ["codes", "column_batches", "undamaged"]
 
 
 def column_batches(
@@ -23,16 +25,24 @@ def column_batches(
     Raises ConfigError if the table was not recorded or turns out to be damaged.
     """
     dataset = run.dataset(table)
-    try:
+    with undamaged(run.path / f"{table}.parquet"):
         for fragment in dataset.get_fragments(filter=where):
             # One by one, because a scanner of the whole file reads ahead without end where its reader is slow.
             for group in fragment.split_by_row_group(filter=where, schema=dataset.schema):
                 for batch in group.to_batches(schema=dataset.schema, columns=list(columns), filter=where):
                     if batch.num_rows:
                         yield dict(zip(columns, batch.columns, strict=True))
+
+
+@contextmanager
+def undamaged(path: Path | str) -> Iterator[None]:
+    """Raise ConfigError, naming `path`, where pyarrow finds that this table is damaged."""
+    try:
+        yield
     except (OSError, pa.ArrowInvalid) as error:
-        path = run.path / f"{table}.parquet"
-        raise ConfigError(f"{path}", f"a damaged file ({error})", "a Parquet file of panacea-sim run") from error
+        raise ConfigError(
+            f"{path}", f"a damaged file ({' '.join(str(error).split())})", "a Parquet file of panacea-sim run"
+        ) from error
 
 
 def codes(column: pa.DictionaryArray, numbers: Mapping[str, int]) -> npt.NDArray[np.int64]:

@@ -6,11 +6,12 @@ Arrow batches when a chunk is full, so that a long run needs bounded memory once
 
 from __future__ import annotations
 
+import re
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -24,12 +25,14 @@ __all__ = [
     "CHUNK_ROWS",
     "NOTHING",
     "NO_FIRING",
+    "OPEN_END",
     "AccessLog",
     "ActivityLog",
     "OccupancyLog",
     "Recorder",
     "TraceOptions",
     "parse_window",
+    "window_text",
 ]
 
 CHUNK_ROWS = 16_384
@@ -39,6 +42,9 @@ _ACCESS_WIDTH = 8
 
 NO_FIRING = -1
 """The firing of a row that belongs to none: idle time."""
+
+OPEN_END = 2**63 - 1
+"""The end of a window that is left open: no cycle of a table can be later."""
 
 OperatorSteps: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
@@ -59,19 +65,40 @@ class TraceOptions:
         """Return whether rows in this state are kept."""
         return self.level == "full" or (self.level == "stalls" and state in _STALLS)
 
+    def entry(self) -> dict[str, Any]:
+        """Return what summary.json says of them; the end of an open window is null."""
+        if self.window is None:
+            return {"level": self.level, "window": None}
+        first, last = self.window
+        return {"level": self.level, "window": [first, None if last == OPEN_END else last]}
+
 
 NOTHING = TraceOptions("off")
 """No trace at all."""
 
 
 def parse_window(text: str | None) -> tuple[int, int] | None:
-    """Return the cycles A and B of the option A:B, or None without one; raises ConfigError for anything else."""
+    """Return the cycles A and B of the option A:B, or None without one; A: is (A, OPEN_END) and :B is (0, B).
+
+    Raises ConfigError for any other text, and for a window that is empty.
+    """
     if text is None:
         return None
-    first, colon, last = text.partition(":")
-    if not colon or not first.isdecimal() or not last.isdecimal() or int(first) >= int(last):
-        raise ConfigError("--window", repr(text), "A:B, whole cycles with A < B", "For example --window 1000:2000")
-    return int(first), int(last)
+    found = re.fullmatch(r"([0-9]*):([0-9]*)", text.strip())
+    accepted = "A:B, whole cycles with A < B, of which one may be left out"
+    if found is None or not any(found.groups()):
+        raise ConfigError("--window", repr(text), accepted, "For example --window 1000:2000")
+    first, last = int(found[1] or 0), int(found[2] or OPEN_END)
+    if first >= last:
+        raise ConfigError("--window", f"{text!r}, which is empty", accepted, "B is the cycle after the last")
+    if last > OPEN_END:
+        raise ConfigError("--window", repr(text), f"cycles up to {OPEN_END}")
+    return first, last
+
+
+def window_text(window: Sequence[int | None]) -> str:
+    """Return a window, or what summary.json says of it, as its option is written."""
+    return f"{window[0]}:{'' if window[1] in {None, OPEN_END} else window[1]}"
 
 
 @dataclass(frozen=True)

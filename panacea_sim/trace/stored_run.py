@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from panacea_sim.errors import ConfigError, nearest_name
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.recorder import OPEN_END, TraceOptions
 from panacea_sim.trace.schema import SCHEMA_VERSION, TABLES, State
 from panacea_sim.trace.store import PARTIAL, RUN_MARK
 
@@ -57,7 +57,7 @@ class StoredRun:
     def window(self) -> tuple[int, int] | None:
         """The cycles to which the recording was confined, as the user gave them; None if all were recorded."""
         window = self.summary.get("trace", {}).get("window")
-        return None if window is None else (int(window[0]), int(window[1]))
+        return None if window is None else (int(window[0]), OPEN_END if window[1] is None else int(window[1]))
 
     @property
     def end_cycle(self) -> int:
@@ -112,8 +112,10 @@ class StoredRun:
         """Return "activities", "queues" or "dram" as a dataset, from which rows can be filtered without reading all.
 
         Columns that a run of an earlier version does not have are null.
-        Raises ConfigError if the table was not recorded or is of a newer schema.
+        Raises ConfigError for another name, and if the table was not recorded or is of a newer schema.
         """
+        if name not in TABLES:
+            raise ConfigError("table", repr(name), f"one of {', '.join(TABLES)}", nearest_name(str(name), TABLES))
         path = self.path / f"{name}.parquet"
         if not path.is_file():
             hint = f"Run again with --trace {'stalls or --trace full' if name == 'activities' else 'full'}"

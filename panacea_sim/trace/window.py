@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow.dataset as ds
 
 from panacea_sim.errors import ConfigError
+from panacea_sim.trace.recorder import window_text
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
 
@@ -19,7 +20,7 @@ def check_recorded(run: StoredRun) -> None:
     accepted = "a run in which something was recorded"
     if run.window is None:
         raise ConfigError(f"{run.path}", "a trace without rows", accepted, "It stopped before it recorded anything")
-    found = f"no recorded cycle: --window {run.window[0]}:{run.window[1]} of the run lay behind its end at {last_cycle}"
+    found = f"no recorded cycle: --window {window_text(run.window)} of the run lay behind its end at {last_cycle}"
     raise ConfigError(f"{run.path}", found, accepted, f"Run again with a --window before cycle {last_cycle}")
 
 
@@ -36,7 +37,7 @@ def chosen_window(run: StoredRun, window: tuple[int, int] | None) -> tuple[int, 
     chosen = max(window[0], first_cycle), min(window[1], last_cycle)
     if chosen[0] >= chosen[1]:
         accepted = f"a window that overlaps the recorded cycles {first_cycle}:{last_cycle}"
-        raise ConfigError("--window", f"{window[0]}:{window[1]}", accepted)
+        raise ConfigError("--window", window_text(window), accepted)
     return chosen
 
 

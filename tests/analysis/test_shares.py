@@ -11,7 +11,7 @@ from stored_runs import RUNS, rows
 from panacea_sim.analysis.shares import state_shares
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.bandwidth import bandwidth
-from panacea_sim.trace.recorder import parse_window
+from panacea_sim.trace.recorder import OPEN_END, parse_window, window_text
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import chosen_window
@@ -67,8 +67,25 @@ def test_windows_are_cut_to_what_was_recorded(full_run: StoredRun) -> None:
         chosen_window(full_run, (end, end + 5))
 
 
-@pytest.mark.parametrize("text", ["5", "7:7", "9:3", "-1:4", "a:b", ":"])
+@pytest.mark.parametrize("text", ["5", "-1:4", "a:b", ":", "", "1:2:3", "²:9"])
 def test_what_is_no_window_is_refused(text: str) -> None:
     """A window is two whole cycles in order."""
-    with pytest.raises(ConfigError, match=r"--window: found .*; accepted: A:B, whole cycles with A < B"):
+    with pytest.raises(ConfigError, match=r"--window: found '.*'; accepted: A:B, whole cycles with A < B"):
         parse_window(text)
+
+
+@pytest.mark.parametrize("text", ["7:7", "9:3", ":0"])
+def test_empty_windows_are_refused_as_such(text: str) -> None:
+    """A window without a cycle has a message of its own, and one beyond all cycles too."""
+    with pytest.raises(ConfigError, match=f"--window: found '{text}', which is empty; accepted: A:B, .* B is the"):
+        parse_window(text)
+    with pytest.raises(ConfigError, match=r"--window: found '1:9+'; accepted: cycles up to 9223372036854775807"):
+        parse_window("1:" + 30 * "9")
+
+
+@pytest.mark.parametrize(("text", "window"), [("5:9", (5, 9)), ("5:", (5, OPEN_END)), (":9", (0, 9)), (None, None)])
+def test_windows_may_be_open(text: str | None, window: tuple[int, int] | None) -> None:
+    """Either side may be left out; written again the window is the same."""
+    assert parse_window(text) == window
+    if window is not None:
+        assert parse_window(window_text(window)) == window

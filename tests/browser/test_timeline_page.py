@@ -292,13 +292,25 @@ def test_search_jumps_to_a_tile(html: Path, open_page: Open, rows: Rows) -> None
     _keep_screenshot(page, "search")
 
 
+@pytest.mark.parametrize("text", ["a<b & c", "B & "])
+def test_search_jumps_to_a_layer(text: str, html: Path, open_page: Open, stored: StoredRun) -> None:
+    """A layer's name, or a part of it, leads to the cycles of the layer."""
+    page = open_page(html)
+    _show(page, 1000, 1500)
+    layer = stored.summary["layers"][0]
+    assert f"Layer a<b & c: cycles {layer['start_cycle']:,} to {layer['end_cycle']:,} (" in _search(page, text)
+    first, last = _view(page)
+    assert first <= layer["start_cycle"] < layer["end_cycle"] <= last
+
+
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
         ("ppu", "ppu is marked."),
-        ("pea99", "No component pea99: there are w_dma, x_dma"),
+        ("pea99", "No component or layer pea99: the components are w_dma, x_dma"),
         ("pea3 99,0,0", "No firing of pea3 99,0,0 is recorded here."),
-        ("4,0", "Give a component (pea3), a tile (m,n,k) or both"),
+        ("4,0", "Give a component (pea3), a tile (m,n,k), both (pea3 4,0,2) or a layer."),
+        ("pea3 -1,0,0", "Give a component (pea3), a tile (m,n,k)"),
     ],
 )
 def test_search_answers(text: str, answer: str, html: Path, open_page: Open) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from panacea_sim.errors import ConfigError
-from panacea_sim.trace.new_file import new_file
+from panacea_sim.trace.new_file import new_file, new_files
 
 
 def test_it_appears_at_the_end(tmp_path: Path) -> None:
@@ -43,3 +43,22 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
     ):
         raise OSError(28, "No space left on device")
     assert not list(tmp_path.iterdir())
+
+
+def test_files_that_belong_together_appear_together(tmp_path: Path) -> None:
+    """All have their names after the last is written; an error leaves none, and names the option and the files."""
+    paths = [tmp_path / "a", tmp_path / "b"]
+    with new_files(paths, force=False) as besides:
+        for beside in besides:
+            beside.write_text("whole", encoding="utf-8")
+        assert not any(path.exists() for path in paths)
+    assert sorted(tmp_path.iterdir()) == paths
+    with pytest.raises(ConfigError, match=r"--html: found .*c, .*d: No space left on device; accepted: a file"):
+        _write_one_of([tmp_path / "c", tmp_path / "d"])
+    assert sorted(tmp_path.iterdir()) == paths
+
+
+def _write_one_of(paths: list[Path]) -> None:
+    with new_files(paths, force=False, option="--html") as besides:
+        besides[0].write_text("whole", encoding="utf-8")
+        raise OSError(28, "No space left on device")

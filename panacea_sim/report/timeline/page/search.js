@@ -1,10 +1,17 @@
-// Finding lanes by name and firings by tile: "pea3", "4,0,2", "pea3 4,0,2"; * in a tile stands for anything.
+// Finding lanes by name, firings by tile and layers: "pea3", "4,0,2", "pea3 4,0,2", "ffn1"; * in a tile is anything.
 
 function parseSearch(text) {
-  const found = text.trim().match(/^(?:([A-Za-z_]\w*))?\s*(?:(\*|-?\d+)\s*,\s*(\*|-?\d+)\s*,\s*(\*|-?\d+))?$/);
+  const found = text.trim().match(/^(?:([A-Za-z_]\w*))?\s*(?:(\*|\d+)\s*,\s*(\*|\d+)\s*,\s*(\*|\d+))?$/);
   if (!found || (found[1] === undefined && found[2] === undefined)) return null;
   const tile = found[2] === undefined ? null : found.slice(2).map((part) => (part === "*" ? null : Number(part)));
   return { name: found[1], tile };
+}
+
+// The layers of this name, or those with this text in their names.
+function findLayers(spans, text) {
+  const exact = spans.filter(({ name }) => name === text);
+  const wanted = text.toLowerCase();
+  return exact.length ? exact : spans.filter(({ name }) => name.toLowerCase().includes(wanted));
 }
 
 // Where the tile is: one stretch of cycles for each layer, in order of time.

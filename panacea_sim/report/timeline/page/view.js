@@ -259,10 +259,10 @@ function markRows(names, start, end) {
 
 function search(text) {
   searched = { text, turn: text === searched.text ? searched.turn + 1 : 0 };
+  if (!text.trim()) return say("");
   const asked = parseSearch(text);
-  if (!asked) return say(text.trim() ? "Give a component (pea3), a tile (m,n,k) or both (pea3 4,0,2)." : "");
-  const named = header.lanes.filter((lane) => !asked.name || lane.name === asked.name);
-  if (!named.length) return say(`No component ${asked.name}: there are ${header.lanes.map((lane) => lane.name).join(", ")}.`);
+  const named = header.lanes.filter((lane) => asked && (!asked.name || lane.name === asked.name));
+  if (!named.length) return searchLayer(text.trim(), asked);
   if (asked.name && view.together && named[0].pea) { view.together = false; layOut(); schedule(); }
   const names = new Set(named.map((lane) => lane.name));
   if (!asked.tile) {
@@ -272,12 +272,26 @@ function search(text) {
   if (header.detail !== "intervals") return say("Single tiles are not in this page; --window A:B shows them.");
   const found = findTile(data, named, asked.tile);
   if (!found.length) return say(`No firing of ${text.trim()} is recorded here.`);
-  const { layer, start, end } = found[searched.turn % found.length];
+  showFound(found, names, ({ layer }) => `${text.trim()} in ${data.layers[layer] || "no layer"}`);
+}
+
+function searchLayer(text, asked) {
+  const found = findLayers(header.layerSpans, text);
+  const lanes = header.lanes.map((lane) => lane.name);
+  if (found.length) showFound(found, new Set(lanes), ({ name }) => `Layer ${name}`);
+  else if (asked) say(`No component or layer ${asked.name}: the components are ${lanes.join(", ")}.`);
+  else say("Give a component (pea3), a tile (m,n,k), both (pea3 4,0,2) or a layer.");
+}
+
+// One of the places that were found, the next one each time.
+function showFound(found, names, describe) {
+  const turn = searched.turn % found.length;
+  const { start, end } = found[turn];
   const margin = Math.max(0.1 * (end - start), 2);
   show(start - margin, end + margin);
   markRows(names, start, end);
-  const which = found.length > 1 ? ` (${(searched.turn % found.length) + 1} of ${found.length}, Enter for the next)` : "";
-  say(`${text.trim()} in ${data.layers[layer] || "no layer"}: ${span(start, end)}${which}`);
+  const which = found.length > 1 ? ` (${turn + 1} of ${found.length}, Enter for the next)` : "";
+  say(`${describe(found[turn])}: ${span(start, end)}${which}`);
 }
 
 function fillControls() {

@@ -1,0 +1,105 @@
+"""What a machine has that rows of its trace may name: queues, causes, tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow.dataset as ds
+
+from panacea_sim.errors import ConfigError
+from panacea_sim.trace.columns import undamaged
+from panacea_sim.trace.stored_run import StoredRun
+
+__all__ = ["AXES", "Tile", "cause_names", "check_tile", "component_names", "layer_names", "queue_names"]
+
+Tile = tuple[int | None, int | None, int | None]
+"""The coordinates m, n and k of a tile; None stands for any."""
+
+AXES = ("m", "n", "k")
+
+_CHANNEL_CAUSES = ("", ":row", ":refresh", ":turnaround", ":latency")
+"""What a wait for a channel is charged to: its holder, or a reason of the device (docs/model.md, accounting)."""
+
+_OTHER_CAUSES = ("requests", "dataflow")
+_READING_STREAMS = ("w_dma", "x_dma", "s_dma")
+"""Each fills a store: w_loaded, x_loaded, s_loaded."""
+
+_NAMED_GRIDS = 3
+
+
+def component_names(run: StoredRun) -> list[str]:
+    """Return the components and channels in the machine's order."""
+    return list(run.sections)
+
+
+def layer_names(run: StoredRun) -> list[str]:
+    """Return the layers in the order of the run."""
+    return [layer["name"] for layer in run.summary["layers"]]
+
+
+def queue_names(run: StoredRun, dataset: ds.Dataset) -> list[str]:
+    """Return the queues and memories: those of the machine, and those in `dataset`; a partial run knows only these."""
+    return _distinct([*run.summary.get("queues", ()), *_values(dataset, "queue")])
+
+
+def cause_names(run: StoredRun, dataset: ds.Dataset) -> list[str]:
+    """Return what components can wait for, whether or not one did, and the causes in `dataset`."""
+    summary = run.summary
+    stalls = [stall["cause"] for stalls in summary.get("stalls", {}).values() for stall in stalls]
+    stores = [name.replace("dma", "loaded") for name in _READING_STREAMS if name in run.sections]
+    channels = [f"{name}{cause}" for name in summary.get("dram", {}).get("channels", ()) for cause in _CHANNEL_CAUSES]
+    of_machine = [*summary.get("queues", ()), *stores, *channels, *_OTHER_CAUSES]
+    return _distinct([*of_machine, *stalls, *_values(dataset, "cause")])
+
+
+def check_tile(run: StoredRun, tile: Tile, layers: Iterable[str]) -> None:
+    """Raise ConfigError if `tile` is in none of these layers, as far as the run knows its numbers of tiles."""
+    if tile == (None, None, None):
+        return
+    wanted = set(layers)
+    grids: dict[tuple[int, int, int], str] = {}
+    for name, grid in _grids(run):
+        if name in wanted:
+            grids.setdefault(grid, name)
+    if grids and not any(_is_in(tile, grid) for grid in grids):
+        text = ",".join("*" if part is None else str(part) for part in tile)
+        known = [f"{m} x {n} x {k} tiles (m, n, k) of {name}" for (m, n, k), name in grids.items()]
+        more = f", or of {len(known) - _NAMED_GRIDS} more kinds of layers" if len(known) > _NAMED_GRIDS else ""
+        accepted = f"one of the {', or of the '.join(known[:_NAMED_GRIDS])}{more}"
+        raise ConfigError("tile", text, accepted, "Tiles are counted from 0")
+
+
+def _grids(run: StoredRun) -> list[tuple[str, tuple[int, int, int]]]:
+    """Return name and numbers of m, n and k tiles of each layer; nothing where the run has no such figures."""
+    scenario = run.path / "scenario.yaml"
+    if run.is_partial or not scenario.is_file():
+        return []
+    # The tiling imports what checks hardware files, which takes a moment that other questions need not wait for.
+    from panacea_sim.hardware.yaml_file import read_mapping  # noqa: PLC0415
+    from panacea_sim.mapping.tiling import Tiling  # noqa: PLC0415
+
+    hardware: Any = read_mapping(scenario)["hardware"]
+    tile_m, tile_k, tile_n = hardware["n_pea"] * hardware["v"], hardware["tile_k"], hardware["tile_n"]
+    grids = []
+    for layer in run.summary["layers"]:
+        tiling = Tiling(layer["M"], layer["K"], layer["N"], hardware["v"], tile_m, tile_k, tile_n)
+        grids.append((layer["name"], (tiling.m_tiles, tiling.n_tiles, tiling.k_tiles)))
+    return grids
+
+
+def _is_in(tile: Tile, grid: tuple[int, int, int]) -> bool:
+    return all(part is None or part < count for part, count in zip(tile, grid, strict=True))
+
+
+def _values(dataset: ds.Dataset, column: str) -> list[str]:
+    """Return the texts of a column in order."""
+    found: set[str] = set()
+    with undamaged(dataset.files[0]):
+        for batch in dataset.scanner(columns=[column]).to_batches():
+            found.update(batch[column].unique().to_pylist())
+    return sorted(found)
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if name]
