@@ -253,7 +253,7 @@ def _started_network(folder: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "panacea_sim.cli", "run", "network.py", "--workers", "2", "--engine", "reference"]
     process = subprocess.Popen([*command, "--out", "out"], cwd=folder, stderr=subprocess.PIPE, text=True)
     log = folder / "out.partial" / "log.jsonl"
-    while not (log.exists() and '"event": "layer"' in log.read_text()):
+    while not (log.exists() and '"layer": "layer0"' in log.read_text()):
         assert process.poll() is None
         time.sleep(0.05)
     return process
