@@ -242,7 +242,7 @@ _NETWORK = """
 from panacea_sim.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer
 
-layers = tuple(MaskedLayer(f"layer{n}", 512, 512, 512, 0.1, 0.9, seed=n) for n in range(40))
+layers = tuple(MaskedLayer(f"layer{n}", 256, 256, 256, 0.1, 0.9, seed=n) for n in range(300))
 scenario = Scenario("network", layers, values=False, schedule="barrier")
 """
 
