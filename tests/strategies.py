@@ -646,6 +646,8 @@ _MACHINE_FIELDS = {
     "dtp": st.sampled_from(["off", "on"]),
 }
 _PLENTY_BYTES = 1 << 24
+_FEW_PEAS = st.sampled_from([1, 2, 4])
+_ONE_IDEAL_CHANNEL: st.SearchStrategy[dict[str, object]] = st.just({})
 
 
 @st.composite
@@ -699,13 +701,13 @@ def _largest_tiles(layer: GemmLayer, settings: dict[str, Any]) -> dict[str, int]
 @st.composite
 def chains(
     draw: st.DrawFn,
-    n_peas: st.SearchStrategy[int] = st.sampled_from([1, 2, 4]),
-    memories: st.SearchStrategy[dict[str, object]] = st.just({}),
+    n_peas: st.SearchStrategy[int] = _FEW_PEAS,
+    memories: st.SearchStrategy[dict[str, object]] = _ONE_IDEAL_CHANNEL,
 ) -> Scenario:
     """Draw one layer, or two of which the second reads what the first writes, on a machine that holds little.
 
     Every order, stack height and residency comes up, with partial sums that spill, fit or are not needed. `memories`
-    are settings of the channels: without any there is one ideal one.
+    are settings of the channels.
     """
     v, n_pea = draw(st.sampled_from([1, 2])), draw(n_peas)
     tile_m, tile_n = v * n_pea, v * draw(st.integers(1, 2))
