@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from engine_runs import ENGINES, NEEDS_NUMBA
 
 from panacea_sim.barrier import LayerTask, WorkerError, run_layer, run_layers
 from panacea_sim.cli import main
@@ -63,6 +64,7 @@ def _traced(folder: Path, **options: Any) -> tuple[dict[str, Any], dict[str, pa.
     return summary, {table: pq.read_table(folder / f"{table}.parquet") for table in TABLES}
 
 
+@NEEDS_NUMBA
 def test_both_engines_agree(tmp_path: Path) -> None:
     """Summary and all three tables of a run layer by layer are the same with both engines."""
     one, tables = _traced(tmp_path / "one")
@@ -304,7 +306,7 @@ def test_a_process_that_dies_is_told() -> None:
     assert active_children() == []
 
 
-@pytest.mark.parametrize("engine", ["reference", "compiled"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_layer_leaves_no_garbage(engine: ChosenEngine) -> None:
     """Circles of references would keep the arrays of many layers until the garbage collector comes by."""
     task = LayerTask(LAYERS[0], load_hardware("panacea"), values=False, engine=engine)

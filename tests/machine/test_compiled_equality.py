@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import event, given, settings
 from strategies import BANKED_DEVICES, machines, numbered, programs
@@ -14,8 +15,9 @@ pytest.importorskip("numba")
 from engine_runs import assert_equal, figures, reference
 from naive import NaiveResult, StuckError, interpret
 
+from panacea_sim.errors import ConfigError
 from panacea_sim.machine.compiled import run_compiled
-from panacea_sim.machine.description import Description
+from panacea_sim.machine.description import Component, Description
 from panacea_sim.machine.lanes import find_sections
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import prepare
@@ -87,6 +89,14 @@ def test_totals_do_not_depend_on_the_trace(level: str) -> None:
     full = run_compiled(description, Recorder(layers=("layer",)))
     other = run_compiled(description, Recorder(TraceOptions(level), ("layer",)))  # type: ignore[arg-type]  # one of its words
     assert figures(other) == figures(full)
+
+
+def test_a_step_beyond_32_bits_is_refused() -> None:
+    """The compiled engine says which limit a machine exceeds, and who has none."""
+    endless = Component("endless", "test", 1, np.array([1 << 31]))
+    message = r"found a step of 2147483648 cycles or bytes; accepted: steps that fit into 32 bits\. --engine reference"
+    with pytest.raises(ConfigError, match=message):
+        run_compiled(Description((endless,)), Recorder())
 
 
 def _check_machine(machine: Description) -> None:
