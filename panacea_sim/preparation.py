@@ -157,9 +157,11 @@ def chosen_engine(engine: Engine, scenario: Scenario) -> ChosenEngine:
     if obstacle is None:
         return "compiled"
     if engine == "compiled":
-        raise ConfigError("--engine", f"compiled, {obstacle.reason}", "reference, or a numba that works", obstacle.hint)
+        raise ConfigError(
+            "--engine", f"compiled, but {obstacle.reason}", "reference, or a numba that works", obstacle.hint
+        )
     if obstacle.is_broken:
-        message = f"the reference engine runs instead of the compiled one: {obstacle.reason.removeprefix('but ')}"
+        message = f"the reference engine runs instead of the compiled one: {obstacle.reason}"
         warnings.warn(message, RuntimeWarning, stacklevel=1)  # one place, so that it is told once
     return "reference"
 

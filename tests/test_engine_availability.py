@@ -59,7 +59,9 @@ def test_without_numba_the_reference_engine_runs(importing: Callable[[Exception]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert chosen_engine("auto", SCENARIO) == "reference"
-    with pytest.raises(ConfigError, match=r"found compiled, without numba; .* pip install 'panacea-sim\[compiled\]'"):
+    with pytest.raises(
+        ConfigError, match=r"found compiled, but numba is not installed; .* pip install 'panacea-sim\[compiled\]'"
+    ):
         chosen_engine("compiled", SCENARIO)
 
 

@@ -27,8 +27,10 @@ def compiled_obstacle() -> Obstacle | None:
         import_module("panacea_sim.machine.compiled")
     except Exception as error:  # noqa: BLE001  # a numba that does not fit numpy, LLVM or Python can raise anything
         if isinstance(error, ModuleNotFoundError) and error.name == _NUMBA:
-            return Obstacle("without numba", "Install it with: pip install 'panacea-sim[compiled]'", is_broken=False)
-        reason = f"but numba cannot be imported ({type(error).__name__}: {error})"
+            return Obstacle(
+                "numba is not installed", "Install it with: pip install 'panacea-sim[compiled]'", is_broken=False
+            )
+        reason = f"numba cannot be imported ({type(error).__name__}: {error})"
         return Obstacle(
             reason, "Install it anew: pip install --force-reinstall 'panacea-sim[compiled]'", is_broken=True
         )
