@@ -58,9 +58,7 @@ def main() -> None:
     arguments = parser.parse_args()
     obstacle = compiled_obstacle()
     if obstacle is not None:
-        sys.exit(
-            f"the benchmark compares with the compiled engine, which does not run {obstacle.reason}. {obstacle.hint}"
-        )
+        sys.exit(f"the benchmark compares both engines, but {obstacle.reason}. {obstacle.hint}")
     simpy_rate = best_rate(bare_simpy)
     slow, fast = large_layer("hbm2")
     slow_ideal, fast_ideal = large_layer("ideal")
