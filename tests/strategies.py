@@ -358,7 +358,7 @@ def machines(draw: st.DrawFn, devices: st.SearchStrategy[Device] = IDEAL_DEVICES
         if component.posted
     ]
     lanes: list[Component] = []
-    if queues and draw(st.sampled_from([False, True, True])):
+    if queues and draw(st.sampled_from([False, True, True, True])):
         components, queues, lanes = _with_lanes(draw, components, queues)
     place = draw(st.integers(0, len(components)))
     components = draw(st.permutations(components))
@@ -479,7 +479,7 @@ def _with_lanes(
     """
     takes_of = {take.queue: (part, take) for part in components for take in part.takes}
     single = [queue for queue in queues if _takes_single(*takes_of[queue.name])]
-    queue = draw(st.sampled_from([*queues, *single, *single]))
+    queue = draw(st.sampled_from(single or queues))
     count = draw(st.integers(2, 5))
     ins, outs = ([f"{end}{lane}" for lane in range(count)] for end in ("in", "out"))
     tokens = sum(int(give.tokens.sum()) for part in components for give in part.gives if give.queue == queue.name)
