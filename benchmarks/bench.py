@@ -28,7 +28,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from panacea_sim.machine.compiled import run_compiled
+from panacea_sim.machine.availability import compiled_obstacle
 from panacea_sim.machine.description import Description
 from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.result import EngineResult
@@ -56,6 +56,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, default=Path("runs/bench.json"), help="where the figures go")
     arguments = parser.parse_args()
+    obstacle = compiled_obstacle()
+    if obstacle is not None:
+        sys.exit(f"the benchmark compares both engines, but {obstacle.reason}. {obstacle.hint}")
     simpy_rate = best_rate(bare_simpy)
     slow, fast = large_layer("hbm2")
     slow_ideal, fast_ideal = large_layer("ideal")
@@ -117,6 +120,8 @@ def full_trace_hbm2() -> tuple[int, float]:
 
 def large_layer(dram: str) -> tuple[float, float]:
     """Run a layer of 409,600 tiles in both engines and keep only totals; return the tiles per CPU second of each."""
+    from panacea_sim.machine.compiled import run_compiled  # noqa: PLC0415  # numba may be missing: main says so
+
     layer = MaskedLayer("fc1", 10240, 2560, 2048, rho_w=0.028, rho_x=0.96, seed=1)
     prepared = prepare(Scenario("bench", layer, settings=memory(dram), values=False))
     assert isinstance(prepared, Prepared)

@@ -137,7 +137,7 @@ def run_layer(task: LayerTask, watch: Callable[[int], None] | None = None) -> La
     key = _key_of(demand)
     if key in task.known:
         return LayerRun(key, None)
-    prepared = planned_alone(task.layer, demand, task.hardware, values=task.values)
+    prepared = planned_alone(task.layer, demand, task.hardware, task.engine, values=task.values)
     recorder = Recorder(task.trace, (task.layer.name,), task.spill_folder)
     result = run_engine(prepared, task.engine, recorder, {} if watch is None else {"o_dma": watch})
     check_conservation(prepared.description, result)

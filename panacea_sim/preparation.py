@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from panacea_sim.analysis.summary import KEPT_TIMES
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
+from panacea_sim.machine.availability import compiled_obstacle
 from panacea_sim.machine.build import describe
 from panacea_sim.machine.candidates import Candidate, candidates, choose_plan
 from panacea_sim.machine.description import Description
@@ -44,7 +45,7 @@ __all__ = [
 ]
 
 Engine = Literal["auto", "reference", "compiled"]
-"""The engine that runs: `auto` takes the compiled one where no values travel and numba is installed."""
+"""The engine that runs: `auto` takes the compiled one where no values travel and numba can be imported."""
 
 ChosenEngine = Literal["reference", "compiled"]
 
@@ -88,9 +89,10 @@ class Demand:
     computed: FunctionalPass | None
 
 
-def prepare(scenario: Scenario) -> Prepared | PreparedLayers:
+def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedLayers:
     """Return the scenario with its layers loaded and checked and, where they overlap, planned and described.
 
+    Small layers are planned by simulating a few mappings, for which `engine` is taken: the one that is to run them.
     Raises ConfigError or MappingError where it cannot be run.
     """
     layers = tuple(load_layer(layer) if isinstance(layer, str | Path) else layer for layer in scenario.layers)
@@ -106,9 +108,10 @@ def prepare(scenario: Scenario) -> Prepared | PreparedLayers:
         read = {layer.source for layer in layers}
         chain_sources(layers, [_functional(layer, wanted=layer.name in read) for layer in layers])
         return PreparedLayers(scenario, layers, hardware)
+    chosen = chosen_engine(engine, scenario)
     demands = [demand_of(layer, hardware, values=scenario.values) for layer in layers]
     sources = chain_sources(layers, [demand.computed for demand in demands])
-    program, description, values = _planned(layers, demands, sources, hardware, values=scenario.values)
+    program, description, values = _planned(layers, demands, sources, hardware, chosen, values=scenario.values)
     return Prepared(scenario, layers, program, description, values)
 
 
@@ -124,13 +127,13 @@ def demand_of(layer: Layer, hardware: Hardware, *, values: bool) -> Demand:
     return Demand(tiling, masks, encoded_outputs(tiling, computed.output, layer.output), computed)
 
 
-def planned_alone(layer: Layer, demand: Demand, hardware: Hardware, *, values: bool) -> Prepared:
-    """Return a layer as a run of its own, its activations in DRAM from the start.
+def planned_alone(layer: Layer, demand: Demand, hardware: Hardware, engine: ChosenEngine, *, values: bool) -> Prepared:
+    """Return a layer as a run of its own for this engine, its activations in DRAM from the start.
 
     Raises MappingError if it does not fit the machine.
     """
     alone = layer if isinstance(layer, MaskedLayer) else replace(layer, source=None)
-    program, description, travelling = _planned([alone], [demand], [None], hardware, values=values)
+    program, description, travelling = _planned([alone], [demand], [None], hardware, engine, values=values)
     return Prepared(Scenario(layer.name, alone, hardware, values=values), (alone,), program, description, travelling)
 
 
@@ -140,22 +143,27 @@ def layer_candidates(layer: GemmLayer, hardware: Hardware) -> Iterator[Candidate
     return candidates(layer.name, layer_work(demand.tiling, demand.masks), demand.output_bytes, hardware)
 
 
-def chosen_engine(engine: Engine, prepared: Prepared | PreparedLayers) -> ChosenEngine:
-    """Return the engine that runs a scenario.
+def chosen_engine(engine: Engine, scenario: Scenario) -> ChosenEngine:
+    """Return the engine that runs a scenario; `auto` warns where numba is there but broken.
 
     Raises ConfigError if the compiled engine is asked for and cannot run it.
     """
-    values = prepared.scenario.values
-    if engine == "auto":
-        return "compiled" if not values and _has_numba() else "reference"
+    if engine == "reference" or (engine == "auto" and scenario.values):
+        return "reference"
+    if scenario.values:
+        hint = "Choose --engine auto, or a scenario with values=False"
+        raise ConfigError("--engine", "compiled, with values on", "reference where values travel", hint)
+    obstacle = compiled_obstacle()
+    if obstacle is None:
+        return "compiled"
     if engine == "compiled":
-        if values:
-            hint = "Choose --engine auto, or a scenario with values=False"
-            raise ConfigError("--engine", "compiled, with values on", "reference where values travel", hint)
-        if not _has_numba():
-            hint = "Install it with: pip install 'panacea-sim[compiled]'"
-            raise ConfigError("--engine", "compiled, without numba", "reference, or numba installed", hint)
-    return engine
+        raise ConfigError(
+            "--engine", f"compiled, but {obstacle.reason}", "reference, or a numba that works", obstacle.hint
+        )
+    if obstacle.is_broken:
+        message = f"the reference engine runs instead of the compiled one: {obstacle.reason}"
+        warnings.warn(message, RuntimeWarning, stacklevel=1)  # one place, so that it is told once
+    return "reference"
 
 
 def run_engine(
@@ -175,10 +183,6 @@ def run_compiled_engine(description: Description, recorder: Recorder) -> EngineR
     return run_compiled(description, recorder, KEPT_TIMES)
 
 
-def _has_numba() -> bool:
-    return find_spec("numba") is not None
-
-
 def _functional(layer: Layer, *, wanted: bool) -> FunctionalPass | None:
     return functional_pass(layer) if wanted and isinstance(layer, GemmLayer) else None
 
@@ -188,12 +192,15 @@ def _planned(
     demands: Sequence[Demand],
     sources: Sequence[int | None],
     hardware: Hardware,
+    engine: ChosenEngine,
     *,
     values: bool,
 ) -> tuple[Program, Description, TravellingValues | None]:
     planned = []
+    simulate = run_compiled_engine if engine == "compiled" else run_reference
     for layer, demand, source in zip(layers, demands, sources, strict=True):
-        plan = choose_plan(layer.name, layer_work(demand.tiling, demand.masks), demand.output_bytes, hardware)
+        work = layer_work(demand.tiling, demand.masks)
+        plan = choose_plan(layer.name, work, demand.output_bytes, hardware, simulate)
         planned.append((plan, demand.output_bytes, source))
     program = plan_program(hardware, planned)
     travelling = None

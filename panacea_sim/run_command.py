@@ -154,7 +154,7 @@ def gemm_command(
 
 def _run_one(scenario: Scenario, options: Options) -> None:
     run_options = options.run_options(options.out or DEFAULT_RUNS / scenario.name)
-    outcome = _run_with_progress(prepare(options.applied_to(scenario)), run_options)
+    outcome = _run_with_progress(prepare(options.applied_to(scenario), options.engine), run_options)
     if options.as_json:
         print(json.dumps(outcome.summary, indent=2))  # noqa: T201  # rich would wrap it
     else:
@@ -168,9 +168,9 @@ def _run_study(study: Study, options: Options) -> None:
     """Run every scenario of a study into a folder of its own, below that of the study."""
     # Everything is checked before the first run begins, so that bad input leaves nothing behind.
     run_options = options.run_options(options.out or DEFAULT_RUNS / study.name)
-    prepared = [prepare(options.applied_to(scenario)) for scenario in study.scenarios]
+    prepared = [prepare(options.applied_to(scenario), options.engine) for scenario in study.scenarios]
     for each in prepared:
-        chosen_engine(run_options.engine, each)
+        chosen_engine(run_options.engine, each.scenario)
     assert run_options.folder is not None
     folder = RunFolder(run_options.folder, force=options.force)
     summaries = {}

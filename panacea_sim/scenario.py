@@ -46,7 +46,7 @@ class Scenario:
     from its first cycle to its last, on a machine that is empty again. `hardware` is a Hardware, the name of a preset
     or the path of a YAML file, with `settings` (field name to value) on top. With `values` the quantized slices travel
     through the machine and its accumulators are compared with the integer product; without, only time passes. Raises
-    ConfigError for an unknown schedule.
+    ConfigError for an unknown schedule, and where there is no layer.
     """
 
     name: str
@@ -58,7 +58,9 @@ class Scenario:
     schedule: Schedule = "overlap"
 
     def __post_init__(self) -> None:
-        """Check the schedule."""
+        """Check that there are layers, and the schedule."""
+        if not self.layers:
+            raise ConfigError("scenario.layer", "no layers", "a layer, or a tuple of at least one")
         known = get_args(Schedule)
         if self.schedule not in known:
             hint = nearest_name(str(self.schedule), known)

@@ -75,7 +75,7 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         """Check the number of workers."""
-        if self.workers < 1:
+        if type(self.workers) is not int or self.workers < 1:
             raise ConfigError("--workers", self.workers, "a whole number >= 1")
 
 
@@ -109,8 +109,8 @@ def run(scenario: Scenario | Prepared | PreparedLayers, options: RunOptions | No
     a layer comes when its turn does, and the folder is left too, as it is with WorkerError.
     """
     options = options or RunOptions()
-    prepared = prepare(scenario) if isinstance(scenario, Scenario) else scenario
-    engine = chosen_engine(options.engine, prepared)
+    prepared = prepare(scenario, options.engine) if isinstance(scenario, Scenario) else scenario
+    engine = chosen_engine(options.engine, prepared.scenario)
     if options.folder is None:
         return _simulate(prepared, options, engine, None)
     folder = RunFolder(options.folder, force=options.force)

@@ -25,6 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session", params=RUNS)
 def any_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
     """Return one of the kinds of runs that everything that reads runs must accept; it must not be changed."""
+    if request.param == "compiled":
+        pytest.importorskip("numba")
     return RUNS[request.param](tmp_path_factory.mktemp("any"))
 
 

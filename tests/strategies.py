@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from panacea_sim.analysis.selection import STALL, Selection
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
-from panacea_sim.hardware.dram.devices import DramDevice, dram_device, list_devices
+from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
 from panacea_sim.machine.description import (
     NOTHING,
     Acquire,
@@ -318,9 +319,12 @@ SPLITTING_DEVICES: st.SearchStrategy[Device] = st.builds(SplittingDevice, IDEAL_
 
 
 def numbered(firings: int) -> TileLabels:
-    """Return labels whose tile row m is the number of the firing, because the trace knows tiles and not firings."""
-    nothing = np.full(firings, NO_TILE, np.int64)
-    return TileLabels(nothing, np.arange(firings, dtype=np.int64), nothing, nothing)
+    """Return labels whose tile row m is the number of the firing, because the trace knows tiles and not firings.
+
+    The layer, one of two or none, and the other coordinates are as different as can be from firing to firing.
+    """
+    m = np.arange(firings, dtype=np.int64)
+    return TileLabels(m % 3 - 1, m, m * 7 % 5 - 1, m * 3 % 4 - 1)
 
 
 @st.composite
@@ -342,8 +346,8 @@ def machines(draw: st.DrawFn, devices: st.SearchStrategy[Device] = IDEAL_DEVICES
     for plan, target in draw(st.lists(st.tuples(st.sampled_from(plans), st.sampled_from(plans)), max_size=3)):
         plan.steps["waits"].append(_draw_wait(draw, plan, target))
     memories = _draw_memories(draw, plans)
-    alike = st.builds(lambda device, count: [device] * count, devices, st.integers(1, 3))
-    channels = draw(alike | st.lists(devices, min_size=1, max_size=3)) if any(posted) else []
+    alike = st.builds(lambda device, count: [device] * count, devices, st.integers(1, 4))
+    channels = draw(alike | st.lists(devices, min_size=1, max_size=4)) if any(posted) else []
     components = [
         _draw_component(draw, plan, len(channels) if is_posted else 0)
         for plan, is_posted in zip(plans, posted, strict=True)
@@ -353,8 +357,13 @@ def machines(draw: st.DrawFn, devices: st.SearchStrategy[Device] = IDEAL_DEVICES
         for component in components
         if component.posted
     ]
+    lanes: list[Component] = []
+    if queues and draw(st.sampled_from([False, True, True, True])):
+        components, queues, lanes = _with_lanes(draw, components, queues)
+    place = draw(st.integers(0, len(components)))
+    components = draw(st.permutations(components))
     return Description(
-        tuple(draw(st.permutations(components))),
+        (*components[:place], *lanes, *components[place:]),
         tuple(queues),
         tuple(stores),
         tuple(memories),
@@ -460,9 +469,68 @@ def _draw_memory(
     return Memory(name, max(int(sizes.max(initial=1)), most - shortage_bytes))
 
 
+def _with_lanes(
+    draw: st.DrawFn, components: list[Component], queues: list[Queue]
+) -> tuple[list[Component], list[Queue], list[Component]]:
+    """Put lanes side by side in the place of a queue, as the PEAs are between dispatcher and accumulator.
+
+    Each lane passes on every token that the queue would have held, after as many firings as the others but with its own
+    service. They are a section of the compiled engine unless the consumer takes several tokens together or posts.
+    """
+    takes_of = {take.queue: (part, take) for part in components for take in part.takes}
+    single = [queue for queue in queues if _takes_single(*takes_of[queue.name])]
+    queue = draw(st.sampled_from(single or queues))
+    count = draw(st.integers(2, 5))
+    ins, outs = ([f"{end}{lane}" for lane in range(count)] for end in ("in", "out"))
+    tokens = sum(int(give.tokens.sum()) for part in components for give in part.gives if give.queue == queue.name)
+    # Each token has a few firings: the first takes it, the last one gives it.
+    spans = _pattern(draw, 1, 3, tokens)
+    firings = int(spans.sum())
+    takes, gives = np.zeros(firings, np.int64), np.zeros(firings, np.int64)
+    takes[np.cumsum(spans) - spans] = gives[np.cumsum(spans) - 1] = 1
+    lanes = [
+        Component(
+            f"lane{lane}",
+            "test",
+            firings,
+            _pattern(draw, 0, 12, firings),
+            takes=(Take(ins[lane], takes),),
+            gives=(Give(outs[lane], gives),),
+            **_shown(firings, lane),
+        )
+        for lane in range(count)
+    ]
+    capacity, latency_cycles = draw(st.integers(1, 4)), draw(st.integers(0, 3))
+    others = [each for each in queues if each is not queue]
+    others += [Queue(name, capacity, latency_cycles) for name in ins]
+    others += [replace(queue, name=name) for name in outs]
+    return [_rejoined(part, queue.name, ins, outs) for part in components], others, lanes
+
+
+def _takes_single(part: Component, take: Take) -> bool:
+    return not part.posted and int(take.tokens.max(initial=0)) == 1
+
+
+def _rejoined(part: Component, queue: str, ins: list[str], outs: list[str]) -> Component:
+    """Return a component that gives to all queues `ins`, and takes from all of `outs`, where it used `queue`."""
+    gives = [[replace(give, queue=name) for name in ins] if give.queue == queue else [give] for give in part.gives]
+    takes = [[replace(take, queue=name) for name in outs] if take.queue == queue else [take] for take in part.takes]
+    return replace(part, gives=tuple(chain.from_iterable(gives)), takes=tuple(chain.from_iterable(takes)))
+
+
+def _shown(firings: int, number: int) -> dict[str, Any]:
+    """Return what a component shows in the trace: tiles, and bytes or operators unless it has none."""
+    numbers = np.arange(firings, dtype=np.int64)
+    return {
+        "labels": numbered(firings),
+        "size_bytes": numbers * 11 % 64 if number % 3 else None,
+        "operator_steps": (lambda firing: np.array([firing, firing % 7, 3 * firing])) if number % 2 else None,
+    }
+
+
 def _draw_component(draw: st.DrawFn, plan: _Plan, channels: int) -> Component:
     steps: dict[str, Any] = {name: tuple(step) for name, step in plan.steps.items()}
-    steps["labels"] = numbered(plan.firings)
+    steps |= _shown(plan.firings, plan.number)
     if not channels:
         return Component(plan.name, "test", plan.firings, _pattern(draw, 0, 12, plan.firings), **steps)
     offsets = np.concatenate([[0], np.cumsum(_pattern(draw, 0, 3, plan.firings))])
@@ -578,6 +646,8 @@ _MACHINE_FIELDS = {
     "dtp": st.sampled_from(["off", "on"]),
 }
 _PLENTY_BYTES = 1 << 24
+_FEW_PEAS = st.sampled_from([1, 2, 4])
+_ONE_IDEAL_CHANNEL: st.SearchStrategy[dict[str, object]] = st.just({})
 
 
 @st.composite
@@ -629,16 +699,21 @@ def _largest_tiles(layer: GemmLayer, settings: dict[str, Any]) -> dict[str, int]
 
 
 @st.composite
-def chains(draw: st.DrawFn) -> Scenario:
+def chains(
+    draw: st.DrawFn,
+    n_peas: st.SearchStrategy[int] = _FEW_PEAS,
+    memories: st.SearchStrategy[dict[str, object]] = _ONE_IDEAL_CHANNEL,
+) -> Scenario:
     """Draw one layer, or two of which the second reads what the first writes, on a machine that holds little.
 
-    Every order, stack height and residency comes up, with partial sums that spill, fit or are not needed.
+    Every order, stack height and residency comes up, with partial sums that spill, fit or are not needed. `memories`
+    are settings of the channels.
     """
-    v, n_pea = draw(st.sampled_from([1, 2])), draw(st.sampled_from([1, 2, 4]))
+    v, n_pea = draw(st.sampled_from([1, 2])), draw(n_peas)
     tile_m, tile_n = v * n_pea, v * draw(st.integers(1, 2))
-    tile_k = draw(st.sampled_from([size for size in (1, 2, 4, 8) if tile_m % size == 0 and 4 * size >= tile_m]))
+    tile_k = draw(st.sampled_from([size for size in range(1, tile_m + 1) if tile_m % size == 0 and 4 * size >= tile_m]))
     rows, depth, columns = (draw(st.integers(1, 3 * tile)) for tile in (tile_m, tile_k, tile_n))
-    shares = st.sampled_from([0.0, 0.5, 1.0])
+    shares = st.sampled_from([0.0, 0.5, 1.0]) | st.floats(0.0, 1.0)
     seed = draw(st.integers(0, 1000))
     layer = synthetic_layer(rows, depth, columns, draw(shares), draw(shares), seed, v=v, name="first")
     layers = (replace(layer, weight_scale=0.01, activation_scale=0.1),)
@@ -650,12 +725,29 @@ def chains(draw: st.DrawFn) -> Scenario:
         weight = np.random.default_rng(seed).integers(-limit, limit, (draw(st.integers(1, 3 * tile_m)), rows))
         layers = (first, following(first, "second", weight.astype(np.int8)))
     settings = {name: draw(values) for name, values in _MACHINE_FIELDS.items()}
-    settings |= {"v": v, "n_pea": n_pea, "tile_k": tile_k, "tile_n": tile_n}
+    settings |= {"v": v, "n_pea": n_pea, "tile_k": tile_k, "tile_n": tile_n} | draw(memories)
     needed = [_largest_tiles(layer, settings) for layer in layers]
     for name in needed[0]:
         settings[name] = max(sizes[name] for sizes in needed) + draw(st.sampled_from([0, 0, 8, 64, _PLENTY_BYTES]))
     settings["omem_bytes"] += settings["psum_bytes"]
     return Scenario("chain", layers, _PANACEA, settings)
+
+
+_CHANNELS: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
+    {
+        "dram": st.sampled_from([IDEAL, *list_devices()]),
+        "dram_channels": st.integers(1, 4),
+        "dram_map": st.sampled_from(["bank_group_low", "column_low"]),
+        "dram_policy": st.sampled_from(["fcfs", "fr_fcfs"]),
+        "dram_page": st.sampled_from(["open", "closed"]),
+        "dram_age_cap_cycles": st.sampled_from([1, 100, 10_000]),
+        "interleave_bytes": st.sampled_from([64, 256, 1024]),
+        "clock_hz": st.sampled_from([1_000_000_000, 200_000_000, 1_333_333_000]),
+    }
+)
+
+programs = chains(st.sampled_from([1, 2, 3, 4, 6, 8, 16]) | st.integers(1, 16), _CHANNELS)
+"""Whole machines at work as `chains` draws them, with up to 16 PEAs and channels of every device."""
 
 
 # --- dram ----------------------------------------------------------------------------------------------------------

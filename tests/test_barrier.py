@@ -21,13 +21,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from engine_runs import ENGINES, NEEDS_NUMBA
 
 from panacea_sim.barrier import LayerTask, WorkerError, run_layer, run_layers
 from panacea_sim.cli import main
 from panacea_sim.errors import ConfigError, InvariantError, MappingError
 from panacea_sim.hardware.config import load_hardware
 from panacea_sim.preparation import ChosenEngine
-from panacea_sim.scenario import Scenario, load_scenario
+from panacea_sim.scenario import Scenario, Schedule, load_scenario
 from panacea_sim.simulation import Interrupted, RunOptions, run
 from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.trace.schema import TABLES
@@ -63,6 +64,7 @@ def _traced(folder: Path, **options: Any) -> tuple[dict[str, Any], dict[str, pa.
     return summary, {table: pq.read_table(folder / f"{table}.parquet") for table in TABLES}
 
 
+@NEEDS_NUMBA
 def test_both_engines_agree(tmp_path: Path) -> None:
     """Summary and all three tables of a run layer by layer are the same with both engines."""
     one, tables = _traced(tmp_path / "one")
@@ -304,7 +306,7 @@ def test_a_process_that_dies_is_told() -> None:
     assert active_children() == []
 
 
-@pytest.mark.parametrize("engine", ["reference", "compiled"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_layer_leaves_no_garbage(engine: ChosenEngine) -> None:
     """Circles of references would keep the arrays of many layers until the garbage collector comes by."""
     task = LayerTask(LAYERS[0], load_hardware("panacea"), values=False, engine=engine)
@@ -386,10 +388,18 @@ def test_unknown_schedules_are_refused() -> None:
         _scenario(schedule="barier")
 
 
-def test_no_workers_are_refused() -> None:
-    """Less than one process is no way to run."""
-    with pytest.raises(ConfigError, match=r"--workers: found 0; accepted: a whole number >= 1"):
-        RunOptions(workers=0)
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True, "2", None])
+def test_no_workers_are_refused(workers: Any) -> None:  # noqa: ANN401  # what a script may give
+    """Less than one process is no way to run, and there are no half ones."""
+    with pytest.raises(ConfigError, match=rf"--workers: found {workers}; accepted: a whole number >= 1"):
+        RunOptions(workers=workers)
+
+
+@pytest.mark.parametrize("schedule", ["overlap", "barrier"])
+def test_no_layers_are_refused(schedule: Schedule) -> None:
+    """A scenario has something to run."""
+    with pytest.raises(ConfigError, match=r"scenario\.layer: found no layers; accepted: a layer, or a tuple"):
+        Scenario("empty", (), schedule=schedule)
 
 
 def test_opt_has_its_tile_tasks() -> None:

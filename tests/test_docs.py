@@ -8,15 +8,20 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from panacea_sim.hardware.config import Hardware
+from panacea_sim.machine import build
+from panacea_sim.machine.description import Queue
+from panacea_sim.machine.reference import run_reference
+from panacea_sim.machine.values import TravellingValues
 from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import RunOptions, run
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.simulation import Prepared, RunOptions, prepare, run
+from panacea_sim.trace.recorder import Recorder, TraceOptions
 from panacea_sim.trace.schema import TABLES
 from panacea_sim.workload.layer import GemmLayer
 from panacea_sim.workload.synthetic import synthetic_layer
@@ -61,6 +66,41 @@ def test_pages_can_be_followed(page: str, playground: Path) -> None:
         elif block.language == "python" and _is_installed(block.options.get("needs", "pyarrow")):
             shown = follower.text if follower.language == "text" else ""
             _check_output([sys.executable, "-c", block.text], shown, playground)
+
+
+def test_the_documented_component_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The component of docs/how-to-add-a-component.md, put in where the page says, passes on what it is given."""
+    page = ROOT / "docs" / "how-to-add-a-component.md"
+    snippets: dict[str, Any] = {}
+    for block in _blocks(page):
+        if block.language == "python":
+            exec(block.text, snippets)  # noqa: S102  # our own page
+    components, queues, workers = build._components, build._queues, TravellingValues._build_workers
+    plain = prepare(Scenario("tiny", synthetic_layer(100, 60, 70, 0.5, 0.5, seed=0)))
+    assert isinstance(plain, Prepared)
+    for name in re.findall(r"`?program\.(\w+)", page.read_text("utf-8")):
+        assert hasattr(plain.program, name), name
+
+    def with_pooler(program: Any) -> Any:  # noqa: ANN401  # what build.py says
+        for part in components(program):
+            if part.name == "ppu":
+                yield replace(part, gives=(replace(part.gives[0], queue="q_pool"),))
+                yield snippets["pooler"](program)
+            else:
+                yield part
+
+    monkeypatch.setattr(build, "_components", lambda program: tuple(with_pooler(program)))
+    monkeypatch.setattr(build, "_queues", lambda program: (*queues(program), Queue("q_pool", 2)))
+    monkeypatch.setattr(
+        TravellingValues, "_build_workers", lambda self: {**workers(self), "pooler": snippets["PoolerWorker"]()}
+    )
+    pooled = prepare(plain.scenario)
+    assert isinstance(pooled, Prepared)
+    assert pooled.values is not None
+    result = run_reference(pooled.description, Recorder(layers=("tiny",)), pooled.values.workers)
+    assert pooled.values.exact()
+    tiles = pooled.program.layers[0].plan.output_count
+    assert (result.firings["pooler"], result.queues["q_pool"].taken) == (tiles, tiles)
 
 
 def test_snippets_are_python() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import numpy as np
 
@@ -15,7 +13,6 @@ from panacea_sim.machine.build import channel_device, describe
 from panacea_sim.machine.description import Description
 from panacea_sim.machine.pea import pea_work
 from panacea_sim.machine.program import plan_program
-from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.mapping.outputs import OutputBytes
@@ -25,18 +22,19 @@ from panacea_sim.mapping.work import LayerWork
 from panacea_sim.trace.recorder import Recorder, TraceOptions
 from panacea_sim.units import IntArray, ceil_div
 
-__all__ = ["Candidate", "candidates", "choose_plan"]
+__all__ = ["Candidate", "Simulate", "candidates", "choose_plan"]
 
 _NEAR = 1.25
 """Bounds up to this ratio to the least one are near it."""
 
 _SMALL_TASKS = 4_096
-"""Layers up to this many tasks are small: simulating a few mappings takes about a second."""
-
-_MANY_TASKS = 4_096
-"""Up to this many simulated tasks the reference engine takes less time than importing the compiled one."""
+"""Layers of up to this many pairs of tiles are small: simulating a few mappings takes about a second."""
 
 _HEIGHTS = {"off": (1,), "on": (2,), "auto": (1, 2)}
+"""How many weight tiles a stack may have, for each setting of double-tile processing."""
+
+Simulate = Callable[[Description, Recorder], EngineResult]
+"""An engine."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,21 +77,24 @@ def _open_mappings(hardware: Hardware) -> list[tuple[str, int]]:
     return [(order, height) for order in inner_first for height in _HEIGHTS[hardware.dtp]]
 
 
-def choose_plan(name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware) -> LayerPlan:
+def choose_plan(
+    name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware, simulate: Simulate
+) -> LayerPlan:
     """Return the mapping with the least bound; of equal ones that with the fewest bytes, then the first.
 
     In a small layer filling, draining and waiting for OMEM count as much as the busiest part, and no bound sees them:
-    there the mappings whose bounds are near the least are simulated without values, and the fastest is taken.
+    there the mappings whose bounds are near the least are simulated without values, and the fastest is taken. Engines
+    are equal, so the choice does not depend on `simulate`.
 
     Raises MappingError if none fits, with what stands in the way of the first.
     """
     open_mappings = _open_mappings(hardware)
     floors = _floors(work, output_bytes, hardware, open_mappings)
+    is_small = work.tiling.tile_tasks <= _SMALL_TASKS
     near: dict[int, Candidate] = {}
     obstacles = {}
     # Plans and descriptions are large: those that cannot win are not made, and the most promising ones come first.
     for number in sorted(range(len(floors)), key=lambda number: (floors[number], number)):
-        is_small = work.tiling.task_count(open_mappings[number][1]) <= _SMALL_TASKS
         if near and not _can_win(floors[number], near.values(), is_small=is_small):
             continue
         found = _bounded(name, work, output_bytes, hardware, *open_mappings[number])
@@ -107,10 +108,9 @@ def choose_plan(name: str, work: LayerWork, output_bytes: OutputBytes, hardware:
         raise MappingError(obstacles[min(obstacles)])
     ranked = sorted(near, key=lambda number: (near[number].rank(), number))
     plans = [plan for number in ranked if (plan := near[number].plan)]
-    if len(plans) == 1 or plans[0].task_count > _SMALL_TASKS:
+    if len(plans) == 1 or not is_small:
         return plans[0]
-    engine = _engine(plans[0].task_count * len(plans))
-    return min(plans, key=lambda plan: _simulated_cycles(engine, plan, output_bytes, hardware))
+    return min(plans, key=lambda plan: _simulated_cycles(simulate, plan, output_bytes, hardware))
 
 
 def _can_win(floor: tuple[int, int], known: Collection[Candidate], *, is_small: bool) -> bool:
@@ -138,25 +138,12 @@ def _floors(
     return floors
 
 
-_Engine = Callable[[Description, Recorder], EngineResult]
-
-
-def _engine(tasks: int) -> _Engine:
-    """Return the engine that is sooner done with so many tasks, the time for importing it included."""
-    imported = "panacea_sim.machine.compiled" in sys.modules
-    if (imported or tasks > _MANY_TASKS) and find_spec("numba") is not None:
-        from panacea_sim.machine.compiled import run_compiled  # noqa: PLC0415  # only where it pays
-
-        return run_compiled
-    return run_reference
-
-
-def _simulated_cycles(engine: _Engine, plan: LayerPlan, output_bytes: OutputBytes, hardware: Hardware) -> int:
+def _simulated_cycles(simulate: Simulate, plan: LayerPlan, output_bytes: OutputBytes, hardware: Hardware) -> int:
     description = describe(plan_program(hardware, [(plan, output_bytes, None)]))
-    return engine(description, Recorder(TraceOptions("off"))).makespan_cycles
+    return simulate(description, Recorder(TraceOptions("off"))).makespan_cycles
 
 
-def _bounded(  # a mapping is all of this
+def _bounded(
     name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware, order: str, height: int
 ) -> Candidate:
     """Return the mapping with its plan and bound, or what stands in its way."""

@@ -67,7 +67,7 @@ class _Engine:
             status = evaluate(self._core, self._streams, self._trace)
             self._empty_buffers()
         if status == STUCK:
-            raise DeadlockError(describe_deadlock(int(self._core.actors[:, col.TIME].max()), self._stand_stills()))
+            raise DeadlockError(describe_deadlock(self._last_cycle(), self._stand_stills()))
         makespan_cycles = int(self._core.components[:, col.LAST_END].max(initial=0))
         self._note_idle_ends(makespan_cycles)
         return self._result(makespan_cycles)
@@ -134,6 +134,12 @@ class _Engine:
             if end < makespan_cycles:
                 one = np.ones(1, np.int64)
                 log.extend(one * log.code(State.IDLE), one * end, one * makespan_cycles, -one)
+
+    def _last_cycle(self) -> int:
+        """Return the last cycle in which anything moved: a component, one of its lanes, or data that arrived."""
+        core, requests = self._core, self._streams.requests
+        cycles = (core.actors[:, col.TIME], core.lane_cycle, requests[:, col.READY])
+        return max(int(each.max(initial=0)) for each in cycles)
 
     def _stand_stills(self) -> list[StandStill]:
         stands = []

@@ -14,7 +14,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from panacea_sim.errors import InvariantError
+from panacea_sim.errors import ConfigError
 from panacea_sim.machine.description import Component, Description
 from panacea_sim.machine.lanes import Section, find_sections
 from panacea_sim.trace.schema import State
@@ -102,7 +102,8 @@ class Lowered:
         """All arrays of the steps as one."""
         largest = max((int(array.max(initial=0)) for array in self.arrays), default=0)
         if largest > np.iinfo(np.int32).max:
-            raise InvariantError(f"a step of {largest} cycles or bytes does not fit into 32 bits")
+            found, accepted = f"a step of {largest} cycles or bytes", "steps that fit into 32 bits"
+            raise ConfigError("compiled engine", found, accepted, "--engine reference has no such limit")
         return np.concatenate([*(array.ravel() for array in self.arrays), np.zeros(0, np.int32)], dtype=np.int32)
 
     def counter(self, name: str, size: int | None = None) -> int:

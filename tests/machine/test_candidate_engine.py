@@ -1,42 +1,49 @@
-"""Which engine simulates the near candidates of a small layer."""
+"""The engine that is to run a small layer also simulates the mappings that are near the best."""
 
 from __future__ import annotations
 
-import sys
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from panacea_sim.hardware.config import load_hardware
-from panacea_sim.machine import candidates
+from panacea_sim import preparation
 from panacea_sim.machine.reference import run_reference
+from panacea_sim.preparation import ChosenEngine, demand_of, planned_alone
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import prepare
 from panacea_sim.workload.synthetic import synthetic_layer
 
-
-def _mapping() -> tuple[str, int]:
-    layer = synthetic_layer(90, 130, 70, 0.1, 0.9, 5)
-    plan = prepare(Scenario("choice", layer, load_hardware("panacea"), {}, values=False)).program.layers[0].plan
-    return plan.order, plan.height
+LAYER = synthetic_layer(90, 130, 70, 0.1, 0.9, 5)
+SCENARIO = Scenario("choice", LAYER, values=False)
 
 
-def test_few_tasks_do_not_import_the_compiled_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reference engine is sooner done with few tasks, unless the compiled one is there already."""
-    monkeypatch.delitem(sys.modules, "panacea_sim.machine.compiled", raising=False)
-    assert candidates._engine(4_096) is run_reference
-    assert "panacea_sim.machine.compiled" not in sys.modules
+def test_both_engines_choose_the_same_mapping() -> None:
+    """The choice does not depend on the engine, because the engines are equal."""
+    pytest.importorskip("numba")
+    plans = [prepare(SCENARIO, engine).program.layers[0].plan for engine in ("reference", "compiled")]
+    assert len({(plan.order, plan.height) for plan in plans}) == 1
 
 
-def test_without_numba_the_reference_engine_simulates_many_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The choice needs no extra to be installed."""
-    monkeypatch.setattr(candidates, "find_spec", lambda _: None)
-    assert candidates._engine(1_000_000) is run_reference
+@pytest.mark.parametrize("values", [False, True])
+def test_the_engine_that_runs_simulates_mappings(values: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    """With the reference engine asked for, or values on, no other one is taken for planning."""
+    counts: dict[str, int] = {"reference": 0, "compiled": 0}
 
+    def counting(name: str) -> Any:  # noqa: ANN401  # an engine
+        def simulate(*arguments: Any) -> Any:  # noqa: ANN401  # the same
+            counts[name] += 1
+            return run_reference(*arguments)
 
-def test_both_engines_choose_the_same_mapping(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The choice does not depend on what is installed, because the engines are equal."""
-    compiled = pytest.importorskip("panacea_sim.machine.compiled")
-    assert candidates._engine(1) is compiled.run_compiled
-    chosen = _mapping()
-    monkeypatch.setattr(candidates, "find_spec", lambda _: None)
-    assert chosen == _mapping()
+        return simulate
+
+    monkeypatch.setattr(preparation, "run_reference", counting("reference"))
+    monkeypatch.setattr(preparation, "run_compiled_engine", counting("compiled"))
+    prepare(replace(SCENARIO, values=values), "auto" if values else "reference")
+    assert (counts["reference"] > 1, counts["compiled"]) == (True, 0)
+    hardware = prepare(SCENARIO, "reference").hardware
+    engine: ChosenEngine
+    for engine in ("reference", "compiled"):
+        counts[engine] = 0
+        planned_alone(LAYER, demand_of(LAYER, hardware, values=False), hardware, engine, values=False)
+        assert counts[engine] > 1

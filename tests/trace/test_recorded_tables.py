@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from engine_runs import ENGINES
 from hypothesis import given, settings
 from strategies import chains, scenarios
 
@@ -95,7 +96,7 @@ def test_busy_rows_name_layer_tile_and_bytes(full: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("engine", ["reference", "compiled"])
+@pytest.mark.parametrize("engine", ENGINES)
 @settings(max_examples=15)
 @given(scenario=chains())
 def test_steps_of_all_firings_are_the_operators_work(
