@@ -13,7 +13,7 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.machine.availability import compiled_obstacle
 from panacea_sim.machine.build import describe
-from panacea_sim.machine.candidates import Candidate, candidates, choose_plan
+from panacea_sim.machine.candidates import Candidate, candidates, choose_mapping
 from panacea_sim.machine.description import Description
 from panacea_sim.machine.program import Program, plan_program
 from panacea_sim.machine.reference import run_reference
@@ -196,16 +196,21 @@ def _planned(
     *,
     values: bool,
 ) -> tuple[Program, Description, TravellingValues | None]:
-    planned = []
     simulate = run_compiled_engine if engine == "compiled" else run_reference
-    for layer, demand, source in zip(layers, demands, sources, strict=True):
+    mapped = []
+    for layer, demand in zip(layers, demands, strict=True):
         work = layer_work(demand.tiling, demand.masks)
-        plan = choose_plan(layer.name, work, demand.output_bytes, hardware, simulate)
-        planned.append((plan, demand.output_bytes, source))
-    program = plan_program(hardware, planned)
+        mapped.append(choose_mapping(layer.name, work, demand.output_bytes, hardware, simulate))
+    if len(mapped) == 1:
+        program, description = mapped[0].program, mapped[0].description
+    else:
+        outputs = [demand.output_bytes for demand in demands]
+        plans = [each.plan for each in mapped]
+        program = plan_program(hardware, list(zip(plans, outputs, sources, strict=True)))
+        description = describe(program)
     travelling = None
     if values:
         operands = [layer for layer in layers if isinstance(layer, GemmLayer)]
         computed = [demand.computed for demand in demands if demand.computed is not None]
         travelling = TravellingValues(program, operands, computed)
-    return program, describe(program), travelling
+    return program, description, travelling

@@ -12,17 +12,17 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.machine.build import channel_device, describe
 from panacea_sim.machine.description import Description
 from panacea_sim.machine.pea import pea_work
-from panacea_sim.machine.program import plan_program
+from panacea_sim.machine.program import Program, plan_program
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.mapping.outputs import OutputBytes
 from panacea_sim.mapping.partial_sums import least_spilled_bytes
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.work import LayerWork
-from panacea_sim.trace.recorder import Recorder, TraceOptions
+from panacea_sim.trace.recorder import NOTHING, Recorder
 from panacea_sim.units import IntArray, ceil_div
 
-__all__ = ["Candidate", "Simulate", "candidates", "choose_plan"]
+__all__ = ["Candidate", "MappedLayer", "Simulate", "candidates", "choose_mapping"]
 
 _NEAR = 1.25
 """Bounds up to this ratio to the least one are near it."""
@@ -38,16 +38,29 @@ Simulate = Callable[[Description, Recorder], EngineResult]
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
-    """A mapping of one layer: its plan, and the least time that the machine can take for it.
+class MappedLayer:
+    """A layer alone on the machine, its activations in DRAM from the start."""
 
-    `bound_cycles` is the time of the busiest part, `busiest` its name. `plan` is None where the layer does not fit in
+    program: Program
+    description: Description
+
+    @property
+    def plan(self) -> LayerPlan:
+        """The plan of the layer."""
+        return self.program.layers[0].plan
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A mapping of one layer, and the least time that the machine can take for it.
+
+    `bound_cycles` is the time of the busiest part, `busiest` its name. `mapped` is None where the layer does not fit in
     this order, and `obstacle` says why.
     """
 
     order: str
     height: int
-    plan: LayerPlan | None = None
+    mapped: MappedLayer | None = None
     bound_cycles: int = 0
     busiest: str = ""
     read_bytes: int = 0
@@ -59,9 +72,14 @@ class Candidate:
         """The hardware settings that choose this mapping."""
         return {"loop_order": self.order, "dtp": "on" if self.height > 1 else "off"}
 
+    @property
+    def plan(self) -> LayerPlan | None:
+        """The plan of the layer, None where it does not fit."""
+        return None if self.mapped is None else self.mapped.plan
+
     def rank(self) -> tuple[bool, int, int]:
         """Return the key by which the best mapping comes first: it fits, its bound is least, then its bytes."""
-        return self.plan is None, self.bound_cycles, self.read_bytes + self.write_bytes
+        return self.mapped is None, self.bound_cycles, self.read_bytes + self.write_bytes
 
 
 def candidates(name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware) -> Iterator[Candidate]:
@@ -77,9 +95,9 @@ def _open_mappings(hardware: Hardware) -> list[tuple[str, int]]:
     return [(order, height) for order in inner_first for height in _HEIGHTS[hardware.dtp]]
 
 
-def choose_plan(
+def choose_mapping(
     name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware, simulate: Simulate
-) -> LayerPlan:
+) -> MappedLayer:
     """Return the mapping with the least bound; of equal ones that with the fewest bytes, then the first.
 
     In a small layer filling, draining and waiting for OMEM count as much as the busiest part, and no bound sees them:
@@ -98,7 +116,7 @@ def choose_plan(
         if near and not _can_win(floors[number], near.values(), is_small=is_small):
             continue
         found = _bounded(name, work, output_bytes, hardware, *open_mappings[number])
-        if found.plan is None:
+        if found.mapped is None:
             obstacles[number] = found.obstacle
             continue
         near[number] = found
@@ -107,10 +125,10 @@ def choose_plan(
     if not near:
         raise MappingError(obstacles[min(obstacles)])
     ranked = sorted(near, key=lambda number: (near[number].rank(), number))
-    plans = [plan for number in ranked if (plan := near[number].plan)]
-    if len(plans) == 1 or not is_small:
-        return plans[0]
-    return min(plans, key=lambda plan: _simulated_cycles(simulate, plan, output_bytes, hardware))
+    mapped = [each for number in ranked if (each := near[number].mapped)]
+    if len(mapped) == 1 or not is_small:
+        return mapped[0]
+    return min(mapped, key=lambda each: simulate(each.description, Recorder(NOTHING)).makespan_cycles)
 
 
 def _can_win(floor: tuple[int, int], known: Collection[Candidate], *, is_small: bool) -> bool:
@@ -138,11 +156,6 @@ def _floors(
     return floors
 
 
-def _simulated_cycles(simulate: Simulate, plan: LayerPlan, output_bytes: OutputBytes, hardware: Hardware) -> int:
-    description = describe(plan_program(hardware, [(plan, output_bytes, None)]))
-    return simulate(description, Recorder(TraceOptions("off"))).makespan_cycles
-
-
 def _bounded(
     name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware, order: str, height: int
 ) -> Candidate:
@@ -151,12 +164,14 @@ def _bounded(
         plan = plan_layer(name, work, hardware, order, height)
     except MappingError as error:
         return Candidate(order, height, obstacle=str(error))
-    description = describe(plan_program(hardware, [(plan, output_bytes, None)]))
+    program = plan_program(hardware, [(plan, output_bytes, None)])
+    mapped = MappedLayer(program, describe(program))
+    description = mapped.description
     moved_bytes = _moved_bytes(description)
     loads = _loads(description, moved_bytes.sum(1).tolist())
     busiest = max(loads, key=lambda part: loads[part])
     read_bytes, write_bytes = moved_bytes.sum(0).tolist()
-    return Candidate(order, height, plan, loads[busiest], busiest, read_bytes, write_bytes)
+    return Candidate(order, height, mapped, loads[busiest], busiest, read_bytes, write_bytes)
 
 
 def _moved_bytes(description: Description) -> IntArray:

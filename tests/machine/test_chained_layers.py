@@ -14,7 +14,7 @@ from panacea_sim.errors import MappingError
 from panacea_sim.machine.reference import run_reference
 from panacea_sim.scenario import Scenario, load_scenario
 from panacea_sim.simulation import Prepared, RunOptions, prepare, run
-from panacea_sim.trace.recorder import Recorder, TraceOptions
+from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.chain import calibrated_output, following
 from panacea_sim.workload.synthetic import synthetic_layer
 
@@ -101,7 +101,7 @@ def test_the_second_layer_is_seen_waiting() -> None:
 
 def test_a_chain_runs_again_from_its_folder(tmp_path: Path) -> None:
     """scenario.yaml of a chain, with the operands beside it, gives the same summary."""
-    first = run(_chain(), RunOptions(tmp_path / "out", trace=TraceOptions("off"))).summary
+    first = run(_chain(), RunOptions(tmp_path / "out")).summary
     again = load_scenario(tmp_path / "out" / "scenario.yaml")
     assert isinstance(again, Scenario)
     assert {**run(again).summary, "host_seconds": 0} == {**first, "host_seconds": 0}
