@@ -5,16 +5,35 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from panacea_sim import preparation
+from panacea_sim.machine.candidates import MappedLayer
+from panacea_sim.machine.description import Memory
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import Engine, RunOptions, run
 from panacea_sim.trace.recorder import TraceOptions
 from panacea_sim.trace.stored_run import StoredRun, open_run
 from panacea_sim.workload.synthetic import synthetic_layer
 
-__all__ = ["RUNS", "one_layer_run", "rows", "small_run"]
+__all__ = ["RUNS", "let_memory_be_small", "one_layer_run", "rows", "small_run"]
+
+
+def let_memory_be_small(monkeypatch: pytest.MonkeyPatch, name: str, capacity_bytes: int) -> None:
+    """Let the machines of the next runs have less memory than they were planned for, so that they stand still."""
+    choose_mapping = preparation.choose_mapping
+
+    def with_less(*arguments: Any) -> MappedLayer:  # noqa: ANN401  # those of choose_mapping
+        mapped = choose_mapping(*arguments)
+        machine = mapped.description
+        memories = tuple(Memory(name, capacity_bytes) if each.name == name else each for each in machine.memories)
+        return replace(mapped, description=replace(machine, memories=memories))
+
+    monkeypatch.setattr(preparation, "choose_mapping", with_less)
 
 
 def one_layer_run(folder: Path, layer: str) -> Path:

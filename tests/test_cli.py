@@ -8,19 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from stored_runs import let_memory_be_small
 
-from panacea_sim import preparation
 from panacea_sim.cli import main
-from panacea_sim.machine import build
-from panacea_sim.machine.description import Description, Memory
-from panacea_sim.machine.program import Program
 from panacea_sim.trace.stored_run import open_run
 
 SCRIPT = """
@@ -225,24 +221,11 @@ def test_the_installed_command_refuses_without_a_traceback() -> None:
 # What fails in a run
 
 
-def _smaller_memory(name: str) -> Callable[[Program], Description]:
-    describe = build.describe
-
-    def changed(program: Program) -> Description:
-        machine = describe(program)
-        memories = tuple(Memory(name, 1) if memory.name == name else memory for memory in machine.memories)
-        return Description(
-            machine.components, machine.queues, machine.stores, memories, machine.channels, machine.ports
-        )
-
-    return changed
-
-
 def test_a_deadlock_ends_with_1(
     script: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine that cannot go on ends with 1, a message with components and memory, and a partial folder."""
-    monkeypatch.setattr(preparation, "describe", _smaller_memory("WMEM"))
+    let_memory_be_small(monkeypatch, "WMEM", 1)
     assert main(["run", str(script), "--out", "out"]) == 1
     message = capsys.readouterr().err
     assert re.search(r"deadlock at cycle \d+: w_dma -> w_decoder -> w_dma", message)

@@ -14,12 +14,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from stored_runs import let_memory_be_small
 
 from panacea_sim import preparation
 from panacea_sim.errors import ConfigError, DeadlockError, InvariantError, MappingError
-from panacea_sim.machine import build, reference
-from panacea_sim.machine.description import Description, Memory
-from panacea_sim.machine.program import Program
+from panacea_sim.machine import reference
 from panacea_sim.scenario import Scenario, load_scenario
 from panacea_sim.simulation import Interrupted, RunOptions, run
 from panacea_sim.trace.recorder import TraceOptions
@@ -177,22 +176,9 @@ def test_a_tile_that_does_not_fit_is_refused_before_the_run(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def _starved_of_memory(description: Description) -> Description:
-    memories = tuple(
-        Memory("OMEM", memory.capacity_bytes // 1000) if memory.name == "OMEM" else memory
-        for memory in description.memories
-    )
-    return replace(description, memories=memories)
-
-
 def test_a_deadlock_leaves_what_was_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that deadlocks leaves NAME.partial with readable tables and a log that tells; there is no NAME."""
-    describe = build.describe
-
-    def describe_too_small(program: Program) -> Description:
-        return _starved_of_memory(describe(program))
-
-    monkeypatch.setattr(preparation, "describe", describe_too_small)
+    let_memory_be_small(monkeypatch, "OMEM", 32)
     with pytest.raises(DeadlockError, match=r"accumulator -> o_dma|o_dma -> accumulator|OMEM"):
         run(_scenario(), RunOptions(tmp_path / "out"))
     assert [path.name for path in tmp_path.iterdir()] == ["out.partial"]
