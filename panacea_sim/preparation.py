@@ -169,18 +169,20 @@ def chosen_engine(engine: Engine, scenario: Scenario) -> ChosenEngine:
 def run_engine(
     prepared: Prepared, engine: ChosenEngine, recorder: Recorder, watch: Mapping[str, Callable[[int], None]]
 ) -> EngineResult:
-    """Run the engine; `watch` maps components to what the reference engine calls with their firings done."""
+    """Run the engine; `watch` maps components to what is called with their firings done, each or now and then."""
     if engine == "compiled":
-        return run_compiled_engine(prepared.description, recorder)
+        return run_compiled_engine(prepared.description, recorder, watch)
     workers = None if prepared.values is None else prepared.values.workers
     return run_reference(prepared.description, recorder, workers, KEPT_TIMES, watch)
 
 
-def run_compiled_engine(description: Description, recorder: Recorder) -> EngineResult:
+def run_compiled_engine(
+    description: Description, recorder: Recorder, watch: Mapping[str, Callable[[int], None]] | None = None
+) -> EngineResult:
     """Run the compiled engine, which takes a while to import and need not be installed."""
     from panacea_sim.machine.compiled import run_compiled  # noqa: PLC0415  # only where it is wanted
 
-    return run_compiled(description, recorder, KEPT_TIMES)
+    return run_compiled(description, recorder, KEPT_TIMES, watch)
 
 
 def _functional(layer: Layer, *, wanted: bool) -> FunctionalPass | None:

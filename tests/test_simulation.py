@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from engine_runs import NEEDS_NUMBA
 from stored_runs import let_memory_be_small
 
 from panacea_sim import preparation
@@ -155,6 +156,19 @@ def test_the_layer_spans_the_run() -> None:
     summary = run(_scenario()).summary
     assert summary["layers"][0]["start_cycle"] == 0
     assert summary["layers"][0]["end_cycle"] == summary["makespan_cycles"]
+
+
+@NEEDS_NUMBA
+def test_progress_of_the_compiled_engine_ends_with_all_tile_groups() -> None:
+    """The progress function hears now and then of the output tiles that are done, with the total."""
+    heard: list[tuple[int, int]] = []
+    layer = synthetic_layer(1024, 1024, 512, rho_w=0.3, rho_x=0.8, seed=1)
+    scenario = Scenario("large", layer, values=False, settings={"loop_order": "mnk", "dtp": "off", "tile_k": 8})
+    options = RunOptions(progress=lambda done, total: heard.append((done, total)), engine="compiled")
+    run(scenario, options)
+    assert len(heard) > 1
+    assert heard == sorted(heard)
+    assert heard[-1] == (128, 128)
 
 
 def test_progress_counts_all_tile_groups() -> None:

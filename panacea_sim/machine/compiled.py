@@ -5,7 +5,7 @@ It returns the same figures to the last cycle and records the same trace, but ca
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
@@ -26,12 +26,18 @@ from panacea_sim.units import IntArray
 __all__ = ["load_compiled", "run_compiled"]
 
 
-def run_compiled(description: Description, recorder: Recorder, keep_times: Collection[str] = ()) -> EngineResult:
+def run_compiled(
+    description: Description,
+    recorder: Recorder,
+    keep_times: Collection[str] = (),
+    watch: Mapping[str, Callable[[int], None]] | None = None,
+) -> EngineResult:
     """Run the machine to its end and return what happened, as `run_reference` does.
 
-    Raises DeadlockError if the machine cannot go on.
+    `watch` maps components to what is called now and then with the number of their firings done. Raises DeadlockError
+    if the machine cannot go on.
     """
-    return _Engine(description, recorder, keep_times).run()
+    return _Engine(description, recorder, keep_times).run(watch or {})
 
 
 def load_compiled() -> None:
@@ -61,11 +67,13 @@ class _Engine:
         self._trace = trace_buffers(self._lowered, traced=self._traced)
         self._logs = self._open_logs()
 
-    def run(self) -> EngineResult:
+    def run(self, watch: Mapping[str, Callable[[int], None]]) -> EngineResult:
         status = PAUSED
         while status == PAUSED:
             status = evaluate(self._core, self._streams, self._trace)
             self._empty_buffers()
+            for name, tell in watch.items():
+                tell(self._count(f"ended:{name}"))
         if status == STUCK:
             raise DeadlockError(describe_deadlock(self._last_cycle(), self._stand_stills()))
         makespan_cycles = int(self._core.components[:, col.LAST_END].max(initial=0))
