@@ -34,7 +34,8 @@ from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import Prepared, prepare
-from panacea_sim.trace.recorder import Recorder, TraceOptions
+from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.layer import GemmLayer
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.synthetic import synthetic_layer

@@ -29,7 +29,8 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.preparation import ChosenEngine, Demand, demand_of, planned_alone, run_engine
 from panacea_sim.trace.joined import TracePart
-from panacea_sim.trace.recorder import NOTHING, Recorder, TraceOptions
+from panacea_sim.trace.options import NOTHING, TraceOptions
+from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.masked_layer import Layer
 
 __all__ = ["LayerOutcome", "LayerRun", "LayerTask", "WorkerError", "run_layer", "run_layers"]

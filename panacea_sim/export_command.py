@@ -12,7 +12,7 @@ import typer
 from panacea_sim.errors import ConfigError
 from panacea_sim.run_reading import opened_run, print_written
 from panacea_sim.trace.new_file import new_file, new_files
-from panacea_sim.trace.recorder import parse_window
+from panacea_sim.trace.options import parse_window
 from panacea_sim.trace.schema import TABLES
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import chosen_window

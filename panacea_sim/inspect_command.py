@@ -18,7 +18,7 @@ from panacea_sim.analysis.selection import Selection, Table, parse_tile, why_not
 from panacea_sim.errors import ConfigError
 from panacea_sim.report.inspection import print_rows, write_csv, write_json
 from panacea_sim.run_reading import note, opened_run
-from panacea_sim.trace.recorder import OPEN_END, parse_window
+from panacea_sim.trace.options import OPEN_END, parse_window
 from panacea_sim.trace.stored_run import StoredRun
 
 __all__ = ["Format", "inspect_command"]

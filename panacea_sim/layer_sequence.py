@@ -14,7 +14,7 @@ from panacea_sim.machine.result import EngineResult
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.preparation import ChosenEngine, PreparedLayers
 from panacea_sim.trace.joined import JoinedTrace, TracePart
-from panacea_sim.trace.recorder import NOTHING, TraceOptions
+from panacea_sim.trace.options import NOTHING, TraceOptions
 from panacea_sim.trace.schema import OPERATORS
 
 __all__ = ["LayerSequence", "SequenceOptions"]

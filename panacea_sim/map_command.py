@@ -15,7 +15,7 @@ from panacea_sim.machine.candidates import Candidate
 from panacea_sim.report.mapping import print_candidates
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import RunOptions, layer_candidates, run
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.workload.layer import GemmLayer
 from panacea_sim.workload.npz import load_layer
 

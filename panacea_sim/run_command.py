@@ -33,7 +33,7 @@ from panacea_sim.simulation import (
     run,
 )
 from panacea_sim.trace.log import LogLevel
-from panacea_sim.trace.recorder import TraceOptions, parse_window, window_text
+from panacea_sim.trace.options import TraceOptions, parse_window, window_text
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
 

@@ -33,7 +33,8 @@ from panacea_sim.preparation import (
 )
 from panacea_sim.scenario import Scenario, write_scenario
 from panacea_sim.trace.log import LogLevel, open_log
-from panacea_sim.trace.recorder import Recorder, TraceOptions
+from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.store import RunFolder
 
 __all__ = [

@@ -9,7 +9,7 @@ import typer
 
 from panacea_sim.run_reading import opened_run, print_written
 from panacea_sim.trace.new_file import new_file
-from panacea_sim.trace.recorder import parse_window
+from panacea_sim.trace.options import parse_window
 
 __all__ = ["timeline_command"]
 

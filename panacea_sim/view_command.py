@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from panacea_sim.run_reading import opened_run
-from panacea_sim.trace.recorder import parse_window
+from panacea_sim.trace.options import parse_window
 
 __all__ = ["view_command"]
 

@@ -16,7 +16,8 @@ from panacea_sim.errors import DeadlockError
 from panacea_sim.machine.description import Description
 from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.result import EngineResult
-from panacea_sim.trace.recorder import Recorder, TraceOptions
+from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.recorder import Recorder
 
 __all__ = ["ENGINES", "NEEDS_NUMBA", "assert_equal", "figures", "reference"]
 

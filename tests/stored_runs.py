@@ -16,7 +16,7 @@ from panacea_sim.machine.candidates import MappedLayer
 from panacea_sim.machine.description import Memory
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import Engine, RunOptions, run
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.stored_run import StoredRun, open_run
 from panacea_sim.workload.synthetic import synthetic_layer
 

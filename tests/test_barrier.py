@@ -30,7 +30,7 @@ from panacea_sim.hardware.config import load_hardware
 from panacea_sim.preparation import ChosenEngine
 from panacea_sim.scenario import Scenario, Schedule, load_scenario
 from panacea_sim.simulation import Interrupted, RunOptions, run
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.schema import TABLES
 from panacea_sim.trace.stored_run import open_run
 from panacea_sim.workload.chain import calibrated_output, following

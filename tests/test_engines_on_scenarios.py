@@ -13,7 +13,7 @@ import pytest
 
 from panacea_sim.scenario import Scenario, Study, load_scenario
 from panacea_sim.simulation import Engine, RunOptions, run
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 
 pytest.importorskip("numba")
 

@@ -12,7 +12,7 @@ import pytest
 from panacea_sim.quant.activation_functions import activate
 from panacea_sim.scenario import Scenario, load_scenario
 from panacea_sim.simulation import RunOptions, run
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.workload.chain import chain_sources, following
 from panacea_sim.workload.functional import functional_pass, real_outputs
 from panacea_sim.workload.layer import GemmLayer, OutputFormat

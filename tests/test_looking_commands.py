@@ -13,7 +13,7 @@ from stored_runs import RUNS, rows, small_run
 
 from panacea_sim.cli import main
 from panacea_sim.report import viewer
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.stored_run import StoredRun
 
 _COMMANDS = {

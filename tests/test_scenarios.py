@@ -15,7 +15,7 @@ import pytest
 from panacea_sim.cli import main
 from panacea_sim.scenario import Scenario, Study, load_scenario
 from panacea_sim.simulation import RunOptions, run
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 

@@ -22,7 +22,7 @@ from panacea_sim.errors import ConfigError, DeadlockError, InvariantError, Mappi
 from panacea_sim.machine import reference
 from panacea_sim.scenario import Scenario, load_scenario
 from panacea_sim.simulation import Interrupted, RunOptions, run
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.stored_run import open_run
 from panacea_sim.workload.layer import GemmLayer, OutputFormat
 from panacea_sim.workload.synthetic import synthetic_layer

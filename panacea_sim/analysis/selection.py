@@ -21,7 +21,7 @@ from panacea_sim.analysis.names import (
     queue_names,
 )
 from panacea_sim.errors import ConfigError, nearest_name
-from panacea_sim.trace.recorder import OPEN_END, window_text
+from panacea_sim.trace.options import OPEN_END, window_text
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import check_recorded

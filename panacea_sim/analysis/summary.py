@@ -17,7 +17,7 @@ from panacea_sim.machine.pea import pea_work
 from panacea_sim.machine.program import Program
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.mapping.graph import annotate_groups
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.schema import OPERATORS, SCHEMA_VERSION
 from panacea_sim.units import cycles_to_seconds
 

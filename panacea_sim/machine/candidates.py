@@ -19,7 +19,8 @@ from panacea_sim.mapping.outputs import OutputBytes
 from panacea_sim.mapping.partial_sums import least_spilled_bytes
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.work import LayerWork
-from panacea_sim.trace.recorder import NOTHING, Recorder
+from panacea_sim.trace.options import NOTHING
+from panacea_sim.trace.recorder import Recorder
 from panacea_sim.units import IntArray, ceil_div
 
 __all__ = ["Candidate", "MappedLayer", "Simulate", "candidates", "choose_mapping"]

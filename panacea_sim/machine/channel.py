@@ -11,7 +11,7 @@ from panacea_sim.machine.device import Service
 from panacea_sim.machine.dram_requests import GAP_REASONS, Part, PostedRequest, Stretch, gap_reasons
 from panacea_sim.machine.kernel import CycleEnvironment, CycleProcess, Signal, Waits
 from panacea_sim.machine.result import ChannelTotals
-from panacea_sim.trace.recorder import CHUNK_ROWS, NO_FIRING, AccessLog, ActivityLog
+from panacea_sim.trace.logs import CHUNK_ROWS, NO_FIRING, AccessLog, ActivityLog
 from panacea_sim.trace.schema import State
 
 __all__ = ["ChannelProcess"]

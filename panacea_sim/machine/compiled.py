@@ -19,7 +19,9 @@ from panacea_sim.machine.evaluation import evaluate, high_water
 from panacea_sim.machine.lowering import Lowered, lower
 from panacea_sim.machine.result import ChannelTotals, EngineResult, FiringTimes, QueueTotals, StallTotal
 from panacea_sim.machine.tables import core_tables, stream_tables, trace_buffers
-from panacea_sim.trace.recorder import NOTHING, ActivityLog, Recorder
+from panacea_sim.trace.logs import ActivityLog
+from panacea_sim.trace.options import NOTHING
+from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import State
 from panacea_sim.units import IntArray
 

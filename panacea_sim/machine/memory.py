@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from panacea_sim.machine.kernel import CycleEnvironment, Signal
-from panacea_sim.trace.recorder import OccupancyLog
+from panacea_sim.trace.logs import OccupancyLog
 
 __all__ = ["ByteMemory"]
 

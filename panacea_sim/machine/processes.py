@@ -12,7 +12,7 @@ from panacea_sim.machine.description import Component, Requests
 from panacea_sim.machine.dram_requests import PostedRequest
 from panacea_sim.machine.kernel import CycleEnvironment, CycleProcess, Signal, Waits
 from panacea_sim.machine.steps import FiringCounter, Inputs, Outputs, Step
-from panacea_sim.trace.recorder import NO_FIRING, ActivityLog, OccupancyLog
+from panacea_sim.trace.logs import NO_FIRING, ActivityLog, OccupancyLog
 from panacea_sim.trace.schema import State
 
 __all__ = ["ComponentProcess", "PrivateProcess", "StreamProcess", "Worker"]

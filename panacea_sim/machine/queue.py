@@ -10,7 +10,7 @@ from collections import deque
 from typing import Any
 
 from panacea_sim.machine.kernel import CycleEnvironment, Signal
-from panacea_sim.trace.recorder import OccupancyLog
+from panacea_sim.trace.logs import OccupancyLog
 
 __all__ = ["BoundedQueue", "TokenStore"]
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from panacea_sim.mapping.labels import NO_TILE
-from panacea_sim.trace.recorder import Recorder, TraceOptions
+from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import ACTIVITIES, OPERATORS, TABLES, State
 from panacea_sim.trace.spill import read_batches
 

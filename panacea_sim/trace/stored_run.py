@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from panacea_sim.errors import ConfigError, nearest_name
-from panacea_sim.trace.recorder import OPEN_END, TraceOptions
+from panacea_sim.trace.options import OPEN_END, TraceOptions
 from panacea_sim.trace.schema import SCHEMA_VERSION, TABLES, State
 from panacea_sim.trace.store import PARTIAL, RUN_MARK
 

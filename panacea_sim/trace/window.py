@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow.dataset as ds
 
 from panacea_sim.errors import ConfigError
-from panacea_sim.trace.recorder import window_text
+from panacea_sim.trace.options import window_text
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
 

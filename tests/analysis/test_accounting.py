@@ -17,7 +17,8 @@ from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.result import EngineResult, StallTotal
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import prepare
-from panacea_sim.trace.recorder import Recorder, TraceOptions
+from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import State
 from panacea_sim.workload.synthetic import synthetic_layer
 

@@ -23,7 +23,7 @@ from panacea_sim.analysis.selection import STALL, Selection, parse_tile
 from panacea_sim.errors import ConfigError
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import RunOptions, run
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.schema import ACTIVITIES
 from panacea_sim.trace.stored_run import StoredRun, open_run
 from panacea_sim.workload.synthetic import synthetic_layer

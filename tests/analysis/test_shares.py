@@ -11,7 +11,7 @@ from stored_runs import RUNS, rows
 from panacea_sim.analysis.shares import state_shares
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.bandwidth import bandwidth
-from panacea_sim.trace.recorder import OPEN_END, parse_window, window_text
+from panacea_sim.trace.options import OPEN_END, parse_window, window_text
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import chosen_window

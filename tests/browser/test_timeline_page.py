@@ -19,7 +19,7 @@ from panacea_sim.report.timeline.content import timeline_content
 from panacea_sim.report.timeline.document import timeline_page
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import RunOptions, run
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun, open_run
 from panacea_sim.workload.synthetic import synthetic_layer

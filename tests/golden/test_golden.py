@@ -15,7 +15,7 @@ from rich.console import Console
 from panacea_sim.report.terminal import print_run
 from panacea_sim.scenario import Scenario, load_scenario
 from panacea_sim.simulation import RunOptions, run
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 
 GOLDEN = Path(__file__).parent
 QUICKSTART = GOLDEN.parents[1] / "scenarios" / "quickstart.py"

@@ -21,7 +21,8 @@ from panacea_sim.machine.description import Component, Description
 from panacea_sim.machine.lanes import find_sections
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import prepare
-from panacea_sim.trace.recorder import Recorder, TraceOptions
+from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.synthetic import synthetic_layer
 
 _COUNT = int(os.environ.get("EQUAL_MACHINES", "500"))

@@ -19,7 +19,8 @@ from panacea_sim.quant import rle
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import Prepared, prepare
-from panacea_sim.trace.recorder import Recorder, TraceOptions
+from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.layer import GemmLayer
 from panacea_sim.workload.synthetic import synthetic_layer
 

@@ -16,7 +16,7 @@ from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import LayerWork, TileBytes
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import RunOptions, run
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.workload.layer import GemmLayer
 
 _PANACEA = load_hardware("panacea")

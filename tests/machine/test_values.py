@@ -14,7 +14,7 @@ from strategies import chains, scenarios
 from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import RunOptions, RunOutcome, run
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.workload.layer import GemmLayer
 from panacea_sim.workload.synthetic import synthetic_layer
 

@@ -18,7 +18,7 @@ from panacea_sim.mapping.plan import plan_layer
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import RunOptions, run
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.units import IntArray
 
 

@@ -18,8 +18,9 @@ from panacea_sim.machine.pea import pea_work
 from panacea_sim.preparation import Engine
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import RunOptions, run
-from panacea_sim.trace import recorder as recorder_module
-from panacea_sim.trace.recorder import Recorder, TraceOptions
+from panacea_sim.trace import logs
+from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import OPERATORS, TABLES, State
 from panacea_sim.units import ceil_div
 from panacea_sim.workload.synthetic import synthetic_layer
@@ -230,7 +231,7 @@ def _recorded(folder: Path | None) -> dict[str, pa.Table]:
 
 def test_spilled_chunks_equal_those_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables that went over disk in many chunks equal those that stayed in memory."""
-    monkeypatch.setattr(recorder_module, "CHUNK_ROWS", 16)
+    monkeypatch.setattr(logs, "CHUNK_ROWS", 16)
     in_memory, spilled = _recorded(None), _recorded(tmp_path)
     assert list(tmp_path.iterdir())
     for table in TABLES:

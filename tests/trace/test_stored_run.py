@@ -16,7 +16,7 @@ from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import RunOptions, run
 from panacea_sim.trace.exporters.csv import write_csv
 from panacea_sim.trace.exporters.perfetto import write_perfetto
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.stored_run import open_run
 from panacea_sim.workload.synthetic import synthetic_layer
 

@@ -9,7 +9,7 @@ import pytest
 from stored_runs import RUNS, rows, small_run
 
 from panacea_sim.errors import ConfigError
-from panacea_sim.trace.recorder import TraceOptions
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun, open_run
 from panacea_sim.trace.window import chosen_window, left_out
