@@ -39,7 +39,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Names of options in glibc's malloc.h."""
 
 _KEPT_BYTES = 2**31 - 1
-"""Blocks and free tops below this stay with the process."""
+"""Blocks and free tops below this stay with the process; glibc before 2.35 refuses so much, and is left as it is."""
 
 
 _LOST_WORKER = (
@@ -206,9 +206,8 @@ def _start_worker() -> None:
     warnings.simplefilter("ignore", CacheWarning)
     threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
     set_option = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if set_option is not None:
-        for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
-            set_option(option, _KEPT_BYTES)
+    if set_option is not None and set_option(_M_MMAP_THRESHOLD, _KEPT_BYTES):
+        set_option(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def _end_with(parent: BaseProcess) -> None:

@@ -9,6 +9,7 @@ import pyarrow.dataset as ds
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.columns import undamaged
+from panacea_sim.trace.schema import DATAFLOW, GAP_REASONS, NO_REQUESTS
 from panacea_sim.trace.stored_run import StoredRun
 
 __all__ = ["AXES", "Tile", "cause_names", "check_tile", "component_names", "layer_names", "queue_names"]
@@ -18,10 +19,9 @@ Tile = tuple[int | None, int | None, int | None]
 
 AXES = ("m", "n", "k")
 
-_CHANNEL_CAUSES = ("", ":row", ":refresh", ":turnaround", ":latency")
+_CHANNEL_CAUSES = ("", *(f":{reason}" for reason in GAP_REASONS))
 """What a wait for a channel is charged to: its holder, or a reason of the device (docs/model.md, accounting)."""
 
-_OTHER_CAUSES = ("requests", "dataflow")
 _READING_STREAMS = ("w_dma", "x_dma", "s_dma")
 """Each fills a store: w_loaded, x_loaded, s_loaded."""
 
@@ -49,7 +49,7 @@ def cause_names(run: StoredRun, dataset: ds.Dataset) -> list[str]:
     stalls = [stall["cause"] for stalls in summary.get("stalls", {}).values() for stall in stalls]
     stores = [name.replace("dma", "loaded") for name in _READING_STREAMS if name in run.sections]
     channels = [f"{name}{cause}" for name in summary.get("dram", {}).get("channels", ()) for cause in _CHANNEL_CAUSES]
-    of_machine = [*summary.get("queues", ()), *stores, *channels, *_OTHER_CAUSES]
+    of_machine = [*summary.get("queues", ()), *stores, *channels, NO_REQUESTS, DATAFLOW]
     return _distinct([*of_machine, *stalls, *_values(dataset, "cause")])
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from panacea_sim.machine.arbiter import ADDRESS, REQUEST_CYCLE, SIZE_BYTES, WIDTH, place_in_queue
 from panacea_sim.machine.description import Channel, Port
 from panacea_sim.machine.device import Service
-from panacea_sim.machine.dram_requests import GAP_REASONS, Part, PostedRequest, Stretch, gap_reasons
+from panacea_sim.machine.dram_requests import Part, PostedRequest, Stretch, gap_reasons
 from panacea_sim.machine.kernel import CycleEnvironment, CycleProcess, Signal, Waits
 from panacea_sim.machine.result import ChannelTotals
 from panacea_sim.trace.logs import CHUNK_ROWS, NO_FIRING, AccessLog, ActivityLog
-from panacea_sim.trace.schema import State
+from panacea_sim.trace.schema import GAP_REASONS, NO_REQUESTS, State
 
 __all__ = ["ChannelProcess"]
 
@@ -43,7 +43,7 @@ class ChannelProcess:
         self._causes = {reason: f"{self.channel.name}:{reason}" for reason in GAP_REASONS}
         self._last_end_cycle = 0
         self._without_request = self.activity.code(State.IDLE)
-        self._starved = self.activity.code(State.STARVED, "requests")
+        self._starved = self.activity.code(State.STARVED, NO_REQUESTS)
         self._busy = [self.activity.code(State.BUSY, "", port.component) for port in self.ports]
         CycleProcess(self.env, self._run())
 

@@ -14,7 +14,6 @@ from panacea_sim.machine import columns as col
 from panacea_sim.machine.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
 from panacea_sim.machine.deadlock import StandStill, describe_deadlock
 from panacea_sim.machine.description import Component, Description, Give, Queue, Take, joined_labels
-from panacea_sim.machine.dram_requests import GAP_REASONS
 from panacea_sim.machine.evaluation import evaluate, high_water
 from panacea_sim.machine.lowering import Lowered, lower
 from panacea_sim.machine.result import ChannelTotals, EngineResult, FiringTimes, QueueTotals, StallTotal
@@ -22,7 +21,7 @@ from panacea_sim.machine.tables import core_tables, stream_tables, trace_buffers
 from panacea_sim.trace.logs import ActivityLog
 from panacea_sim.trace.options import NOTHING
 from panacea_sim.trace.recorder import Recorder
-from panacea_sim.trace.schema import State
+from panacea_sim.trace.schema import GAP_REASONS, NO_REQUESTS, State
 from panacea_sim.units import IntArray
 
 __all__ = ["load_compiled", "run_compiled"]
@@ -118,7 +117,7 @@ class _Engine:
 
     def _kind(self, owner: int, code: int) -> tuple[State, str, str]:
         """Return state, cause and cause component for a code of the evaluation."""
-        plain = {BUSY: (State.BUSY, "", ""), IDLE: (State.IDLE, "", ""), STARVED: (State.STARVED, "requests", "")}
+        plain = {BUSY: (State.BUSY, "", ""), IDLE: (State.IDLE, "", ""), STARVED: (State.STARVED, NO_REQUESTS, "")}
         if code in plain:
             return plain[code]
         if code >= 0:
@@ -201,7 +200,7 @@ class _Engine:
         end, before, starved = streams.channels[number, col.CHANNEL_END : col.STARVED_CYCLES + 1].tolist()
         kinds = [
             (State.IDLE, "", "", before + makespan_cycles - end),
-            (State.STARVED, "requests", "", starved),
+            (State.STARVED, NO_REQUESTS, "", starved),
         ]
         kinds += [
             (*self._kind(owner, CONTENDED - port), cycles) for port, cycles in enumerate(streams.busy[number].tolist())

@@ -9,12 +9,9 @@ from typing import NamedTuple
 from panacea_sim.errors import InvariantError
 from panacea_sim.machine.device import Service
 from panacea_sim.machine.kernel import CycleEnvironment, Signal
+from panacea_sim.trace.schema import GAP_REASONS
 
-__all__ = ["GAP_REASONS", "Part", "PostedRequest", "Stretch", "gap_reasons"]
-
-
-GAP_REASONS = ("refresh", "turnaround", "row", "latency")
-"""Why a channel has no data on its bus while requests wait, in order of time."""
+__all__ = ["Part", "PostedRequest", "Stretch", "gap_reasons"]
 
 
 class Stretch(NamedTuple):

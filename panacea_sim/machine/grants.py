@@ -76,7 +76,7 @@ from panacea_sim.machine.dram_params import (
     OUT_START,
     OUT_TURNAROUND_UNTIL,
 )
-from panacea_sim.machine.dram_requests import GAP_REASONS
+from panacea_sim.trace.schema import GAP_REASONS
 from panacea_sim.units import IntArray
 
 __all__ = ["add_row", "arrive", "grant", "next_channel", "post"]

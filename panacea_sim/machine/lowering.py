@@ -17,7 +17,7 @@ import numpy as np
 from panacea_sim.errors import ConfigError
 from panacea_sim.machine.description import Component, Description
 from panacea_sim.machine.lanes import Section, find_sections
-from panacea_sim.trace.schema import State
+from panacea_sim.trace.schema import DATAFLOW, State
 from panacea_sim.units import IntArray
 
 __all__ = ["Actor", "Counter", "Lowered", "Op", "Step", "lower"]
@@ -213,7 +213,7 @@ def _waits(lowered: Lowered, component: Component) -> list[Step]:
             lowered.counter(f"ended:{wait.component}"),
             offset=lowered.stored(wait.firings - 1),
             state=State.WAITING,
-            causes=(("dataflow", wait.component),),
+            causes=((DATAFLOW, wait.component),),
         )
         for wait in component.waits
     ]

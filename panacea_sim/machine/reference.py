@@ -20,7 +20,7 @@ from panacea_sim.machine.queue import BoundedQueue, TokenStore
 from panacea_sim.machine.result import EngineResult, FiringTimes, QueueTotals, StallTotal
 from panacea_sim.machine.steps import acquire_step, graph_step
 from panacea_sim.trace.recorder import Recorder
-from panacea_sim.trace.schema import State
+from panacea_sim.trace.schema import DATAFLOW, State
 
 __all__ = ["run_reference"]
 
@@ -139,7 +139,7 @@ class _Machine:
         for need in component.needs:
             inputs.add_need(self._stores[need.store], need.index, code(State.STARVED, need.store, producer[need.store]))
         for wait in component.waits:
-            waiting = code(State.WAITING, "dataflow", wait.component)
+            waiting = code(State.WAITING, DATAFLOW, wait.component)
             process.before.append(graph_step(self.processes[wait.component].ended, wait.firings, waiting))
             self.processes[wait.component].watched = True
         for acquire in component.acquires:

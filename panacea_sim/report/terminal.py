@@ -13,7 +13,7 @@ from rich.text import Text
 
 from panacea_sim.hardware.config import Source
 from panacea_sim.report.palette import STATE_COLOURS
-from panacea_sim.trace.schema import State
+from panacea_sim.trace.schema import NO_REQUESTS, State
 
 __all__ = ["print_run", "print_sources", "print_study"]
 
@@ -159,7 +159,7 @@ def _without_pea_numbers(stalls: Iterable[Mapping[str, Any]]) -> list[dict[str, 
 def _reason(stall: Mapping[str, Any]) -> str:
     word = {State.STARVED: "empty", State.BLOCKED: "full", State.CONTENDED: "taken", State.WAITING: "not ready"}
     by = f" ({stall['cause_component']})" if stall["cause_component"] else ""
-    if stall["cause"] == "requests":
+    if stall["cause"] == NO_REQUESTS:
         return "no request"
     channel, colon, reason = stall["cause"].partition(":")
     if colon:

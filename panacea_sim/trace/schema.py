@@ -9,7 +9,18 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-__all__ = ["ACTIVITIES", "DRAM", "OPERATORS", "QUEUES", "SCHEMA_VERSION", "TABLES", "State"]
+__all__ = [
+    "ACTIVITIES",
+    "DATAFLOW",
+    "DRAM",
+    "GAP_REASONS",
+    "NO_REQUESTS",
+    "OPERATORS",
+    "QUEUES",
+    "SCHEMA_VERSION",
+    "TABLES",
+    "State",
+]
 
 SCHEMA_VERSION = 1
 """Version of summary.json and of the tables; raised when a key or a column changes its name or meaning."""
@@ -25,6 +36,15 @@ class State(StrEnum):
     WAITING = "waiting"
     IDLE = "idle"
 
+
+NO_REQUESTS = "requests"
+"""The cause of a channel's waiting where nobody asks it for anything."""
+
+DATAFLOW = "dataflow"
+"""The cause of waiting for a layer before."""
+
+GAP_REASONS = ("refresh", "turnaround", "row", "latency")
+"""Why a channel has no data on its bus while requests wait, in order of time: causes are called CHANNEL:REASON."""
 
 OPERATORS = ("dwo", "swo", "cs")
 """The kinds of operators in a PEA; activities has a column NAME_steps for each."""
