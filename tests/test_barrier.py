@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import takewhile
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
@@ -207,7 +208,7 @@ def _stop(done: int, _: int) -> None:
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_an_interrupt_keeps_the_layers_that_are_done(workers: int, tmp_path: Path) -> None:
-    """After an interrupt no process is left, and the partial folder holds the rows of the layers that were done."""
+    """After an interrupt no process is left; the folder holds the layers that were done, to the first that was not."""
     options = RunOptions(tmp_path / "out", layer_progress=_stop, workers=workers, engine="reference")
     with pytest.raises(Interrupted) as stop:
         run(_scenario(), options)
@@ -216,7 +217,12 @@ def test_an_interrupt_keeps_the_layers_that_are_done(workers: int, tmp_path: Pat
     left = open_run(tmp_path / "out")
     assert left.is_partial
     assert left.check_component("pea0") == "pea0"
-    assert "deep" in left.dataset("activities").to_table().column("layer").to_pylist()
+    events = [json.loads(line) for line in (left.path / "log.jsonl").read_text().splitlines()]
+    done = {event["layer"] for event in events if event["event"] == "layer"}
+    kept = set(takewhile(done.__contains__, [layer.name for layer in LAYERS]))
+    assert len(done) == 2
+    assert kept == {"deep", "flat"} or workers > 1
+    assert set(left.dataset("activities").to_table().column("layer").to_pylist()) - {""} == kept
 
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
