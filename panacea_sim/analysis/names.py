@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import pyarrow.dataset as ds
 
@@ -72,18 +71,15 @@ def check_tile(run: StoredRun, tile: Tile, layers: Iterable[str]) -> None:
 
 def _grids(run: StoredRun) -> list[tuple[str, tuple[int, int, int]]]:
     """Return name and numbers of m, n and k tiles of each layer; nothing where the run has no such figures."""
-    scenario = run.path / "scenario.yaml"
-    if run.is_partial or not scenario.is_file():
+    hardware = None if run.is_partial else run.hardware
+    if hardware is None:
         return []
     # The tiling imports what checks hardware files, which takes a moment that other questions need not wait for.
-    from panacea_sim.hardware.yaml_file import read_mapping  # noqa: PLC0415
     from panacea_sim.mapping.tiling import Tiling  # noqa: PLC0415
 
-    hardware: Any = read_mapping(scenario)["hardware"]
-    tile_m, tile_k, tile_n = hardware["n_pea"] * hardware["v"], hardware["tile_k"], hardware["tile_n"]
     grids = []
     for layer in run.summary["layers"]:
-        tiling = Tiling(layer["M"], layer["K"], layer["N"], hardware["v"], tile_m, tile_k, tile_n)
+        tiling = Tiling.of(hardware, (layer["M"], layer["K"], layer["N"]))
         grids.append((layer["name"], (tiling.m_tiles, tiling.n_tiles, tiling.k_tiles)))
     return grids
 

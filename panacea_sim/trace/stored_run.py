@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -18,6 +18,9 @@ from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.trace.options import OPEN_END, TraceOptions
 from panacea_sim.trace.schema import SCHEMA_VERSION, TABLES, State
 from panacea_sim.trace.store import PARTIAL, RUN_MARK
+
+if TYPE_CHECKING:
+    from panacea_sim.hardware.config import Hardware
 
 __all__ = ["StoredRun", "open_run"]
 
@@ -52,6 +55,22 @@ class StoredRun:
     def sections(self) -> dict[str, str]:
         """Section (memory, codecs, compute, output) of each component and channel, in the machine's order."""
         return dict(self.summary["sections"])
+
+    @property
+    def hardware(self) -> Hardware | None:
+        """The machine as scenario.yaml beside the tables has it, also of a partial run; None without that file.
+
+        Raises ConfigError if the file cannot be read.
+        """
+        path = self.path / "scenario.yaml"
+        if not path.is_file():
+            return None
+        # Checking fields takes a while to import, and most questions need none of it.
+        from panacea_sim.hardware.config import from_mapping  # noqa: PLC0415
+        from panacea_sim.hardware.yaml_file import read_mapping  # noqa: PLC0415
+
+        content: Any = read_mapping(path)
+        return from_mapping(content["hardware"])
 
     @property
     def window(self) -> tuple[int, int] | None:

@@ -7,7 +7,6 @@ import re
 import numpy as np
 import numpy.typing as npt
 import pyarrow.dataset as ds
-import yaml
 
 from panacea_sim.trace.binning import Cover
 from panacea_sim.trace.columns import codes, column_batches
@@ -30,16 +29,16 @@ def is_pea(component: str) -> bool:
 def operator_counts(run: StoredRun) -> dict[str, int] | None:
     """Return how many DWOs, SWOs and CS all PEAs have together: the steps that they can do in a cycle.
 
-    None if neither the summary nor scenario.yaml, which a partial run has as well, tells.
+    None if neither the summary nor scenario.yaml, which a partial run has as well, tells. Raises ConfigError for a
+    scenario.yaml that cannot be read.
     """
     summary = run.summary
     if summary.get("operators") and summary.get("makespan_cycles"):
         return {name: summary["operators"][f"{name}_capacity"] // summary["makespan_cycles"] for name in OPERATORS}
-    scenario = run.path / "scenario.yaml"
-    if not scenario.is_file():
+    hardware = run.hardware
+    if hardware is None:
         return None
-    hardware = yaml.safe_load(scenario.read_text(encoding="utf-8"))["hardware"]
-    return {name: hardware["n_pea"] * hardware[f"n_{name}"] for name in OPERATORS}
+    return {name: hardware.n_pea * getattr(hardware, f"n_{name}") for name in OPERATORS}
 
 
 def operator_steps(run: StoredRun, edges: IntArray) -> dict[str, npt.NDArray[np.float64]]:
