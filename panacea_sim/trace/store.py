@@ -14,6 +14,7 @@ import yaml
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.joined import JoinedTrace
+from panacea_sim.trace.new_file import new_file
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import TABLES
 
@@ -64,8 +65,8 @@ class RunFolder:
             yaml.safe_dump(content, file, sort_keys=False, allow_unicode=True)
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
-        """Write a JSON file into the folder."""
-        with (self.path / name).open("w", encoding="utf-8") as file:
+        """Write a JSON file into the folder; after an interrupt it is whole, as it was or as it is to be."""
+        with new_file(self.path / name, force=True) as beside, beside.open("w", encoding="utf-8") as file:
             json.dump(content, file, indent=2)
             file.write("\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -20,6 +21,24 @@ def test_it_appears_only_when_complete(tmp_path: Path) -> None:
     folder.complete()
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["run"]
     assert json.loads((tmp_path / "a" / "run" / "summary.json").read_text()) == {"key": "value"}
+
+
+def test_an_interrupt_while_a_summary_is_written_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A summary that is written anew while a run goes on is whole at any time."""
+    folder = RunFolder(tmp_path / "run")
+    folder.write_json("summary.json", {"key": "value"})
+
+    def interrupted(_: object, file: TextIO, **__: object) -> None:
+        file.write('{"ke')
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(json, "dump", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        folder.write_json("summary.json", {"key": "another value"})
+    assert json.loads((folder.path / "summary.json").read_text()) == {"key": "value"}
+    assert {path.name for path in folder.path.iterdir()} == {".panacea-run", "summary.json"}
 
 
 def test_the_earlier_run_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
