@@ -16,8 +16,8 @@ from rich.table import Table
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
-from panacea_sim.machine.dram_params import Map, Page, Policy, dram_params
-from panacea_sim.machine.dram_replay import ChannelRequest, Replay, replay
+from panacea_sim.memory.params import Map, Page, Policy, dram_params
+from panacea_sim.memory.replay import ChannelRequest, Replay, replay
 
 __all__ = ["dram_command", "print_devices"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dram_judge import LONG_AGO, Place, place
 
 from panacea_sim.hardware.dram.devices import DramDevice
-from panacea_sim.machine.dram_replay import ChannelRequest
+from panacea_sim.memory.replay import ChannelRequest
 
 __all__ = ["Controller"]
 

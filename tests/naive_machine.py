@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from panacea_sim.machine.description import NOTHING, Component, Description, Requests
-from panacea_sim.machine.device import Service
+from panacea_sim.memory.device import Service
 
 __all__ = ["Grant", "Machine", "Part", "Row", "StuckError"]
 

@@ -33,13 +33,13 @@ from panacea_sim.machine.description import (
     Take,
     Wait,
 )
-from panacea_sim.machine.device import Device, DeviceState, IdealDevice, Service
-from panacea_sim.machine.dram_device import BankedDevice
-from panacea_sim.machine.dram_params import dram_params
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import LayerWork, SkipMasks, layer_work
+from panacea_sim.memory.banked_device import BankedDevice
+from panacea_sim.memory.device import Device, DeviceState, IdealDevice, Service
+from panacea_sim.memory.params import dram_params
 from panacea_sim.quant.activation_functions import (
     ACTIVATION_FUNCTIONS,
     ActivationFunction,

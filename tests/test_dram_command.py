@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from panacea_sim.cli import main
 from panacea_sim.hardware.dram.devices import dram_device, list_devices
-from panacea_sim.machine.dram_params import dram_params
-from panacea_sim.machine.dram_replay import QUEUE_REQUESTS, ChannelRequest, replay
+from panacea_sim.memory.params import dram_params
+from panacea_sim.memory.replay import QUEUE_REQUESTS, ChannelRequest, replay
 
 _HEADER = "cycle,address,bytes,op\n"
 

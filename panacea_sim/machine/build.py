@@ -6,15 +6,15 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.machine.accumulator import accumulator
 from panacea_sim.machine.decoder import activation_decoder, weight_decoder
 from panacea_sim.machine.description import Channel, Component, Description, Memory, Port, Queue, Store
-from panacea_sim.machine.device import Device, IdealDevice
 from panacea_sim.machine.dispatcher import dispatcher, pea_queue
 from panacea_sim.machine.dma import activation_stream, output_stream, partial_sum_stream, weight_stream
-from panacea_sim.machine.dram_device import BankedDevice
-from panacea_sim.machine.dram_params import dram_params
 from panacea_sim.machine.encoder import encoder
 from panacea_sim.machine.pea import pe_array, sum_queue, task_cycles
 from panacea_sim.machine.ppu import ppu
 from panacea_sim.machine.program import Program
+from panacea_sim.memory.banked_device import BankedDevice
+from panacea_sim.memory.device import Device, IdealDevice
+from panacea_sim.memory.params import dram_params
 
 __all__ = ["channel_device", "describe"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from panacea_sim.machine.arbiter import ADDRESS, REQUEST_CYCLE, SIZE_BYTES, WIDTH, place_in_queue
 from panacea_sim.machine.description import Channel, Port
-from panacea_sim.machine.device import Service
 from panacea_sim.machine.dram_requests import Part, PostedRequest, Stretch, gap_reasons
 from panacea_sim.machine.kernel import CycleEnvironment, CycleProcess, Signal, Waits
 from panacea_sim.machine.result import ChannelTotals
+from panacea_sim.memory.arbiter import ADDRESS, REQUEST_CYCLE, SIZE_BYTES, WIDTH, place_in_queue
+from panacea_sim.memory.device import Service
 from panacea_sim.trace.logs import CHUNK_ROWS, NO_FIRING, AccessLog, ActivityLog
 from panacea_sim.trace.schema import GAP_REASONS, NO_REQUESTS, State
 

@@ -1,8 +1,8 @@
 """How numba compiles the functions of the compiled engine, and how what it has compiled is kept.
 
 numba's own cache knows of the file of a function only: it would go on with old device timing after a change in
-dram_timing.py, and it ends a run when a file of it is broken or cannot be written. The cache here holds for the sources
-of the whole room, and where it fails the function is compiled again.
+banked_timing.py, and it ends a run when a file of it is broken or cannot be written. The cache here holds for all
+sources that are compiled, and where it fails the function is compiled again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ from panacea_sim.errors import CacheWarning
 __all__ = ["compiled_functions", "entry", "inner"]
 
 Function = Callable[..., Any]
+
+_PACKAGE = Path(__file__).parents[1]
+_COMPILED = ("memory", "machine", "trace/schema.py")
+"""Where functions and constants that are compiled stand: rooms with all their folders, and single files."""
 
 _UNKEPT = "compiled code cannot be kept"
 
@@ -98,8 +102,12 @@ def _cached(dispatcher: Any) -> Function:  # noqa: ANN401  # numba has no types
 
 @cache
 def _sources_stamp() -> str:
-    folder = Path(__file__).parent
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
+    sources = [path for place in _COMPILED for path in _python_files(_PACKAGE / place)]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+
+
+def _python_files(place: Path) -> list[Path]:
+    return [place] if place.is_file() else sorted(place.rglob("*.py"))
 
 
 def _warn(what: str, error: Exception) -> None:

@@ -15,8 +15,8 @@ from typing import TypeAlias
 import numpy as np
 
 from panacea_sim.errors import ConfigError
-from panacea_sim.machine.device import Device
 from panacea_sim.mapping.labels import TileLabels
+from panacea_sim.memory.device import Device
 from panacea_sim.units import IntArray
 
 __all__ = [

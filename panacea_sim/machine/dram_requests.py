@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from panacea_sim.errors import InvariantError
-from panacea_sim.machine.device import Service
 from panacea_sim.machine.kernel import CycleEnvironment, Signal
+from panacea_sim.memory.device import Service
 from panacea_sim.trace.schema import GAP_REASONS
 
 __all__ = ["Part", "PostedRequest", "Stretch", "gap_reasons"]

@@ -1,14 +1,12 @@
 """Requests and grants in the compiled engine: posting, deciding, accounting, and taking the data.
 
-Compiled by numba. The timing of devices is that of dram_timing.py and ideal_timing.py, the order that of arbiter.py.
+Compiled by numba. The timing of devices is that of banked_timing.py and ideal_timing.py, the order that of arbiter.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from panacea_sim.machine import arbiter, dram_timing, ideal_timing
-from panacea_sim.machine.arbiter import ADDRESS, PORT, PRIORITY, REQUEST_CYCLE, SIZE_BYTES, WIDTH, WRITE
 from panacea_sim.machine.columns import (
     ACCESSES,
     BANKED,
@@ -63,7 +61,9 @@ from panacea_sim.machine.columns import (
     WRITE_BYTES,
 )
 from panacea_sim.machine.compilation import compiled_functions, inner
-from panacea_sim.machine.dram_params import (
+from panacea_sim.memory import arbiter, banked_timing, ideal_timing
+from panacea_sim.memory.arbiter import ADDRESS, PORT, PRIORITY, REQUEST_CYCLE, SIZE_BYTES, WIDTH, WRITE
+from panacea_sim.memory.params import (
     OUT_BANK,
     OUT_END,
     OUT_READY,
@@ -86,7 +86,7 @@ _REASONS = len(GAP_REASONS)
 
 _arbiter = compiled_functions(arbiter, {})
 _shared = {"first_come_first_served": _arbiter["first_come_first_served"]}
-_banked = compiled_functions(dram_timing, _shared)
+_banked = compiled_functions(banked_timing, _shared)
 _ideal = compiled_functions(ideal_timing, {})
 
 place_in_queue: Callable[..., int] = _arbiter["place_in_queue"]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from panacea_sim.machine import columns as col
-from panacea_sim.machine.arbiter import WIDTH
-from panacea_sim.machine.dram_params import OUT
 from panacea_sim.machine.lowering import Lowered, Op
+from panacea_sim.memory.arbiter import WIDTH
+from panacea_sim.memory.params import OUT
 from panacea_sim.trace.schema import GAP_REASONS
 from panacea_sim.units import IntArray
 

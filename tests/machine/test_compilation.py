@@ -92,12 +92,14 @@ def test_without_any_folder_functions_are_compiled(monkeypatch: pytest.MonkeyPat
         assert compilation.entry(_doubled)(2) == 4
 
 
-def test_any_source_of_the_room_makes_the_cache_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A change in another file than that of the function gives another stamp."""
-    room = tmp_path / "machine"
-    shutil.copytree(Path(compilation.__file__).parent, room, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(compilation, "__file__", str(room / "compilation.py"))
+@pytest.mark.parametrize("changed", ["memory/banked_timing.py", "machine/lowering.py", "trace/schema.py"])
+def test_any_compiled_source_makes_the_cache_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str) -> None:
+    """A change in another file than that of the function, in whatever room or folder, gives another stamp."""
+    package = tmp_path / "panacea_sim"
+    shutil.copytree(compilation._PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(compilation, "_PACKAGE", package)
     before = compilation._sources_stamp.__wrapped__()
-    with (room / "dram_timing.py").open("a") as file:
+    assert compilation._sources_stamp.__wrapped__() == before
+    with (package / changed).open("a") as file:
         file.write("# changed\n")
     assert compilation._sources_stamp.__wrapped__() != before

@@ -23,7 +23,7 @@ from panacea_sim.machine.description import (
     Requests,
     Take,
 )
-from panacea_sim.machine.device import IdealDevice
+from panacea_sim.memory.device import IdealDevice
 from panacea_sim.units import IntArray
 
 Run = Callable[[Description], NaiveResult]

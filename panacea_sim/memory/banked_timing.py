@@ -1,6 +1,6 @@
 """The timing of a DRAM channel with banks: when the next decision falls, which request goes, and what a grant costs.
 
-Plain functions over the flat sequences of dram_params.py. They use whole-number arithmetic, indexing and loops only,
+Plain functions over the flat sequences of params.py. They use whole-number arithmetic, indexing and loops only,
 so that the very same functions can be called on lists and compiled for arrays. Times inside are cycles of the device
 clock; the cycles that come in and go out are the accelerator's. docs/dram.md explains every rule.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import MutableSequence, Sequence
 
-from panacea_sim.machine.arbiter import (
+from panacea_sim.memory.arbiter import (
     ADDRESS,
     PRIORITY,
     REQUEST_CYCLE,
@@ -18,7 +18,7 @@ from panacea_sim.machine.arbiter import (
     WRITE,
     first_come_first_served,
 )
-from panacea_sim.machine.dram_params import (
+from panacea_sim.memory.params import (
     ACTIVATE_1,
     ACTIVATE_2,
     ACTIVATE_3,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from strategies import Ask, asks
 
 from panacea_sim.hardware.dram.devices import DramDevice, dram_device, list_devices
-from panacea_sim.machine import dram_params as at
-from panacea_sim.machine.dram_params import Map, Page, dram_params, new_state
-from panacea_sim.machine.dram_timing import serve
+from panacea_sim.memory import params as at
+from panacea_sim.memory.banked_timing import serve
+from panacea_sim.memory.params import Map, Page, dram_params, new_state
 
 assert settings.default is not None
 _CASES = 2 * settings.default.max_examples

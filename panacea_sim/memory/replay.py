@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from panacea_sim.machine.arbiter import ADDRESS, REQUEST_CYCLE, SIZE_BYTES, WIDTH
-from panacea_sim.machine.device import Service
-from panacea_sim.machine.dram_params import OUT, REFRESHES, new_state
-from panacea_sim.machine.dram_timing import choose, next_decision, serve
+from panacea_sim.memory.arbiter import ADDRESS, REQUEST_CYCLE, SIZE_BYTES, WIDTH
+from panacea_sim.memory.banked_timing import choose, next_decision, serve
+from panacea_sim.memory.device import Service
+from panacea_sim.memory.params import OUT, REFRESHES, new_state
 from panacea_sim.units import IntArray
 
 __all__ = ["QUEUE_REQUESTS", "ChannelRequest", "Replay", "replay"]

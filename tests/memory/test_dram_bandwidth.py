@@ -9,8 +9,8 @@ import pytest
 from dram_controller import Controller
 
 from panacea_sim.hardware.dram.devices import DramDevice, dram_device, list_devices
-from panacea_sim.machine.dram_params import Map, dram_params
-from panacea_sim.machine.dram_replay import ChannelRequest, Replay, replay
+from panacea_sim.memory.params import Map, dram_params
+from panacea_sim.memory.replay import ChannelRequest, Replay, replay
 
 DEVICES = [dram_device(name, "device") for name in list_devices()]
 NAMES = list_devices()

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from panacea_sim.hardware.dram.devices import DramDevice, dram_device, list_devices
-from panacea_sim.machine.arbiter import WIDTH
-from panacea_sim.machine.device import Service
-from panacea_sim.machine.dram_params import OUT, REFRESHES, Page, Policy, dram_params, new_state
-from panacea_sim.machine.dram_timing import choose, next_decision, serve
+from panacea_sim.memory.arbiter import WIDTH
+from panacea_sim.memory.banked_timing import choose, next_decision, serve
+from panacea_sim.memory.device import Service
+from panacea_sim.memory.params import OUT, REFRESHES, Page, Policy, dram_params, new_state
 
 DEVICES = list_devices()
 

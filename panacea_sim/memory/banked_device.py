@@ -1,12 +1,13 @@
-"""A DRAM channel with banks, as a device behind a channel: the functions of dram_timing.py on lists."""
+"""A DRAM channel with banks, as a device behind a channel: the functions of banked_timing.py on lists."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from panacea_sim.machine.device import DeviceState, FlatDevice, Service
-from panacea_sim.machine.dram_params import (
+from panacea_sim.memory.banked_timing import choose, next_decision, serve
+from panacea_sim.memory.device import DeviceState, FlatDevice, Service
+from panacea_sim.memory.params import (
     BURST,
     BURST_BYTES,
     CLOCK_DENOMINATOR,
@@ -14,7 +15,6 @@ from panacea_sim.machine.dram_params import (
     OUT,
     new_state,
 )
-from panacea_sim.machine.dram_timing import choose, next_decision, serve
 from panacea_sim.units import ceil_div
 
 __all__ = ["BankedDevice"]
@@ -41,7 +41,7 @@ class BankedDevice:
         return _BankedState(self.params)
 
     def flat(self) -> FlatDevice:
-        """Return the device as numbers, for dram_timing.py."""
+        """Return the device as numbers, for banked_timing.py."""
         return FlatDevice(banked=True, params=self.params, state=new_state(self.params))
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from panacea_sim.machine import ideal_timing
-from panacea_sim.machine.arbiter import first_come_first_served
-from panacea_sim.machine.dram_params import OUT
+from panacea_sim.memory import ideal_timing
+from panacea_sim.memory.arbiter import first_come_first_served
+from panacea_sim.memory.params import OUT
 from panacea_sim.units import ceil_div
 
 __all__ = ["Device", "DeviceState", "FlatDevice", "IdealDevice", "Service"]
@@ -36,7 +36,7 @@ class Service(NamedTuple):
 
 
 class FlatDevice(NamedTuple):
-    """A device as the numbers that the functions of dram_timing.py (`banked`) or ideal_timing.py work on."""
+    """A device as the numbers that the functions of banked_timing.py (`banked`) or ideal_timing.py work on."""
 
     banked: bool
     params: tuple[int, ...]

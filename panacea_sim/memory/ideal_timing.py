@@ -1,4 +1,4 @@
-"""The timing of a channel without banks, rows and refresh: the same set of functions as dram_timing.py.
+"""The timing of a channel without banks, rows and refresh: the same set of functions as banked_timing.py.
 
 `params` are the bytes that the bus moves in a cycle and the latency of reads; `state` is the cycle from which the bus
 is free. All cycles are the accelerator's.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import MutableSequence, Sequence
 
-from panacea_sim.machine.dram_params import OUT_END, OUT_READY, OUT_ROW_MISSES, OUT_SIZE, OUT_START
+from panacea_sim.memory.params import OUT_END, OUT_READY, OUT_ROW_MISSES, OUT_SIZE, OUT_START
 
 __all__ = ["BYTES_PER_CYCLE", "LATENCY", "next_decision", "serve"]
 

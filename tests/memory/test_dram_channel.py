@@ -13,12 +13,12 @@ from naive import NaiveResult
 from strategies import numbered
 
 from panacea_sim.hardware.dram.devices import dram_device, list_devices
-from panacea_sim.machine.arbiter import PORT, REQUEST_CYCLE, WIDTH, place_in_queue
 from panacea_sim.machine.description import Channel, Component, Description, Port, Requests
-from panacea_sim.machine.device import Service
-from panacea_sim.machine.dram_device import BankedDevice
-from panacea_sim.machine.dram_params import dram_params
 from panacea_sim.machine.dram_requests import gap_reasons
+from panacea_sim.memory.arbiter import PORT, REQUEST_CYCLE, WIDTH, place_in_queue
+from panacea_sim.memory.banked_device import BankedDevice
+from panacea_sim.memory.device import Service
+from panacea_sim.memory.params import dram_params
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import run
 from panacea_sim.workload.synthetic import synthetic_layer
