@@ -28,8 +28,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from panacea_sim.description.description import Description
 from panacea_sim.machine.availability import compiled_obstacle
-from panacea_sim.machine.description import Description
 from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.scenario import Scenario

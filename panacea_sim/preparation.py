@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from panacea_sim.analysis.summary import KEPT_TIMES
+from panacea_sim.description.description import Description
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.machine.availability import compiled_obstacle
 from panacea_sim.machine.build import describe
 from panacea_sim.machine.candidates import Candidate, candidates, choose_mapping
-from panacea_sim.machine.description import Description
 from panacea_sim.machine.program import Program, plan_program
 from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.result import EngineResult

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from naive import STATES, NaiveResult, Row
 
+from panacea_sim.description.description import Description
 from panacea_sim.errors import DeadlockError
-from panacea_sim.machine.description import Description
 from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.result import EngineResult
 from panacea_sim.trace.options import TraceOptions

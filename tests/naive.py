@@ -10,7 +10,7 @@ from itertools import groupby
 
 from naive_machine import Grant, Machine, Part, Row, StuckError
 
-from panacea_sim.machine.description import NOTHING, Description
+from panacea_sim.description.description import NOTHING, Description
 from panacea_sim.memory.device import Service
 
 __all__ = ["STATES", "NaiveResult", "Row", "StuckError", "interpret"]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from panacea_sim.machine.description import NOTHING, Component, Description, Requests
+from panacea_sim.description.description import NOTHING, Component, Description, Requests
 from panacea_sim.memory.device import Service
 
 __all__ = ["Grant", "Machine", "Part", "Row", "StuckError"]

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from panacea_sim import preparation
+from panacea_sim.description.description import Memory
 from panacea_sim.machine.candidates import MappedLayer
-from panacea_sim.machine.description import Memory
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import Engine, RunOptions, run
 from panacea_sim.trace.options import TraceOptions

@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from panacea_sim.analysis.selection import STALL, Selection
-from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
-from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
-from panacea_sim.machine.description import (
+from panacea_sim.description.description import (
     NOTHING,
     Acquire,
     Channel,
@@ -33,6 +31,8 @@ from panacea_sim.machine.description import (
     Take,
     Wait,
 )
+from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
+from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.mapping.tiling import Tiling

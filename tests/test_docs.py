@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from panacea_sim.description.description import Queue
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machine import build
-from panacea_sim.machine.description import Queue
 from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.values import TravellingValues
 from panacea_sim.scenario import Scenario

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.analysis.accounting import state_cycles
+from panacea_sim.description.description import Description
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machine.description import Description
 from panacea_sim.machine.pea import pea_work
 from panacea_sim.machine.program import Program
 from panacea_sim.machine.result import EngineResult

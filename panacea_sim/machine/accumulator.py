@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.machine.description import Acquire, Component, Give, Need, Take
+from panacea_sim.description.description import Acquire, Component, Give, Need, Take
 from panacea_sim.machine.pea import sum_queue
 from panacea_sim.machine.program import Program
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM

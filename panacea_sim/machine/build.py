@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from panacea_sim.description.description import Channel, Component, Description, Memory, Port, Queue, Store
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machine.accumulator import accumulator
 from panacea_sim.machine.decoder import activation_decoder, weight_decoder
-from panacea_sim.machine.description import Channel, Component, Description, Memory, Port, Queue, Store
 from panacea_sim.machine.dispatcher import dispatcher, pea_queue
 from panacea_sim.machine.dma import activation_stream, output_stream, partial_sum_stream, weight_stream
 from panacea_sim.machine.encoder import encoder

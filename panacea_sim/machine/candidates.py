@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from panacea_sim.description.description import Description
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machine.build import channel_device, describe
-from panacea_sim.machine.description import Description
 from panacea_sim.machine.pea import pea_work
 from panacea_sim.machine.program import Program, plan_program
 from panacea_sim.machine.result import EngineResult

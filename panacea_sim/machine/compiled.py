@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
+from panacea_sim.description.description import Component, Description, Give, Queue, Take, joined_labels
 from panacea_sim.errors import DeadlockError
 from panacea_sim.machine import columns as col
 from panacea_sim.machine.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
 from panacea_sim.machine.deadlock import StandStill, describe_deadlock
-from panacea_sim.machine.description import Component, Description, Give, Queue, Take, joined_labels
 from panacea_sim.machine.evaluation import evaluate, high_water
 from panacea_sim.machine.lowering import Lowered, lower
 from panacea_sim.machine.result import ChannelTotals, EngineResult, FiringTimes, QueueTotals, StallTotal

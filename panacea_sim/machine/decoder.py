@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.machine.description import Component, Give, Need, Release
+from panacea_sim.description.description import Component, Give, Need, Release
 from panacea_sim.machine.dma import REGION
 from panacea_sim.machine.program import PlannedLayer, Program
 from panacea_sim.machine.tile_format import TileShape, unpack_tile

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from panacea_sim.description.description import Component, Give, Take
 from panacea_sim.machine.decoder import WeightTile
-from panacea_sim.machine.description import Component, Give, Take
 from panacea_sim.machine.program import Program
 from panacea_sim.machine.tile_format import SlicedTile
 from panacea_sim.quant.vectors import BoolArray

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from panacea_sim.machine.description import Acquire, Component, Put, Release, Requests, Take, Wait
+from panacea_sim.description.description import Acquire, Component, Put, Release, Requests, Take, Wait
 from panacea_sim.machine.program import PlannedLayer, Program
 from panacea_sim.mapping.labels import TileLabels
 from panacea_sim.mapping.layout import ChannelParts, split_over_channels

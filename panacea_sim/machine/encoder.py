@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.machine.description import Component, Give, Take
+from panacea_sim.description.description import Component, Give, Take
 from panacea_sim.machine.program import Program
 from panacea_sim.machine.tile_format import pack_tile
 from panacea_sim.quant.slicing import slice_activations

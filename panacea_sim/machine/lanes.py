@@ -12,7 +12,7 @@ from itertools import groupby
 
 import numpy as np
 
-from panacea_sim.machine.description import Component, Description, Give, Queue, Take
+from panacea_sim.description.description import Component, Description, Give, Queue, Take
 from panacea_sim.units import IntArray
 
 __all__ = ["Section", "find_sections"]

@@ -15,9 +15,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from panacea_sim.description.description import Component, Give, Take
 from panacea_sim.errors import InvariantError
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machine.description import Component, Give, Take
 from panacea_sim.machine.dispatcher import PeaTile, pea_queue
 from panacea_sim.machine.program import PlannedLayer, Program
 from panacea_sim.machine.tile_format import SlicedTile

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from panacea_sim.machine.description import Component, Give, Take
+from panacea_sim.description.description import Component, Give, Take
 from panacea_sim.machine.program import Program
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.quant.activation_functions import PostProcessor

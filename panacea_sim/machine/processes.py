@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Protocol
 
+from panacea_sim.description.description import Component, Requests
 from panacea_sim.machine.channel import ChannelProcess
-from panacea_sim.machine.description import Component, Requests
 from panacea_sim.machine.dram_requests import PostedRequest
 from panacea_sim.machine.kernel import CycleEnvironment, CycleProcess, Signal, Waits
 from panacea_sim.machine.steps import FiringCounter, Inputs, Outputs, Step

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from panacea_sim.description.description import Description, joined_labels
 from panacea_sim.errors import DeadlockError
 from panacea_sim.machine.channel import ChannelProcess
 from panacea_sim.machine.deadlock import StandStill, describe_deadlock
-from panacea_sim.machine.description import Description, joined_labels
 from panacea_sim.machine.kernel import CycleEnvironment
 from panacea_sim.machine.memory import ByteMemory
 from panacea_sim.machine.processes import ComponentProcess, PrivateProcess, StreamProcess, Worker

@@ -11,8 +11,8 @@ from hypothesis import given
 from strategies import machines
 
 from panacea_sim.analysis.accounting import check_conservation, state_cycles
+from panacea_sim.description.description import Description
 from panacea_sim.errors import DeadlockError, InvariantError
-from panacea_sim.machine.description import Description
 from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.result import EngineResult, StallTotal
 from panacea_sim.scenario import Scenario

@@ -10,7 +10,7 @@ from engine_runs import reference
 from naive import STATES, NaiveResult, interpret
 from strategies import numbered
 
-from panacea_sim.machine.description import (
+from panacea_sim.description.description import (
     Acquire,
     Channel,
     Component,

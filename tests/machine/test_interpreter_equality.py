@@ -11,8 +11,8 @@ from hypothesis import event, given, settings
 from naive import NaiveResult, StuckError, interpret
 from strategies import BANKED_DEVICES, SPLITTING_DEVICES, chains, machines, numbered
 
+from panacea_sim.description.description import Description
 from panacea_sim.errors import DeadlockError
-from panacea_sim.machine.description import Description
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import prepare
 
