@@ -45,7 +45,7 @@ bench: $(STAMP) ## measure the speed of the simulator
 	$(BIN)/python benchmarks/bench.py
 
 equal: $(STAMP) ## compare both engines on N random machines of each kind and 3/5 as many programs (default 10000)
-	EQUAL_MACHINES=$(or $(N),10000) $(BIN)/pytest tests/machine/test_compiled_equality.py -n $(WORKERS)
+	EQUAL_MACHINES=$(or $(N),10000) $(BIN)/pytest tests/engines/test_compiled_equality.py -n $(WORKERS)
 
 golden: $(STAMP) ## write the golden files anew; read the diff before you commit it
 	$(BIN)/pytest tests/golden --regenerate

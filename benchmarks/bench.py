@@ -29,9 +29,9 @@ from rich.console import Console
 from rich.table import Table
 
 from panacea_sim.description.description import Description
-from panacea_sim.machine.availability import compiled_obstacle
-from panacea_sim.machine.reference import run_reference
-from panacea_sim.machine.result import EngineResult
+from panacea_sim.engines.compiled.availability import compiled_obstacle
+from panacea_sim.engines.reference.engine import run_reference
+from panacea_sim.engines.result import EngineResult
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import Prepared, prepare
 from panacea_sim.trace.options import TraceOptions
@@ -121,7 +121,7 @@ def full_trace_hbm2() -> tuple[int, float]:
 
 def large_layer(dram: str) -> tuple[float, float]:
     """Run a layer of 409,600 tiles in both engines and keep only totals; return the tiles per CPU second of each."""
-    from panacea_sim.machine.compiled import run_compiled  # noqa: PLC0415  # numba may be missing: main says so
+    from panacea_sim.engines.compiled.engine import run_compiled  # noqa: PLC0415  # numba may be missing: main says so
 
     layer = MaskedLayer("fc1", 10240, 2560, 2048, rho_w=0.028, rho_x=0.96, seed=1)
     prepared = prepare(Scenario("bench", layer, settings=memory(dram), values=False))

@@ -24,9 +24,9 @@ import numpy as np
 
 from panacea_sim.analysis.accounting import check_conservation
 from panacea_sim.analysis.summary import SummaryParts, summarize_parts
+from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import CacheWarning, PanaceaError
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machine.result import EngineResult
 from panacea_sim.preparation import ChosenEngine, Demand, demand_of, planned_alone, run_engine
 from panacea_sim.trace.joined import TracePart
 from panacea_sim.trace.options import NOTHING, TraceOptions
@@ -121,7 +121,7 @@ def run_layers(
 
 def _load_compiled_meanwhile(pool: ProcessPoolExecutor, workers: int) -> None:
     """Compile the engine, or load it, while the processes start: each of them would compile it otherwise."""
-    from panacea_sim.machine.compiled import load_compiled  # noqa: PLC0415  # takes a while and need not be installed
+    from panacea_sim.engines.compiled.engine import load_compiled  # noqa: PLC0415  # takes a while and need not be installed
 
     with _interrupts_held():
         for _ in range(workers):

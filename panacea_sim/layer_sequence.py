@@ -10,7 +10,7 @@ from typing import Any
 from panacea_sim.analysis.joined import joined_results
 from panacea_sim.analysis.summary import SummaryParts
 from panacea_sim.barrier import LayerOutcome, LayerRun, LayerTask, run_layers
-from panacea_sim.machine.result import EngineResult
+from panacea_sim.engines.result import EngineResult
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.preparation import ChosenEngine, PreparedLayers
 from panacea_sim.trace.joined import JoinedTrace, TracePart

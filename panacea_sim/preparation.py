@@ -10,14 +10,14 @@ from typing import Literal
 
 from panacea_sim.analysis.summary import KEPT_TIMES
 from panacea_sim.description.description import Description
+from panacea_sim.engines.compiled.availability import compiled_obstacle
+from panacea_sim.engines.reference.engine import run_reference
+from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
-from panacea_sim.machine.availability import compiled_obstacle
 from panacea_sim.machine.build import describe
 from panacea_sim.machine.candidates import Candidate, candidates, choose_mapping
 from panacea_sim.machine.program import Program, plan_program
-from panacea_sim.machine.reference import run_reference
-from panacea_sim.machine.result import EngineResult
 from panacea_sim.machine.values import TravellingValues
 from panacea_sim.mapping.outputs import OutputBytes, dense_outputs, encoded_outputs
 from panacea_sim.mapping.tiling import Tiling
@@ -180,7 +180,7 @@ def run_compiled_engine(
     description: Description, recorder: Recorder, watch: Mapping[str, Callable[[int], None]] | None = None
 ) -> EngineResult:
     """Run the compiled engine, which takes a while to import and need not be installed."""
-    from panacea_sim.machine.compiled import run_compiled  # noqa: PLC0415  # only where it is wanted
+    from panacea_sim.engines.compiled.engine import run_compiled  # noqa: PLC0415  # only where it is wanted
 
     return run_compiled(description, recorder, KEPT_TIMES, watch)
 

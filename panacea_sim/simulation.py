@@ -19,8 +19,8 @@ from panacea_sim.analysis.summary import (
     summarize,
     summarize_parts,
 )
+from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import ConfigError, PanaceaError
-from panacea_sim.machine.result import EngineResult
 from panacea_sim.preparation import (
     ChosenEngine,
     Engine,

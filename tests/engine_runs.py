@@ -13,9 +13,9 @@ import pytest
 from naive import STATES, NaiveResult, Row
 
 from panacea_sim.description.description import Description
+from panacea_sim.engines.reference.engine import run_reference
+from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import DeadlockError
-from panacea_sim.machine.reference import run_reference
-from panacea_sim.machine.result import EngineResult
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 
@@ -36,7 +36,7 @@ def reference(description: Description) -> NaiveResult:
 
 
 def _run_compiled(description: Description, recorder: Recorder, kept: tuple[str, ...] = ()) -> EngineResult:
-    from panacea_sim.machine.compiled import run_compiled  # noqa: PLC0415  # numba may be missing
+    from panacea_sim.engines.compiled.engine import run_compiled  # noqa: PLC0415  # numba may be missing
 
     return run_compiled(description, recorder, kept)
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from panacea_sim.description.description import Queue
+from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machine import build
-from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.values import TravellingValues
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import Prepared, RunOptions, prepare, run

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.hardware.config import load_hardware
-from panacea_sim.machine.reference import run_reference
 from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.scenario import LayerLike, Scenario
 from panacea_sim.simulation import Prepared, prepare

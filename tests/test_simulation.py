@@ -18,8 +18,8 @@ from engine_runs import NEEDS_NUMBA
 from stored_runs import let_memory_be_small
 
 from panacea_sim import preparation
+from panacea_sim.engines.reference import engine as reference
 from panacea_sim.errors import ConfigError, DeadlockError, InvariantError, MappingError
-from panacea_sim.machine import reference
 from panacea_sim.scenario import Scenario, load_scenario
 from panacea_sim.simulation import Interrupted, RunOptions, run
 from panacea_sim.trace.options import TraceOptions

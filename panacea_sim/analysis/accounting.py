@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from panacea_sim.description.description import Description, requested_bytes
+from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import InvariantError
-from panacea_sim.machine.result import EngineResult
 from panacea_sim.trace.schema import State
 
 __all__ = ["check_conservation", "state_cycles"]

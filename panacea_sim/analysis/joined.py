@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, fields
 from functools import reduce
 
-from panacea_sim.machine.result import ChannelTotals, EngineResult, QueueTotals, StallTotal
+from panacea_sim.engines.result import ChannelTotals, EngineResult, QueueTotals, StallTotal
 from panacea_sim.trace.schema import State
 
 __all__ = ["joined_results"]

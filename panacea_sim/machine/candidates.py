@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from panacea_sim.description.description import Description
+from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machine.build import channel_device, describe
 from panacea_sim.machine.pea import pea_work
 from panacea_sim.machine.program import Program, plan_program
-from panacea_sim.machine.result import EngineResult
 from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.mapping.outputs import OutputBytes
 from panacea_sim.mapping.partial_sums import least_spilled_bytes

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from panacea_sim.engines.reference.processes import Worker
 from panacea_sim.errors import InvariantError
 from panacea_sim.machine.accumulator import AccumulatorWorker
 from panacea_sim.machine.decoder import ActivationDecoderWorker, WeightDecoderWorker
@@ -21,7 +22,6 @@ from panacea_sim.machine.dma import (
 from panacea_sim.machine.encoder import EncoderWorker, encode_output_tile, pack_activations
 from panacea_sim.machine.pea import PeaWorker
 from panacea_sim.machine.ppu import PpuWorker
-from panacea_sim.machine.processes import Worker
 from panacea_sim.machine.program import PlannedLayer, Program
 from panacea_sim.machine.tile_format import pack_tile
 from panacea_sim.quant.rle import to_nibbles

@@ -12,9 +12,9 @@ from strategies import machines
 
 from panacea_sim.analysis.accounting import check_conservation, state_cycles
 from panacea_sim.description.description import Description
+from panacea_sim.engines.reference.engine import run_reference
+from panacea_sim.engines.result import EngineResult, StallTotal
 from panacea_sim.errors import DeadlockError, InvariantError
-from panacea_sim.machine.reference import run_reference
-from panacea_sim.machine.result import EngineResult, StallTotal
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import prepare
 from panacea_sim.trace.options import TraceOptions

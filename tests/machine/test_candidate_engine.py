@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from panacea_sim import preparation
-from panacea_sim.machine.reference import run_reference
+from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.preparation import ChosenEngine, demand_of, planned_alone
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import prepare

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given
 from strategies import chains
 
+from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.errors import MappingError
-from panacea_sim.machine.reference import run_reference
 from panacea_sim.scenario import Scenario, load_scenario
 from panacea_sim.simulation import Prepared, RunOptions, prepare, run
 from panacea_sim.trace.recorder import Recorder

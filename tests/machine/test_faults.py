@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.errors import InvariantError, PanaceaError
 from panacea_sim.machine import accumulator, dispatcher, pea, ppu
-from panacea_sim.machine.reference import run_reference
 from panacea_sim.machine.values import TravellingValues
 from panacea_sim.mapping import work
 from panacea_sim.quant import rle

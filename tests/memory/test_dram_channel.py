@@ -13,8 +13,8 @@ from naive import NaiveResult
 from strategies import numbered
 
 from panacea_sim.description.description import Channel, Component, Description, Port, Requests
+from panacea_sim.engines.reference.posted_request import gap_reasons
 from panacea_sim.hardware.dram.devices import dram_device, list_devices
-from panacea_sim.machine.dram_requests import gap_reasons
 from panacea_sim.memory.arbiter import PORT, REQUEST_CYCLE, WIDTH, place_in_queue
 from panacea_sim.memory.banked_device import BankedDevice
 from panacea_sim.memory.device import Service

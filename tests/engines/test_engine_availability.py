@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from panacea_sim.engines.compiled import availability
+from panacea_sim.engines.compiled.availability import compiled_obstacle
 from panacea_sim.errors import ConfigError
-from panacea_sim.machine import availability
-from panacea_sim.machine.availability import compiled_obstacle
 from panacea_sim.preparation import chosen_engine
 from panacea_sim.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer

@@ -24,8 +24,8 @@ __all__ = ["compiled_functions", "entry", "inner"]
 
 Function = Callable[..., Any]
 
-_PACKAGE = Path(__file__).parents[1]
-_COMPILED = ("memory", "machine", "trace/schema.py")
+_PACKAGE = Path(__file__).parents[2]
+_COMPILED = ("memory", "engines", "trace/schema.py")
 """Where functions and constants that are compiled stand: rooms with all their folders, and single files."""
 
 _UNKEPT = "compiled code cannot be kept"

@@ -24,7 +24,7 @@ class Obstacle:
 def compiled_obstacle() -> Obstacle | None:
     """Return what stands in the way of the compiled engine, None if nothing does; it is imported for that, once."""
     try:
-        import_module("panacea_sim.machine.compiled")
+        import_module("panacea_sim.engines.compiled.engine")
     except Exception as error:  # noqa: BLE001  # a numba that does not fit numpy, LLVM or Python can raise anything
         if isinstance(error, ModuleNotFoundError) and error.name == _NUMBA:
             return Obstacle(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from panacea_sim.machine import columns as col
-from panacea_sim.machine.lowering import Lowered, Op
+from panacea_sim.engines.compiled import columns as col
+from panacea_sim.engines.compiled.lowering import Lowered, Op
 from panacea_sim.memory.arbiter import WIDTH
 from panacea_sim.memory.params import OUT
 from panacea_sim.trace.schema import GAP_REASONS

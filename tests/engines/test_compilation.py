@@ -12,18 +12,18 @@ import pytest
 
 pytest.importorskip("numba")
 
+from panacea_sim.engines.compiled import compilation
 from panacea_sim.errors import CacheWarning
-from panacea_sim.machine import compilation
 
 _PROGRAM = """
 import warnings
 warnings.simplefilter("always")
-from panacea_sim.machine.compilation import entry
+from panacea_sim.engines.compiled.compilation import entry
 import sums
 print(sums.twice(21), sums.twice.stats.cache_hits.total() if hasattr(sums.twice, "stats") else 0)
 """
 _MODULE = """
-from panacea_sim.machine.compilation import entry
+from panacea_sim.engines.compiled.compilation import entry
 
 @entry
 def twice(number):
@@ -92,7 +92,7 @@ def test_without_any_folder_functions_are_compiled(monkeypatch: pytest.MonkeyPat
         assert compilation.entry(_doubled)(2) == 4
 
 
-@pytest.mark.parametrize("changed", ["memory/banked_timing.py", "machine/lowering.py", "trace/schema.py"])
+@pytest.mark.parametrize("changed", ["memory/banked_timing.py", "engines/compiled/lowering.py", "trace/schema.py"])
 def test_any_compiled_source_makes_the_cache_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str) -> None:
     """A change in another file than that of the function, in whatever room or folder, gives another stamp."""
     package = tmp_path / "panacea_sim"

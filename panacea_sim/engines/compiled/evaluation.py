@@ -7,7 +7,7 @@ known yet depends on a grant that is still to come, and has its effects later th
 
 from __future__ import annotations
 
-from panacea_sim.machine.columns import (
+from panacea_sim.engines.compiled.columns import (
     ACCESSES,
     ADDS_TO,
     AMOUNT,
@@ -54,9 +54,9 @@ from panacea_sim.machine.columns import (
     Streams,
     Trace,
 )
-from panacea_sim.machine.compilation import entry
-from panacea_sim.machine.grants import add_row, arrive, grant, next_channel, post
-from panacea_sim.machine.lowering import Op
+from panacea_sim.engines.compiled.compilation import entry
+from panacea_sim.engines.compiled.grants import add_row, arrive, grant, next_channel, post
+from panacea_sim.engines.compiled.lowering import Op
 from panacea_sim.memory.arbiter import WIDTH
 from panacea_sim.units import IntArray
 

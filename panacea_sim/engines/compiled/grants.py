@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from panacea_sim.machine.columns import (
+from panacea_sim.engines.compiled.columns import (
     ACCESSES,
     BANKED,
     BLOCKED_INDEX,
@@ -60,7 +60,7 @@ from panacea_sim.machine.columns import (
     WAITS_FOR_DATA,
     WRITE_BYTES,
 )
-from panacea_sim.machine.compilation import compiled_functions, inner
+from panacea_sim.engines.compiled.compilation import compiled_functions, inner
 from panacea_sim.memory import arbiter, banked_timing, ideal_timing
 from panacea_sim.memory.arbiter import ADDRESS, PORT, PRIORITY, REQUEST_CYCLE, SIZE_BYTES, WIDTH, WRITE
 from panacea_sim.memory.params import (

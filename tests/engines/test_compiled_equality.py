@@ -16,9 +16,9 @@ from engine_runs import assert_equal, figures, reference
 from naive import NaiveResult, StuckError, interpret
 
 from panacea_sim.description.description import Component, Description
+from panacea_sim.engines.compiled.engine import run_compiled
+from panacea_sim.engines.compiled.lanes import find_sections
 from panacea_sim.errors import ConfigError
-from panacea_sim.machine.compiled import run_compiled
-from panacea_sim.machine.lanes import find_sections
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import prepare
 from panacea_sim.trace.options import TraceOptions

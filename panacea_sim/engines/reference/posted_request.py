@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from panacea_sim.engines.reference.kernel import CycleEnvironment, Signal
 from panacea_sim.errors import InvariantError
-from panacea_sim.machine.kernel import CycleEnvironment, Signal
 from panacea_sim.memory.device import Service
 from panacea_sim.trace.schema import GAP_REASONS
 

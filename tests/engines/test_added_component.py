@@ -12,10 +12,10 @@ pytest.importorskip("numba")
 from engine_runs import assert_equal
 
 from panacea_sim.description.description import Component, Description, Give, Queue, Take
+from panacea_sim.engines.compiled.engine import run_compiled
+from panacea_sim.engines.compiled.lanes import find_sections
+from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.errors import DeadlockError
-from panacea_sim.machine.compiled import run_compiled
-from panacea_sim.machine.lanes import find_sections
-from panacea_sim.machine.reference import run_reference
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import prepare
 from panacea_sim.trace.recorder import Recorder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from panacea_sim.machine.kernel import CycleEnvironment, Signal
+from panacea_sim.engines.reference.kernel import CycleEnvironment, Signal
 from panacea_sim.trace.logs import OccupancyLog
 
 __all__ = ["ByteMemory"]

@@ -10,14 +10,14 @@ from collections.abc import Callable, Collection, Mapping
 import numpy as np
 
 from panacea_sim.description.description import Component, Description, Give, Queue, Take, joined_labels
+from panacea_sim.engines.compiled import columns as col
+from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
+from panacea_sim.engines.compiled.evaluation import evaluate, high_water
+from panacea_sim.engines.compiled.lowering import Lowered, lower
+from panacea_sim.engines.compiled.tables import core_tables, stream_tables, trace_buffers
+from panacea_sim.engines.deadlock import StandStill, describe_deadlock
+from panacea_sim.engines.result import ChannelTotals, EngineResult, FiringTimes, QueueTotals, StallTotal
 from panacea_sim.errors import DeadlockError
-from panacea_sim.machine import columns as col
-from panacea_sim.machine.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
-from panacea_sim.machine.deadlock import StandStill, describe_deadlock
-from panacea_sim.machine.evaluation import evaluate, high_water
-from panacea_sim.machine.lowering import Lowered, lower
-from panacea_sim.machine.result import ChannelTotals, EngineResult, FiringTimes, QueueTotals, StallTotal
-from panacea_sim.machine.tables import core_tables, stream_tables, trace_buffers
 from panacea_sim.trace.logs import ActivityLog
 from panacea_sim.trace.options import NOTHING
 from panacea_sim.trace.recorder import Recorder

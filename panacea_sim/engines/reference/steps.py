@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import simpy
 
-from panacea_sim.machine.kernel import CycleEnvironment, Signal
-from panacea_sim.machine.memory import ByteMemory
-from panacea_sim.machine.queue import BoundedQueue, TokenStore
+from panacea_sim.engines.reference.kernel import CycleEnvironment, Signal
+from panacea_sim.engines.reference.memory import ByteMemory
+from panacea_sim.engines.reference.queue import BoundedQueue, TokenStore
 from panacea_sim.units import IntArray
 
 __all__ = ["FiringCounter", "Inputs", "Outputs", "Step", "acquire_step", "graph_step"]

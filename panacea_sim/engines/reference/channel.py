@@ -6,9 +6,9 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from panacea_sim.description.description import Channel, Port
-from panacea_sim.machine.dram_requests import Part, PostedRequest, Stretch, gap_reasons
-from panacea_sim.machine.kernel import CycleEnvironment, CycleProcess, Signal, Waits
-from panacea_sim.machine.result import ChannelTotals
+from panacea_sim.engines.reference.kernel import CycleEnvironment, CycleProcess, Signal, Waits
+from panacea_sim.engines.reference.posted_request import Part, PostedRequest, Stretch, gap_reasons
+from panacea_sim.engines.result import ChannelTotals
 from panacea_sim.memory.arbiter import ADDRESS, REQUEST_CYCLE, SIZE_BYTES, WIDTH, place_in_queue
 from panacea_sim.memory.device import Service
 from panacea_sim.trace.logs import CHUNK_ROWS, NO_FIRING, AccessLog, ActivityLog

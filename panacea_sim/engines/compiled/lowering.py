@@ -15,8 +15,8 @@ from enum import IntEnum
 import numpy as np
 
 from panacea_sim.description.description import Component, Description
+from panacea_sim.engines.compiled.lanes import Section, find_sections
 from panacea_sim.errors import ConfigError
-from panacea_sim.machine.lanes import Section, find_sections
 from panacea_sim.trace.schema import DATAFLOW, State
 from panacea_sim.units import IntArray
 

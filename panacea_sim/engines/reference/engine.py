@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from panacea_sim.description.description import Description, joined_labels
+from panacea_sim.engines.deadlock import StandStill, describe_deadlock
+from panacea_sim.engines.reference.channel import ChannelProcess
+from panacea_sim.engines.reference.kernel import CycleEnvironment
+from panacea_sim.engines.reference.memory import ByteMemory
+from panacea_sim.engines.reference.processes import ComponentProcess, PrivateProcess, StreamProcess, Worker
+from panacea_sim.engines.reference.queue import BoundedQueue, TokenStore
+from panacea_sim.engines.reference.steps import acquire_step, graph_step
+from panacea_sim.engines.result import EngineResult, FiringTimes, QueueTotals, StallTotal
 from panacea_sim.errors import DeadlockError
-from panacea_sim.machine.channel import ChannelProcess
-from panacea_sim.machine.deadlock import StandStill, describe_deadlock
-from panacea_sim.machine.kernel import CycleEnvironment
-from panacea_sim.machine.memory import ByteMemory
-from panacea_sim.machine.processes import ComponentProcess, PrivateProcess, StreamProcess, Worker
-from panacea_sim.machine.queue import BoundedQueue, TokenStore
-from panacea_sim.machine.result import EngineResult, FiringTimes, QueueTotals, StallTotal
-from panacea_sim.machine.steps import acquire_step, graph_step
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import DATAFLOW, State
 

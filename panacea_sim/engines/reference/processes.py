@@ -8,10 +8,10 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from panacea_sim.description.description import Component, Requests
-from panacea_sim.machine.channel import ChannelProcess
-from panacea_sim.machine.dram_requests import PostedRequest
-from panacea_sim.machine.kernel import CycleEnvironment, CycleProcess, Signal, Waits
-from panacea_sim.machine.steps import FiringCounter, Inputs, Outputs, Step
+from panacea_sim.engines.reference.channel import ChannelProcess
+from panacea_sim.engines.reference.kernel import CycleEnvironment, CycleProcess, Signal, Waits
+from panacea_sim.engines.reference.posted_request import PostedRequest
+from panacea_sim.engines.reference.steps import FiringCounter, Inputs, Outputs, Step
 from panacea_sim.trace.logs import NO_FIRING, ActivityLog, OccupancyLog
 from panacea_sim.trace.schema import State
 

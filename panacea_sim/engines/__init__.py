@@ -1,0 +1,1 @@
+"""The engines that run a description, and what they return."""

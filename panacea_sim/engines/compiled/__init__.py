@@ -1,0 +1,1 @@
+"""The compiled engine: the description evaluated by numba, without values."""
