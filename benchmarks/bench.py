@@ -32,8 +32,8 @@ from panacea_sim.description.description import Description
 from panacea_sim.engines.compiled.availability import compiled_obstacle
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.engines.result import EngineResult
-from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import Prepared, prepare
+from panacea_sim.running.run import Prepared, prepare
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.layer import GemmLayer
@@ -45,7 +45,7 @@ Engine = Callable[[Description, Recorder], EngineResult]
 REPETITIONS = 5
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 SMALL = """
-from panacea_sim.scenario import Scenario
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer
 
 scenario = Scenario("small", MaskedLayer("layer", 256, 256, 64, 0.1, 0.9, seed=1), values=False)
@@ -239,7 +239,7 @@ def whole_command() -> float:
 
 def command_s(script: Path, *arguments: str, environment: dict[str, str] | None = None) -> float:
     """Return the wall seconds of `panacea-sim run`, from its start to the written folder."""
-    command = [sys.executable, "-m", "panacea_sim.cli", "run", str(script), "--json", *arguments]
+    command = [sys.executable, "-m", "panacea_sim.commands.main", "run", str(script), "--json", *arguments]
     started = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)  # noqa: S603  # our own
     return time.perf_counter() - started

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from panacea_sim.report.terminal import print_run
 from panacea_sim.report.timeline import write_timeline
-from panacea_sim.scenario import Scenario, load_scenario
-from panacea_sim.simulation import RunOptions, RunOutcome, run
+from panacea_sim.running.run import RunOptions, RunOutcome, run
+from panacea_sim.running.scenario import Scenario, load_scenario
 from panacea_sim.trace.stored_run import open_run
 
 DOCS = Path(__file__).parent

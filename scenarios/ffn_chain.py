@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from panacea_sim.cli import run_script
-from panacea_sim.scenario import Scenario
+from panacea_sim.commands.main import run_script
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.chain import following
 from panacea_sim.workload.layer import OutputFormat
 from panacea_sim.workload.npz import load_layer

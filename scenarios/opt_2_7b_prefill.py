@@ -3,8 +3,8 @@
 Run it with `--trace off`: the whole trace of so many tasks fills a disk.
 """
 
-from panacea_sim.cli import run_script
-from panacea_sim.scenario import Scenario
+from panacea_sim.commands.main import run_script
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer
 
 HIDDEN, FFN, BLOCKS, TOKENS = 2560, 10240, 32, 2048

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from panacea_sim.cli import run_script
-from panacea_sim.scenario import Scenario
+from panacea_sim.commands.main import run_script
+from panacea_sim.running.scenario import Scenario
 
 scenario = Scenario(
     "quickstart",

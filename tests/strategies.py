@@ -48,7 +48,7 @@ from panacea_sim.quant.activation_functions import (
 )
 from panacea_sim.quant.quantizer import ActivationQuantizer, requantizer_for
 from panacea_sim.quant.slicing import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS, activation_ho_factors, frequent_slices
-from panacea_sim.scenario import Scenario
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.schema import OPERATORS, State
 from panacea_sim.units import IntArray
 from panacea_sim.workload.chain import following

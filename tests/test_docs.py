@@ -17,10 +17,10 @@ import pytest
 from panacea_sim.description.description import Queue
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machine import build
-from panacea_sim.machine.values import TravellingValues
-from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import Prepared, RunOptions, prepare, run
+from panacea_sim.machines.panacea import build
+from panacea_sim.machines.panacea.values import TravellingValues
+from panacea_sim.running.run import Prepared, RunOptions, prepare, run
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import TABLES

@@ -14,8 +14,8 @@ from panacea_sim.analysis.accounting import state_cycles
 from panacea_sim.description.description import Description
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machine.pea import pea_work
-from panacea_sim.machine.program import Program
+from panacea_sim.machines.panacea.pea import pea_work
+from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.graph import annotate_groups
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.schema import OPERATORS, SCHEMA_VERSION

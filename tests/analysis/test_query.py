@@ -21,8 +21,8 @@ from strategies import TRACED_COMPONENTS, TRACED_LAYERS, activity_rows, trace_se
 from panacea_sim.analysis.query import GROUP_KEYS, accesses, grouped, intervals, longest, occupancies
 from panacea_sim.analysis.selection import STALL, Selection, parse_tile
 from panacea_sim.errors import ConfigError
-from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import RunOptions, run
+from panacea_sim.running.run import RunOptions, run
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.schema import ACTIVITIES
 from panacea_sim.trace.stored_run import StoredRun, open_run

@@ -17,8 +17,8 @@ from panacea_sim.analysis.shares import state_shares
 from panacea_sim.report.timeline import write_timeline
 from panacea_sim.report.timeline.content import timeline_content
 from panacea_sim.report.timeline.document import timeline_page
-from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import RunOptions, run
+from panacea_sim.running.run import RunOptions, run
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun, open_run

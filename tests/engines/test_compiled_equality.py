@@ -19,8 +19,8 @@ from panacea_sim.description.description import Component, Description
 from panacea_sim.engines.compiled.engine import run_compiled
 from panacea_sim.engines.compiled.lanes import find_sections
 from panacea_sim.errors import ConfigError
-from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import prepare
+from panacea_sim.running.run import prepare
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.synthetic import synthetic_layer

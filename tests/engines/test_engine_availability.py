@@ -13,8 +13,8 @@ import pytest
 from panacea_sim.engines.compiled import availability
 from panacea_sim.engines.compiled.availability import compiled_obstacle
 from panacea_sim.errors import ConfigError
-from panacea_sim.preparation import chosen_engine
-from panacea_sim.scenario import Scenario
+from panacea_sim.running.prepare import chosen_engine
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer
 
 SCENARIO = Scenario("small", MaskedLayer("layer", 64, 64, 64, 0.1, 0.9, seed=1), values=False)
@@ -24,13 +24,13 @@ print("numba is imported", file=sys.stderr)
 raise ImportError("Numba needs NumPy 2.3 or less")
 """
 SCRIPT = """
-from panacea_sim.scenario import Scenario
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer
 scenario = Scenario("large", MaskedLayer("a", 960, 1024, 128, 0.1, 0.9, seed=1), values=False)
 """
 RUNS = """
 import sys
-from panacea_sim.cli import main
+from panacea_sim.commands.main import main
 for engine in ("reference", "auto", "compiled"):
     print(f"<{engine}>", file=sys.stderr, flush=True)
     code = main(["run", "script.py", "--engine", engine, "--trace", "off", "--force"])

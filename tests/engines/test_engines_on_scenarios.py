@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from panacea_sim.scenario import Scenario, Study, load_scenario
-from panacea_sim.simulation import Engine, RunOptions, run
+from panacea_sim.running.run import Engine, RunOptions, run
+from panacea_sim.running.scenario import Scenario, Study, load_scenario
 from panacea_sim.trace.options import TraceOptions
 
 pytest.importorskip("numba")
 
-SCENARIOS = Path(__file__).parents[1] / "scenarios"
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
 NETWORK = SCENARIOS / "opt_2_7b_prefill.py"
 ENGINES: tuple[Engine, Engine] = ("reference", "compiled")
 

@@ -13,8 +13,8 @@ from strategies import BANKED_DEVICES, SPLITTING_DEVICES, chains, machines, numb
 
 from panacea_sim.description.description import Description
 from panacea_sim.errors import DeadlockError
-from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import prepare
+from panacea_sim.running.run import prepare
+from panacea_sim.running.scenario import Scenario
 
 
 def _outcome(run: Callable[[Description], NaiveResult], machine: Description) -> NaiveResult | None:

@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 
 from panacea_sim.report.terminal import print_run
-from panacea_sim.scenario import Scenario, load_scenario
-from panacea_sim.simulation import RunOptions, run
+from panacea_sim.running.run import RunOptions, run
+from panacea_sim.running.scenario import Scenario, load_scenario
 from panacea_sim.trace.options import TraceOptions
 
 GOLDEN = Path(__file__).parent

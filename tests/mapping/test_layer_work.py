@@ -10,8 +10,8 @@ from strategies import scenarios
 
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import SkipMasks, layer_work
-from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import prepare
+from panacea_sim.running.run import prepare
+from panacea_sim.running.scenario import Scenario
 
 
 def test_work_and_bytes_of_one_tile_by_hand() -> None:

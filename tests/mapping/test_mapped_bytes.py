@@ -12,12 +12,12 @@ from strategies import Mapping, mappings, scenarios
 
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware, with_settings
-from panacea_sim.machine.program import PlannedLayer
+from panacea_sim.machines.shared.program import PlannedLayer
 from panacea_sim.mapping.outputs import OutputBytes, dense_outputs
 from panacea_sim.mapping.plan import plan_layer
 from panacea_sim.mapping.work import LayerWork
-from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import RunOptions, run
+from panacea_sim.running.run import RunOptions, run
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.units import IntArray
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panacea_sim.errors import MappingError
-from panacea_sim.machine.encoder import encode_output_tile
+from panacea_sim.machines.panacea.encoder import encode_output_tile
 from panacea_sim.mapping.outputs import OutputBytes, dense_outputs, encoded_outputs
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.workload.layer import OutputFormat

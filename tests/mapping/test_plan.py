@@ -12,13 +12,13 @@ from strategies import scenarios
 
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import load_hardware
-from panacea_sim.machine.program import PlannedLayer
+from panacea_sim.machines.shared.program import PlannedLayer
 from panacea_sim.mapping.graph import annotate_groups, issue_order, tile_group_graph
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import SkipMasks, layer_work
-from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import prepare
+from panacea_sim.running.run import prepare
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.synthetic import synthetic_layer
 
 

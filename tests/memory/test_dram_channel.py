@@ -19,8 +19,8 @@ from panacea_sim.memory.arbiter import PORT, REQUEST_CYCLE, WIDTH, place_in_queu
 from panacea_sim.memory.banked_device import BankedDevice
 from panacea_sim.memory.device import Service
 from panacea_sim.memory.params import dram_params
-from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import run
+from panacea_sim.running.run import run
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.synthetic import synthetic_layer
 
 _LAYER = synthetic_layer(64, 96, 32, rho_w=0.3, rho_x=0.6, seed=5, zero_point=100)

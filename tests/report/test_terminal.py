@@ -16,8 +16,8 @@ from panacea_sim.hardware.config import Source, field_sources, load_hardware
 from panacea_sim.report import terminal
 from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.report.terminal import print_run, print_sources, print_study
-from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import run
+from panacea_sim.running.run import run
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.schema import State
 from panacea_sim.workload.synthetic import synthetic_layer
 

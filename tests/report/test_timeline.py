@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from stored_runs import RUNS, rows
 
-from panacea_sim.cli import main
+from panacea_sim.commands.main import main
 from panacea_sim.errors import ConfigError
 from panacea_sim.report.timeline import timeline_html
 from panacea_sim.report.timeline.content import TimelineContent, timeline_content

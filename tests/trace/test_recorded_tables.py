@@ -14,10 +14,10 @@ from engine_runs import ENGINES
 from hypothesis import given, settings
 from strategies import chains, scenarios
 
-from panacea_sim.machine.pea import pea_work
-from panacea_sim.preparation import Engine
-from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import RunOptions, run
+from panacea_sim.machines.panacea.pea import pea_work
+from panacea_sim.running.prepare import Engine
+from panacea_sim.running.run import RunOptions, run
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace import logs
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder

@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from panacea_sim.cli import main
+from panacea_sim.commands.main import main
 from panacea_sim.errors import ConfigError
-from panacea_sim.scenario import Scenario
-from panacea_sim.simulation import RunOptions, run
+from panacea_sim.running.run import RunOptions, run
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.exporters.csv import write_csv
 from panacea_sim.trace.exporters.perfetto import write_perfetto
 from panacea_sim.trace.options import TraceOptions

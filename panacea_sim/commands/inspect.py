@@ -1,0 +1,154 @@
+"""The command `inspect`: rows of a run's trace, the longest intervals, totals by group."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pyarrow as pa
+import typer
+from rich.console import Console
+
+from panacea_sim.analysis.query import GROUP_KEYS, accesses, grouped, intervals, longest, occupancies
+from panacea_sim.analysis.selection import Selection, Table, parse_tile, why_nothing
+from panacea_sim.commands.opened_run import note, opened_run
+from panacea_sim.errors import ConfigError
+from panacea_sim.report.inspection import print_rows, write_csv, write_json
+from panacea_sim.trace.options import OPEN_END, parse_window
+from panacea_sim.trace.stored_run import StoredRun
+
+__all__ = ["Format", "inspect_command"]
+
+Format = Literal["table", "csv", "json"]
+
+_LISTED_ROWS = 20
+"""What a listing shows on a terminal if no --limit is given; programs get all rows."""
+
+_OPTIONS = {
+    **{name: f"--{name}" for name in ("component", "state", "cause", "layer", "tile", "longest", "group-by")},
+    "queue": "--component",
+    "cycles": "--window",
+    "queues": "--queues",
+    "dram": "--dram",
+}
+"""What the parts of a selection are called in messages, and the options that give them."""
+
+
+def inspect_command(  # noqa: PLR0913  # the options of the command line
+    run: Annotated[Path, typer.Argument(help="A run folder, complete or partial.")],
+    *,
+    component: Annotated[
+        list[str] | None, typer.Option(help="Component, channel, queue or memory; globs as pea*.")
+    ] = None,
+    state: Annotated[
+        list[str] | None, typer.Option(help="A state; stall: starved, blocked, contended, waiting.")
+    ] = None,
+    cause: Annotated[list[str] | None, typer.Option(help="What is waited for; globs as q_pea*.")] = None,
+    layer: Annotated[list[str] | None, typer.Option(help="Layer; globs.")] = None,
+    tile: Annotated[str, typer.Option(help="m,n,k, where * is any.")] = "*,*,*",
+    window: Annotated[str | None, typer.Option(help="Only what overlaps the cycles A:B.")] = None,
+    longest_count: Annotated[int | None, typer.Option("--longest", help="Only the N longest intervals.")] = None,
+    group_by: Annotated[list[str] | None, typer.Option(help=f"Add the cycles up by {', '.join(GROUP_KEYS)}.")] = None,
+    queues: Annotated[bool, typer.Option("--queues", help="Occupancies of queues and memories instead.")] = False,
+    dram: Annotated[bool, typer.Option("--dram", help="DRAM accesses instead.")] = False,
+    limit: Annotated[int | None, typer.Option(help=f"Rows shown; tables: {_LISTED_ROWS} unless grouped.")] = None,
+    output_format: Annotated[Format, typer.Option("--format", help="csv and json have all rows.")] = "table",
+) -> None:
+    """Look into the trace of a run: intervals, queues or DRAM accesses. Filters may be repeated."""
+    table = _table(queues=queues, dram=dram)
+    if limit is not None and limit < 1:
+        raise ConfigError("--limit", limit, "a whole number >= 1")
+    stored, cycles = opened_run(run), parse_window(window)
+    with _named_by_options():
+        selection = Selection(
+            tuple(component or ()),
+            tuple(state or ()),
+            tuple(cause or ()),
+            tuple(layer or ()),
+            parse_tile(tile),
+            None if cycles is None else cycles[0],
+            None if cycles is None or cycles[1] == OPEN_END else cycles[1],
+        )
+        rows = _answer(stored, table, selection, longest_count, group_by or ())
+    is_cut = limit is None and output_format == "table" and longest_count is None and not group_by
+    counted = _Counted(rows, _LISTED_ROWS if is_cut else limit)
+    if not _print(counted.reader, output_format):
+        return
+    if not counted.rows:
+        note(f"nothing matches: {why_nothing(stored, table, selection)}")
+    elif is_cut and counted.has_more:
+        note(f"these are the first {counted.rows} rows; --limit N shows N, --format csv or json shows all")
+
+
+@contextmanager
+def _named_by_options() -> Iterator[None]:
+    """Let messages about parts of a selection name the options that gave them."""
+    try:
+        yield
+    except ConfigError as error:
+        if error.field not in _OPTIONS:
+            raise
+        raise ConfigError(_OPTIONS[error.field], error.found, error.accepted, error.hint) from error
+
+
+def _table(*, queues: bool, dram: bool) -> Table:
+    if queues and dram:
+        raise ConfigError("--queues", "--dram beside it", "one of the two")
+    return "queues" if queues else "dram" if dram else "activities"
+
+
+def _answer(
+    run: StoredRun, table: Table, selection: Selection, count: int | None, keys: Sequence[str]
+) -> pa.RecordBatchReader:
+    if count is not None and keys:
+        raise ConfigError("--longest", "--group-by beside it", "one of the two")
+    if table != "activities" and (count is not None or keys):
+        option = "--group-by" if keys else "--longest"
+        raise ConfigError(option, f"--{table} beside it", "intervals, which are shown without --queues and --dram")
+    if table != "activities":
+        return (occupancies if table == "queues" else accesses)(run, selection)
+    if keys:
+        return grouped(run, selection, keys).to_reader()
+    return intervals(run, selection) if count is None else longest(run, selection, count).to_reader()
+
+
+def _print(rows: pa.RecordBatchReader, output_format: Format) -> bool:
+    """Return whether somebody read to the end; raises ConfigError if standard output cannot be written."""
+    try:
+        if output_format == "table":
+            print_rows(Console(), rows)
+        else:
+            (write_csv if output_format == "csv" else write_json)(rows, sys.stdout)
+        sys.stdout.flush()
+    except OSError as error:
+        # What is still buffered must not fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            # The reader, say `head`, has had enough.
+            return False
+        accepted = "an output that can be written"
+        raise ConfigError("standard output", error.strerror or error, accepted) from error
+    return True
+
+
+class _Counted:
+    """The first rows of a reader, and how many there were."""
+
+    def __init__(self, rows: pa.RecordBatchReader, limit: int | None) -> None:
+        self.rows = 0
+        self.has_more = False
+        self.reader = pa.RecordBatchReader.from_batches(rows.schema, self._first(rows, limit))
+
+    def _first(self, rows: pa.RecordBatchReader, limit: int | None) -> Iterator[pa.RecordBatch]:
+        for batch in rows:
+            shown = batch if limit is None else batch.slice(0, min(limit - self.rows, batch.num_rows))
+            self.rows += shown.num_rows
+            if shown.num_rows:
+                yield shown
+            if shown.num_rows < batch.num_rows:
+                self.has_more = True
+                return

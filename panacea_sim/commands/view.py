@@ -1,0 +1,40 @@
+"""The command `view`: a run in the Perfetto UI."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from panacea_sim.commands.opened_run import opened_run
+from panacea_sim.trace.options import parse_window
+
+__all__ = ["view_command"]
+
+
+def view_command(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    *,
+    window: Annotated[str | None, typer.Option(help="Only what overlaps the cycles A:B.")] = None,
+    port: Annotated[int, typer.Option(help="Port on the loopback address; 0: any free one.", min=0, max=65535)] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page in the default browser.")] = True,
+) -> None:
+    """Show a run in the Perfetto UI, offline, on the loopback address, until Ctrl-C."""
+    # These take long to import, which the other commands need not wait for.
+    from panacea_sim.report.viewer import TraceServer, perfetto_ui  # noqa: PLC0415
+    from panacea_sim.trace.exporters.perfetto import write_perfetto  # noqa: PLC0415
+
+    perfetto_ui()
+    stored, cycles = opened_run(run), parse_window(window)
+    with tempfile.TemporaryDirectory() as folder:
+        trace = Path(folder) / "trace.pftrace.gz"
+        write_perfetto(stored, trace, cycles)
+        # Ctrl-C is how the user ends this.
+        with suppress(KeyboardInterrupt), TraceServer(trace, port) as server:
+            print(f"{server.url}   (Ctrl-C ends)", flush=True)  # noqa: T201  # for the user's browser
+            if browser:
+                typer.launch(server.url)
+            server.serve_forever()

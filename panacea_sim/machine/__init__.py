@@ -1,1 +1,0 @@
-"""The machine: its description, its components and the engine that runs them."""

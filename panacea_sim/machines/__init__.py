@@ -1,0 +1,1 @@
+"""The machines: builders of descriptions."""

@@ -1,0 +1,1 @@
+"""The Panacea machine: slices, run-length codes, PE arrays."""

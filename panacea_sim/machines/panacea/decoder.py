@@ -1,0 +1,109 @@
+"""The RLE decoders: timing arrays of `w_decoder` and `x_decoder`, and what they do to encoded tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from panacea_sim.description.description import Component, Give, Need, Release
+from panacea_sim.machines.shared.program import PlannedLayer, Program
+from panacea_sim.machines.shared.streams import REGION
+from panacea_sim.machines.shared.tile_format import TileShape, unpack_tile
+from panacea_sim.mapping.loads import Loads
+from panacea_sim.quant.rle import from_signed_nibbles
+from panacea_sim.quant.vectors import BoolArray
+from panacea_sim.units import IntArray, ceil_div
+from panacea_sim.workload.layer import GemmLayer
+
+_LoadsOf = Callable[[PlannedLayer], Loads]
+
+__all__ = [
+    "ActivationDecoderWorker",
+    "WeightDecoderWorker",
+    "WeightTile",
+    "activation_decoder",
+    "weight_decoder",
+]
+
+
+def weight_decoder(program: Program) -> Component:
+    """Return `w_decoder`: it decodes the HO part of a weight tile for every task; LO slices pass by it."""
+    ho_bytes = program.joined(lambda layer: layer.plan.weight.ho.ravel()[layer.plan.weight_tile])
+    return _decoder("w", program, ho_bytes, lambda layer: layer.plan.weight_loads)
+
+
+def activation_decoder(program: Program) -> Component:
+    """Return `x_decoder`: it decodes the HO part of an activation tile for every task."""
+    ho_bytes = program.joined(lambda layer: layer.plan.work.activation.ho.ravel()[layer.plan.activation_tile])
+    return _decoder("x", program, ho_bytes, lambda layer: layer.plan.activation_loads)
+
+
+def _decoder(operand: str, program: Program, ho_bytes: IntArray, loads: _LoadsOf) -> Component:
+    tasks = len(ho_bytes)
+    need = program.offset(lambda layer: loads(layer).need, lambda layer: len(loads(layer).tile))
+    return Component(
+        f"{operand}_decoder",
+        "codecs",
+        tasks,
+        service_cycles=ceil_div(ho_bytes, program.hardware.codec_bytes_per_cycle),
+        needs=(Need(f"{operand}_loaded", need),),
+        releases=(Release(REGION[operand], program.joined(lambda layer: loads(layer).release_bytes)),),
+        gives=(Give(f"q_{operand}", program.one_per_task),),
+        labels=program.task_labels,
+        size_bytes=ho_bytes,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class WeightTile:
+    """A decoded weight tile: signed `lo` [groups, K, v], `ho` [S, groups, K, v], `stored` [S, groups, K]."""
+
+    lo: npt.NDArray[np.int8]
+    ho: npt.NDArray[np.int8]
+    stored: BoolArray
+
+
+class WeightDecoderWorker:
+    """Unpacks weight tiles; vectors that are not stored come back as zeros."""
+
+    def __init__(self, program: Program, layers: Sequence[GemmLayer]) -> None:
+        self._program = program
+        self._labels = program.task_labels
+        self._ho_slices = [len(layer.weight_slices.ho) for layer in layers]
+
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
+        """Return the decoded tiles of this task's stack, as a list."""
+        number = self._labels.layer[firing]
+        tiling = self._program.layers[number].plan.work.tiling
+        first, k = int(self._labels.m[firing]), self._labels.k[firing]
+        slices = self._ho_slices[number]
+        decoded = []
+        for m, data in enumerate(inputs[0][0], first):
+            shape = TileShape(slices, int(tiling.row_groups[m]), int(tiling.depths[k]), tiling.v, tiling.tile_k)
+            tile = unpack_tile(data, shape, np.zeros(slices, np.uint8))
+            decoded.append(WeightTile(from_signed_nibbles(tile.lo), from_signed_nibbles(tile.ho), tile.stored))
+        return (decoded,)
+
+
+class ActivationDecoderWorker:
+    """Unpacks activation tiles; vectors that are not stored come back as the frequent slice."""
+
+    def __init__(self, program: Program, layers: Sequence[GemmLayer]) -> None:
+        self._program = program
+        self._labels = program.task_labels
+        self._frequent = [np.array(layer.frequent, np.uint8) for layer in layers]
+
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
+        """Return the decoded tile of this task."""
+        number = self._labels.layer[firing]
+        tiling = self._program.layers[number].plan.work.tiling
+        n, k = self._labels.n[firing], self._labels.k[firing]
+        frequent = self._frequent[number]
+        groups, depth = int(tiling.column_groups[n]), int(tiling.depths[k])
+        shape = TileShape(len(frequent), groups, depth, tiling.v, tiling.tile_k)
+        (data,) = inputs[0][0]
+        return (unpack_tile(data, shape, frequent),)

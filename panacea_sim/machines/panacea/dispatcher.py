@@ -1,0 +1,77 @@
+"""The dispatcher: its timing array, and how it deals a pair of tiles to the PE arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from panacea_sim.description.description import Component, Give, Take
+from panacea_sim.machines.panacea.decoder import WeightTile
+from panacea_sim.machines.shared.program import Program
+from panacea_sim.machines.shared.tile_format import SlicedTile
+from panacea_sim.quant.vectors import BoolArray
+from panacea_sim.units import ceil_div
+
+__all__ = ["DispatcherWorker", "PeaTile", "dispatcher", "pea_queue"]
+
+
+def pea_queue(pea: int) -> str:
+    """Return the name of the queue from the dispatcher to a PEA."""
+    return f"q_pea{pea}"
+
+
+def dispatcher(program: Program) -> Component:
+    """Return `dispatcher`: it reads a weight and an activation tile side by side and deals them to all PEAs."""
+    size_bytes = program.joined(
+        lambda layer: np.maximum(
+            layer.plan.weight.total.ravel()[layer.plan.weight_tile],
+            layer.plan.work.activation.total.ravel()[layer.plan.activation_tile],
+        )
+    )
+    one = program.one_per_task
+    return Component(
+        "dispatcher",
+        "compute",
+        len(size_bytes),
+        service_cycles=ceil_div(size_bytes, program.hardware.sram_bytes_per_cycle),
+        takes=(Take("q_w", one), Take("q_x", one)),
+        gives=tuple(Give(pea_queue(pea), one) for pea in range(program.hardware.n_pea)),
+        labels=program.task_labels,
+        size_bytes=size_bytes,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class PeaTile:
+    """What one PEA gets for a task: its row group's signed slices, and the activation tile that all PEAs share.
+
+    `lo` is [K, v], `ho` [S, K, v] and `stored` [S, K].
+    """
+
+    lo: npt.NDArray[np.int8]
+    ho: npt.NDArray[np.int8]
+    stored: BoolArray
+    activation: SlicedTile
+
+
+class DispatcherWorker:
+    """Deals row group p of every weight tile in the stack to PEA p; a PEA without rows in a tile gets None for it."""
+
+    def __init__(self, program: Program) -> None:
+        self._peas = program.hardware.n_pea
+
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:  # noqa: ARG002  # every task is dealt alike
+        """Return for each PEA a list with one PeaTile or None for each tile of the stack."""
+        stack: list[WeightTile] = inputs[0][0]
+        activation: SlicedTile = inputs[1][0]
+        return [[_share(weight, activation, pea) for weight in stack] for pea in range(self._peas)]
+
+
+def _share(weight: WeightTile, activation: SlicedTile, pea: int) -> PeaTile | None:
+    if pea >= len(weight.lo):
+        return None
+    return PeaTile(weight.lo[pea], weight.ho[:, pea], weight.stored[:, pea], activation)

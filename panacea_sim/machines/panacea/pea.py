@@ -1,0 +1,239 @@
+"""A PE array: its timing array, and its arithmetic on slices.
+
+A PEA has DWOs for products with HO slices, SWOs for LO x LO products and a CS for the compensation; docs/model.md,
+chapter "Work of a tile", gives the counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from panacea_sim.description.description import Component, Give, Take
+from panacea_sim.errors import InvariantError
+from panacea_sim.hardware.config import Hardware
+from panacea_sim.machines.panacea.dispatcher import PeaTile, pea_queue
+from panacea_sim.machines.shared.program import PlannedLayer, Program
+from panacea_sim.machines.shared.tile_format import SlicedTile
+from panacea_sim.mapping.work import LayerWork
+from panacea_sim.units import IntArray, ceil_div, signed_type
+from panacea_sim.workload.layer import GemmLayer
+
+__all__ = ["PeaWork", "PeaWorker", "pe_array", "pea_work", "sum_queue", "task_cycles"]
+
+
+def sum_queue(pea: int) -> str:
+    """Return the name of the queue from a PEA to the accumulator."""
+    return f"q_sum{pea}"
+
+
+@dataclass(frozen=True, eq=False)
+class PeaWork:
+    """The steps of every firing of every PEA, [stack, PEA, n, k], and the cycles that they take.
+
+    With double-tile processing the DWOs may take over static work of the second tile: it is counted in `dwo`.
+    """
+
+    dwo: IntArray
+    swo: IntArray
+    cs: IntArray
+    cycles: IntArray
+
+
+def pea_work(work: LayerWork, hardware: Hardware, height: int) -> PeaWork:
+    """Return what the PEAs do for stacks of `height` tiles (docs/model.md, double-tile processing).
+
+    A firing takes as long as its busiest operator. For two tiles, T cycles are enough if the DWOs can take over as much
+    of the second tile's static work as the SWOs leave: the least such T is the greatest of the lower bounds below. The
+    same work is computed once.
+    """
+    known = _known_works.setdefault(work, {})
+    key = (hardware.n_dwo, hardware.n_swo, hardware.n_cs, height)
+    if key not in known:
+        known[key] = _pea_work(work, hardware, height)
+    return known[key]
+
+
+_known_works: WeakKeyDictionary[LayerWork, dict[tuple[int, ...], PeaWork]] = WeakKeyDictionary()
+
+
+def _pea_work(work: LayerWork, hardware: Hardware, height: int) -> PeaWork:
+    # Static work and compensation are broadcast where all PEAs have rows; so are the steps that follow from them.
+    dwo, swo, cs = (_unrepeated(steps, height) for steps in (work.dwo, work.swo, work.cs))
+    kind = _timing_type([height * int(steps.max()) for steps in (dwo, swo, cs)], hardware)
+    dynamic, static, compensation = (_stack_sums(steps, height, kind) for steps in (dwo, swo, cs))
+    own_static = swo[::height].astype(kind)
+    cycles = np.maximum(
+        _quotient_up(dynamic, hardware.n_dwo),
+        np.maximum(_quotient_up(compensation, hardware.n_cs), _quotient_up(own_static, hardware.n_swo)),
+    )
+    if height > 1:
+        np.maximum(cycles, _quotient_up(dynamic + static, hardware.n_dwo + hardware.n_swo), out=cycles)
+        taken_over = np.maximum(static - cycles * hardware.n_swo, 0)
+        dynamic += taken_over
+        static = static - taken_over
+    whole = (len(dynamic), *work.dwo.shape[1:])
+    return PeaWork(*(np.broadcast_to(steps, whole) for steps in (dynamic, static, compensation, cycles)))
+
+
+def _timing_type(most: Sequence[int], hardware: Hardware) -> type[np.signedinteger]:
+    """Return the smallest type in which nothing that `_pea_work` computes overflows, from the most steps of a stack."""
+    operators = (hardware.n_dwo, hardware.n_swo, hardware.n_cs)
+    most_cycles = max(ceil_div(steps, count) for steps, count in zip(most, operators, strict=True))
+    return signed_type(max(sum(most) + sum(operators), most_cycles * hardware.n_swo))
+
+
+def _unrepeated(steps: IntArray, height: int) -> IntArray:
+    """Return a view with length 1 where the array is only broadcast, but all its tiles where they are to be stacked."""
+    first = 1 if height > 1 else 0
+    kept = [slice(None)] * first + [slice(None) if stride else slice(1) for stride in steps.strides[first:]]
+    view: IntArray = steps[tuple(kept)]
+    return view
+
+
+def _stack_sums(steps: IntArray, height: int, kind: type[np.signedinteger]) -> IntArray:
+    """Return the sums over the tiles of each stack, in the memory order of `steps`."""
+    sums: IntArray = steps[::height].astype(kind)
+    for place in range(1, height):
+        upper = steps[place::height]
+        sums[: len(upper)] += upper
+    return sums
+
+
+def _quotient_up(dividend: IntArray, divisor: int) -> IntArray:
+    quotient = dividend + (divisor - 1)
+    quotient //= divisor
+    return quotient
+
+
+def task_cycles(program: Program) -> IntArray:
+    """Return the service cycles of every task of the program on every PEA, [task, PEA]."""
+    return program.joined(lambda layer: _layer_cycles(layer, program.hardware))
+
+
+def _layer_cycles(layer: PlannedLayer, hardware: Hardware) -> IntArray:
+    plan = layer.plan
+    cycles = pea_work(plan.work, hardware, plan.height).cycles
+    stacks, peas, _, k_tiles = cycles.shape
+    in_memory_order = cycles.transpose(2, 3, 0, 1).reshape(-1, peas)
+    of_task: IntArray = in_memory_order[(plan.tasks.n * k_tiles + plan.tasks.k) * stacks + plan.tasks.stack]
+    return of_task
+
+
+def pe_array(program: Program, pea: int, service_cycles: IntArray) -> Component:
+    """Return the PEA with this number, which serves each task for the given cycles.
+
+    It keeps the partial sums of a visit and gives them away at its end, those of the lowest m first.
+    """
+    return Component(
+        f"pea{pea}",
+        "compute",
+        len(service_cycles),
+        service_cycles=service_cycles,
+        takes=(Take(pea_queue(pea), program.one_per_task),),
+        gives=tuple(Give(sum_queue(pea), tokens) for tokens in program.sums_given),
+        labels=program.task_labels,
+        operator_steps=partial(_operator_steps, program, pea),
+    )
+
+
+def _operator_steps(program: Program, pea: int, firing: IntArray) -> IntArray:
+    """Return the DWO, SWO and CS steps [3, n] of these tasks on one PEA."""
+    labels = program.task_labels
+    layer, stack_m, n, k = (column[firing] for column in (labels.layer, labels.m, labels.n, labels.k))
+    steps = np.empty((3, len(firing)), np.int64)
+    # Firings of one layer follow each other.
+    starts = np.flatnonzero(np.diff(layer, prepend=-1)).tolist()
+    for first, end in pairwise([*starts, len(firing)]):
+        plan = program.layers[layer[first]].plan
+        work = pea_work(plan.work, program.hardware, plan.height)
+        at = stack_m[first:end] // plan.height, pea, n[first:end], k[first:end]
+        for row, counts in zip(steps, (work.dwo, work.swo, work.cs), strict=True):
+            row[first:end] = counts[at]
+    return steps
+
+
+class PeaWorker:
+    """Multiplies the stored slices of its row groups and compensates for the activation vectors that were skipped.
+
+    It adds up W @ (x_HO * J) - r * W @ J for every HO slice, and W @ x_LO; the rest of the compensation is folded into
+    the bias off line. The work that it finds in the slices must be the work that its timing was computed from.
+    """
+
+    def __init__(self, program: Program, layers: Sequence[GemmLayer], pea: int) -> None:
+        self._pea = pea
+        self._labels = program.task_labels
+        self._plans = [layer.plan for layer in program.layers]
+        self._given = program.sums_given
+        self._weight_factors = [np.array([1, *layer.weight_slices.ho_factors]) for layer in layers]
+        self._activation_factors = [_activation_factors(layer) for layer in layers]
+        self._sums: list[IntArray | None] = []
+
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
+        """Return the sums [v, columns] of each tile in the stack at the end of a visit, and nothing before that.
+
+        A PEA without rows in a tile gives None.
+        """
+        tiles: list[PeaTile | None] = inputs[0][0]
+        number = self._labels.layer[firing]
+        factors = self._weight_factors[number], self._activation_factors[number]
+        products = [None if tile is None else _outer_products(tile, *factors) for tile in tiles]
+        for place, tile in enumerate(tiles):
+            if tile is not None:
+                self._check_work(firing, place, tile)
+        if self._sums:
+            products = [
+                new if old is None or new is None else old + new for old, new in zip(self._sums, products, strict=True)
+            ]
+        ends_visit = bool(self._given[0][firing])
+        self._sums = [] if ends_visit else products
+        given = products if ends_visit else []
+        return [*given, *[None] * (len(self._given) - len(given))]
+
+    def _check_work(self, firing: int, place: int, tile: PeaTile) -> None:
+        labels = self._labels
+        plan = self._plans[labels.layer[firing]]
+        at = (labels.m[firing] + place, self._pea, labels.n[firing], labels.k[firing])
+        weight_stored = tile.stored.sum(0)
+        activation_stored = tile.activation.stored.sum((0, 1))
+        groups, depth, _ = tile.activation.lo.shape
+        compensation = int(activation_stored.sum())
+        dynamic = int(weight_stored @ activation_stored + groups * weight_stored.sum()) + compensation
+        found = (dynamic, depth * groups, compensation)
+        planned = (int(plan.work.dwo[at]), int(plan.work.swo[at]), int(plan.work.cs[at]))
+        if found != planned:
+            raise InvariantError(
+                f"pea{self._pea} found {found} DWO, SWO and CS steps in tile m, n, k = {at[0]}, {at[2]}, {at[3]}, "
+                f"but its timing was computed from {planned}"
+            )
+
+
+def _activation_factors(layer: GemmLayer) -> IntArray:
+    """Return the factors of x_LO, of each stored HO slice and of each J."""
+    slices = layer.activation_slices
+    compensation = [-r * factor for r, factor in zip(layer.frequent, slices.ho_factors, strict=True)]
+    return np.array([slices.lo_factor, *slices.ho_factors, *compensation])
+
+
+def _outer_products(tile: PeaTile, weight_factors: IntArray, activation_factors: IntArray) -> IntArray:
+    """Return the weighted sum over all pairs of a weight slice and an activation operand, [v, columns]."""
+    weight = np.concatenate([tile.lo[None], tile.ho * tile.stored[..., None]])
+    activation = _operands(tile.activation)
+    # One product for all pairs; whole numbers far below 2^53, so floating point is exact.
+    pairs = np.tensordot(weight.astype(np.float64), activation.astype(np.float64), axes=([1], [1]))
+    sums: IntArray = np.einsum("a,avbn,b->vn", weight_factors, pairs, activation_factors).astype(np.int64)
+    return sums
+
+
+def _operands(tile: SlicedTile) -> np.ndarray:
+    """Return x_LO, the stored HO slices and the masks J of a tile, each [K, columns]."""
+    stored = np.broadcast_to(tile.stored[..., None], tile.ho.shape)
+    operands = np.concatenate([tile.lo[None], tile.ho * stored, stored])
+    slices, groups, depth, v = operands.shape
+    return operands.swapaxes(1, 2).reshape(slices, depth, groups * v)

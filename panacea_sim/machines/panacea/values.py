@@ -1,0 +1,153 @@
+"""Values on: the DRAM image of a program, the workers that handle its slices, and the comparison at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from panacea_sim.engines.reference.processes import Worker
+from panacea_sim.errors import InvariantError
+from panacea_sim.machines.panacea.decoder import ActivationDecoderWorker, WeightDecoderWorker
+from panacea_sim.machines.panacea.dispatcher import DispatcherWorker
+from panacea_sim.machines.panacea.encoder import EncoderWorker, encode_output_tile, pack_activations
+from panacea_sim.machines.panacea.pea import PeaWorker
+from panacea_sim.machines.shared.accumulator import AccumulatorWorker
+from panacea_sim.machines.shared.ppu import PpuWorker
+from panacea_sim.machines.shared.program import PlannedLayer, Program
+from panacea_sim.machines.shared.streams import (
+    PartialSumWorker,
+    ReadWorker,
+    WriteWorker,
+    activation_addresses,
+    output_addresses,
+)
+from panacea_sim.machines.shared.tile_format import pack_tile
+from panacea_sim.quant.rle import to_nibbles
+from panacea_sim.quant.vectors import group_weight_vectors, skipped_weight_vectors
+from panacea_sim.workload.functional import FunctionalPass
+from panacea_sim.workload.layer import GemmLayer, OutputFormat
+
+__all__ = ["TravellingValues"]
+
+
+class TravellingValues:
+    """The values that travel through the machine, from the DRAM image and back into it.
+
+    `image` maps the address of a tile to its bytes. `workers` maps component names to what they do. After the run,
+    `accumulators` holds what came out, int32 [M, N] for each layer.
+    """
+
+    def __init__(self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> None:
+        self.image: dict[int, bytes] = {}
+        self._program = program
+        self._layers = layers
+        self._functional = functional
+        for planned, layer in zip(program.layers, layers, strict=True):
+            self._store_operands(planned, layer)
+        self._sums = AccumulatorWorker(program, layers)
+        self.workers: dict[str, Worker] = self._build_workers()
+
+    @property
+    def accumulators(self) -> list[npt.NDArray[np.int32]]:
+        """The accumulators of each layer, int32 [M, N]."""
+        return self._sums.results
+
+    def exact(self) -> bool:
+        """Return whether every accumulator equals the plain integer product.
+
+        Raises InvariantError if the accumulators are right but a written output is not.
+        """
+        if not all(
+            np.array_equal(found, wanted.accumulator)
+            for found, wanted in zip(self.accumulators, self._functional, strict=True)
+        ):
+            return False
+        for planned, layer, wanted in zip(self._program.layers, self._layers, self._functional, strict=True):
+            self._check_outputs(planned, layer, wanted)
+        return True
+
+    def _store_operands(self, planned: PlannedLayer, layer: GemmLayer) -> None:
+        for m, k, address in _weight_pieces(planned):
+            tiling = planned.plan.work.tiling
+            rows = slice(m * tiling.tile_m, (m + 1) * tiling.tile_m)
+            depth = slice(k * tiling.tile_k, (k + 1) * tiling.tile_k)
+            data = _pack_weights(layer, rows, depth, tiling.v, tiling.tile_k)
+            self._store(address, data, int(planned.plan.work.weight.total[m, k]), f"weight tile {m}, {k}")
+        if planned.source is None:
+            self._store_activations(planned, layer)
+
+    def _store_activations(self, planned: PlannedLayer, layer: GemmLayer) -> None:
+        tiling = planned.plan.work.tiling
+        form = OutputFormat(1.0, layer.zero_point, layer.activation_bits, layer.lo_bits, layer.frequent)
+        for (n, k), address in np.ndenumerate(planned.layout.activation):
+            rows = slice(k * tiling.tile_k, (k + 1) * tiling.tile_k)
+            columns = slice(n * tiling.tile_n, (n + 1) * tiling.tile_n)
+            data = pack_activations(layer.activation[rows, columns], form, tiling.v, tiling.tile_k)
+            planned_bytes = int(planned.plan.work.activation.total[n, k])
+            self._store(int(address), data, planned_bytes, f"activation tile {n}, {k}")
+
+    def _store(self, address: int, data: bytes, planned_bytes: int, what: str) -> None:
+        if len(data) != planned_bytes:
+            raise InvariantError(f"{what} takes {len(data)} bytes, but was planned with {planned_bytes}")
+        self.image[address] = data
+
+    def _build_workers(self) -> dict[str, Worker]:
+        program, layers = self._program, self._layers
+        post_processors = [wanted.post_processor for wanted in self._functional]
+        weights = [piece for planned in program.layers for piece in _fetched_weights(planned)]
+        activations = [[address] for address in activation_addresses(program).tolist()]
+        workers: dict[str, Worker] = {
+            "w_dma": ReadWorker(self.image, weights),
+            "x_dma": ReadWorker(self.image, activations),
+            "w_decoder": WeightDecoderWorker(program, layers),
+            "x_decoder": ActivationDecoderWorker(program, layers),
+            "dispatcher": DispatcherWorker(program),
+            **{f"pea{pea}": PeaWorker(program, layers, pea) for pea in range(program.hardware.n_pea)},
+            "accumulator": self._sums,
+            "ppu": PpuWorker(program, post_processors),
+            "encoder": EncoderWorker(program, layers),
+            "o_dma": WriteWorker(self.image, output_addresses(program)),
+        }
+        if program.keeps_partial_sums:
+            workers["s_dma"] = PartialSumWorker(program)
+        return workers
+
+    def _check_outputs(self, planned: PlannedLayer, layer: GemmLayer, wanted: FunctionalPass) -> None:
+        tiling = planned.plan.work.tiling
+        for (m, n), first in np.ndenumerate(planned.layout.output):
+            rows = slice(m * tiling.tile_m, (m + 1) * tiling.tile_m)
+            columns = slice(n * tiling.tile_n, (n + 1) * tiling.tile_n)
+            address = int(first)
+            for piece in encode_output_tile(wanted.output[rows, columns], layer.output, tiling.v, tiling.tile_k):
+                if self.image.get(address) != piece:
+                    raise InvariantError(f"output tile {m}, {n} of {layer.name} was written wrong")
+                address += len(piece)
+
+
+def _weight_pieces(planned: PlannedLayer) -> Iterator[tuple[int, int, int]]:
+    """Return m, k and address of every weight tile: those of a stack lie behind each other."""
+    sizes = planned.plan.work.weight.total
+    for (stack, k), first in np.ndenumerate(planned.layout.weight):
+        address = int(first)
+        for m in range(stack * planned.plan.height, min((stack + 1) * planned.plan.height, len(sizes))):
+            yield m, k, address
+            address += int(sizes[m, k])
+
+
+def _fetched_weights(planned: PlannedLayer) -> Iterator[list[int]]:
+    """Return the addresses of the weight tiles that each fetch brings."""
+    k_tiles = planned.plan.work.tiling.k_tiles
+    pieces: dict[int, list[int]] = {}
+    for m, k, address in _weight_pieces(planned):
+        pieces.setdefault(m // planned.plan.height * k_tiles + k, []).append(address)
+    return (pieces[tile] for tile in planned.plan.weight_loads.tile.tolist())
+
+
+def _pack_weights(layer: GemmLayer, rows: slice, depth: slice, v: int, tile_k: int) -> bytes:
+    slices = layer.weight_slices
+    lo = group_weight_vectors(slices.lo[None, rows, depth], v)[0]
+    ho = slices.ho[:, rows, depth]
+    skipped = skipped_weight_vectors(ho, v)
+    return pack_tile(to_nibbles(lo), to_nibbles(group_weight_vectors(ho, v)), skipped, tile_k)

@@ -1,0 +1,1 @@
+"""What machines share: streams, accumulator, post-processing, the program of planned layers."""

@@ -1,0 +1,98 @@
+"""The accumulator: its timing array, and how it joins the PEAs' sums into output tiles in OMEM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from panacea_sim.description.description import Acquire, Component, Give, Need, Take
+from panacea_sim.machines.panacea.pea import sum_queue
+from panacea_sim.machines.shared.program import Program
+from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
+from panacea_sim.units import IntArray, ceil_div
+from panacea_sim.workload.functional import offline_compensation
+from panacea_sim.workload.layer import GemmLayer
+
+__all__ = ["AccumulatorWorker", "accumulator"]
+
+
+def accumulator(program: Program) -> Component:
+    """Return `accumulator`: it joins the sums of all PEAs at each visit to an output tile.
+
+    A tile that is visited again stays a partial sum, of which `s_dma` takes care; after its last visit it is kept in
+    OMEM until it is written.
+    """
+    hardware = program.hardware
+    outputs, last = program.visit_outputs, program.joined(lambda layer: layer.plan.visits.last)
+    one = np.ones(len(outputs), np.int64)
+    fetched = Need(
+        "s_loaded",
+        program.offset(lambda layer: layer.plan.partial_sums.fetch_of, lambda layer: layer.plan.partial_sums.firings),
+    )
+    returned = Give("q_s", program.joined(lambda layer: layer.plan.partial_sums.returned))
+    return Component(
+        "accumulator",
+        "output",
+        len(outputs),
+        service_cycles=np.maximum(
+            ceil_div(outputs, hardware.accumulator_lanes),
+            ceil_div(outputs * BYTES_PER_PARTIAL_SUM, hardware.omem_bytes_per_cycle),
+        ),
+        takes=tuple(Take(sum_queue(pea), one) for pea in range(hardware.n_pea)),
+        needs=(fetched,) if program.keeps_partial_sums else (),
+        acquires=(Acquire("OMEM", outputs * BYTES_PER_PARTIAL_SUM * last),),
+        gives=(Give("q_ppu", last), *((returned,) if program.keeps_partial_sums else ())),
+        labels=program.visit_labels,
+        size_bytes=outputs * BYTES_PER_PARTIAL_SUM,
+    )
+
+
+class AccumulatorWorker:
+    """Joins the row groups of an output tile, drops padding, and adds up visits.
+
+    At the last visit it adds the compensation that was computed off line. Partial sums travel as int32 tiles, None
+    where a tile has none yet.
+
+    `results` collects the accumulators of each layer, int32 [M, N].
+    """
+
+    def __init__(self, program: Program, layers: Sequence[GemmLayer]) -> None:
+        self.results = [np.zeros((layer.M, layer.N), np.int32) for layer in layers]
+        self._labels = program.visit_labels
+        self._last = program.joined(lambda layer: layer.plan.visits.last)
+        self._returned = program.joined(lambda layer: layer.plan.partial_sums.returned)
+        self._on_chip: dict[tuple[int, int, int], npt.NDArray[np.int32]] = {}
+        self._keeps_partial_sums = program.keeps_partial_sums
+        self._peas = program.hardware.n_pea
+        self._tilings = [layer.plan.work.tiling for layer in program.layers]
+        self._offline = [offline_compensation(layer) for layer in layers]
+
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
+        """Return the finished tile int32 [rows, columns], or the partial one for `s_dma`."""
+        number, m, n = (int(axis[firing]) for axis in (self._labels.layer, self._labels.m, self._labels.n))
+        tiling = self._tilings[number]
+        rows = slice(m * tiling.tile_m, m * tiling.tile_m + int(tiling.rows[m]))
+        columns = slice(n * tiling.tile_n, n * tiling.tile_n + int(tiling.columns[n]))
+        tile_of = (number, m, n)
+        from_peas = inputs[: self._peas]
+        sums = np.concatenate([taken[0] for taken in from_peas if taken[0] is not None])
+        total = sums[: rows.stop - rows.start, : columns.stop - columns.start]
+        fetched = [kept[0] for kept in inputs[self._peas :] if kept and kept[0] is not None]
+        for partial in (*fetched, self._on_chip.pop(tile_of, None)):
+            if partial is not None:
+                total = total + partial
+        if not self._last[firing]:
+            if not self._returned[firing]:
+                self._on_chip[tile_of] = _wrapped(total)
+            return None, _wrapped(total)
+        tile = _wrapped(total + self._offline[number][rows, None])
+        self.results[number][rows, columns] = tile
+        return (tile, None) if self._keeps_partial_sums else (tile,)
+
+
+def _wrapped(sums: IntArray) -> npt.NDArray[np.int32]:
+    """Return the sums modulo 2^32, as the hardware adds."""
+    return sums.astype(np.int32)

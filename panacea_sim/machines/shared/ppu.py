@@ -1,0 +1,51 @@
+"""The post-processing unit: its timing array, and what it makes of the sums of a tile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from panacea_sim.description.description import Component, Give, Take
+from panacea_sim.machines.shared.program import Program
+from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
+from panacea_sim.quant.activation_functions import PostProcessor
+from panacea_sim.units import ceil_div
+
+__all__ = ["PpuWorker", "ppu"]
+
+
+def ppu(program: Program) -> Component:
+    """Return `ppu`: it adds the bias, requantizes an output tile and applies the activation function."""
+    outputs = program.tile_outputs
+    one = np.ones(len(outputs), np.int64)
+    return Component(
+        "ppu",
+        "output",
+        len(outputs),
+        service_cycles=np.maximum(
+            ceil_div(outputs, program.hardware.ppu_lanes),
+            ceil_div(outputs * BYTES_PER_PARTIAL_SUM, program.hardware.omem_bytes_per_cycle),
+        ),
+        takes=(Take("q_ppu", one),),
+        gives=(Give("q_encode", one),),
+        labels=program.output_labels,
+        size_bytes=outputs,
+    )
+
+
+class PpuWorker:
+    """Makes output codes of the sums of each tile, with the multipliers of its rows."""
+
+    def __init__(self, program: Program, post_processors: Sequence[PostProcessor]) -> None:
+        self._labels = program.output_labels
+        self._post_processors = post_processors
+        self._tile_m = program.hardware.tile_m
+
+    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
+        """Return the output codes of the tile [rows, columns]."""
+        tile = inputs[0][0]
+        first = int(self._labels.m[firing]) * self._tile_m
+        post_processor = self._post_processors[self._labels.layer[firing]]
+        return (post_processor.rows(first, first + len(tile)).apply(tile),)

@@ -1,0 +1,198 @@
+"""Ways to map a layer onto the machine, each with a bound on its time, and the choice among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from panacea_sim.description.description import Description
+from panacea_sim.engines.result import EngineResult
+from panacea_sim.errors import MappingError
+from panacea_sim.hardware.config import Hardware
+from panacea_sim.machines.panacea.build import channel_device, describe
+from panacea_sim.machines.panacea.pea import pea_work
+from panacea_sim.machines.shared.program import Program, plan_program
+from panacea_sim.mapping.order import LOOP_ORDERS
+from panacea_sim.mapping.outputs import OutputBytes
+from panacea_sim.mapping.partial_sums import least_spilled_bytes
+from panacea_sim.mapping.plan import LayerPlan, plan_layer
+from panacea_sim.mapping.work import LayerWork
+from panacea_sim.trace.options import NOTHING
+from panacea_sim.trace.recorder import Recorder
+from panacea_sim.units import IntArray, ceil_div
+
+__all__ = ["Candidate", "MappedLayer", "Simulate", "candidates", "choose_mapping"]
+
+_NEAR = 1.25
+"""Bounds up to this ratio to the least one are near it."""
+
+_SMALL_TASKS = 4_096
+"""Layers of up to this many pairs of tiles are small: simulating a few mappings takes about a second."""
+
+_HEIGHTS = {"off": (1,), "on": (2,), "auto": (1, 2)}
+"""How many weight tiles a stack may have, for each setting of double-tile processing."""
+
+Simulate = Callable[[Description, Recorder], EngineResult]
+"""An engine."""
+
+
+@dataclass(frozen=True, eq=False)
+class MappedLayer:
+    """A layer alone on the machine, its activations in DRAM from the start."""
+
+    program: Program
+    description: Description
+
+    @property
+    def plan(self) -> LayerPlan:
+        """The plan of the layer."""
+        return self.program.layers[0].plan
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A mapping of one layer, and the least time that the machine can take for it.
+
+    `bound_cycles` is the time of the busiest part, `busiest` its name. `mapped` is None where the layer does not fit in
+    this order, and `obstacle` says why.
+    """
+
+    order: str
+    height: int
+    mapped: MappedLayer | None = None
+    bound_cycles: int = 0
+    busiest: str = ""
+    read_bytes: int = 0
+    write_bytes: int = 0
+    obstacle: str = ""
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The hardware settings that choose this mapping."""
+        return {"loop_order": self.order, "dtp": "on" if self.height > 1 else "off"}
+
+    @property
+    def plan(self) -> LayerPlan | None:
+        """The plan of the layer, None where it does not fit."""
+        return None if self.mapped is None else self.mapped.plan
+
+    def rank(self) -> tuple[bool, int, int]:
+        """Return the key by which the best mapping comes first: it fits, its bound is least, then its bytes."""
+        return self.mapped is None, self.bound_cycles, self.read_bytes + self.write_bytes
+
+
+def candidates(name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware) -> Iterator[Candidate]:
+    """Return every mapping that the hardware's `loop_order` and `dtp` leave open, K innermost first."""
+    for order, height in _open_mappings(hardware):
+        yield _bounded(name, work, output_bytes, hardware, order, height)
+
+
+def _open_mappings(hardware: Hardware) -> list[tuple[str, int]]:
+    """Return the loop orders and heights that the hardware leaves open."""
+    orders = LOOP_ORDERS if hardware.loop_order == "auto" else (hardware.loop_order,)
+    inner_first = sorted(orders, key=lambda order: -order.index("k"))
+    return [(order, height) for order in inner_first for height in _HEIGHTS[hardware.dtp]]
+
+
+def choose_mapping(
+    name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware, simulate: Simulate
+) -> MappedLayer:
+    """Return the mapping with the least bound; of equal ones that with the fewest bytes, then the first.
+
+    In a small layer filling, draining and waiting for OMEM count as much as the busiest part, and no bound sees them:
+    there the mappings whose bounds are near the least are simulated without values, and the fastest is taken. Engines
+    are equal, so the choice does not depend on `simulate`.
+
+    Raises MappingError if none fits, with what stands in the way of the first.
+    """
+    open_mappings = _open_mappings(hardware)
+    floors = _floors(work, output_bytes, hardware, open_mappings)
+    is_small = work.tiling.tile_tasks <= _SMALL_TASKS
+    near: dict[int, Candidate] = {}
+    obstacles = {}
+    # Plans and descriptions are large: those that cannot win are not made, and the most promising ones come first.
+    for number in sorted(range(len(floors)), key=lambda number: (floors[number], number)):
+        if near and not _can_win(floors[number], near.values(), is_small=is_small):
+            continue
+        found = _bounded(name, work, output_bytes, hardware, *open_mappings[number])
+        if found.mapped is None:
+            obstacles[number] = found.obstacle
+            continue
+        near[number] = found
+        least = min(known.bound_cycles for known in near.values())
+        near = {place: known for place, known in near.items() if known.bound_cycles <= least * _NEAR}
+    if not near:
+        raise MappingError(obstacles[min(obstacles)])
+    ranked = sorted(near, key=lambda number: (near[number].rank(), number))
+    mapped = [each for number in ranked if (each := near[number].mapped)]
+    if len(mapped) == 1 or not is_small:
+        return mapped[0]
+    return min(mapped, key=lambda each: simulate(each.description, Recorder(NOTHING)).makespan_cycles)
+
+
+def _can_win(floor: tuple[int, int], known: Collection[Candidate], *, is_small: bool) -> bool:
+    """Return whether a mapping can be the best of a large layer, or near the best of a small one."""
+    if is_small:
+        return floor[0] <= min(each.bound_cycles for each in known) * _NEAR
+    return (False, *floor) <= min(each.rank() for each in known)
+
+
+def _floors(
+    work: LayerWork, output_bytes: OutputBytes, hardware: Hardware, mappings: Sequence[tuple[str, int]]
+) -> list[tuple[int, int]]:
+    """Return cycles and bytes that no plan of each mapping can be below: the PEAs' work, each operand fetched once."""
+    tiles = (work.weight.total, work.activation.total, output_bytes.total)
+    once_bytes = sum(int(each.sum()) for each in tiles)
+    pea_cycles = {
+        height: int(pea_work(work, hardware, height).cycles.sum((0, 2, 3), dtype=np.int64).max())
+        for height in {height for _, height in mappings}
+    }
+    floors = []
+    for order, height in mappings:
+        moved_bytes = once_bytes + least_spilled_bytes(work.tiling, order, height, hardware.psum_bytes)
+        channel_cycles = channel_device(hardware).least_cycles(ceil_div(moved_bytes, hardware.dram_channels))
+        floors.append((max(pea_cycles[height], channel_cycles), moved_bytes))
+    return floors
+
+
+def _bounded(
+    name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware, order: str, height: int
+) -> Candidate:
+    """Return the mapping with its plan and bound, or what stands in its way."""
+    try:
+        plan = plan_layer(name, work, hardware, order, height)
+    except MappingError as error:
+        return Candidate(order, height, obstacle=str(error))
+    program = plan_program(hardware, [(plan, output_bytes, None)])
+    mapped = MappedLayer(program, describe(program))
+    description = mapped.description
+    moved_bytes = _moved_bytes(description)
+    loads = _loads(description, moved_bytes.sum(1).tolist())
+    busiest = max(loads, key=lambda part: loads[part])
+    read_bytes, write_bytes = moved_bytes.sum(0).tolist()
+    return Candidate(order, height, mapped, loads[busiest], busiest, read_bytes, write_bytes)
+
+
+def _moved_bytes(description: Description) -> IntArray:
+    """Return the bytes that are asked of each channel, [channel, 2]: to read and to write."""
+    moved = np.zeros(len(description.channels) * 2, np.int64)
+    for component in description.components:
+        if component.requests is not None:
+            which = component.requests.channel * 2 + component.requests.write
+            # Sums of bytes are far below 2^53, where floating point is exact.
+            moved += np.bincount(which, component.requests.size_bytes, len(moved)).astype(np.int64)
+    return moved.reshape(-1, 2)
+
+
+def _loads(description: Description, channel_bytes: Sequence[int]) -> dict[str, int]:
+    """Return the cycles that each private component serves, and that the channels need for all bytes at their peak."""
+    loads = {
+        component.name: int(component.service_cycles.sum())
+        for component in description.components
+        if component.service_cycles is not None
+    }
+    for channel, moved in zip(description.channels, channel_bytes, strict=True):
+        loads[channel.name] = channel.device.least_cycles(moved)
+    return loads

@@ -1,0 +1,218 @@
+"""What is known before a run: layers loaded, cut into tiles, planned and described; and which engine runs them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from panacea_sim.analysis.summary import KEPT_TIMES
+from panacea_sim.description.description import Description
+from panacea_sim.engines.compiled.availability import compiled_obstacle
+from panacea_sim.engines.reference.engine import run_reference
+from panacea_sim.engines.result import EngineResult
+from panacea_sim.errors import ConfigError
+from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
+from panacea_sim.machines.panacea.build import describe
+from panacea_sim.machines.panacea.values import TravellingValues
+from panacea_sim.machines.shared.program import Program, plan_program
+from panacea_sim.mapping.outputs import OutputBytes, dense_outputs, encoded_outputs
+from panacea_sim.mapping.tiling import Tiling
+from panacea_sim.mapping.work import SkipMasks, layer_work
+from panacea_sim.running.mapping_choice import Candidate, candidates, choose_mapping
+from panacea_sim.running.scenario import Scenario
+from panacea_sim.trace.recorder import Recorder
+from panacea_sim.workload.chain import chain_sources
+from panacea_sim.workload.functional import FunctionalPass, functional_pass
+from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.masked_layer import Layer, MaskedLayer
+from panacea_sim.workload.npz import load_layer
+
+__all__ = [
+    "ChosenEngine",
+    "Demand",
+    "Engine",
+    "Prepared",
+    "PreparedLayers",
+    "chosen_engine",
+    "demand_of",
+    "layer_candidates",
+    "planned_alone",
+    "prepare",
+    "run_engine",
+]
+
+Engine = Literal["auto", "reference", "compiled"]
+"""The engine that runs: `auto` takes the compiled one where no values travel and numba can be imported."""
+
+ChosenEngine = Literal["reference", "compiled"]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A scenario whose layers run as one simulation, with everything that is known before the run."""
+
+    scenario: Scenario
+    layers: tuple[Layer, ...]
+    program: Program
+    description: Description
+    values: TravellingValues | None
+
+    @property
+    def hardware(self) -> Hardware:
+        """The machine, resolved."""
+        return self.program.hardware
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedLayers:
+    """A scenario whose layers run each alone (schedule "barrier"): each is planned when its turn comes."""
+
+    scenario: Scenario
+    layers: tuple[Layer, ...]
+    hardware: Hardware
+
+
+@dataclass(frozen=True, eq=False)
+class Demand:
+    """What a layer is to the machine: how it is cut, which vectors it skips, and the bytes of its outputs.
+
+    Together with the hardware this decides every cycle of a run without values. `computed` is what the numbers of the
+    layer are, None where nobody needs them.
+    """
+
+    tiling: Tiling
+    masks: SkipMasks
+    output_bytes: OutputBytes
+    computed: FunctionalPass | None
+
+
+def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedLayers:
+    """Return the scenario with its layers loaded and checked and, where they overlap, planned and described.
+
+    Small layers are planned by simulating a few mappings, for which `engine` is taken: the one that is to run them.
+    Raises ConfigError or MappingError where it cannot be run.
+    """
+    layers = tuple(load_layer(layer) if isinstance(layer, str | Path) else layer for layer in scenario.layers)
+    given = scenario.hardware if isinstance(scenario.hardware, Hardware) else load_hardware(scenario.hardware)
+    hardware = with_settings(given, scenario.settings)
+    for layer in layers:
+        if isinstance(layer, GemmLayer):
+            layer.check_accumulators()
+        elif scenario.values:
+            hint = "Give operands instead, for example with synthetic_layer"
+            raise ConfigError("scenario.values", True, f"False, as {layer.name!r} has masks only", hint)
+    if scenario.schedule == "barrier":
+        read = {layer.source for layer in layers}
+        chain_sources(layers, [_functional(layer, wanted=layer.name in read) for layer in layers])
+        return PreparedLayers(scenario, layers, hardware)
+    chosen = chosen_engine(engine, scenario)
+    demands = [demand_of(layer, hardware, values=scenario.values) for layer in layers]
+    sources = chain_sources(layers, [demand.computed for demand in demands])
+    program, description, values = _planned(layers, demands, sources, hardware, chosen, values=scenario.values)
+    return Prepared(scenario, layers, program, description, values)
+
+
+def demand_of(layer: Layer, hardware: Hardware, *, values: bool) -> Demand:
+    """Return what a layer is to this machine, with its numbers where values travel or a layer follows."""
+    tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N))
+    if isinstance(layer, MaskedLayer):
+        return Demand(tiling, SkipMasks(*layer.skip_masks(hardware.v)), dense_outputs(tiling), None)
+    computed = _functional(layer, wanted=values or layer.output is not None)
+    masks = SkipMasks.of(layer, hardware.v)
+    if computed is None or layer.output is None:
+        return Demand(tiling, masks, dense_outputs(tiling), computed)
+    return Demand(tiling, masks, encoded_outputs(tiling, computed.output, layer.output), computed)
+
+
+def planned_alone(layer: Layer, demand: Demand, hardware: Hardware, engine: ChosenEngine, *, values: bool) -> Prepared:
+    """Return a layer as a run of its own for this engine, its activations in DRAM from the start.
+
+    Raises MappingError if it does not fit the machine.
+    """
+    alone = layer if isinstance(layer, MaskedLayer) else replace(layer, source=None)
+    program, description, travelling = _planned([alone], [demand], [None], hardware, engine, values=values)
+    return Prepared(Scenario(layer.name, alone, hardware, values=values), (alone,), program, description, travelling)
+
+
+def layer_candidates(layer: GemmLayer, hardware: Hardware) -> Iterator[Candidate]:
+    """Return the mappings of a layer that the hardware leaves open, each with its bound."""
+    demand = demand_of(layer, hardware, values=False)
+    return candidates(layer.name, layer_work(demand.tiling, demand.masks), demand.output_bytes, hardware)
+
+
+def chosen_engine(engine: Engine, scenario: Scenario) -> ChosenEngine:
+    """Return the engine that runs a scenario; `auto` warns where numba is there but broken.
+
+    Raises ConfigError if the compiled engine is asked for and cannot run it.
+    """
+    if engine == "reference" or (engine == "auto" and scenario.values):
+        return "reference"
+    if scenario.values:
+        hint = "Choose --engine auto, or a scenario with values=False"
+        raise ConfigError("--engine", "compiled, with values on", "reference where values travel", hint)
+    obstacle = compiled_obstacle()
+    if obstacle is None:
+        return "compiled"
+    if engine == "compiled":
+        raise ConfigError(
+            "--engine", f"compiled, but {obstacle.reason}", "reference, or a numba that works", obstacle.hint
+        )
+    if obstacle.is_broken:
+        message = f"the reference engine runs instead of the compiled one: {obstacle.reason}"
+        warnings.warn(message, RuntimeWarning, stacklevel=1)  # one place, so that it is told once
+    return "reference"
+
+
+def run_engine(
+    prepared: Prepared, engine: ChosenEngine, recorder: Recorder, watch: Mapping[str, Callable[[int], None]]
+) -> EngineResult:
+    """Run the engine; `watch` maps components to what is called with their firings done, each or now and then."""
+    if engine == "compiled":
+        return run_compiled_engine(prepared.description, recorder, watch)
+    workers = None if prepared.values is None else prepared.values.workers
+    return run_reference(prepared.description, recorder, workers, KEPT_TIMES, watch)
+
+
+def run_compiled_engine(
+    description: Description, recorder: Recorder, watch: Mapping[str, Callable[[int], None]] | None = None
+) -> EngineResult:
+    """Run the compiled engine, which takes a while to import and need not be installed."""
+    from panacea_sim.engines.compiled.engine import run_compiled  # noqa: PLC0415  # only where it is wanted
+
+    return run_compiled(description, recorder, KEPT_TIMES, watch)
+
+
+def _functional(layer: Layer, *, wanted: bool) -> FunctionalPass | None:
+    return functional_pass(layer) if wanted and isinstance(layer, GemmLayer) else None
+
+
+def _planned(
+    layers: Sequence[Layer],
+    demands: Sequence[Demand],
+    sources: Sequence[int | None],
+    hardware: Hardware,
+    engine: ChosenEngine,
+    *,
+    values: bool,
+) -> tuple[Program, Description, TravellingValues | None]:
+    simulate = run_compiled_engine if engine == "compiled" else run_reference
+    mapped = []
+    for layer, demand in zip(layers, demands, strict=True):
+        work = layer_work(demand.tiling, demand.masks)
+        mapped.append(choose_mapping(layer.name, work, demand.output_bytes, hardware, simulate))
+    if len(mapped) == 1:
+        program, description = mapped[0].program, mapped[0].description
+    else:
+        outputs = [demand.output_bytes for demand in demands]
+        plans = [each.plan for each in mapped]
+        program = plan_program(hardware, list(zip(plans, outputs, sources, strict=True)))
+        description = describe(program)
+    travelling = None
+    if values:
+        operands = [layer for layer in layers if isinstance(layer, GemmLayer)]
+        computed = [demand.computed for demand in demands if demand.computed is not None]
+        travelling = TravellingValues(program, operands, computed)
+    return program, description, travelling

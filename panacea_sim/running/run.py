@@ -1,0 +1,239 @@
+"""Runs: a scenario prepared, simulated, checked and written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from structlog.typing import FilteringBoundLogger
+
+from panacea_sim.analysis.accounting import check_conservation
+from panacea_sim.analysis.summary import (
+    Heading,
+    annotate_graphs,
+    partial_summary,
+    sections,
+    summarize,
+    summarize_parts,
+)
+from panacea_sim.engines.result import EngineResult
+from panacea_sim.errors import ConfigError, PanaceaError
+from panacea_sim.running.prepare import (
+    ChosenEngine,
+    Engine,
+    Prepared,
+    PreparedLayers,
+    chosen_engine,
+    layer_candidates,
+    prepare,
+    run_engine,
+)
+from panacea_sim.running.scenario import Scenario, write_scenario
+from panacea_sim.trace.log import LogLevel, open_log
+from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.recorder import Recorder
+from panacea_sim.trace.store import RunFolder
+
+__all__ = [
+    "Engine",
+    "Interrupted",
+    "Prepared",
+    "PreparedLayers",
+    "Progress",
+    "RunOptions",
+    "RunOutcome",
+    "chosen_engine",
+    "layer_candidates",
+    "prepare",
+    "run",
+]
+
+Progress = Callable[[int, int], None]
+"""Called with the number of tile groups, or of layers, done and their total."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run: where the run folder goes (None: nowhere), what is recorded, and who is told.
+
+    `workers` and `memoize` are for the schedule "barrier": in how many processes layers run, and whether layers with
+    equal work are simulated once. More than one process need a script that can be imported: its own work stands below
+    `if __name__ == "__main__"`. Raises ConfigError for less than one worker.
+    """
+
+    folder: Path | None = None
+    force: bool = False
+    trace: TraceOptions = field(default_factory=TraceOptions)
+    log_level: LogLevel = "info"
+    progress: Progress | None = None
+    engine: Engine = "auto"
+    workers: int = 1
+    memoize: bool = True
+    layer_progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        """Check the number of workers."""
+        if type(self.workers) is not int or self.workers < 1:
+            raise ConfigError("--workers", self.workers, "a whole number >= 1")
+
+
+@dataclass(frozen=True, eq=False)
+class RunOutcome:
+    """What a run gave: its summary, the engine's figures, and where the run folder is.
+
+    After a run as one simulation, `prepared.program.graph()` has the times of all tile groups. `folder` is None if none
+    was asked for.
+    """
+
+    summary: dict[str, Any]
+    prepared: Prepared | PreparedLayers
+    result: EngineResult
+    folder: Path | None
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user stopped a run; `partial` is the folder that holds what had been recorded, if there is one."""
+
+    def __init__(self, partial: Path | None) -> None:
+        super().__init__()
+        self.partial = partial
+
+
+def run(scenario: Scenario | Prepared | PreparedLayers, options: RunOptions | None = None) -> RunOutcome:
+    """Run a scenario, check its accounts, and write its run folder if one was asked for.
+
+    Raises ConfigError or MappingError before anything is written; DeadlockError or InvariantError with the folder left
+    as NAME.partial; Interrupted likewise when the user stops the run. With the schedule "barrier", the MappingError of
+    a layer comes when its turn does, and the folder is left too, as it is with WorkerError.
+    """
+    options = options or RunOptions()
+    prepared = prepare(scenario, options.engine) if isinstance(scenario, Scenario) else scenario
+    engine = chosen_engine(options.engine, prepared.scenario)
+    if options.folder is None:
+        return _simulate(prepared, options, engine, None)
+    folder = RunFolder(options.folder, force=options.force)
+    outcome = _simulate(prepared, options, engine, folder)
+    folder.complete()
+    return replace(outcome, folder=folder.target)
+
+
+def _simulate(
+    prepared: Prepared | PreparedLayers, options: RunOptions, engine: ChosenEngine, folder: RunFolder | None
+) -> RunOutcome:
+    scenario, hardware = prepared.scenario, prepared.hardware
+    if folder is not None:
+        write_scenario(folder, scenario, prepared.layers, hardware)
+    heading = Heading(scenario.name, engine, hardware, scenario.schedule, options.trace)
+    with open_log(None if folder is None else folder.path / "log.jsonl", options.log_level) as log:
+        layers = [layer.name for layer in prepared.layers]
+        log.info("start", scenario=scenario.name, layers=layers, hardware=hardware.model_dump())
+        one = _OneRun(heading, options, folder, log)
+        try:
+            outcome = one.run(prepared) if isinstance(prepared, Prepared) else one.run_layers(prepared)
+        except KeyboardInterrupt:
+            log.warning("interrupted")
+            raise Interrupted(None if folder is None else folder.path) from None
+        except PanaceaError as error:
+            log.error("failed", error=type(error).__name__, message=str(error))  # noqa: TRY400  # a trace says no more
+            if folder is not None:
+                error.add_note(f"What was recorded is in {folder.path}")
+            raise
+        summary = outcome.summary
+        log.info("end", cycle=summary["makespan_cycles"], exact=summary["exact"], host_seconds=summary["host_seconds"])
+        if folder is not None:
+            folder.write_json("summary.json", summary)
+        return outcome
+
+
+@dataclass(frozen=True, eq=False)
+class _OneRun:
+    """A run that is under way."""
+
+    heading: Heading
+    options: RunOptions
+    folder: RunFolder | None
+    log: FilteringBoundLogger
+
+    def run(self, prepared: Prepared) -> RunOutcome:
+        """Run all layers as one simulation."""
+        program, description, values = prepared.program, prepared.description, prepared.values
+        names = tuple(layer.name for layer in prepared.layers)
+        self._write_partial(names, sections(description))
+        groups = sum(layer.plan.output_count for layer in program.layers)
+        progress = self.options.progress
+        watch = {} if progress is None else {"o_dma": lambda done: progress(done, groups)}
+        debug = self.log.debug if self.options.log_level == "debug" else None
+        recorder = Recorder(self.options.trace, names, self._make_spill_folder(), debug)
+        started = time.perf_counter()
+        try:
+            result = run_engine(prepared, self.heading.engine, recorder, watch)
+            host_seconds = time.perf_counter() - started
+            check_conservation(description, result)
+            annotate_graphs(program, description, result)
+            parts = summarize_parts(
+                program,
+                description,
+                result,
+                exact=None if values is None else values.exact(),
+                accumulators=None if values is None else values.accumulators,
+            )
+        finally:
+            if self.folder is not None:
+                self.folder.write_tables(recorder)
+        return RunOutcome(summarize(self.heading, result, parts, host_seconds), prepared, result, None)
+
+    def run_layers(self, prepared: PreparedLayers) -> RunOutcome:
+        """Run each layer alone, and put them one behind the other."""
+        # Processes and joined traces take a while to import.
+        from panacea_sim.running.layers import LayerOutcome  # noqa: PLC0415
+        from panacea_sim.running.sequence import LayerSequence, SequenceOptions  # noqa: PLC0415
+
+        options, names = self.options, tuple(layer.name for layer in prepared.layers)
+        self._write_partial(names, {})
+        sequence = LayerSequence(
+            prepared,
+            SequenceOptions(
+                self.heading.engine, options.workers, options.memoize, options.trace, self._make_spill_folder()
+            ),
+        )
+        tiles = sequence.output_tiles()
+        done_tiles = [0] * len(tiles)
+        known: dict[str, str] = {}
+        done: list[str] = []
+
+        def watch(number: int, tiles_done: int) -> None:
+            done_tiles[number] = tiles_done
+            if options.progress is not None:
+                options.progress(sum(done_tiles), sum(tiles))
+
+        def note(number: int, outcome: LayerOutcome | None) -> None:
+            cycles = None if outcome is None else outcome.result.makespan_cycles
+            self.log.info("layer", layer=names[number], makespan_cycles=cycles, simulated=outcome is not None)
+            if outcome is not None and len(outcome.parts.sections) > len(known):
+                known.update(outcome.parts.sections)
+                self._write_partial(names, outcome.parts.sections)
+            done.append(names[number])
+            watch(number, tiles[number])
+            if options.layer_progress is not None:
+                options.layer_progress(len(done), len(names))
+
+        started = time.perf_counter()
+        try:
+            sequence.run(note, watch)
+        finally:
+            if self.folder is not None:
+                self.folder.write_tables(sequence.trace())
+        result = sequence.result()
+        summary = summarize(self.heading, result, sequence.parts(), time.perf_counter() - started)
+        return RunOutcome(summary, prepared, result, None)
+
+    def _write_partial(self, layers: tuple[str, ...], known_sections: dict[str, str]) -> None:
+        """Write a summary without figures: whatever stops the run, the folder can be read."""
+        if self.folder is not None:
+            self.folder.write_json("summary.json", partial_summary(self.heading, layers, known_sections))
+
+    def _make_spill_folder(self) -> Path | None:
+        return None if self.folder is None else self.folder.make_spill_folder()

@@ -1,0 +1,142 @@
+"""The layers of a scenario that run each alone, and what they give when they are put one behind the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from panacea_sim.analysis.joined import joined_results
+from panacea_sim.analysis.summary import SummaryParts
+from panacea_sim.engines.result import EngineResult
+from panacea_sim.mapping.tiling import Tiling
+from panacea_sim.running.layers import LayerOutcome, LayerRun, LayerTask, run_layers
+from panacea_sim.running.prepare import ChosenEngine, PreparedLayers
+from panacea_sim.trace.joined import JoinedTrace, TracePart
+from panacea_sim.trace.options import NOTHING, TraceOptions
+from panacea_sim.trace.schema import OPERATORS
+
+__all__ = ["LayerSequence", "SequenceOptions"]
+
+
+@dataclass(frozen=True)
+class SequenceOptions:
+    """How to run layers: in how many processes, whether equal ones run once, what is recorded and into which folder.
+
+    Without a folder nothing is recorded.
+    """
+
+    engine: ChosenEngine
+    workers: int = 1
+    memoize: bool = True
+    trace: TraceOptions = NOTHING
+    spill_folder: Path | None = None
+
+
+class LayerSequence:
+    """Layers that run each alone: `run` runs them, the rest says what they gave together.
+
+    Layers that are not done are left out, as are those behind them, because nobody knows when they begin.
+    """
+
+    def __init__(self, prepared: PreparedLayers, options: SequenceOptions) -> None:
+        self._prepared = prepared
+        self._options = options
+        self._recorded = options.trace if options.spill_folder is not None else NOTHING
+        # Rows of a layer that runs once for several would have to be written for each; values have to be compared.
+        self._memoizes = options.memoize and self._recorded.level == "off" and not prepared.scenario.values
+        self._keys: dict[int, bytes] = {}
+        self._outcomes: dict[int, LayerOutcome] = {}
+
+    def run(self, note: Callable[[int, LayerOutcome | None], None], watch: Callable[[int, int], None]) -> None:
+        """Run all layers.
+
+        `note` hears the number of each layer that is done, with its outcome if it was simulated; `watch` hears numbers
+        of layers with the output tiles that are done, as far as that is known before. Raises what a layer raises.
+        """
+
+        def note_run(number: int, run: LayerRun) -> None:
+            self._keys[number] = run.key
+            if run.outcome is not None:
+                self._outcomes[number] = run.outcome
+            note(number, run.outcome)
+
+        # With a window, what is recorded of a layer depends on when it begins: they run one by one.
+        workers = 1 if self._recorded.window else self._options.workers
+        run_layers(len(self._prepared.layers), workers, self._task_of, note_run, watch, self._options.engine)
+
+    def output_tiles(self) -> list[int]:
+        """Return the number of output tiles of each layer."""
+        hardware = self._prepared.hardware
+        tilings = [Tiling.of(hardware, (layer.M, layer.K, layer.N)) for layer in self._prepared.layers]
+        return [tiling.m_tiles * tiling.n_tiles for tiling in tilings]
+
+    def result(self) -> EngineResult:
+        """Return the figures of all layers together."""
+        return joined_results([outcome.result for _, outcome in self._done()])
+
+    def parts(self) -> SummaryParts:
+        """Return what the summary says of the layers, with their cycles in the whole run."""
+        parts = [outcome.parts for _, outcome in self._done()]
+        exact = [each.exact for each in parts]
+        return SummaryParts(
+            list(self._entries()),
+            max((each.sections for each in parts), key=len),
+            {name: sum(each.operator_cycles[name] for each in parts) for name in OPERATORS},
+            None if None in exact else all(exact),
+        )
+
+    def trace(self) -> JoinedTrace:
+        """Return what was recorded of the layers that are done."""
+        parts = [outcome.trace for _, outcome in self._done()]
+        return JoinedTrace(self._recorded, [part for part in parts if isinstance(part, TracePart)])
+
+    def _task_of(self, number: int) -> LayerTask:
+        prepared, folder = self._prepared, self._options.spill_folder
+        return LayerTask(
+            prepared.layers[number],
+            prepared.hardware,
+            prepared.scenario.values,
+            self._options.engine,
+            frozenset(self._keys.values()) if self._memoizes else frozenset(),
+            self._trace_options(),
+            None if folder is None else _made(folder / f"{number:04d}"),
+        )
+
+    def _trace_options(self) -> TraceOptions:
+        """Return what to record of the next layer; with a window, all before it are done."""
+        if self._recorded.window is None:
+            return self._recorded
+        offset_cycles = sum(outcome.result.makespan_cycles for _, outcome in self._done())
+        first, last = (cycle - offset_cycles for cycle in self._recorded.window)
+        return replace(self._recorded, window=(first, last)) if last > 0 else NOTHING
+
+    def _done(self) -> Iterator[tuple[int, LayerOutcome]]:
+        """Return the layers that are done, in order, each with the number of the layer that was simulated for it."""
+        first: dict[bytes, int] = {}
+        for number in range(len(self._prepared.layers)):
+            if number not in self._keys:
+                return
+            # Tasks go out in order, so the first layer of a key did not know it. Later ones may not have known either.
+            simulated = first.setdefault(self._keys[number], number) if self._memoizes else number
+            yield simulated, self._outcomes[simulated]
+
+    def _entries(self) -> Iterator[dict[str, Any]]:
+        layers = self._prepared.layers
+        offset_cycles = 0
+        for number, (simulated, outcome) in enumerate(self._done()):
+            (entry,) = outcome.parts.layers
+            yield {
+                **entry,
+                "name": layers[number].name,
+                "start_cycle": entry["start_cycle"] + offset_cycles,
+                "end_cycle": entry["end_cycle"] + offset_cycles,
+                "memoized_from": None if simulated == number else layers[simulated].name,
+            }
+            offset_cycles += outcome.result.makespan_cycles
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

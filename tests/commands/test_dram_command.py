@@ -1,0 +1,165 @@
+"""The command that drives a DRAM channel alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from panacea_sim.commands.main import main
+from panacea_sim.hardware.dram.devices import dram_device, list_devices
+from panacea_sim.memory.params import dram_params
+from panacea_sim.memory.replay import QUEUE_REQUESTS, ChannelRequest, replay
+
+_HEADER = "cycle,address,bytes,op\n"
+
+
+@pytest.fixture
+def requests(tmp_path: Path) -> Path:
+    """Return a file of two reads of one row and a write to another row of the bank."""
+    path = tmp_path / "requests.csv"
+    path.write_text(_HEADER + "0,0x0,64,read\n1000,256,64,read\n2000,0x20000,64,write\n", encoding="utf-8")
+    return path
+
+
+def test_figures(requests: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The figures are those of a hand-worked example, as JSON and nothing else."""
+    # DDR4-3200: 22 + 22 + 4, then 22 + 4, then a conflict 22 + 22 + 16 + 4 cycles of 0.625 ns.
+    assert main(["dram", "ddr4_3200", "--requests", str(requests), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures == {
+        "device": "ddr4_3200",
+        "requests": 3,
+        "bytes": 192,
+        "span_ns": 1290.0,
+        "bandwidth_gbps": pytest.approx(192 / 1290),
+        "peak_gbps": 25.6,
+        "row_hits": 1,
+        "row_misses": 2,
+        "min_latency_ns": 26 * 0.625,
+        "mean_latency_ns": pytest.approx((48 + 26 + 64) * 0.625 / 3),
+        "max_latency_ns": 64 * 0.625,
+        "refresh_share": 0.0,
+    }
+
+
+def test_table(requests: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --json the same figures are printed one a line."""
+    assert main(["dram", "ddr4_3200", "--requests", str(requests)]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"^span_ns +1,290\.000", printed, re.MULTILINE)
+    assert re.search(r"^row_misses +2", printed, re.MULTILINE)
+
+
+def test_per_request(requests: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The cycles of every request are written in the order of the requests."""
+    path = tmp_path / "cycles.csv"
+    assert main(["dram", "ddr4_3200", "--requests", str(requests), "--per-request", str(path)]) == 0
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows == [
+        {"arrival_cycle": "0", "start_cycle": "44", "ready_cycle": "48"},
+        {"arrival_cycle": "1000", "start_cycle": "1022", "ready_cycle": "1026"},
+        {"arrival_cycle": "2000", "start_cycle": "2060", "ready_cycle": "2064"},
+    ]
+    assert "bandwidth_gbps" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("device", list_devices())
+def test_options(device: str, requests: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every device runs with every map, policy and page."""
+    base = ["dram", device, "--requests", str(requests), "--json"]
+    for options in (["--map", "column_low"], ["--policy", "fcfs"], ["--page", "closed"]):
+        assert main([*base, *options]) == 0
+        assert json.loads(capsys.readouterr().out)["requests"] == 3
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    """`list dram` shows every device with its source."""
+    assert main(["list", "dram"]) == 0
+    printed = capsys.readouterr().out
+    for name in list_devices():
+        assert f"{name}: {dram_device(name, 'device').source}" in printed
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "the columns None; accepted: the columns cycle,address,bytes,op"),
+        (_HEADER, "found no request; accepted: at least one line"),
+        ("cycle,address,bytes\n0,0,64\n", "found the columns ['cycle', 'address', 'bytes']"),
+        (_HEADER + "0,0,64,fetch\n", "line 2: op: found 'fetch'; accepted: read or write"),
+        (_HEADER + "0,0,0,read\n", "line 2: bytes: found '0'; accepted: a whole number >= 1"),
+        (_HEADER + "0,-64,64,read\n", "line 2: address: found '-64'; accepted: a whole number >= 0"),
+        (_HEADER + "9,0,64,read\n8,0,64,read\n", "line 3: cycle: found '8'; accepted: a whole number >= 9"),
+        (_HEADER + "0,0,64\n", "line 2: found too few values; accepted: one value for each column"),
+        (_HEADER + "0,0,64,read,1\n", "line 2: found too many values; accepted: one value for each column"),
+        (_HEADER + "x,0,64,read\n", "line 2: cycle: found 'x'; accepted: a whole number >= 0"),
+    ],
+)
+def test_bad_files(content: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is no list of requests is refused with the line, the column and what is accepted."""
+    path = tmp_path / "bad.csv"
+    path.write_text(content, encoding="utf-8")
+    assert main(["dram", "hbm2", "--requests", str(path)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
+    """A missing file is bad input."""
+    assert main(["dram", "hbm2", "--requests", "none.csv"]) == 2
+    assert "accepted: a CSV file that can be read" in capsys.readouterr().err
+
+
+def test_output_that_cannot_be_written(requests: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A --per-request file in a folder that does not exist is bad input."""
+    path = tmp_path / "nowhere" / "cycles.csv"
+    assert main(["dram", "hbm2", "--requests", str(requests), "--per-request", str(path)]) == 2
+    assert "accepted: a file that can be written" in capsys.readouterr().err
+
+
+def test_ideal_has_no_device(requests: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The ideal memory cannot be driven alone: it has no clock of its own."""
+    assert main(["dram", "ideal", "--requests", str(requests)]) == 2
+    assert "DEVICE: found 'ideal'; accepted: one of ddr4_2400," in capsys.readouterr().err
+
+
+@given(st.data())
+def test_order_of_cycles(data: st.DataObject) -> None:
+    """A request arrives when it comes or when a place is free, starts after that and is ready after its burst."""
+    device = dram_device(data.draw(st.sampled_from(list_devices())), "device")
+    params = dram_params(device, None, address_map="bank_group_low", policy="fr_fcfs", page="open", age_cap_cycles=1000)
+    cycles = sorted(data.draw(st.lists(st.integers(0, 300), min_size=1, max_size=80)))
+    asked = [
+        ChannelRequest(
+            cycle, data.draw(st.integers(0, 1 << 18)), data.draw(st.integers(1, 300)), data.draw(st.booleans())
+        )
+        for cycle in cycles
+    ]
+    outcome = replay(params, asked)
+    arrival, start, ready = (
+        times.tolist() for times in (outcome.arrival_cycle, outcome.start_cycle, outcome.ready_cycle)
+    )
+    assert arrival == sorted(arrival)
+    for request, arrival_cycle, start_cycle, ready_cycle in zip(asked, arrival, start, ready, strict=True):
+        assert request.cycle <= arrival_cycle < start_cycle < ready_cycle
+
+
+def test_queue_is_bounded() -> None:
+    """The queue holds 32 requests; the next one arrives in the cycle after the first grant."""
+    params = dram_params(
+        dram_device("hbm2", "device"),
+        None,
+        address_map="bank_group_low",
+        policy="fcfs",
+        page="open",
+        age_cap_cycles=1,
+    )
+    outcome = replay(params, [ChannelRequest(5, 32 * number, 32, write=False) for number in range(QUEUE_REQUESTS + 2)])
+    # The first grant is in 5; its column command goes out 14 later and the next can follow 2 behind it: a grant in 21.
+    assert outcome.arrival_cycle.tolist() == [5] * QUEUE_REQUESTS + [6, 22]
