@@ -32,11 +32,11 @@ from panacea_sim.description.description import Description
 from panacea_sim.engines.compiled.availability import compiled_obstacle
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.engines.result import EngineResult
-from panacea_sim.running.run import Prepared, prepare
+from panacea_sim.running.prepare import Prepared, prepare
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
-from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.synthetic import synthetic_layer
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from panacea_sim.commands.main import run_script
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.chain import following
-from panacea_sim.workload.layer import OutputFormat
+from panacea_sim.workload.gemm_layer import OutputFormat
 from panacea_sim.workload.npz import load_layer
 
 DATA = Path(__file__).parent / "data"

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from panacea_sim.description.description import Memory
+from panacea_sim.engines.choice import Engine
 from panacea_sim.running import prepare as preparation
 from panacea_sim.running.mapping_choice import MappedLayer
-from panacea_sim.running.run import Engine, RunOptions, run
+from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.stored_run import StoredRun, open_run

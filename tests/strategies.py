@@ -52,7 +52,7 @@ from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.schema import OPERATORS, State
 from panacea_sim.units import IntArray
 from panacea_sim.workload.chain import following
-from panacea_sim.workload.layer import DBS_OFFSETS, GemmLayer, OutputFormat
+from panacea_sim.workload.gemm_layer import DBS_OFFSETS, GemmLayer, OutputFormat
 from panacea_sim.workload.synthetic import synthetic_layer
 
 _PANACEA = load_hardware("panacea", {"dram": "ideal", "dram_channels": 1})  # once: reading YAML costs much

@@ -19,12 +19,13 @@ from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.panacea import build
 from panacea_sim.machines.panacea.values import TravellingValues
-from panacea_sim.running.run import Prepared, RunOptions, prepare, run
+from panacea_sim.running.prepare import Prepared, prepare
+from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import TABLES
-from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.synthetic import synthetic_layer
 
 ROOT = Path(__file__).parents[1]

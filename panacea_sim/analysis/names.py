@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pyarrow.dataset as ds
 
 from panacea_sim.errors import ConfigError
-from panacea_sim.trace.columns import undamaged
+from panacea_sim.trace.column_batches import undamaged
 from panacea_sim.trace.schema import DATAFLOW, GAP_REASONS, NO_REQUESTS
 from panacea_sim.trace.stored_run import StoredRun
 

@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 
 from panacea_sim.analysis.selection import Selection, recorded, row_filter
 from panacea_sim.errors import ConfigError, nearest_name
-from panacea_sim.trace.columns import undamaged
+from panacea_sim.trace.column_batches import undamaged
 from panacea_sim.trace.stored_run import StoredRun
 
 __all__ = ["GROUP_KEYS", "accesses", "grouped", "intervals", "longest", "occupancies"]

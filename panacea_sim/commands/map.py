@@ -13,10 +13,11 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware, load_hardware, parse_settings, with_settings
 from panacea_sim.report.mapping import print_candidates
 from panacea_sim.running.mapping_choice import Candidate
-from panacea_sim.running.run import RunOptions, layer_candidates, run
+from panacea_sim.running.prepare import layer_candidates
+from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
-from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.npz import load_layer
 
 __all__ = ["map_command"]

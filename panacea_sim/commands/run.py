@@ -18,22 +18,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from panacea_sim.engines.choice import Engine, chosen_engine
 from panacea_sim.hardware.config import parse_settings
 from panacea_sim.report.terminal import print_run, print_study
-from panacea_sim.running.run import (
-    Engine,
-    Interrupted,
-    Prepared,
-    PreparedLayers,
-    RunOptions,
-    RunOutcome,
-    chosen_engine,
-    prepare,
-    run,
-)
+from panacea_sim.running.prepare import Prepared, PreparedLayers, prepare
+from panacea_sim.running.run import Interrupted, RunOptions, RunOutcome, run
 from panacea_sim.running.scenario import Scenario, Schedule, Study, load_scenario
-from panacea_sim.trace.log import LogLevel
 from panacea_sim.trace.options import TraceOptions, parse_window, window_text
+from panacea_sim.trace.run_log import LogLevel
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
 
@@ -170,7 +162,7 @@ def _run_study(study: Study, options: Options) -> None:
     run_options = options.run_options(options.out or DEFAULT_RUNS / study.name)
     prepared = [prepare(options.applied_to(scenario), options.engine) for scenario in study.scenarios]
     for each in prepared:
-        chosen_engine(run_options.engine, each.scenario)
+        chosen_engine(run_options.engine, values=each.scenario.values)
     assert run_options.folder is not None
     folder = RunFolder(run_options.folder, force=options.force)
     summaries = {}

@@ -14,7 +14,7 @@ from panacea_sim.quant.rle import stored_with_fillers
 from panacea_sim.quant.slicing import SLICE_BITS, slice_activations
 from panacea_sim.quant.vectors import skipped_activation_vectors
 from panacea_sim.units import IntArray, bits_to_bytes
-from panacea_sim.workload.layer import OutputFormat
+from panacea_sim.workload.gemm_layer import OutputFormat
 
 __all__ = ["OutputBytes", "dense_outputs", "encoded_outputs"]
 

@@ -15,7 +15,7 @@ from panacea_sim.quant.slicing import SLICE_BITS
 from panacea_sim.quant.vectors import BoolArray, skipped_activation_vectors, skipped_share, skipped_weight_vectors
 from panacea_sim.units import IntArray, bits_to_bytes, signed_type
 from panacea_sim.workload.checks import FloatArray
-from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.gemm_layer import GemmLayer
 
 __all__ = ["LayerWork", "SkipMasks", "TileBytes", "layer_work", "stream_bytes"]
 

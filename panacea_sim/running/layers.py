@@ -24,14 +24,15 @@ import numpy as np
 
 from panacea_sim.analysis.accounting import check_conservation
 from panacea_sim.analysis.summary import SummaryParts, summarize_parts
+from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import CacheWarning, PanaceaError
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.running.prepare import ChosenEngine, Demand, demand_of, planned_alone, run_engine
-from panacea_sim.trace.joined import TracePart
+from panacea_sim.running.prepare import Demand, demand_of, planned_alone
+from panacea_sim.trace.joined_trace import TracePart
 from panacea_sim.trace.options import NOTHING, TraceOptions
 from panacea_sim.trace.recorder import Recorder
-from panacea_sim.workload.masked_layer import Layer
+from panacea_sim.workload.layer import Layer
 
 __all__ = ["LayerOutcome", "LayerRun", "LayerTask", "WorkerError", "run_layer", "run_layers"]
 
@@ -140,7 +141,7 @@ def run_layer(task: LayerTask, watch: Callable[[int], None] | None = None) -> La
         return LayerRun(key, None)
     prepared = planned_alone(task.layer, demand, task.hardware, task.engine, values=task.values)
     recorder = Recorder(task.trace, (task.layer.name,), task.spill_folder)
-    result = run_engine(prepared, task.engine, recorder, {} if watch is None else {"o_dma": watch})
+    result = prepared.run(task.engine, recorder, {} if watch is None else {"o_dma": watch})
     check_conservation(prepared.description, result)
     values = prepared.values
     parts = summarize_parts(

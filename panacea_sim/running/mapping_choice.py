@@ -11,7 +11,7 @@ from panacea_sim.description.description import Description
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machines.panacea.build import channel_device, describe
+from panacea_sim.machines.panacea.build import describe
 from panacea_sim.machines.panacea.pea import pea_work
 from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.mapping.order import LOOP_ORDERS
@@ -19,6 +19,7 @@ from panacea_sim.mapping.outputs import OutputBytes
 from panacea_sim.mapping.partial_sums import least_spilled_bytes
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.work import LayerWork
+from panacea_sim.memory.channel_device import channel_device
 from panacea_sim.trace.options import NOTHING
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.units import IntArray, ceil_div

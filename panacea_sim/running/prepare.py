@@ -1,17 +1,15 @@
-"""What is known before a run: layers loaded, cut into tiles, planned and described; and which engine runs them."""
+"""What is known before a run: layers loaded, cut into tiles, planned and described."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from panacea_sim.analysis.summary import KEPT_TIMES
 from panacea_sim.description.description import Description
-from panacea_sim.engines.compiled.availability import compiled_obstacle
-from panacea_sim.engines.reference.engine import run_reference
+from panacea_sim.engines.choice import ChosenEngine, Engine, chosen_engine, run_engine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
@@ -26,28 +24,20 @@ from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.chain import chain_sources
 from panacea_sim.workload.functional import FunctionalPass, functional_pass
-from panacea_sim.workload.layer import GemmLayer
-from panacea_sim.workload.masked_layer import Layer, MaskedLayer
+from panacea_sim.workload.gemm_layer import GemmLayer
+from panacea_sim.workload.layer import Layer
+from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.npz import load_layer
 
 __all__ = [
-    "ChosenEngine",
     "Demand",
-    "Engine",
     "Prepared",
     "PreparedLayers",
-    "chosen_engine",
     "demand_of",
     "layer_candidates",
     "planned_alone",
     "prepare",
-    "run_engine",
 ]
-
-Engine = Literal["auto", "reference", "compiled"]
-"""The engine that runs: `auto` takes the compiled one where no values travel and numba can be imported."""
-
-ChosenEngine = Literal["reference", "compiled"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +54,11 @@ class Prepared:
     def hardware(self) -> Hardware:
         """The machine, resolved."""
         return self.program.hardware
+
+    def run(self, engine: ChosenEngine, recorder: Recorder, watch: Mapping[str, Callable[[int], None]]) -> EngineResult:
+        """Run the engine, with values where they travel; `watch` is that of `run_engine`."""
+        workers = None if self.values is None else self.values.workers
+        return run_engine(engine, self.description, recorder, workers, KEPT_TIMES, watch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +103,7 @@ def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedL
         read = {layer.source for layer in layers}
         chain_sources(layers, [_functional(layer, wanted=layer.name in read) for layer in layers])
         return PreparedLayers(scenario, layers, hardware)
-    chosen = chosen_engine(engine, scenario)
+    chosen = chosen_engine(engine, values=scenario.values)
     demands = [demand_of(layer, hardware, values=scenario.values) for layer in layers]
     sources = chain_sources(layers, [demand.computed for demand in demands])
     program, description, values = _planned(layers, demands, sources, hardware, chosen, values=scenario.values)
@@ -143,48 +138,6 @@ def layer_candidates(layer: GemmLayer, hardware: Hardware) -> Iterator[Candidate
     return candidates(layer.name, layer_work(demand.tiling, demand.masks), demand.output_bytes, hardware)
 
 
-def chosen_engine(engine: Engine, scenario: Scenario) -> ChosenEngine:
-    """Return the engine that runs a scenario; `auto` warns where numba is there but broken.
-
-    Raises ConfigError if the compiled engine is asked for and cannot run it.
-    """
-    if engine == "reference" or (engine == "auto" and scenario.values):
-        return "reference"
-    if scenario.values:
-        hint = "Choose --engine auto, or a scenario with values=False"
-        raise ConfigError("--engine", "compiled, with values on", "reference where values travel", hint)
-    obstacle = compiled_obstacle()
-    if obstacle is None:
-        return "compiled"
-    if engine == "compiled":
-        raise ConfigError(
-            "--engine", f"compiled, but {obstacle.reason}", "reference, or a numba that works", obstacle.hint
-        )
-    if obstacle.is_broken:
-        message = f"the reference engine runs instead of the compiled one: {obstacle.reason}"
-        warnings.warn(message, RuntimeWarning, stacklevel=1)  # one place, so that it is told once
-    return "reference"
-
-
-def run_engine(
-    prepared: Prepared, engine: ChosenEngine, recorder: Recorder, watch: Mapping[str, Callable[[int], None]]
-) -> EngineResult:
-    """Run the engine; `watch` maps components to what is called with their firings done, each or now and then."""
-    if engine == "compiled":
-        return run_compiled_engine(prepared.description, recorder, watch)
-    workers = None if prepared.values is None else prepared.values.workers
-    return run_reference(prepared.description, recorder, workers, KEPT_TIMES, watch)
-
-
-def run_compiled_engine(
-    description: Description, recorder: Recorder, watch: Mapping[str, Callable[[int], None]] | None = None
-) -> EngineResult:
-    """Run the compiled engine, which takes a while to import and need not be installed."""
-    from panacea_sim.engines.compiled.engine import run_compiled  # noqa: PLC0415  # only where it is wanted
-
-    return run_compiled(description, recorder, KEPT_TIMES, watch)
-
-
 def _functional(layer: Layer, *, wanted: bool) -> FunctionalPass | None:
     return functional_pass(layer) if wanted and isinstance(layer, GemmLayer) else None
 
@@ -198,7 +151,7 @@ def _planned(
     *,
     values: bool,
 ) -> tuple[Program, Description, TravellingValues | None]:
-    simulate = run_compiled_engine if engine == "compiled" else run_reference
+    simulate = partial(run_engine, engine)
     mapped = []
     for layer, demand in zip(layers, demands, strict=True):
         work = layer_work(demand.tiling, demand.masks)

@@ -19,37 +19,17 @@ from panacea_sim.analysis.summary import (
     summarize,
     summarize_parts,
 )
+from panacea_sim.engines.choice import ChosenEngine, Engine, chosen_engine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import ConfigError, PanaceaError
-from panacea_sim.running.prepare import (
-    ChosenEngine,
-    Engine,
-    Prepared,
-    PreparedLayers,
-    chosen_engine,
-    layer_candidates,
-    prepare,
-    run_engine,
-)
+from panacea_sim.running.prepare import Prepared, PreparedLayers, prepare
 from panacea_sim.running.scenario import Scenario, write_scenario
-from panacea_sim.trace.log import LogLevel, open_log
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
+from panacea_sim.trace.run_log import LogLevel, open_log
 from panacea_sim.trace.store import RunFolder
 
-__all__ = [
-    "Engine",
-    "Interrupted",
-    "Prepared",
-    "PreparedLayers",
-    "Progress",
-    "RunOptions",
-    "RunOutcome",
-    "chosen_engine",
-    "layer_candidates",
-    "prepare",
-    "run",
-]
+__all__ = ["Interrupted", "Progress", "RunOptions", "RunOutcome", "run"]
 
 Progress = Callable[[int, int], None]
 """Called with the number of tile groups, or of layers, done and their total."""
@@ -111,7 +91,7 @@ def run(scenario: Scenario | Prepared | PreparedLayers, options: RunOptions | No
     """
     options = options or RunOptions()
     prepared = prepare(scenario, options.engine) if isinstance(scenario, Scenario) else scenario
-    engine = chosen_engine(options.engine, prepared.scenario)
+    engine = chosen_engine(options.engine, values=prepared.scenario.values)
     if options.folder is None:
         return _simulate(prepared, options, engine, None)
     folder = RunFolder(options.folder, force=options.force)
@@ -169,7 +149,7 @@ class _OneRun:
         recorder = Recorder(self.options.trace, names, self._make_spill_folder(), debug)
         started = time.perf_counter()
         try:
-            result = run_engine(prepared, self.heading.engine, recorder, watch)
+            result = prepared.run(self.heading.engine, recorder, watch)
             host_seconds = time.perf_counter() - started
             check_conservation(description, result)
             annotate_graphs(program, description, result)

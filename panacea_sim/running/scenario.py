@@ -16,8 +16,9 @@ from panacea_sim.hardware.config import Hardware, from_mapping
 from panacea_sim.hardware.yaml_file import read_mapping
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
-from panacea_sim.workload.layer import GemmLayer, OutputFormat
-from panacea_sim.workload.masked_layer import Layer, MaskedLayer
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.layer import Layer
+from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.npz import load_layer, save_layer
 from panacea_sim.workload.synthetic import synthetic_layer
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from panacea_sim.analysis.joined import joined_results
+from panacea_sim.analysis.joined_results import joined_results
 from panacea_sim.analysis.summary import SummaryParts
+from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.running.layers import LayerOutcome, LayerRun, LayerTask, run_layers
-from panacea_sim.running.prepare import ChosenEngine, PreparedLayers
-from panacea_sim.trace.joined import JoinedTrace, TracePart
+from panacea_sim.running.prepare import PreparedLayers
+from panacea_sim.trace.joined_trace import JoinedTrace, TracePart
 from panacea_sim.trace.options import NOTHING, TraceOptions
 from panacea_sim.trace.schema import OPERATORS
 

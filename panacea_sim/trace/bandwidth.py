@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.trace.binning import Cover
-from panacea_sim.trace.columns import codes, column_batches
+from panacea_sim.trace.column_batches import codes, column_batches
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import within
 from panacea_sim.units import IntArray

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from panacea_sim.errors import ConfigError
-from panacea_sim.trace.joined import JoinedTrace
+from panacea_sim.trace.joined_trace import JoinedTrace
 from panacea_sim.trace.new_file import new_file
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import TABLES

@@ -13,8 +13,8 @@ from panacea_sim.quant.activation_functions import ActivationFunction, activate
 from panacea_sim.quant.quantizer import panacea_quantizer
 from panacea_sim.workload.checks import FloatArray
 from panacea_sim.workload.functional import FunctionalPass, functional_pass, real_outputs
-from panacea_sim.workload.layer import GemmLayer, OutputFormat
-from panacea_sim.workload.masked_layer import Layer
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.layer import Layer
 
 __all__ = ["calibrated_output", "chain_sources", "following"]
 

@@ -12,7 +12,7 @@ from panacea_sim.quant.quantizer import ActivationQuantizer, calibrate_activatio
 from panacea_sim.quant.slicing import AnyIntArray
 from panacea_sim.units import IntArray
 from panacea_sim.workload.checks import FloatArray
-from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.gemm_layer import GemmLayer
 
 __all__ = ["FunctionalPass", "functional_pass", "offline_compensation", "real_outputs"]
 

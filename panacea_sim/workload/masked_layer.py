@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
@@ -12,9 +11,8 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.units import ceil_div
 from panacea_sim.workload.checks import require_integer, require_share
-from panacea_sim.workload.layer import GemmLayer
 
-__all__ = ["Layer", "MaskedLayer"]
+__all__ = ["MaskedLayer"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,3 @@ class MaskedLayer:
 def _drawn(rng: Generator, shape: tuple[int, int, int], rho: float) -> BoolArray:
     # Half the width of the default type takes half the time, and 2^-24 is fine enough for a share.
     return rng.random(shape, np.float32) < np.float32(rho)
-
-
-Layer: TypeAlias = GemmLayer | MaskedLayer
-"""What the machine can run: a layer with its operands, or one with masks only."""

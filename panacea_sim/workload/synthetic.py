@@ -20,7 +20,7 @@ from panacea_sim.quant.slicing import (
 )
 from panacea_sim.units import ceil_div
 from panacea_sim.workload.checks import require_integer, require_lo_bits, require_share, require_width
-from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.gemm_layer import GemmLayer
 
 # Wide enough for every operand; wider integers would only cost memory.
 _Values = npt.NDArray[np.int16]

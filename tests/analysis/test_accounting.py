@@ -15,7 +15,7 @@ from panacea_sim.description.description import Description
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.engines.result import EngineResult, StallTotal
 from panacea_sim.errors import DeadlockError, InvariantError
-from panacea_sim.running.run import prepare
+from panacea_sim.running.prepare import prepare
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder

@@ -16,7 +16,7 @@ from panacea_sim.engines.compiled.engine import run_compiled
 from panacea_sim.engines.compiled.lanes import find_sections
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.errors import DeadlockError
-from panacea_sim.running.run import prepare
+from panacea_sim.running.prepare import prepare
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.synthetic import synthetic_layer

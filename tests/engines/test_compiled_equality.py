@@ -19,7 +19,7 @@ from panacea_sim.description.description import Component, Description
 from panacea_sim.engines.compiled.engine import run_compiled
 from panacea_sim.engines.compiled.lanes import find_sections
 from panacea_sim.errors import ConfigError
-from panacea_sim.running.run import prepare
+from panacea_sim.running.prepare import prepare
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder

@@ -11,7 +11,7 @@ import pytest
 from panacea_sim.description.description import Component, Description, Give, Memory, Queue, Take, Wait
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.errors import DeadlockError
-from panacea_sim.running.run import Prepared, prepare
+from panacea_sim.running.prepare import Prepared, prepare
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.synthetic import synthetic_layer

@@ -10,14 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from panacea_sim.engines.choice import chosen_engine
 from panacea_sim.engines.compiled import availability
 from panacea_sim.engines.compiled.availability import compiled_obstacle
 from panacea_sim.errors import ConfigError
-from panacea_sim.running.prepare import chosen_engine
-from panacea_sim.running.scenario import Scenario
-from panacea_sim.workload.masked_layer import MaskedLayer
 
-SCENARIO = Scenario("small", MaskedLayer("layer", 64, 64, 64, 0.1, 0.9, seed=1), values=False)
 BROKEN = """
 import sys
 print("numba is imported", file=sys.stderr)
@@ -58,11 +55,11 @@ def test_without_numba_the_reference_engine_runs(importing: Callable[[Exception]
     importing(ModuleNotFoundError("No module named 'numba'", name="numba"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert chosen_engine("auto", SCENARIO) == "reference"
+        assert chosen_engine("auto", values=False) == "reference"
     with pytest.raises(
         ConfigError, match=r"found compiled, but numba is not installed; .* pip install 'panacea-sim\[compiled\]'"
     ):
-        chosen_engine("compiled", SCENARIO)
+        chosen_engine("compiled", values=False)
 
 
 @pytest.mark.parametrize(
@@ -78,9 +75,9 @@ def test_a_broken_numba_is_told(error: Exception, importing: Callable[[Exception
     importing(error)
     message = f"numba cannot be imported \\({type(error).__name__}: {error}\\)"
     with pytest.warns(RuntimeWarning, match=f"the reference engine runs instead of the compiled one: {message}"):
-        assert chosen_engine("auto", SCENARIO) == "reference"
+        assert chosen_engine("auto", values=False) == "reference"
     with pytest.raises(ConfigError, match=f"--engine: found compiled, but {message}"):
-        chosen_engine("compiled", SCENARIO)
+        chosen_engine("compiled", values=False)
 
 
 def test_a_broken_numba_stops_nothing_else(tmp_path: Path) -> None:

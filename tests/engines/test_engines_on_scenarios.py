@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from panacea_sim.running.run import Engine, RunOptions, run
+from panacea_sim.engines.choice import Engine
+from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario, Study, load_scenario
 from panacea_sim.trace.options import TraceOptions
 

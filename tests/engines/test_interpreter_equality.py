@@ -13,7 +13,7 @@ from strategies import BANKED_DEVICES, SPLITTING_DEVICES, chains, machines, numb
 
 from panacea_sim.description.description import Description
 from panacea_sim.errors import DeadlockError
-from panacea_sim.running.run import prepare
+from panacea_sim.running.prepare import prepare
 from panacea_sim.running.scenario import Scenario
 
 

@@ -10,7 +10,7 @@ from strategies import scenarios
 
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import SkipMasks, layer_work
-from panacea_sim.running.run import prepare
+from panacea_sim.running.prepare import prepare
 from panacea_sim.running.scenario import Scenario
 
 

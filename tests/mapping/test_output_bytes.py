@@ -11,7 +11,7 @@ from panacea_sim.errors import MappingError
 from panacea_sim.machines.panacea.encoder import encode_output_tile
 from panacea_sim.mapping.outputs import OutputBytes, dense_outputs, encoded_outputs
 from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.workload.layer import OutputFormat
+from panacea_sim.workload.gemm_layer import OutputFormat
 
 _FORMS = st.sampled_from([(4, 4), (8, 4), (8, 5), (8, 6), (12, 4)])
 

@@ -17,7 +17,7 @@ from panacea_sim.mapping.graph import annotate_groups, issue_order, tile_group_g
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import SkipMasks, layer_work
-from panacea_sim.running.run import prepare
+from panacea_sim.running.prepare import prepare
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.synthetic import synthetic_layer
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.reference.engine import run_reference
+from panacea_sim.engines.result import EngineResult
 from panacea_sim.running import prepare as preparation
-from panacea_sim.running.prepare import ChosenEngine, demand_of, planned_alone
-from panacea_sim.running.run import prepare
+from panacea_sim.running.prepare import demand_of, planned_alone, prepare
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.synthetic import synthetic_layer
 
@@ -30,15 +31,11 @@ def test_the_engine_that_runs_simulates_mappings(values: bool, monkeypatch: pyte
     """With the reference engine asked for, or values on, no other one is taken for planning."""
     counts: dict[str, int] = {"reference": 0, "compiled": 0}
 
-    def counting(name: str) -> Any:  # noqa: ANN401  # an engine
-        def simulate(*arguments: Any) -> Any:  # noqa: ANN401  # the same
-            counts[name] += 1
-            return run_reference(*arguments)
+    def counting(engine: ChosenEngine, *arguments: Any) -> EngineResult:  # noqa: ANN401  # those of the engine
+        counts[engine] += 1
+        return run_reference(*arguments)
 
-        return simulate
-
-    monkeypatch.setattr(preparation, "run_reference", counting("reference"))
-    monkeypatch.setattr(preparation, "run_compiled_engine", counting("compiled"))
+    monkeypatch.setattr(preparation, "run_engine", counting)
     prepare(replace(SCENARIO, values=values), "auto" if values else "reference")
     assert (counts["reference"] > 1, counts["compiled"]) == (True, 0)
     hardware = prepare(SCENARIO, "reference").hardware

@@ -15,7 +15,7 @@ from panacea_sim.running.scenario import Scenario, load_scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.workload.chain import chain_sources, following
 from panacea_sim.workload.functional import functional_pass, real_outputs
-from panacea_sim.workload.layer import GemmLayer, OutputFormat
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.npz import load_layer
 
 DATA = Path(__file__).parents[2] / "scenarios" / "data"

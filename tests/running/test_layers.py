@@ -25,10 +25,10 @@ import yaml
 from engine_runs import ENGINES, NEEDS_NUMBA
 
 from panacea_sim.commands.main import main
+from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.errors import ConfigError, InvariantError, MappingError
 from panacea_sim.hardware.config import load_hardware
 from panacea_sim.running.layers import LayerTask, WorkerError, run_layer, run_layers
-from panacea_sim.running.prepare import ChosenEngine
 from panacea_sim.running.run import Interrupted, RunOptions, run
 from panacea_sim.running.scenario import Scenario, Schedule, load_scenario
 from panacea_sim.trace.options import TraceOptions

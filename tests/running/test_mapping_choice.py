@@ -11,11 +11,11 @@ import pytest
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.hardware.config import load_hardware
 from panacea_sim.mapping.order import LOOP_ORDERS
-from panacea_sim.running.run import Prepared, prepare
+from panacea_sim.running.prepare import Prepared, prepare
 from panacea_sim.running.scenario import LayerLike, Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
-from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.synthetic import synthetic_layer
 
 REAL_LAYERS = sorted((Path(__file__).parents[2] / "scenarios" / "data").glob("*.npz"))

@@ -17,14 +17,14 @@ import yaml
 from engine_runs import NEEDS_NUMBA
 from stored_runs import let_memory_be_small
 
+from panacea_sim.engines import choice
 from panacea_sim.engines.reference import engine as reference
 from panacea_sim.errors import ConfigError, DeadlockError, InvariantError, MappingError
-from panacea_sim.running import prepare as preparation
 from panacea_sim.running.run import Interrupted, RunOptions, run
 from panacea_sim.running.scenario import Scenario, load_scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.stored_run import open_run
-from panacea_sim.workload.layer import GemmLayer, OutputFormat
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.synthetic import synthetic_layer
 
 DATA = Path(__file__).parents[2] / "scenarios" / "data"
@@ -210,7 +210,7 @@ def test_broken_accounts_stop_the_run(tmp_path: Path, monkeypatch: pytest.Monkey
         result = run_engine(*arguments)
         return replace(result, firings={**result.firings, "ppu": 0})
 
-    monkeypatch.setattr(preparation, "run_reference", lose_a_firing)
+    monkeypatch.setattr(choice, "run_reference", lose_a_firing)
     with pytest.raises(InvariantError, match=r"ppu fired 0 times of 6"):
         run(_scenario(), RunOptions(tmp_path / "out"))
     assert [path.name for path in tmp_path.iterdir()] == ["out.partial"]

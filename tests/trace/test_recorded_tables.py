@@ -14,8 +14,8 @@ from engine_runs import ENGINES
 from hypothesis import given, settings
 from strategies import chains, scenarios
 
+from panacea_sim.engines.choice import Engine
 from panacea_sim.machines.panacea.pea import pea_work
-from panacea_sim.running.prepare import Engine
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace import logs

@@ -9,7 +9,7 @@ from typing import TextIO
 import pytest
 
 from panacea_sim.errors import ConfigError
-from panacea_sim.trace.log import open_log
+from panacea_sim.trace.run_log import open_log
 from panacea_sim.trace.store import RunFolder
 
 

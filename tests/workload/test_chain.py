@@ -18,7 +18,7 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.quant.activation_functions import ActivationFunction, activate
 from panacea_sim.workload.chain import calibrated_output, chain_sources, following
 from panacea_sim.workload.functional import functional_pass, real_outputs
-from panacea_sim.workload.layer import GemmLayer, OutputFormat
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.synthetic import synthetic_layer
 
 FORM = OutputFormat(0.5, 9, lo_bits=5, r=(2,), function="relu")

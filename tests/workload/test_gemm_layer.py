@@ -11,7 +11,7 @@ from hypothesis import given
 from strategies import gemm_layers
 
 from panacea_sim.errors import ConfigError
-from panacea_sim.workload.layer import GemmLayer, OutputFormat
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 
 
 def small_layer(**changes: Any) -> GemmLayer:  # noqa: ANN401 (fields of every type)

@@ -18,7 +18,7 @@ from strategies import gemm_layers
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.vectors import skipped_activation_vectors, skipped_share, skipped_weight_vectors
-from panacea_sim.workload.layer import GemmLayer, OutputFormat
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.npz import load_layer, save_layer
 from panacea_sim.workload.synthetic import synthetic_layer
 

@@ -5,7 +5,7 @@ It carries values, records everything and is the yardstick of every faster engin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def run_reference(
     description: Description,
     recorder: Recorder,
     workers: Mapping[str, Worker] | None = None,
-    keep_times: Sequence[str] = (),
+    keep_times: Collection[str] = (),
     watch: Mapping[str, Callable[[int], None]] | None = None,
 ) -> EngineResult:
     """Run the machine to its end and return what happened.
@@ -50,7 +50,7 @@ class _Machine:
     """A description brought to life in one SimPy environment."""
 
     def __init__(
-        self, description: Description, recorder: Recorder, workers: Mapping[str, Worker], keep_times: Sequence[str]
+        self, description: Description, recorder: Recorder, workers: Mapping[str, Worker], keep_times: Collection[str]
     ) -> None:
         self._description = description
         self._recorder = recorder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from panacea_sim.description.description import Channel, Component, Description, Memory, Port, Queue, Store
-from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.panacea.decoder import activation_decoder, weight_decoder
 from panacea_sim.machines.panacea.dispatcher import dispatcher, pea_queue
 from panacea_sim.machines.panacea.encoder import encoder
@@ -12,11 +11,9 @@ from panacea_sim.machines.shared.accumulator import accumulator
 from panacea_sim.machines.shared.ppu import ppu
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.machines.shared.streams import activation_stream, output_stream, partial_sum_stream, weight_stream
-from panacea_sim.memory.banked_device import BankedDevice
-from panacea_sim.memory.device import Device, IdealDevice
-from panacea_sim.memory.params import dram_params
+from panacea_sim.memory.channel_device import channel_device
 
-__all__ = ["channel_device", "describe"]
+__all__ = ["describe"]
 
 
 def describe(program: Program) -> Description:
@@ -78,19 +75,3 @@ def _queues(program: Program) -> tuple[Queue, ...]:
         Queue("q_encode", depth),
         Queue("q_o", depth),
     )
-
-
-def channel_device(hardware: Hardware) -> Device:
-    """Return the device of one DRAM channel; all channels have one alike."""
-    device = hardware.dram_device
-    if device is None:
-        return IdealDevice(hardware.dram_bytes_per_cycle, hardware.dram_latency_cycles)
-    params = dram_params(
-        device,
-        hardware.clock_hz,
-        address_map=hardware.dram_map,
-        policy=hardware.dram_policy,
-        page=hardware.dram_page,
-        age_cap_cycles=hardware.dram_age_cap_cycles,
-    )
-    return BankedDevice(params)

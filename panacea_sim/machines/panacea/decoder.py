@@ -17,7 +17,7 @@ from panacea_sim.mapping.loads import Loads
 from panacea_sim.quant.rle import from_signed_nibbles
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.units import IntArray, ceil_div
-from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.gemm_layer import GemmLayer
 
 _LoadsOf = Callable[[PlannedLayer], Loads]
 

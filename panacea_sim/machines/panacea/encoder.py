@@ -14,7 +14,7 @@ from panacea_sim.machines.shared.tile_format import pack_tile
 from panacea_sim.quant.slicing import slice_activations
 from panacea_sim.quant.vectors import group_activation_vectors, skipped_activation_vectors
 from panacea_sim.units import ceil_div
-from panacea_sim.workload.layer import GemmLayer, OutputFormat
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 
 __all__ = ["EncoderWorker", "encode_output_tile", "encoder", "pack_activations"]
 

@@ -23,7 +23,7 @@ from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.machines.shared.tile_format import SlicedTile
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.units import IntArray, ceil_div, signed_type
-from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.gemm_layer import GemmLayer
 
 __all__ = ["PeaWork", "PeaWorker", "pe_array", "pea_work", "sum_queue", "task_cycles"]
 

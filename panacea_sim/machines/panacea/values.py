@@ -27,7 +27,7 @@ from panacea_sim.machines.shared.tile_format import pack_tile
 from panacea_sim.quant.rle import to_nibbles
 from panacea_sim.quant.vectors import group_weight_vectors, skipped_weight_vectors
 from panacea_sim.workload.functional import FunctionalPass
-from panacea_sim.workload.layer import GemmLayer, OutputFormat
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 
 __all__ = ["TravellingValues"]
 

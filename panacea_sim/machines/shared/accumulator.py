@@ -14,7 +14,7 @@ from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.units import IntArray, ceil_div
 from panacea_sim.workload.functional import offline_compensation
-from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.gemm_layer import GemmLayer
 
 __all__ = ["AccumulatorWorker", "accumulator"]
 

@@ -16,7 +16,7 @@ from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.report.timeline.curves import read_curves
 from panacea_sim.report.timeline.operators import read_operators
 from panacea_sim.report.timeline.packing import differences
-from panacea_sim.trace.columns import codes
+from panacea_sim.trace.column_batches import codes
 from panacea_sim.trace.schema import OPERATORS, State
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.utilization import is_pea

@@ -11,7 +11,7 @@ import pyarrow.dataset as ds
 
 from panacea_sim.trace.bandwidth import bandwidth, channels
 from panacea_sim.trace.binning import bin_edges
-from panacea_sim.trace.columns import codes, column_batches
+from panacea_sim.trace.column_batches import codes, column_batches
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import within
 from panacea_sim.units import IntArray

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow.csv import CSVWriter
 
-from panacea_sim.trace.columns import column_batches
+from panacea_sim.trace.column_batches import column_batches
 from panacea_sim.trace.schema import TABLES
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import within, within_cycle

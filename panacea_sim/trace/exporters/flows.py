@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.dataset as ds
 
-from panacea_sim.trace.columns import codes, column_batches
+from panacea_sim.trace.column_batches import codes, column_batches
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.units import IntArray

@@ -16,7 +16,7 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TracePacket
 
 from panacea_sim.trace.bandwidth import bandwidth
 from panacea_sim.trace.binning import bin_edges
-from panacea_sim.trace.columns import column_batches
+from panacea_sim.trace.column_batches import column_batches
 from panacea_sim.trace.exporters.flows import Flows, find_flows
 from panacea_sim.trace.schema import ACTIVITIES, OPERATORS, QUEUES
 from panacea_sim.trace.stored_run import StoredRun

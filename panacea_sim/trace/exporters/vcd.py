@@ -19,7 +19,7 @@ from vcd.gtkw import GTKWFlag, GTKWSave
 from vcd.writer import Variable
 
 from panacea_sim.trace.binning import bin_edges
-from panacea_sim.trace.columns import codes, column_batches
+from panacea_sim.trace.column_batches import codes, column_batches
 from panacea_sim.trace.schema import QUEUES
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import changes_within, chosen_window, within

@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from panacea_sim.machines.panacea import dispatcher, pea
-from panacea_sim.machines.shared import accumulator, ppu
 
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.errors import InvariantError, PanaceaError
+from panacea_sim.machines.panacea import dispatcher, pea
 from panacea_sim.machines.panacea.values import TravellingValues
+from panacea_sim.machines.shared import accumulator, ppu
 from panacea_sim.mapping import work
 from panacea_sim.quant import rle
 from panacea_sim.quant.vectors import BoolArray
-from panacea_sim.running.run import Prepared, prepare
+from panacea_sim.running.prepare import Prepared, prepare
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
-from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.synthetic import synthetic_layer
 
 # Shapes without padding, so that every bit of every tile counts.

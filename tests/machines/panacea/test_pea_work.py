@@ -17,7 +17,7 @@ from panacea_sim.mapping.work import LayerWork, TileBytes
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
-from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.gemm_layer import GemmLayer
 
 _PANACEA = load_hardware("panacea")
 

@@ -15,7 +15,7 @@ from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.running.run import RunOptions, RunOutcome, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
-from panacea_sim.workload.layer import GemmLayer
+from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.synthetic import synthetic_layer
 
 _PLENTY_BYTES = 1 << 24

@@ -12,7 +12,8 @@ from strategies import chains
 
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.errors import MappingError
-from panacea_sim.running.run import Prepared, RunOptions, prepare, run
+from panacea_sim.running.prepare import Prepared, prepare
+from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario, load_scenario
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.chain import calibrated_output, following

@@ -1,0 +1,212 @@
+"""A layer of the network as the machine sees it: one quantized matrix product with its operands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.quant.activation_functions import ACTIVATION_FUNCTIONS, ActivationFunction
+from panacea_sim.quant.aqs_gemm import check_accumulator, integer_gemm
+from panacea_sim.quant.slicing import (
+    ACTIVATION_BITS,
+    WEIGHT_BITS,
+    ActivationSlices,
+    WeightSlices,
+    frequent_slices,
+    mode_slices,
+    slice_activations,
+    slice_weights,
+    truncate,
+)
+from panacea_sim.workload.checks import (
+    FloatArray,
+    require_channel_scales,
+    require_float_vector,
+    require_frequent,
+    require_integer,
+    require_lo_bits,
+    require_operand,
+    require_scale,
+    require_width,
+)
+
+__all__ = ["DBS_OFFSETS", "GemmLayer", "OutputFormat"]
+
+DBS_OFFSETS = ("floor", "midpoint")
+
+
+@dataclass(frozen=True)
+class OutputFormat:
+    """How the next layer wants its activations: real value = `scale` * (x - `zero_point`).
+
+    `r` holds the frequent slice value of every HO slice, least significant first; None takes the slices of the zero
+    point. `function` is the activation function between the two layers. Raises ConfigError naming `output.<field>`.
+    """
+
+    scale: float
+    zero_point: int
+    bits: int = 8
+    lo_bits: int = 4
+    r: tuple[int, ...] | None = None
+    function: ActivationFunction = "none"
+
+    def __post_init__(self) -> None:
+        """Validate every field and make numpy scalars plain numbers."""
+        bits = require_width("output.bits", self.bits, ACTIVATION_BITS)
+        lo_bits = require_lo_bits("output.lo_bits", self.lo_bits, bits)
+        _set(self, "bits", bits)
+        _set(self, "lo_bits", lo_bits)
+        _set(self, "scale", require_scale("output.scale", self.scale))
+        _set(self, "zero_point", require_integer("output.zero_point", self.zero_point, 0, (1 << bits) - 1))
+        if self.r is not None:
+            _set(self, "r", require_frequent("output.r", self.r, bits, lo_bits))
+        if self.function not in ACTIVATION_FUNCTIONS:
+            hint = nearest_name(str(self.function), ACTIVATION_FUNCTIONS)
+            raise ConfigError("output.function", repr(self.function), ", ".join(ACTIVATION_FUNCTIONS), hint)
+
+    @property
+    def frequent(self) -> tuple[int, ...]:
+        """The frequent slice value of every HO slice, least significant first."""
+        return frequent_slices(self.zero_point, self.bits, self.lo_bits) if self.r is None else self.r
+
+
+@dataclass(frozen=True, eq=False)
+class GemmLayer:
+    """The product of a weight matrix and an activation matrix, both quantized, with everything that gives it meaning.
+
+    `weight` is int8 or int16 [M, K], symmetric, `weight_bits` wide; `activation` is uint8 or uint16 [K, N], asymmetric,
+    `activation_bits` wide, with a LO field of `lo_bits` (more than 4: DBS). Both are kept as read-only views, because
+    slices are cached. `r` is the frequent slice value of every HO slice, least significant first; None takes the
+    slices of the zero point, "mode" the most frequent ones. `weight_scale` is one number or float64 [M], `bias` float64
+    [M] in real units. `output` is None where no layer follows. `source` names the layer whose outputs the activation
+    is, None where it is in DRAM from the start. `recipe` holds the arguments of `synthetic_layer` that draw the same
+    operands again, None for operands from elsewhere. Formulas are in docs/model.md.
+
+    Raises ConfigError naming `layer.<field>`.
+    """
+
+    name: str
+    weight: npt.NDArray[np.signedinteger[Any]]
+    activation: npt.NDArray[np.unsignedinteger[Any]]
+    zero_point: int
+    weight_bits: int = 7
+    activation_bits: int = 8
+    lo_bits: int = 4
+    r: tuple[int, ...] | Literal["mode"] | None = None
+    dbs_offset: Literal["floor", "midpoint"] = "midpoint"
+    weight_scale: float | FloatArray = 1.0
+    activation_scale: float = 1.0
+    bias: FloatArray | None = None
+    output: OutputFormat | None = None
+    source: str | None = None
+    recipe: Mapping[str, object] | None = None
+
+    def __post_init__(self) -> None:
+        """Validate every field; make arrays read-only and numpy scalars plain numbers."""
+        if not isinstance(self.name, str) or not self.name:
+            raise ConfigError("layer.name", repr(self.name), "text that is not empty")
+        if self.source is not None and (not isinstance(self.source, str) or self.source in {"", self.name}):
+            raise ConfigError("layer.source", repr(self.source), "None or the name of another layer")
+        self._check_widths()
+        self._check_operands()
+        self._check_frequent()
+        self._check_real_values()
+
+    @property
+    def M(self) -> int:  # noqa: N802 (the field's name)
+        """Rows of the weight and of the output."""
+        return int(self.weight.shape[0])
+
+    @property
+    def K(self) -> int:  # noqa: N802 (the field's name)
+        """Length of the inner products."""
+        return int(self.weight.shape[1])
+
+    @property
+    def N(self) -> int:  # noqa: N802 (the field's name)
+        """Tokens: columns of the activation and of the output."""
+        return int(self.activation.shape[1])
+
+    @cached_property
+    def frequent(self) -> tuple[int, ...]:
+        """The frequent slice value of every HO slice of the activation, least significant first."""
+        if self.r is None:
+            return frequent_slices(self.zero_point, self.activation_bits, self.lo_bits)
+        if self.r == "mode":
+            return mode_slices(self.activation, self.activation_bits, self.lo_bits)
+        return self.r
+
+    @cached_property
+    def weight_slices(self) -> WeightSlices:
+        """The weight, sliced."""
+        return slice_weights(self.weight, self.weight_bits)
+
+    @cached_property
+    def activation_slices(self) -> ActivationSlices:
+        """The activation, sliced (and truncated, with DBS)."""
+        return slice_activations(self.activation, self.activation_bits, self.lo_bits)
+
+    def reference_accumulator(self) -> npt.NDArray[np.int32]:
+        """Return the exact product with the truncated activation, int32 [M, N], that the machine must reproduce.
+
+        Raises ConfigError if a sum does not fit int32.
+        """
+        return check_accumulator(integer_gemm(self.weight, truncate(self.activation, self.lo_bits)))
+
+    def check_accumulators(self) -> None:
+        """Check that no accumulator overflows int32, with as little work as that takes; raises ConfigError."""
+        highest = 1 << (self.weight_bits - 1 + self.activation_bits)
+        if self.K * highest > np.iinfo(np.int32).max:
+            self.reference_accumulator()
+
+    def _check_widths(self) -> None:
+        _set(self, "weight_bits", require_width("layer.weight_bits", self.weight_bits, WEIGHT_BITS))
+        _set(self, "activation_bits", require_width("layer.activation_bits", self.activation_bits, ACTIVATION_BITS))
+        _set(self, "lo_bits", require_lo_bits("layer.lo_bits", self.lo_bits, self.activation_bits))
+        zero_point = require_integer("layer.zero_point", self.zero_point, 0, (1 << self.activation_bits) - 1)
+        _set(self, "zero_point", zero_point)
+        if self.dbs_offset not in DBS_OFFSETS:
+            raise ConfigError("layer.dbs_offset", repr(self.dbs_offset), ", ".join(DBS_OFFSETS))
+
+    def _check_operands(self) -> None:
+        limit = 1 << (self.weight_bits - 1)
+        weight = require_operand("layer.weight", self.weight, ("int8", "int16"), (-limit, limit - 1))
+        highest = (1 << self.activation_bits) - 1
+        activation = require_operand("layer.activation", self.activation, ("uint8", "uint16"), (0, highest))
+        if weight.shape[1] != activation.shape[0]:
+            raise ConfigError(
+                "layer.activation",
+                f"K = {activation.shape[0]}, shape {activation.shape}",
+                f"K = {weight.shape[1]}, as weight with shape {weight.shape}",
+                "weight is [M, K], activation is [K, N]",
+            )
+        _set(self, "weight", _read_only(weight))
+        _set(self, "activation", _read_only(activation))
+
+    def _check_frequent(self) -> None:
+        if self.r is not None and self.r != "mode":
+            _set(self, "r", require_frequent("layer.r", self.r, self.activation_bits, self.lo_bits))
+
+    def _check_real_values(self) -> None:
+        weight_scale = require_channel_scales("layer.weight_scale", self.weight_scale, self.M)
+        _set(self, "weight_scale", weight_scale)
+        _set(self, "activation_scale", require_scale("layer.activation_scale", self.activation_scale))
+        if self.bias is not None:
+            _set(self, "bias", _read_only(require_float_vector("layer.bias", self.bias, self.M)))
+
+
+def _set(instance: GemmLayer | OutputFormat, field: str, value: object) -> None:
+    # The only way to normalise a field of a frozen dataclass.
+    object.__setattr__(instance, field, value)
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
