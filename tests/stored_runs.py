@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from panacea_sim.description.description import Memory
+from panacea_sim.description.parts import Memory
 from panacea_sim.engines.choice import Engine
 from panacea_sim.running import prepare as preparation
 from panacea_sim.running.mapping_choice import MappedLayer

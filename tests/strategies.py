@@ -13,24 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from panacea_sim.analysis.selection import STALL, Selection
-from panacea_sim.description.description import (
-    NOTHING,
-    Acquire,
-    Channel,
-    Component,
-    Description,
-    Give,
-    Memory,
-    Need,
-    Port,
-    Put,
-    Queue,
-    Release,
-    Requests,
-    Store,
-    Take,
-    Wait,
-)
+from panacea_sim.description.actions import Action, action_of
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
+from panacea_sim.description.parts import Channel, Memory, Port, Queue, Store
+from panacea_sim.description.steps import NO_NEED, Acquire, Give, Need, Put, Release, Requests, Take, Wait
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
@@ -407,7 +394,7 @@ def _draw_queue(draw: st.DrawFn, name: str, producer: _Plan, consumer: _Plan) ->
 def _draw_store(draw: st.DrawFn, name: str, producer: _Plan, consumer: _Plan) -> Store:
     """Join two components by a store of which the consumer needs recent tokens, often the same one again."""
     there = np.array(producer.first[1:], np.int64)[consumer.rounds()]
-    index = np.maximum(there - 1 - _pattern(draw, 0, 3, consumer.firings), NOTHING)
+    index = np.maximum(there - 1 - _pattern(draw, 0, 3, consumer.firings), NO_NEED)
     producer.steps["puts"].append(Put(name))
     consumer.steps["needs"].append(Need(name, index))
     consumer.inputs.append((producer, index + 1))
@@ -518,13 +505,18 @@ def _rejoined(part: Component, queue: str, ins: list[str], outs: list[str]) -> C
     return replace(part, gives=tuple(chain.from_iterable(gives)), takes=tuple(chain.from_iterable(takes)))
 
 
+def _actions(numbers: IntArray) -> tuple[Action, ...]:
+    amounts = {"dwo_steps": numbers, "swo_steps": numbers % 7, "cs_steps": 3 * numbers}
+    return tuple(action_of(name, "operator-cycles", each) for name, each in amounts.items())
+
+
 def _shown(firings: int, number: int) -> dict[str, Any]:
-    """Return what a component shows in the trace: tiles, and bytes or operators unless it has none."""
+    """Return what a component shows in the trace: tiles, and bytes or actions unless it has none."""
     numbers = np.arange(firings, dtype=np.int64)
     return {
         "labels": numbered(firings),
         "size_bytes": numbers * 11 % 64 if number % 3 else None,
-        "operator_steps": (lambda firing: np.array([firing, firing % 7, 3 * firing])) if number % 2 else None,
+        "actions": _actions(numbers) if number % 2 else (),
     }
 
 

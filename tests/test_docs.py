@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from panacea_sim.description.description import Queue
+from panacea_sim.description.parts import Queue
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.panacea import build

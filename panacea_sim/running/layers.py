@@ -30,7 +30,7 @@ from panacea_sim.errors import CacheWarning, PanaceaError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.running.prepare import Demand, demand_of, planned_alone
 from panacea_sim.trace.joined_trace import TracePart
-from panacea_sim.trace.options import NOTHING, TraceOptions
+from panacea_sim.trace.options import NO_TRACE, TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.layer import Layer
 
@@ -62,7 +62,7 @@ class LayerTask:
     values: bool
     engine: ChosenEngine
     known: frozenset[bytes] = frozenset()
-    trace: TraceOptions = NOTHING
+    trace: TraceOptions = NO_TRACE
     spill_folder: Path | None = None
 
 

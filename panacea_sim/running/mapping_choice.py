@@ -20,7 +20,7 @@ from panacea_sim.mapping.partial_sums import least_spilled_bytes
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.memory.channel_device import channel_device
-from panacea_sim.trace.options import NOTHING
+from panacea_sim.trace.options import NO_TRACE
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.units import IntArray, ceil_div
 
@@ -130,7 +130,7 @@ def choose_mapping(
     mapped = [each for number in ranked if (each := near[number].mapped)]
     if len(mapped) == 1 or not is_small:
         return mapped[0]
-    return min(mapped, key=lambda each: simulate(each.description, Recorder(NOTHING)).makespan_cycles)
+    return min(mapped, key=lambda each: simulate(each.description, Recorder(NO_TRACE)).makespan_cycles)
 
 
 def _can_win(floor: tuple[int, int], known: Collection[Candidate], *, is_small: bool) -> bool:

@@ -15,7 +15,7 @@ from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.running.layers import LayerOutcome, LayerRun, LayerTask, run_layers
 from panacea_sim.running.prepare import PreparedLayers
 from panacea_sim.trace.joined_trace import JoinedTrace, TracePart
-from panacea_sim.trace.options import NOTHING, TraceOptions
+from panacea_sim.trace.options import NO_TRACE, TraceOptions
 from panacea_sim.trace.schema import OPERATORS
 
 __all__ = ["LayerSequence", "SequenceOptions"]
@@ -31,7 +31,7 @@ class SequenceOptions:
     engine: ChosenEngine
     workers: int = 1
     memoize: bool = True
-    trace: TraceOptions = NOTHING
+    trace: TraceOptions = NO_TRACE
     spill_folder: Path | None = None
 
 
@@ -44,7 +44,7 @@ class LayerSequence:
     def __init__(self, prepared: PreparedLayers, options: SequenceOptions) -> None:
         self._prepared = prepared
         self._options = options
-        self._recorded = options.trace if options.spill_folder is not None else NOTHING
+        self._recorded = options.trace if options.spill_folder is not None else NO_TRACE
         # Rows of a layer that runs once for several would have to be written for each; values have to be compared.
         self._memoizes = options.memoize and self._recorded.level == "off" and not prepared.scenario.values
         self._keys: dict[int, bytes] = {}
@@ -111,7 +111,7 @@ class LayerSequence:
             return self._recorded
         offset_cycles = sum(outcome.result.makespan_cycles for _, outcome in self._done())
         first, last = (cycle - offset_cycles for cycle in self._recorded.window)
-        return replace(self._recorded, window=(first, last)) if last > 0 else NOTHING
+        return replace(self._recorded, window=(first, last)) if last > 0 else NO_TRACE
 
     def _done(self) -> Iterator[tuple[int, LayerOutcome]]:
         """Return the layers that are done, in order, each with the number of the layer that was simulated for it."""

@@ -15,7 +15,8 @@ pytest.importorskip("numba")
 from engine_runs import assert_equal, figures, reference
 from naive import NaiveResult, StuckError, interpret
 
-from panacea_sim.description.description import Component, Description
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
 from panacea_sim.engines.compiled.engine import run_compiled
 from panacea_sim.engines.compiled.lanes import find_sections
 from panacea_sim.errors import ConfigError

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from naive import NaiveResult
 from strategies import numbered
 
-from panacea_sim.description.description import Channel, Component, Description, Port, Requests
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
+from panacea_sim.description.parts import Channel, Port
+from panacea_sim.description.steps import Requests
 from panacea_sim.engines.reference.posted_request import gap_reasons
 from panacea_sim.hardware.dram.devices import dram_device, list_devices
 from panacea_sim.memory.arbiter import PORT, REQUEST_CYCLE, WIDTH, place_in_queue

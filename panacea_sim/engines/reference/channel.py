@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from panacea_sim.description.description import Channel, Port
+from panacea_sim.description.parts import Channel, Port
 from panacea_sim.engines.reference.kernel import CycleEnvironment, CycleProcess, Signal, Waits
 from panacea_sim.engines.reference.posted_request import Part, PostedRequest, Stretch, gap_reasons
 from panacea_sim.engines.result import ChannelTotals

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from panacea_sim.description.description import Channel, Component, Description, Memory, Port, Queue, Store
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
+from panacea_sim.description.parts import Channel, Memory, Port, Queue, Store
 from panacea_sim.machines.panacea.decoder import activation_decoder, weight_decoder
 from panacea_sim.machines.panacea.dispatcher import dispatcher, pea_queue
 from panacea_sim.machines.panacea.encoder import encoder

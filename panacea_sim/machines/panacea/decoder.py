@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.description.description import Component, Give, Need, Release
+from panacea_sim.description.actions import action_of
+from panacea_sim.description.component import Component
+from panacea_sim.description.steps import Give, Need, Release
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.machines.shared.streams import REGION
 from panacea_sim.machines.shared.tile_format import TileShape, unpack_tile
@@ -55,6 +57,8 @@ def _decoder(operand: str, program: Program, ho_bytes: IntArray, loads: _LoadsOf
         gives=(Give(f"q_{operand}", program.one_per_task),),
         labels=program.task_labels,
         size_bytes=ho_bytes,
+        role="codec",
+        actions=(action_of("decoded_bytes", "bytes", ho_bytes),),
     )
 
 

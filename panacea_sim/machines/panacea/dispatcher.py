@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.description.description import Component, Give, Take
+from panacea_sim.description.actions import action_of
+from panacea_sim.description.component import Component
+from panacea_sim.description.steps import Give, Take
 from panacea_sim.machines.panacea.decoder import WeightTile
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.machines.shared.tile_format import SlicedTile
@@ -26,12 +28,11 @@ def pea_queue(pea: int) -> str:
 
 def dispatcher(program: Program) -> Component:
     """Return `dispatcher`: it reads a weight and an activation tile side by side and deals them to all PEAs."""
-    size_bytes = program.joined(
-        lambda layer: np.maximum(
-            layer.plan.weight.total.ravel()[layer.plan.weight_tile],
-            layer.plan.work.activation.total.ravel()[layer.plan.activation_tile],
-        )
+    weight_bytes = program.joined(lambda layer: layer.plan.weight.total.ravel()[layer.plan.weight_tile])
+    activation_bytes = program.joined(
+        lambda layer: layer.plan.work.activation.total.ravel()[layer.plan.activation_tile]
     )
+    size_bytes = np.maximum(weight_bytes, activation_bytes)
     one = program.one_per_task
     return Component(
         "dispatcher",
@@ -42,6 +43,8 @@ def dispatcher(program: Program) -> Component:
         gives=tuple(Give(pea_queue(pea), one) for pea in range(program.hardware.n_pea)),
         labels=program.task_labels,
         size_bytes=size_bytes,
+        role="issue",
+        actions=(action_of("dealt_bytes", "bytes", weight_bytes + activation_bytes),),
     )
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.description.description import Component, Give, Take
+from panacea_sim.description.actions import action_of
+from panacea_sim.description.component import Component
+from panacea_sim.description.steps import Give, Take
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.machines.shared.tile_format import pack_tile
 from panacea_sim.quant.slicing import slice_activations
@@ -32,6 +34,8 @@ def encoder(program: Program) -> Component:
         gives=(Give("q_o", one),),
         labels=program.output_labels,
         size_bytes=ho_bytes,
+        role="codec",
+        actions=(action_of("encoded_bytes", "bytes", ho_bytes),),
     )
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from panacea_sim.description.description import Component, Give, Take
+from panacea_sim.description.actions import Action
+from panacea_sim.description.component import Component
+from panacea_sim.description.steps import Give, Take
 from panacea_sim.errors import InvariantError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.panacea.dispatcher import PeaTile, pea_queue
@@ -26,6 +27,9 @@ from panacea_sim.units import IntArray, ceil_div, signed_type
 from panacea_sim.workload.gemm_layer import GemmLayer
 
 __all__ = ["PeaWork", "PeaWorker", "pe_array", "pea_work", "sum_queue", "task_cycles"]
+
+OPERATORS = ("dwo", "swo", "cs")
+"""The kinds of operators in a PEA."""
 
 
 def sum_queue(pea: int) -> str:
@@ -139,23 +143,42 @@ def pe_array(program: Program, pea: int, service_cycles: IntArray) -> Component:
         takes=(Take(pea_queue(pea), program.one_per_task),),
         gives=tuple(Give(sum_queue(pea), tokens) for tokens in program.sums_given),
         labels=program.task_labels,
-        operator_steps=partial(_operator_steps, program, pea),
+        role="compute",
+        group="pea",
+        actions=tuple(_steps(program, pea, operator) for operator in OPERATORS),
     )
 
 
-def _operator_steps(program: Program, pea: int, firing: IntArray) -> IntArray:
-    """Return the DWO, SWO and CS steps [3, n] of these tasks on one PEA."""
+def _steps(program: Program, pea: int, operator: str) -> Action:
+    """Return the steps of one kind of operator as an action."""
+
+    def amounts(firing: IntArray) -> IntArray:
+        return _operator_steps(program, pea, operator, firing)
+
+    def total() -> int:
+        return sum(_total_steps(program, layer, operator)[pea] for layer in program.layers)
+
+    return Action(f"{operator}_steps", "operator-cycles", amounts, total)
+
+
+def _total_steps(program: Program, layer: PlannedLayer, operator: str) -> list[int]:
+    """Return the steps of a layer on each PEA."""
+    steps: IntArray = getattr(pea_work(layer.plan.work, program.hardware, layer.plan.height), operator)
+    sums: list[int] = steps.sum((0, 2, 3), dtype=np.int64).tolist()
+    return sums
+
+
+def _operator_steps(program: Program, pea: int, operator: str, firing: IntArray) -> IntArray:
+    """Return the steps of one kind of operator in these tasks on one PEA."""
     labels = program.task_labels
     layer, stack_m, n, k = (column[firing] for column in (labels.layer, labels.m, labels.n, labels.k))
-    steps = np.empty((3, len(firing)), np.int64)
+    steps = np.empty(len(firing), np.int64)
     # Firings of one layer follow each other.
     starts = np.flatnonzero(np.diff(layer, prepend=-1)).tolist()
     for first, end in pairwise([*starts, len(firing)]):
         plan = program.layers[layer[first]].plan
         work = pea_work(plan.work, program.hardware, plan.height)
-        at = stack_m[first:end] // plan.height, pea, n[first:end], k[first:end]
-        for row, counts in zip(steps, (work.dwo, work.swo, work.cs), strict=True):
-            row[first:end] = counts[at]
+        steps[first:end] = getattr(work, operator)[stack_m[first:end] // plan.height, pea, n[first:end], k[first:end]]
     return steps
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.engines.reference.processes import Worker
+from panacea_sim.description.worker import Worker
 from panacea_sim.errors import InvariantError
 from panacea_sim.machines.panacea.decoder import ActivationDecoderWorker, WeightDecoderWorker
 from panacea_sim.machines.panacea.dispatcher import DispatcherWorker

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.description.description import Acquire, Component, Give, Need, Take
+from panacea_sim.description.actions import action_of
+from panacea_sim.description.component import Component
+from panacea_sim.description.steps import Acquire, Give, Need, Take
 from panacea_sim.machines.panacea.pea import sum_queue
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
@@ -47,6 +49,8 @@ def accumulator(program: Program) -> Component:
         gives=(Give("q_ppu", last), *((returned,) if program.keeps_partial_sums else ())),
         labels=program.visit_labels,
         size_bytes=outputs * BYTES_PER_PARTIAL_SUM,
+        role="accumulate",
+        actions=(action_of("accumulated_outputs", "outputs", outputs),),
     )
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from panacea_sim.description.description import Acquire, Component, Put, Release, Requests, Take, Wait
+from panacea_sim.description.actions import action_of
+from panacea_sim.description.component import Component
+from panacea_sim.description.steps import Acquire, Put, Release, Requests, Take, Wait
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.mapping.labels import TileLabels
 from panacea_sim.mapping.layout import ChannelParts, split_over_channels
@@ -64,6 +66,8 @@ def output_stream(program: Program) -> Component:
         releases=(Release("OMEM", program.tile_outputs * BYTES_PER_PARTIAL_SUM),),
         labels=labels,
         size_bytes=size_bytes,
+        role="write_back",
+        actions=(action_of("written_bytes", "bytes", size_bytes),),
     )
 
 
@@ -93,6 +97,11 @@ def partial_sum_stream(program: Program) -> Component:
         puts=(Put("s_loaded"),),
         labels=program.partial_sum_labels,
         size_bytes=size_bytes,
+        role="spill",
+        actions=(
+            action_of("read_bytes", "bytes", size_bytes * (1 - is_return)),
+            action_of("written_bytes", "bytes", size_bytes * is_return),
+        ),
     )
 
 
@@ -172,6 +181,8 @@ def _read_stream(
         puts=(Put(f"{operand}_loaded"),),
         labels=labels,
         size_bytes=size_bytes,
+        role="fetch",
+        actions=(action_of("read_bytes", "bytes", size_bytes),),
     )
 
 

@@ -1,0 +1,30 @@
+"""Actions: what a firing does so many times, counted for the trace and for energy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from panacea_sim.units import IntArray
+
+__all__ = ["Action", "action_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Action:
+    """Something that the firings of a component do, counted in whole numbers.
+
+    `name` is the column of the trace and carries the unit (`dwo_steps`, `read_bytes`); `unit` spells it out. `amounts`
+    returns how often n firings with these numbers do it, [n], and `total` how often all firings do. Both are functions,
+    because an array over all firings of many components would outgrow the trace's own memory.
+    """
+
+    name: str
+    unit: str
+    amounts: Callable[[IntArray], IntArray]
+    total: Callable[[], int]
+
+
+def action_of(name: str, unit: str, amounts: IntArray) -> Action:
+    """Return the action whose amounts are an array with one entry for each firing."""
+    return Action(name, unit, lambda firing: amounts[firing], lambda: int(amounts.sum()))
