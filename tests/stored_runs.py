@@ -14,7 +14,7 @@ import pytest
 from panacea_sim.description.parts import Memory
 from panacea_sim.engines.choice import Engine
 from panacea_sim.running import prepare as preparation
-from panacea_sim.running.mapping_choice import MappedLayer
+from panacea_sim.running.mapping_choice import Candidate
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
@@ -28,9 +28,10 @@ def let_memory_be_small(monkeypatch: pytest.MonkeyPatch, name: str, capacity_byt
     """Let the machines of the next runs have less memory than they were planned for, so that they stand still."""
     choose_mapping = preparation.choose_mapping
 
-    def with_less(*arguments: Any) -> MappedLayer:  # noqa: ANN401  # those of choose_mapping
+    def with_less(*arguments: Any) -> Candidate:  # noqa: ANN401  # those of choose_mapping
         mapped = choose_mapping(*arguments)
         machine = mapped.description
+        assert machine is not None
         memories = tuple(Memory(name, capacity_bytes) if each.name == name else each for each in machine.memories)
         return replace(mapped, description=replace(machine, memories=memories))
 
@@ -61,8 +62,8 @@ def _partial(folder: Path) -> StoredRun:
     """Return a run as an interruption leaves it: tables, and a summary without figures."""
     whole = small_run(folder / "whole")
     names = ("schema", "scenario", "engine", "hardware", "clock_hz", "trace", "sections")
-    summary = {key: whole.summary[key] for key in names}
-    summary |= {"partial": True, "layers": [{"name": layer["name"]} for layer in whole.summary["layers"]]}
+    summary = {key: whole.summary.to_json()[key] for key in names}
+    summary |= {"partial": True, "layers": [{"name": layer["name"]} for layer in whole.summary.to_json()["layers"]]}
     shutil.copytree(whole.path, folder / "cut.partial")
     (folder / "cut.partial" / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
     return open_run(folder / "cut")

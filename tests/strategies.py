@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from panacea_works import layer_work
 
 from panacea_sim.analysis.selection import STALL, Selection
 from panacea_sim.description.actions import Action, action_of
@@ -20,10 +21,13 @@ from panacea_sim.description.parts import Channel, Memory, Port, Queue, Store
 from panacea_sim.description.steps import NO_NEED, Acquire, Give, Need, Put, Release, Requests, Take, Wait
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
+from panacea_sim.machines.machine import machine_of
+from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
+from panacea_sim.machines.shared.sliced_work import SkipMasks
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.mapping.work import LayerWork, SkipMasks, layer_work
+from panacea_sim.mapping.work import LayerWork
 from panacea_sim.memory.banked_device import BankedDevice
 from panacea_sim.memory.device import Device, DeviceState, IdealDevice, Service
 from panacea_sim.memory.params import dram_params
@@ -223,7 +227,7 @@ def mappings(draw: st.DrawFn) -> Mapping:
     v, n_pea, tile_k = draw(st.sampled_from([1, 2])), draw(st.integers(1, 2)), draw(st.integers(1, 5))
     tile_n, height = v * draw(st.integers(1, 3)), draw(st.sampled_from([1, 2]))
     rows, depth, columns = (draw(st.integers(1, 5 * tile)) for tile in (v * n_pea, tile_k, tile_n))
-    tiling = Tiling(rows, depth, columns, v, v * n_pea, tile_k, tile_n)
+    tiling = SlicedTiling(rows, depth, columns, v * n_pea, tile_k, tile_n, v)
     generator = _generator(draw)
     weight, activation = (
         generator.random((draw(st.integers(0, 2)), -(-lanes // v), depth)) < draw(_DENSITIES)
@@ -678,8 +682,8 @@ def _output_formats(draw: st.DrawFn, settings: dict[str, Any]) -> OutputFormat |
 
 def _largest_tiles(layer: GemmLayer, settings: dict[str, Any]) -> dict[str, int]:
     """Return the bytes of the largest tile in each memory; with double-tile processing that of two weight tiles."""
-    tiling = Tiling.of(with_settings(_PANACEA, settings), (layer.M, layer.K, layer.N))
-    work = layer_work(tiling, SkipMasks.of(layer, tiling.v))
+    hardware = with_settings(_PANACEA, settings)
+    work, tiling = machine_of(hardware).work(layer, hardware, None), Tiling.of(hardware, (layer.M, layer.K, layer.N))
     height = {"off": 1, "on": 2}[settings["dtp"]]
     stacks = np.add.reduceat(work.weight.total, np.arange(0, tiling.m_tiles, height))
     return {

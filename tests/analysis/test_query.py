@@ -137,7 +137,7 @@ def test_groups_of_a_run_equal_its_summary(traced: StoredRun) -> None:
         (row["component"], row["state"]): row["cycles"]
         for row in grouped(traced, Selection(), ["component", "state"]).to_pylist()
     }
-    components = traced.summary["components"]
+    components = traced.summary.to_json()["components"]
     assert found == {(name, state): n for name, states in components.items() for state, n in states.items() if n}
 
 

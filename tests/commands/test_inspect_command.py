@@ -75,7 +75,7 @@ def test_groups_as_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     """Cycles are added up for each pair of keys, with shares as percentages; all groups are shown."""
     assert main(["inspect", str(folder), "--group-by", "component", "--group-by", "state"]) == 0
     printed = capsys.readouterr()
-    busy = open_run(folder).summary["components"]["ppu"]["busy"]
+    busy = open_run(folder).summary.to_json()["components"]["ppu"]["busy"]
     assert re.search(rf"ppu\s+busy\s+{busy:,}\s+\d+\.\d%", printed.out)
     assert len(printed.out.splitlines()) > 50
     assert printed.err == ""

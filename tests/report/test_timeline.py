@@ -125,7 +125,7 @@ def test_a_channel_without_accesses_moves_nothing(full_run: StoredRun) -> None:
 def test_cycles_without_a_stall_are_shown(most_rows: int, tmp_path: Path) -> None:
     """Of a trace of stalls, cycles without any are no error: nothing is in them, and the page says of what."""
     run = RUNS["stalls"](tmp_path)
-    end = run.summary["makespan_cycles"]
+    end = run.summary.to_json()["makespan_cycles"]
     quiet = (max(row["end_cycle"] for row in rows(run, "activities")), end)
     assert quiet[0] < end
     content = timeline_content(run, quiet, most_rows=most_rows)
@@ -158,7 +158,7 @@ def test_all_bytes_are_in_the_curves(full_run: StoredRun, most_rows: int) -> Non
         for curve in content.header["curves"]
         if curve["panel"] == "dram"
     }
-    channels = full_run.summary["dram"]["channels"]
+    channels = full_run.summary.to_json()["dram"]["channels"]
     assert moved == {name: channel["read_bytes"] + channel["write_bytes"] for name, channel in channels.items()}
 
 
@@ -205,7 +205,7 @@ def test_steps_in_stretches_are_those_of_the_table(full_run: StoredRun) -> None:
             steps = content.columns["values"][curve["from"] : curve["to"]][chosen].sum()
             expected = _steps(full_run, edges[chosen.start], edges[chosen.stop])[curve["name"]]
             assert steps == pytest.approx(expected, abs=1)
-    operators = full_run.summary["operators"]
+    operators = full_run.summary.to_json()["operators"]
     totals = [int(content.columns["values"][curve["from"] : curve["to"]].sum()) for curve in curves]
     assert totals == [operators[f"{name}_busy"] for name in ("dwo", "swo", "cs")]
 
@@ -244,7 +244,7 @@ def test_no_text_ends_the_script(full_run: StoredRun) -> None:
     header = re.search(r'<script type="application/json" id="header">(.*?)</script>', page, re.DOTALL)
     assert header is not None
     assert "<" not in header[1]
-    assert json.loads(header[1])["layers"][-1] == full_run.summary["layers"][-1]["name"]
+    assert json.loads(header[1])["layers"][-1] == full_run.summary.to_json()["layers"][-1]["name"]
     assert "<title>small &lt;b&gt; - timeline</title>" in page
     assert not re.search(r"<(script|link|img)[^>]* (src|href)=.?http", page)
 
