@@ -20,6 +20,7 @@ from panacea_sim.machines.shared.program import Program
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.summary import (
     DramSummary,
+    LayerName,
     LayerSummary,
     PartialSummary,
     RunHeading,
@@ -114,7 +115,7 @@ def summarize(heading: Heading, result: EngineResult, parts: SummaryParts, host_
 
 def partial_summary(heading: Heading, layers: Sequence[str], topology: Topology) -> PartialSummary:
     """Return what a reader needs to know of a run that has not reached its end."""
-    return PartialSummary(**dict(heading.over(topology)), layers=tuple({"name": layer} for layer in layers))
+    return PartialSummary(**dict(heading.over(topology)), layers=tuple(LayerName(name=layer) for layer in layers))
 
 
 def _layer(program: Program, number: int, span: tuple[int, int], accumulators: Accumulators | None) -> LayerSummary:

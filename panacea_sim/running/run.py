@@ -10,6 +10,7 @@ from pathlib import Path
 from structlog.typing import FilteringBoundLogger
 
 from panacea_sim.analysis.accounting import check_conservation
+from panacea_sim.analysis.layer_times import annotate_graphs
 from panacea_sim.analysis.summary import (
     Heading,
     partial_summary,
@@ -20,6 +21,7 @@ from panacea_sim.description.topology import Place, Topology, topology_of
 from panacea_sim.engines.choice import ChosenEngine, Engine, chosen_engine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import ConfigError, PanaceaError
+from panacea_sim.mapping.graph import TileGroupGraph
 from panacea_sim.running.prepare import Prepared, PreparedLayers, prepare
 from panacea_sim.running.scenario import Scenario, write_scenario
 from panacea_sim.trace.options import TraceOptions
@@ -70,6 +72,17 @@ class RunOutcome:
     prepared: Prepared | PreparedLayers
     result: EngineResult
     folder: Path | None
+
+    def tile_groups(self) -> list[TileGroupGraph]:
+        """Return the graph of tile groups of each layer, its nodes with their start, end and stall in cycles.
+
+        A run of layers that ran alone has none: what each of them did is not kept. The machine must have a component
+        with the role `issue`.
+        """
+        if not isinstance(self.prepared, Prepared):
+            return []
+        annotate_graphs(self.prepared.program, self.prepared.description, self.result)
+        return [layer.plan.graph for layer in self.prepared.program.layers]
 
 
 class Interrupted(KeyboardInterrupt):
@@ -147,7 +160,7 @@ class _OneRun:
         recorder = Recorder(self.options.trace, names, self._make_spill_folder(), debug)
         started = time.perf_counter()
         try:
-            result = prepared.run(self.heading.engine, recorder, watch)
+            result = prepared.run(self.heading.engine, recorder, watch, ("fetch", "issue", "write_back"))
             host_seconds = time.perf_counter() - started
             check_conservation(description, result)
             parts = summarize_parts(

@@ -21,7 +21,7 @@ from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.trace.options import OPEN_END, TraceOptions
 from panacea_sim.trace.schema import SCHEMA_VERSION, TABLES, State
 from panacea_sim.trace.store import PARTIAL, RUN_MARK
-from panacea_sim.trace.summary import LayerSummary, PartialSummary, RunHeading, Summary
+from panacea_sim.trace.summary import PartialSummary, RunHeading, Summary
 
 if TYPE_CHECKING:
     from panacea_sim.hardware.config import Hardware
@@ -232,8 +232,7 @@ def _stored_run(path: Path, content: dict[str, Any]) -> StoredRun:
         found = "nothing" if finding["type"] == "missing" else reprlib.repr(finding["input"])
         hint = "Run the scenario again"
         raise ConfigError(f"{path / 'summary.json'}: {key}", found, finding["msg"], hint) from error
-    names = [layer.name if isinstance(layer, LayerSummary) else layer["name"] for layer in heading.layers]
-    return StoredRun(path, heading, tuple(names), sections)
+    return StoredRun(path, heading, tuple(layer.name for layer in heading.layers), sections)
 
 
 def _read_summary(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from panacea_sim.trace.totals import ChannelTotals, QueueTotals, StallTotal
 
 __all__ = [
     "DramSummary",
+    "LayerName",
     "LayerSummary",
     "PartialSummary",
     "RunHeading",
@@ -35,10 +36,15 @@ class TraceSummary(_Frozen):
     window: tuple[int, int | None] | None
 
 
-class LayerSummary(_Frozen):
-    """What a run says of a layer; sizes in elements, cycles from the start of the run."""
+class LayerName(_Frozen):
+    """A layer of which nothing is known but its name."""
 
     name: str
+
+
+class LayerSummary(LayerName):
+    """What a run says of a layer; sizes in elements, cycles from the start of the run."""
+
     M: int
     N: int
     K: int
@@ -96,7 +102,7 @@ class PartialSummary(RunHeading):
     """What a reader needs to know of a run that has not reached its end: no figures, and of layers only the names."""
 
     partial: Literal[True] = True
-    layers: tuple[dict[Literal["name"], str], ...]
+    layers: tuple[LayerName, ...]
 
 
 class Summary(RunHeading):

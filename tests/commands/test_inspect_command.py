@@ -190,7 +190,9 @@ def test_a_partial_run_says_so(folder: Path, tmp_path: Path, capsys: pytest.Capt
     for name in (".panacea-run", "activities.parquet"):
         (partial / name).write_bytes((folder / name).read_bytes())
     summary = json.loads((folder / "summary.json").read_text())
-    kept = {name: summary[name] for name in ("schema", "scenario", "sections", "layers")}
+    kept = {
+        name: summary[name] for name in ("schema", "scenario", "engine", "hardware", "clock_hz", "topology", "layers")
+    }
     (partial / "summary.json").write_text(json.dumps(kept | {"partial": True}))
     assert main(["inspect", str(tmp_path / "run"), "--group-by", "layer", "--format", "csv"]) == 0
     printed = capsys.readouterr()

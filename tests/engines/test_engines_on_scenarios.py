@@ -47,7 +47,9 @@ def _plain(table: pa.Table) -> pa.Table:
 def test_engines_agree_on_a_scenario(scenario: Scenario, tmp_path: Path) -> None:
     """Without values both engines write the same summary and the same three tables."""
     without_values = replace(scenario, values=False)
-    summaries = [run(without_values, RunOptions(tmp_path / engine, engine=engine)).summary.to_json() for engine in ENGINES]
+    summaries = [
+        run(without_values, RunOptions(tmp_path / engine, engine=engine)).summary.to_json() for engine in ENGINES
+    ]
     assert [summary["engine"] for summary in summaries] == list(ENGINES)
     assert _figures(summaries[0]) == _figures(summaries[1])
     for table in ("activities", "queues", "dram"):

@@ -140,7 +140,7 @@ def test_outputs_are_encoded_for_the_next_layer() -> None:
 def test_graph_nodes_carry_the_times_of_the_run() -> None:
     """After a run each tile group has start, end and stall, and the stalls sum to those of the dispatcher."""
     outcome = run(_scenario())
-    graph = outcome.prepared.program.layers[0].plan.graph
+    (graph,) = outcome.tile_groups()
     dispatcher = outcome.summary.to_json()["components"]["dispatcher"]
     assert graph.number_of_nodes() == 2 * 3
     nodes = [graph.nodes[group] for group in nx.lexicographical_topological_sort(graph)]

@@ -158,7 +158,7 @@ def test_fillers_are_needed_by_the_layer() -> None:
     """The layer of the filler faults stores one vector more than its mask asks for."""
     prepared, values = _prepared(_layer_with_fillers())
     (layer,) = prepared.program.layers
-    assert layer.plan.work.stored_x == 2
+    assert layer.plan.work.stored_x.vectors == 2
     assert not _is_noticed(prepared, values)
 
 
