@@ -11,8 +11,9 @@ from panacea_sim.errors import MappingError
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import stream_bytes
 from panacea_sim.quant.rle import stored_with_fillers
-from panacea_sim.quant.slicing import SLICE_BITS, slice_activations
+from panacea_sim.quant.slicing import slice_activations
 from panacea_sim.quant.vectors import skipped_activation_vectors
+from panacea_sim.quant.widths import SLICE_BITS
 from panacea_sim.units import IntArray, bits_to_bytes
 from panacea_sim.workload.layer import OutputFormat
 

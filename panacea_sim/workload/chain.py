@@ -11,7 +11,7 @@ import numpy.typing as npt
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.quant.activation_functions import ActivationFunction, activate
 from panacea_sim.quant.quantizer import panacea_quantizer
-from panacea_sim.workload.checks import FloatArray
+from panacea_sim.units import FloatArray
 from panacea_sim.workload.functional import FunctionalPass, functional_pass, real_outputs
 from panacea_sim.workload.layer import GemmLayer, OutputFormat
 from panacea_sim.workload.masked_layer import Layer

@@ -8,10 +8,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
+from panacea_sim.checks import require_integer, require_share
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.units import ceil_div
-from panacea_sim.workload.checks import require_integer, require_share
 from panacea_sim.workload.layer import GemmLayer
 
 __all__ = ["Layer", "MaskedLayer"]

@@ -9,9 +9,6 @@ from hypothesis import strategies as st
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.slicing import (
-    ACTIVATION_BITS,
-    LO_BITS,
-    WEIGHT_BITS,
     activation_ho_factors,
     frequent_slices,
     mode_slices,
@@ -20,6 +17,7 @@ from panacea_sim.quant.slicing import (
     truncate,
     weight_ho_factors,
 )
+from panacea_sim.quant.widths import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS
 
 ACTIVATION_WIDTHS = [(bits, lo) for bits in ACTIVATION_BITS for lo in (LO_BITS if bits == 8 else (4,))]
 
