@@ -50,8 +50,10 @@ def require_choice(field: str, value: object, accepted: Sequence[str]) -> None:
     """Raise ConfigError unless `value` is one of the texts `accepted`; the hint names the one that was meant."""
     if isinstance(value, str) and value in accepted:
         return
-    meant = _SWITCHES[bool(value)] if isinstance(value, bool | np.bool_) else str(value).lower()
-    raise ConfigError(field, repr(value), ", ".join(accepted), nearest_name(meant, accepted))
+    meant = _SWITCHES[bool(value)] if isinstance(value, bool | np.bool_) else value
+    # Only what is meant as a text can be near one: None is no slip of "on".
+    hint = nearest_name(meant.lower(), accepted) if isinstance(meant, str) else ""
+    raise ConfigError(field, repr(value), ", ".join(accepted), hint)
 
 
 def require_flag(field: str, value: object) -> bool:
@@ -87,19 +89,17 @@ def require_scale(field: str, value: object) -> float:
 
 def require_channel_scales(field: str, value: object, length: int) -> float | FloatArray:
     """Return one scale, or one for each of `length` rows; raises ConfigError, with the row, unless all are > 0."""
-    numbers = require_channel_numbers(field, value, length)
-    _require_positive(field, np.asarray(numbers))
-    return numbers
+    numbers = _channel_numbers(field, value, length)
+    _require_positive(field, numbers)
+    return numbers if numbers.ndim else float(numbers)
 
 
 def require_channel_numbers(field: str, value: object, length: int) -> float | FloatArray:
-    """Return one number, or one for each of `length` rows; raises ConfigError for another shape or kind."""
-    numbers = _real_numbers(field, value)
-    if numbers.ndim == 0:
-        return float(numbers)
-    if numbers.shape != (length,):
-        raise ConfigError(field, f"shape {numbers.shape}", f"one number, or shape ({length},): one for each row")
-    return numbers
+    """Return one number, or one for each of `length` rows; raises ConfigError, with the row, unless all are finite."""
+    numbers = _channel_numbers(field, value, length)
+    if not np.isfinite(numbers).all():
+        raise ConfigError(field, _first(numbers, ~np.isfinite(numbers)), "finite numbers")
+    return numbers if numbers.ndim else float(numbers)
 
 
 def require_float_vector(field: str, value: object, length: int) -> FloatArray:
@@ -137,13 +137,21 @@ def _real_numbers(field: str, value: object) -> FloatArray:
     return numbers.astype(np.float64, copy=False)
 
 
+def _channel_numbers(field: str, value: object, length: int) -> FloatArray:
+    numbers = _real_numbers(field, value)
+    if numbers.ndim and numbers.shape != (length,):
+        raise ConfigError(field, f"shape {numbers.shape}", f"one number, or shape ({length},): one for each row")
+    return numbers
+
+
 def _require_positive(field: str, numbers: FloatArray) -> None:
     bad = ~(np.isfinite(numbers) & (numbers > 0))
-    if not bad.any():
-        return
+    if bad.any():
+        is_zero_row = numbers.ndim and numbers.flat[int(bad.argmax())] == 0
+        hint = "A row of zero weights can have any scale, such as the smallest of the other rows" if is_zero_row else ""
+        raise ConfigError(field, _first(numbers, bad), "finite numbers > 0", hint)
+
+
+def _first(numbers: FloatArray, bad: npt.NDArray[np.bool_]) -> str:
     row = int(bad.argmax())
-    found = numbers.flat[row]
-    if numbers.ndim == 0:
-        raise ConfigError(field, found, "finite numbers > 0")
-    hint = "A row of zero weights can have any scale, such as the smallest of the other rows" if found == 0 else ""
-    raise ConfigError(field, f"{found} in row {row}", "finite numbers > 0", hint)
+    return f"{numbers.flat[row]} in row {row}" if numbers.ndim else str(numbers)

@@ -131,7 +131,12 @@ class ActivationQuantizer:
         return as_unsigned(self._unclipped(require_finite("activation", x)), self.bits)
 
     def dequantize(self, quantized: AnyIntArray) -> FloatArray:
-        """Return the real numbers that quantized (or truncated) activations stand for, same shape."""
+        """Return the real numbers that quantized (or truncated) activations stand for, same shape.
+
+        Raises ConfigError for codes that are not whole numbers.
+        """
+        if quantized.dtype.kind not in "iu":
+            raise ConfigError("activation", f"dtype {quantized.dtype}", "whole numbers, as quantize returns them")
         return (quantized.astype(np.float64) - self.zero_point) * self.scale
 
     def clipped(self, x: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
@@ -218,7 +223,8 @@ def panacea_quantizer(
     values = require_finite("activation", x, matrix=True)
     base = calibrate_activations(values, bits, percentile)
     if bits != _PANACEA_BITS and (dbs or zpm != "off"):
-        raise ConfigError("activation_bits", bits, f"{_PANACEA_BITS} where dbs or zpm is used")
+        hint = f"For {bits} bits take zpm='off' and dbs=False"
+        raise ConfigError("activation_bits", bits, f"{_PANACEA_BITS} where dbs or zpm is used", hint)
     lo_bits = choose_lo_bits(float(base.quantize(values).std()), z) if dbs else SLICE_BITS
     chosen = replace(base, lo_bits=lo_bits)
     if zpm != "off":

@@ -33,6 +33,7 @@ _MAX_RATIO = 1 << (_MULTIPLIER_BITS - 1)
 # |A| and |offset| up to 2^31 and a multiplier below 2^31 keep the product below 2^63.
 _MAX_OFFSET = 1 << 31
 _INT32 = (-(1 << 31), (1 << 31) - 1)
+_MAX_ZERO_ROW_OFFSET = float(_MAX_OFFSET - 1)
 # The bias of a row of zero weights is rounded to this part of an output step.
 _ZERO_ROW_RATIO = 1 / 256
 
@@ -105,26 +106,27 @@ def requantizer_for(  # noqa: PLR0913 (the operands of the formula, all of them 
     require_scale("output_scale", output_scale)
     corrections = np.broadcast_to(require_channel_numbers("correction", correction, channels), channels)
 
-    # Each is a number, and still their product can be too small or too large for one.
-    accumulator_scale = scales * activation_scale
-    require_channel_scales("weight_scale * activation_scale", accumulator_scale, channels)
     is_zero = ~weight.any(axis=1) & (corrections == 0)
-    ratio = np.where(is_zero, _ZERO_ROW_RATIO, saturating_ratio(accumulator_scale, output_scale))
-    multiplier, shift = _fixed_point(ratio, accumulator_scale)
+    accumulator_scale = np.where(is_zero, output_scale * _ZERO_ROW_RATIO, _products(scales, activation_scale))
+    multiplier, shift = _fixed_point(saturating_ratio(accumulator_scale, output_scale), accumulator_scale)
+    real_offset = saturating_ratio(biases, accumulator_scale) + corrections
+    # A bias that is clipped here is far beyond every code, and saturates.
+    real_offset[is_zero] = real_offset[is_zero].clip(-_MAX_ZERO_ROW_OFFSET, _MAX_ZERO_ROW_OFFSET)
     weight_sums = weight.sum(axis=1, dtype=np.int64)
-    real_offset = np.where(
-        is_zero, _zero_row_offset(biases, output_scale), saturating_ratio(biases, accumulator_scale) + corrections
-    )
     _check_offset(real_offset - zero_point * weight_sums, scales)
     offset = np.rint(real_offset).astype(np.int64) - zero_point * weight_sums
     return Requantizer(multiplier, shift, offset, output_zero_point, bits)
 
 
-def _zero_row_offset(bias: FloatArray, output_scale: float) -> FloatArray:
-    """Return biases in 1/256 of an output step; those clipped here are far beyond any code, and saturate there."""
-    most = float(_MAX_OFFSET - 1)
+def _products(weight_scale: FloatArray, activation_scale: float) -> FloatArray:
     with np.errstate(over="ignore"):
-        return (bias / output_scale / _ZERO_ROW_RATIO).clip(-most, most)
+        products = weight_scale * activation_scale
+    bad = ~((products > 0) & np.isfinite(products))
+    if bad.any():
+        row = int(bad.argmax())
+        accepted = f"a number whose product with the activation scale, {activation_scale}, float64 holds"
+        raise ConfigError("weight_scale", f"{weight_scale[row]} in row {row}", accepted)
+    return products
 
 
 def _check_offset(offset: FloatArray, weight_scale: FloatArray) -> None:
