@@ -141,21 +141,24 @@ class ActivationQuantizer:
 
     def clipped(self, x: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
         """Tell which real activations saturate: bool, same shape. Raises ConfigError if a value is not finite."""
-        codes = self._unclipped(require_finite("activation", x))
-        return (codes < 0) | (codes >= 1 << self.bits)
+        return self._is_outside(self._unclipped(require_finite("activation", x)))
 
     def error_on(self, x: npt.NDArray[np.floating]) -> QuantizationError:
         """Return what quantization costs on real activations of any shape; raises ConfigError if one is not finite."""
         values = require_finite("activation", x)
-        steps = saturating_ratio(values, self.scale)
+        codes = self._unclipped(values)
+        clipped_share = float(self._is_outside(codes).mean())
         with np.errstate(over="ignore"):
-            squares = (self.quantize(values) - float(self.zero_point) - steps) ** 2
-            rms_steps = float(np.sqrt(squares.mean()))
-        return QuantizationError(float(self.clipped(values).mean()), rms_steps)
+            error = codes.clip(0, (1 << self.bits) - 1) - self.zero_point - saturating_ratio(values, self.scale)
+            rms_steps = float(np.sqrt(np.square(error).mean()))
+        return QuantizationError(clipped_share, rms_steps)
 
     def _unclipped(self, x: FloatArray) -> FloatArray:
         codes: FloatArray = np.rint(saturating_ratio(x, self.scale)) + self.zero_point
         return codes
+
+    def _is_outside(self, codes: FloatArray) -> npt.NDArray[np.bool_]:
+        return (codes < 0) | (codes >= 1 << self.bits)
 
 
 def calibrate_activations(

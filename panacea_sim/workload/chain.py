@@ -120,6 +120,6 @@ def _check_link(previous: Layer, functional: FunctionalPass | None, layer: GemmL
 
 def _format_of(previous: Layer) -> OutputFormat:
     if previous.output is None:
-        hint = "Set it, for example to calibrated_output(layer)"
+        hint = "For example dataclasses.replace(layer, output=calibrated_output(layer))"
         raise ConfigError("layer.output", f"None in {previous.name!r}", "an OutputFormat, as a layer follows", hint)
     return previous.output

@@ -38,6 +38,7 @@ def column(*values: object, dtype: str) -> npt.NDArray[Any]:
         (column(-128, dtype="int8"), 4, "Values out of range: 1. Set weight_bits=10, which holds them exactly"),
         (column(512, dtype="int16"), 10, f"Values out of range: 1. {ANEW}"),
         (column(60, dtype="int64"), 7, "Convert it with astype(np.int8)"),
+        (column(5, dtype="int32"), 10, "Convert it with astype(np.int16)"),
         (column(300, dtype="int32"), 10, "Convert it with astype(np.int16)"),
         (column(300, dtype="int32"), 7, f"{SET_10}, and convert it with astype(np.int16)"),
         (
@@ -72,6 +73,7 @@ def test_a_refused_weight(weight: npt.NDArray[Any], bits: int, hint: str) -> Non
             12,
             "Add 2048 to codes and zero point: (codes.astype(int) + 2048).astype(np.uint16)",
         ),
+        (column(0, 100, dtype="int64"), 8, "Convert it with astype(np.uint8)"),
         (column(0, 255, dtype="int64"), 8, "Convert it with astype(np.uint8)"),
         (column(0, 4095, dtype="int16"), 12, "Convert it with astype(np.uint16)"),
         (column(0, 256, dtype="int32"), 8, SET_12),

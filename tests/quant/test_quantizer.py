@@ -205,25 +205,40 @@ def test_auto_zpm_keeps_the_zero_point_where_nothing_is_gained(*, x: FloatMatrix
     assert np.abs(auto.dequantize(auto.quantize(x)) - x).max() <= 0.5 * auto.scale * (1 + 1e-9)
 
 
-@pytest.mark.parametrize(("clipped", "zero_point"), [(1, 8), (4, 8), (5, 15), (40, 15)])
+@pytest.mark.parametrize(("clipped", "zero_point"), [(1, 8), (40, 8), (41, 15), (400, 15)])
 def test_auto_zpm_weighs_what_newly_saturates(clipped: int, zero_point: int) -> None:
-    """Nearly all vectors are gained by moving 15 to 8; with more than 1 % of 400 values newly clipped it stays."""
-    x = np.full((4, 100), 3.0)
+    """Nearly all vectors are gained by moving 15 to 8; with more than 1 % of 4,000 values newly clipped it stays."""
+    x = np.full((4, 1000), 3.0)
     x.flat[0] = 240.0
-    x.flat[100 : 100 + clipped] = -15.0
+    x.flat[1000 : 1000 + clipped] = -15.0
     assert panacea_quantizer(x, zpm="off", dbs=False).zero_point == 15
     assert panacea_quantizer(x, zpm="auto", dbs=False).zero_point == zero_point
 
 
 def test_auto_zpm_forgives_what_a_percentile_has_clipped() -> None:
-    """Only values that saturate newly count, not those outside the range that was asked for."""
-    x = np.full((4, 100), 3.0)
-    x.flat[:8] = 240.0
-    x.flat[8:16] = -15.0
-    x.flat[100:116] = -100.0
-    quantizer = panacea_quantizer(x, percentile=96.0, zpm="auto", dbs=False)
-    assert quantizer.calibration is not None
-    assert quantizer.calibration.clipped_share >= 16 / 400
+    """30 of 4,000 values are outside the range that was asked for; the 20 that moving adds are within the 1 %."""
+    x = np.full((4, 1000), 3.0)
+    x.flat[:60] = 240.0
+    x.flat[1000:1020] = -15.0
+    x.flat[2000:2030] = -100.0
+    kept, moved = (panacea_quantizer(x, percentile=99.0, zpm=zpm, dbs=False) for zpm in ("off", "auto"))
+    assert (kept.zero_point, moved.zero_point) == (15, 8)
+    assert kept.calibration is not None
+    assert moved.calibration is not None
+    assert (kept.calibration.clipped_share, moved.calibration.clipped_share) == (30 / 4000, 50 / 4000)
+
+
+def test_values_are_clipped_outside_the_codes() -> None:
+    """The first and the last code are inside, what rounds to one beyond is not."""
+    quantizer = ActivationQuantizer(1.0, 2, 4, 4)
+    assert quantizer.clipped(np.array([-3.0, -2.4, -2.0, 13.4, 13.6, 14.0])).tolist() == [
+        True,
+        False,
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 @given(x=real_matrices, dbs=st.booleans(), percentile=st.sampled_from([None, 90.0]))

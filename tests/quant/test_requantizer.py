@@ -147,6 +147,15 @@ def test_rows_of_zero_weights_keep_their_bias(bias: npt.NDArray[np.float64], sca
     assert (np.abs(found - wanted) <= 0.5 + 1 / 512 + 1e-9).all()
 
 
+@pytest.mark.parametrize("output_scale", [1.0, 0.1, 3e-5, 1e300])
+def test_rows_of_zero_weights_take_a_256th_of_the_output_scale(output_scale: float) -> None:
+    """Their ratio is exactly that; the rows beside them keep theirs."""
+    weight = np.array([[0, 0], [0, 1]])
+    requantizer = requantizer_for(weight, 0.5, output_scale, 3, np.ones(2) * output_scale, output_scale, 0)
+    assert (requantizer.multiplier / 2.0**requantizer.shift).tolist() == [1 / 256, 0.5]
+    assert requantizer.offset.tolist() == [256, 2 - 3]
+
+
 @pytest.mark.parametrize("scale", [1.0, 100.0, 1e-300, np.array([1.0, 0.01, 1e6])], ids=["1", "100", "tiny", "rows"])
 def test_a_row_of_zero_weights_among_others_keeps_its_bias(scale: float | npt.NDArray[np.float64]) -> None:
     """The rule is each row's own: a row of zeros beside others, or all rows of zeros."""
