@@ -11,6 +11,7 @@ from hypothesis import given
 from strategies import gemm_layers
 
 from panacea_sim.errors import ConfigError
+from panacea_sim.quant.quantizer import ActivationQuantizer
 from panacea_sim.workload.layer import GemmLayer, OutputFormat
 
 
@@ -191,6 +192,13 @@ def test_output_format_defaults() -> None:
     assert OutputFormat(0.5, 0x57, lo_bits=6).frequent == (1,)
     assert OutputFormat(0.5, 0x57, r=(3,)).frequent == (3,)
     assert OutputFormat(0.5, 0x357, bits=12) == OutputFormat(0.5, 0x357, bits=12)
+
+
+def test_an_output_format_says_what_it_costs() -> None:
+    """Its quantizer has its scale, zero point and widths, and takes real outputs."""
+    quantizer = OutputFormat(0.5, 0x57, lo_bits=6, r=(3,)).quantizer
+    assert quantizer == ActivationQuantizer(0.5, 0x57, 8, 6)
+    assert quantizer.error_on(np.array([0.0, 0.5, 1000.0])).clipped_share == 1 / 3
 
 
 @pytest.mark.parametrize(
