@@ -37,8 +37,10 @@ from panacea_sim.quant.activation_functions import (
     PostProcessor,
     function_table,
 )
-from panacea_sim.quant.quantizer import ActivationQuantizer, requantizer_for
-from panacea_sim.quant.slicing import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS, activation_ho_factors, frequent_slices
+from panacea_sim.quant.quantizer import ActivationQuantizer
+from panacea_sim.quant.requantizer import requantizer_for
+from panacea_sim.quant.slicing import activation_ho_factors, frequent_slices
+from panacea_sim.quant.widths import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.schema import OPERATORS, State
 from panacea_sim.units import IntArray
@@ -72,6 +74,12 @@ def lo_bits_for(draw: st.DrawFn, activation_bits: int) -> int:
     return draw(st.sampled_from(LO_BITS if activation_bits == 8 else (4,)))
 
 
+def frequent_for(activation_bits: int, lo_bits: int) -> st.SearchStrategy[tuple[int, ...]]:
+    """Draw a value of r for each HO slice that fits the slice."""
+    slices = len(activation_ho_factors(activation_bits, lo_bits))
+    return st.tuples(*[st.integers(0, (1 << min(4, activation_bits - lo_bits)) - 1)] * slices)
+
+
 @st.composite
 def skip_masks(draw: st.DrawFn, max_streams: int = 6, max_k: int = 200) -> npt.NDArray[np.bool_]:
     """Draw skip masks [streams, k] of any density of skips from 0 to 1, so that long runs are common."""
@@ -87,7 +95,7 @@ def gemm_operands(draw: st.DrawFn, max_rows: int = 18, max_k: int = 70) -> GemmO
     lo_bits = draw(lo_bits_for(activation_bits))
     zero_point = draw(st.integers(0, (1 << activation_bits) - 1))
     own = frequent_slices(zero_point, activation_bits, lo_bits)
-    frequent = draw(st.one_of(st.just(own), st.tuples(*[st.integers(0, 15) for _ in own])))
+    frequent = draw(st.just(own) | frequent_for(activation_bits, lo_bits))
     m, n = draw(st.integers(1, max_rows)), draw(st.integers(1, max_rows))
     k = draw(st.integers(1, max_k))
     generator = _generator(draw)
@@ -168,7 +176,6 @@ def gemm_layers(draw: st.DrawFn) -> GemmLayer:
     weight_bits = draw(st.sampled_from([4, 7, 10]))
     activation_bits, lo_bits = draw(st.sampled_from(_WIDTHS))
     limit, levels = 1 << (weight_bits - 1), 1 << activation_bits
-    slices = {4: 0, 8: 1, 12: 2}[activation_bits]
     return GemmLayer(
         draw(_NAMES),
         draw(hnp.arrays("int16" if weight_bits > 8 else "int8", (m, k), elements=st.integers(-limit, limit - 1))),
@@ -177,7 +184,7 @@ def gemm_layers(draw: st.DrawFn) -> GemmLayer:
         weight_bits,
         activation_bits,
         lo_bits,
-        r=draw(st.none() | st.just("mode") | st.tuples(*[st.integers(0, 15)] * slices)),
+        r=draw(st.none() | st.just("mode") | frequent_for(activation_bits, lo_bits)),
         dbs_offset=draw(st.sampled_from(DBS_OFFSETS)),
         weight_scale=draw(_SCALES | hnp.arrays(np.float64, m, elements=_SCALES)),
         activation_scale=draw(_SCALES),
@@ -596,7 +603,7 @@ def layers_with_output(draw: st.DrawFn) -> GemmLayer:
     operands, output = draw(gemm_operands(max_rows=10, max_k=20)), draw(output_quantizers())
     generator = _generator(draw)
     rows = len(operands.weight)
-    frequent = draw(st.none() | st.tuples(*[st.integers(0, 15)] * len(activation_ho_factors(output.bits, 4))))
+    frequent = draw(st.none() | frequent_for(output.bits, output.lo_bits))
     return GemmLayer(
         draw(st.sampled_from(["first", "ffn1"])),
         operands.weight,

@@ -13,8 +13,7 @@ import numpy as np
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.machines.shared.sliced_work import SlicedWork
 from panacea_sim.mapping.work import LayerWork
-from panacea_sim.units import IntArray, signed_type
-from panacea_sim.workload.checks import FloatArray
+from panacea_sim.units import FloatArray, IntArray, signed_type
 
 __all__ = ["PanaceaWork", "panacea_work"]
 

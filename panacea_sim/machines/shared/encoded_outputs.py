@@ -10,8 +10,9 @@ from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.machines.shared.sliced_work import stream_bytes
 from panacea_sim.mapping.outputs import OutputBytes
 from panacea_sim.quant.rle import stored_with_fillers
-from panacea_sim.quant.slicing import SLICE_BITS, slice_activations
+from panacea_sim.quant.slicing import slice_activations
 from panacea_sim.quant.vectors import skipped_activation_vectors
+from panacea_sim.quant.widths import SLICE_BITS
 from panacea_sim.units import bits_to_bytes
 from panacea_sim.workload.gemm_layer import OutputFormat
 

@@ -14,10 +14,9 @@ import numpy as np
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.mapping.work import LayerWork, Stored, TileBytes
 from panacea_sim.quant.rle import encoded_bits, stored_with_fillers
-from panacea_sim.quant.slicing import SLICE_BITS
 from panacea_sim.quant.vectors import BoolArray, skipped_activation_vectors, skipped_share, skipped_weight_vectors
-from panacea_sim.units import IntArray, bits_to_bytes
-from panacea_sim.workload.checks import FloatArray
+from panacea_sim.quant.widths import SLICE_BITS
+from panacea_sim.units import FloatArray, IntArray, bits_to_bytes
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import Layer
 
