@@ -166,7 +166,7 @@ def _bounded(
         plan = plan_layer(name, work, hardware, order, height)
     except MappingError as error:
         return Candidate(order, height, obstacle=str(error))
-    program = plan_program(hardware, [(plan, output_bytes, None)])
+    program = plan_program(hardware, [(plan, output_bytes)])
     mapped = MappedLayer(program, describe(program))
     description = mapped.description
     moved_bytes = _moved_bytes(description)

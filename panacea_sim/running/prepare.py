@@ -22,11 +22,12 @@ from panacea_sim.mapping.work import SkipMasks, layer_work
 from panacea_sim.running.mapping_choice import Candidate, candidates, choose_mapping
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.recorder import Recorder
-from panacea_sim.workload.chain import chain_sources
+from panacea_sim.workload.chain import chain_graph
 from panacea_sim.workload.functional import FunctionalPass, functional_pass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.network import LayerGraph
 from panacea_sim.workload.npz import load_layer
 
 __all__ = [
@@ -101,12 +102,12 @@ def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedL
             raise ConfigError("scenario.values", True, f"False, as {layer.name!r} has masks only", hint)
     if scenario.schedule == "barrier":
         read = {layer.source for layer in layers}
-        chain_sources(layers, [_functional(layer, wanted=layer.name in read) for layer in layers])
+        chain_graph(layers, [_functional(layer, wanted=layer.name in read) for layer in layers])
         return PreparedLayers(scenario, layers, hardware)
     chosen = chosen_engine(engine, values=scenario.values)
     demands = [demand_of(layer, hardware, values=scenario.values) for layer in layers]
-    sources = chain_sources(layers, [demand.computed for demand in demands])
-    program, description, values = _planned(layers, demands, sources, hardware, chosen, values=scenario.values)
+    graph = chain_graph(layers, [demand.computed for demand in demands])
+    program, description, values = _planned(layers, demands, graph, hardware, chosen, values=scenario.values)
     return Prepared(scenario, layers, program, description, values)
 
 
@@ -128,7 +129,7 @@ def planned_alone(layer: Layer, demand: Demand, hardware: Hardware, engine: Chos
     Raises MappingError if it does not fit the machine.
     """
     alone = layer if isinstance(layer, MaskedLayer) else replace(layer, source=None)
-    program, description, travelling = _planned([alone], [demand], [None], hardware, engine, values=values)
+    program, description, travelling = _planned([alone], [demand], None, hardware, engine, values=values)
     return Prepared(Scenario(layer.name, alone, hardware, values=values), (alone,), program, description, travelling)
 
 
@@ -145,7 +146,7 @@ def _functional(layer: Layer, *, wanted: bool) -> FunctionalPass | None:
 def _planned(
     layers: Sequence[Layer],
     demands: Sequence[Demand],
-    sources: Sequence[int | None],
+    graph: LayerGraph | None,
     hardware: Hardware,
     engine: ChosenEngine,
     *,
@@ -161,7 +162,7 @@ def _planned(
     else:
         outputs = [demand.output_bytes for demand in demands]
         plans = [each.plan for each in mapped]
-        program = plan_program(hardware, list(zip(plans, outputs, sources, strict=True)))
+        program = plan_program(hardware, list(zip(plans, outputs, strict=True)), graph)
         description = describe(program)
     travelling = None
     if values:

@@ -12,7 +12,13 @@ from panacea_sim.machines.panacea.pea import pe_array, sum_queue, task_cycles
 from panacea_sim.machines.shared.accumulator import accumulator
 from panacea_sim.machines.shared.ppu import ppu
 from panacea_sim.machines.shared.program import Program
-from panacea_sim.machines.shared.streams import activation_stream, output_stream, partial_sum_stream, weight_stream
+from panacea_sim.machines.shared.streams import (
+    WRITE_BACK,
+    activation_stream,
+    output_stream,
+    partial_sum_stream,
+    weight_stream,
+)
 from panacea_sim.memory.channel_device import channel_device
 
 __all__ = ["describe"]
@@ -28,7 +34,7 @@ def describe(program: Program) -> Description:
     streams = [
         Port("w_dma", hardware.w_dma_priority, hardware.outstanding),
         Port("x_dma", hardware.x_dma_priority, hardware.outstanding),
-        Port("o_dma", hardware.o_dma_priority, hardware.outstanding),
+        Port(WRITE_BACK, hardware.o_dma_priority, hardware.outstanding),
         Port("s_dma", hardware.s_dma_priority, hardware.outstanding),
     ]
     return Description(
