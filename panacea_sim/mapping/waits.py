@@ -93,8 +93,10 @@ def _columns(link: Link, tiles: _Ranges, count: int) -> _Ranges:
     own = tiles.within(*span)
     if link.needs == "all":
         return _everywhere(0, count, own)
-    needed = _hull(link.needs, span, tiles) if isinstance(link.needs, Columns) else own
-    return needed.shifted(link.column_offset).within(0, count)
+    if isinstance(link.needs, Columns):
+        of_columns = _Ranges(link.needs.low, link.needs.high).shifted(link.column_offset).within(0, count)
+        return _hull(of_columns, span, tiles)
+    return own.shifted(link.column_offset).within(0, count)
 
 
 def _everywhere(first: int, end: int, where: _Ranges) -> _Ranges:
@@ -102,15 +104,13 @@ def _everywhere(first: int, end: int, where: _Ranges) -> _Ranges:
     return _Ranges(first * where.some, end * where.some)
 
 
-def _hull(needs: Columns, span: tuple[int, int], tiles: _Ranges) -> _Ranges:
-    """Return the columns from the lowest to the highest that any column of a tile needs."""
-    column = np.arange(len(needs.low))
-    counts = (needs.low < needs.high) & (column >= span[0]) & (column < span[1])
-    # Columns that do not count are empty ranges, and make none that is not.
-    nowhere = int(needs.low.max()) + int(needs.high.max())
-    low = np.minimum.reduceat(np.where(counts, needs.low, nowhere), tiles.low)
-    high = np.maximum.reduceat(np.where(counts, needs.high, 0), tiles.low)
-    return _Ranges(low, high)
+def _hull(columns: _Ranges, span: tuple[int, int], tiles: _Ranges) -> _Ranges:
+    """Return the range from the lowest to the highest that any column of a tile has, columns outside the span aside."""
+    number = np.arange(len(columns.low))
+    counts = (columns.low < columns.high) & (number >= span[0]) & (number < span[1])
+    # A column that does not count is a range that begins behind all others and ends before them.
+    low, high = np.where(counts, columns.low, columns.low.max()), np.where(counts, columns.high, 0)
+    return _Ranges(np.minimum.reduceat(low, tiles.low), np.maximum.reduceat(high, tiles.low))
 
 
 def _latest(written: IntArray, rows: _Ranges) -> IntArray:

@@ -45,8 +45,8 @@ def add_link(graph: LayerGraph, producer: str, consumer: str, link: Link) -> Non
 
 def links_into(graph: LayerGraph, consumer: str) -> list[tuple[str, Link]]:
     """Return all links into a layer, each with the producer's name."""
-    edges = graph.in_edges(consumer, data="links")
-    return [(producer, link) for producer, _, links in edges for link in links]
+    producers = graph.predecessors(consumer)
+    return [(producer, link) for producer in producers for link in graph.edges[producer, consumer]["links"]]
 
 
 def layers_in_order(graph: LayerGraph) -> list[str]:
