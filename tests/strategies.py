@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from panacea_works import layer_work
+from panacea_works import layer_work, panacea_work
 
 from panacea_sim.analysis.selection import STALL, Selection
 from panacea_sim.description.actions import Action, action_of
@@ -21,12 +22,12 @@ from panacea_sim.description.parts import Channel, Memory, Port, Queue, Store
 from panacea_sim.description.steps import NO_NEED, Acquire, Give, Need, Put, Release, Requests, Take, Wait
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
-from panacea_sim.machines.machine import machine_of
+from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.machines.shared.sliced_work import SkipMasks
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.mapping.order import LOOP_ORDERS
-from panacea_sim.mapping.tiling import Tiling
+from panacea_sim.mapping.plan import plan_layer
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.memory.banked_device import BankedDevice
 from panacea_sim.memory.device import Device, DeviceState, IdealDevice, Service
@@ -46,6 +47,9 @@ from panacea_sim.trace.schema import OPERATORS, State
 from panacea_sim.units import IntArray
 from panacea_sim.workload.chain import following
 from panacea_sim.workload.gemm_layer import DBS_OFFSETS, GemmLayer, OutputFormat
+from panacea_sim.workload.link import Columns, Link, Needs, Operand
+from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.network import LayerGraph, add_layer, add_link
 from panacea_sim.workload.synthetic import synthetic_layer
 
 _PANACEA = load_hardware("panacea", {"dram": "ideal", "dram_channels": 1})  # once: reading YAML costs much
@@ -690,9 +694,13 @@ def _output_formats(draw: st.DrawFn, settings: dict[str, Any]) -> OutputFormat |
 def _largest_tiles(layer: GemmLayer, settings: dict[str, Any]) -> dict[str, int]:
     """Return the bytes of the largest tile in each memory; with double-tile processing that of two weight tiles."""
     hardware = with_settings(_PANACEA, settings)
-    work, tiling = machine_of(hardware).work(layer, hardware, None), Tiling.of(hardware, (layer.M, layer.K, layer.N))
-    height = {"off": 1, "on": 2}[settings["dtp"]]
-    stacks = np.add.reduceat(work.weight.total, np.arange(0, tiling.m_tiles, height))
+    work = panacea_work(layer, hardware)
+    return _largest_bytes(work, {"off": 1, "on": 2}[settings["dtp"]])
+
+
+def _largest_bytes(work: LayerWork, height: int) -> dict[str, int]:
+    """Return the bytes of the largest tile in each memory, with stacks of `height` weight tiles."""
+    stacks = np.add.reduceat(work.weight.total, np.arange(0, len(work.weight.ho), height))
     return {
         "wmem_bytes": int(stacks.max()),
         "amem_bytes": int(work.activation.total.max()),
@@ -736,6 +744,77 @@ def chains(
     return Scenario("chain", layers, _PANACEA, settings)
 
 
+@st.composite
+def linked_programs(
+    draw: st.DrawFn,
+    n_peas: st.SearchStrategy[int] = _FEW_PEAS,
+    memories: st.SearchStrategy[dict[str, object]] = _ONE_IDEAL_CHANNEL,
+) -> Program:
+    """Draw a program of up to four layers whose operands, weights too, need outputs of those before in any way.
+
+    Layers are put into the graph in any order, and each has a mapping of its own. No values can travel: an operand
+    that another layer makes lies at a place of its own.
+    """
+    v, n_pea = draw(st.sampled_from([1, 2])), draw(n_peas)
+    tiles = (v * n_pea, draw(st.integers(1, 4)), v * draw(st.integers(1, 2)))
+    settings = {name: draw(values) for name, values in _MACHINE_FIELDS.items()}
+    settings |= {"v": v, "n_pea": n_pea, "tile_k": tiles[1], "tile_n": tiles[2]} | draw(memories)
+    names = draw(st.permutations(LINKED_LAYERS[: draw(st.integers(2, 4))]))
+    layers = {
+        name: MaskedLayer(name, *(draw(st.integers(1, 3 * tile)) for tile in tiles), 0.5, 0.5, 7) for name in names
+    }
+    graph: LayerGraph = nx.DiGraph()
+    for name in sorted(names):
+        add_layer(graph, layers[name])
+    for number in range(1, len(names)):
+        for _ in range(draw(st.sampled_from([1, 2, 3, 0]))):
+            producer, consumer = draw(st.sampled_from(names[:number])), names[number]
+            add_link(graph, producer, consumer, draw(_links(layers[consumer], layers[producer])))
+    works = {name: panacea_work(layer, with_settings(_PANACEA, settings)) for name, layer in layers.items()}
+    needed = [_largest_bytes(work, 2) for work in works.values()]
+    for name in needed[0]:
+        settings[name] = max(sizes[name] for sizes in needed) + draw(st.sampled_from([0, 0, 8, 64, _PLENTY_BYTES]))
+    settings["omem_bytes"] += settings["psum_bytes"]
+    hardware = with_settings(_PANACEA, settings)
+    planned = []
+    for name, work in works.items():
+        order, height = draw(st.sampled_from(LOOP_ORDERS)), draw(st.sampled_from([1, 2]))
+        planned.append(plan_layer(name, work, hardware, order, height))
+    return plan_program(hardware, planned, graph)
+
+
+LINKED_LAYERS = ("first", "second", "third", "fourth")
+"""The layers of `linked_programs`; any of them may come first."""
+
+
+@st.composite
+def _links(draw: st.DrawFn, consumer: MaskedLayer, producer: MaskedLayer) -> Link:
+    """Draw a link between these layers: offsets and ranges may reach beyond both."""
+    operand: Operand = draw(st.sampled_from(["x", "w"]))
+    plain = Link(operand, features_on="k" if operand == "x" else draw(st.sampled_from(["k", "m"])))
+    sizes = {"m": consumer.M, "n": consumer.N, "k": consumer.K}
+    features, columns = sizes[plain.features_on], sizes[plain.columns_on]
+    needs: Needs = draw(st.sampled_from(["same", "features", "all"]))
+    if draw(st.booleans()):
+        low = draw(hnp.arrays(np.int64, columns, elements=st.integers(-2, producer.N)))
+        high = low + draw(hnp.arrays(np.int64, columns, elements=st.integers(0, 4)))
+        needs = Columns(low, high, draw(st.integers(1, 4)))
+    return replace(
+        plain,
+        needs=needs,
+        feature_offset=draw(st.just(0) | st.integers(-features, producer.M)),
+        column_offset=draw(st.just(0) | st.integers(-columns, producer.N)),
+        feature_span=draw(_spans(features)),
+        column_span=draw(_spans(columns)),
+        features=draw(_spans(producer.M)),
+    )
+
+
+def _spans(size: int) -> st.SearchStrategy[tuple[int, int] | None]:
+    some = st.tuples(st.integers(0, size), st.integers(0, size))
+    return st.none() | st.none() | some.map(lambda ends: (min(ends), max(ends)))
+
+
 _CHANNELS: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
     {
         "dram": st.sampled_from([IDEAL, *list_devices()]),
@@ -751,6 +830,9 @@ _CHANNELS: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
 
 programs = chains(st.sampled_from([1, 2, 3, 4, 6, 8, 16]) | st.integers(1, 16), _CHANNELS)
 """Whole machines at work as `chains` draws them, with up to 16 PEAs and channels of every device."""
+
+any_linked_programs = linked_programs(st.integers(1, 8), _CHANNELS)
+"""Programs as `linked_programs` draws them, with up to 8 PEAs and channels of every device."""
 
 
 # --- dram ----------------------------------------------------------------------------------------------------------

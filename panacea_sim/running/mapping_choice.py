@@ -147,7 +147,7 @@ def _bounded(name: str, work: LayerWork, hardware: Hardware, order: str, height:
         plan = plan_layer(name, work, hardware, order, height)
     except MappingError as error:
         return Candidate(order, height, obstacle=str(error))
-    program = plan_program(hardware, [(plan, None)])
+    program = plan_program(hardware, [plan])
     description = machine_of(hardware).describe(program)
     moved_bytes = _moved_bytes(description)
     loads = _loads(description, moved_bytes.sum(1).tolist())

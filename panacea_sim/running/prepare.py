@@ -19,11 +19,12 @@ from panacea_sim.mapping.work import LayerWork
 from panacea_sim.running.mapping_choice import Candidate, candidates, choose_mapping
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.recorder import Recorder
-from panacea_sim.workload.chain import chain_sources
+from panacea_sim.workload.chain import chain_graph
 from panacea_sim.workload.functional import FunctionalPass, functional_pass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.network import LayerGraph
 from panacea_sim.workload.npz import load_layer
 
 __all__ = [
@@ -96,12 +97,12 @@ def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedL
             raise ConfigError("scenario.values", True, f"False, as {layer.name!r} has masks only", hint)
     if scenario.schedule == "barrier":
         read = {layer.source for layer in layers}
-        chain_sources(layers, [_functional(layer, wanted=layer.name in read) for layer in layers])
+        chain_graph(layers, [_functional(layer, wanted=layer.name in read) for layer in layers])
         return PreparedLayers(scenario, layers, hardware)
     chosen = chosen_engine(engine, values=scenario.values)
     works = [work_of(layer, hardware, values=scenario.values) for layer in layers]
-    sources = chain_sources(layers, [work.computed for work in works])
-    program, description, values = _planned(layers, works, sources, hardware, chosen, values=scenario.values)
+    graph = chain_graph(layers, [work.computed for work in works])
+    program, description, values = _planned(layers, works, graph, hardware, chosen, values=scenario.values)
     return Prepared(scenario, layers, program, description, values)
 
 
@@ -121,7 +122,7 @@ def planned_alone(layer: Layer, work: LayerWork, hardware: Hardware, engine: Cho
     Raises MappingError if it does not fit the machine.
     """
     alone = layer if isinstance(layer, MaskedLayer) else replace(layer, source=None)
-    program, description, travelling = _planned([alone], [work], [None], hardware, engine, values=values)
+    program, description, travelling = _planned([alone], [work], None, hardware, engine, values=values)
     return Prepared(Scenario(layer.name, alone, hardware, values=values), (alone,), program, description, travelling)
 
 
@@ -137,7 +138,7 @@ def _functional(layer: Layer, *, wanted: bool) -> FunctionalPass | None:
 def _planned(
     layers: Sequence[Layer],
     works: Sequence[LayerWork],
-    sources: Sequence[int | None],
+    graph: LayerGraph | None,
     hardware: Hardware,
     engine: ChosenEngine,
     *,
@@ -148,8 +149,7 @@ def _planned(
     mapped = [choose_mapping(layer.name, work, hardware, simulate) for layer, work in named]
     program, description = mapped[0].program, mapped[0].description
     if len(mapped) > 1 or program is None or description is None:
-        plans = [each.plan for each in mapped if each.plan is not None]
-        program = plan_program(hardware, list(zip(plans, sources, strict=True)))
+        program = plan_program(hardware, [each.plan for each in mapped if each.plan is not None], graph)
         description = machine.describe(program)
     travelling = None
     if values:

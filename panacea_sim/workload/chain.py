@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
+import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
@@ -15,8 +16,10 @@ from panacea_sim.units import FloatArray
 from panacea_sim.workload.functional import FunctionalPass, functional_pass, real_outputs
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.layer import Layer
+from panacea_sim.workload.link import Link
+from panacea_sim.workload.network import LayerGraph, add_layer, add_link
 
-__all__ = ["calibrated_output", "chain_sources", "following"]
+__all__ = ["calibrated_output", "chain_graph", "following"]
 
 
 def calibrated_output(
@@ -75,30 +78,31 @@ def following(
     )
 
 
-def chain_sources(layers: Sequence[Layer], passes: Sequence[FunctionalPass | None]) -> list[int | None]:
-    """Return for each layer the number of the one whose outputs are its activations, None for a layer without source.
+def chain_graph(layers: Sequence[Layer], passes: Sequence[FunctionalPass | None]) -> LayerGraph:
+    """Return the graph of layers of which some name, as `source`, the one whose outputs are their activations.
 
-    `passes` holds the functional pass of every layer that is a source. Raises ConfigError if a source is not among
-    the layers before, has no output format, or if its outputs or their format are not the activations of the layer.
+    The layers run in this very order, because a source comes before. `passes` holds the functional pass of every layer
+    that is a source. Raises ConfigError if a source is not among the layers before, has no output format, or if its
+    outputs or their format are not the activations of the layer; and if a name comes twice.
     """
-    numbers: dict[str, int] = {}
-    sources: list[int | None] = []
-    for number, layer in enumerate(layers):
-        source = None if layer.source is None else _number_of(layer.source, numbers)
+    graph: LayerGraph = nx.DiGraph()
+    passed: dict[str, FunctionalPass | None] = {}
+    for layer, functional in zip(layers, passes, strict=True):
+        source = layer.source
         if source is not None and isinstance(layer, GemmLayer):
-            _check_link(layers[source], passes[source], layer)
-        sources.append(source)
-        if layer.name in numbers:
-            raise ConfigError("layer.name", f"{layer.name!r} twice", "a name of its own for each layer of a chain")
-        numbers[layer.name] = number
-    return sources
+            _check_is_before(source, graph)
+            _check_link(graph.nodes[source]["layer"], passed[source], layer)
+        add_layer(graph, layer)
+        passed[layer.name] = functional
+        if source is not None:
+            add_link(graph, source, layer.name, Link("x", in_place=True))
+    return graph
 
 
-def _number_of(source: str, numbers: Mapping[str, int]) -> int:
-    if source not in numbers:
-        earlier = ", ".join(numbers) or "none, for the first layer"
-        raise ConfigError("layer.source", repr(source), f"a layer before: {earlier}", nearest_name(source, numbers))
-    return numbers[source]
+def _check_is_before(source: str, graph: LayerGraph) -> None:
+    if source not in graph:
+        earlier = ", ".join(graph) or "none, for the first layer"
+        raise ConfigError("layer.source", repr(source), f"a layer before: {earlier}", nearest_name(source, graph))
 
 
 def _check_link(previous: Layer, functional: FunctionalPass | None, layer: GemmLayer) -> None:

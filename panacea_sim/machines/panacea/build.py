@@ -25,7 +25,13 @@ from panacea_sim.machines.shared.ppu import ppu
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.machines.shared.sliced_work import SkipMasks
-from panacea_sim.machines.shared.streams import activation_stream, output_stream, partial_sum_stream, weight_stream
+from panacea_sim.machines.shared.streams import (
+    WRITE_BACK,
+    activation_stream,
+    output_stream,
+    partial_sum_stream,
+    weight_stream,
+)
 from panacea_sim.mapping.outputs import dense_outputs
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.workload.functional import FunctionalPass
@@ -83,7 +89,7 @@ class Panacea(Machine):
         streams = [
             Port("w_dma", hardware.w_dma_priority, hardware.outstanding),
             Port("x_dma", hardware.x_dma_priority, hardware.outstanding),
-            Port("o_dma", hardware.o_dma_priority, hardware.outstanding),
+            Port(WRITE_BACK, hardware.o_dma_priority, hardware.outstanding),
             Port("s_dma", hardware.s_dma_priority, hardware.outstanding),
         ]
         return Description(

@@ -19,6 +19,7 @@ from panacea_sim.machines.shared.accumulator import AccumulatorWorker
 from panacea_sim.machines.shared.ppu import PpuWorker
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.machines.shared.streams import (
+    WRITE_BACK,
     PartialSumWorker,
     ReadWorker,
     WriteWorker,
@@ -78,7 +79,7 @@ class TravellingValues:
             depth = slice(k * tiling.tile_k, (k + 1) * tiling.tile_k)
             data = _pack_weights(layer, rows, depth, tiling.v, tiling.tile_k)
             self._store(address, data, int(planned.plan.work.weight.total[m, k]), f"weight tile {m}, {k}")
-        if planned.source is None:
+        if not planned.reads_in_place:
             self._store_activations(planned, layer)
 
     def _store_activations(self, planned: PlannedLayer, layer: GemmLayer) -> None:
@@ -111,7 +112,7 @@ class TravellingValues:
             "accumulator": self._sums,
             "ppu": PpuWorker(program, post_processors),
             "encoder": EncoderWorker(program, layers),
-            "o_dma": WriteWorker(self.image, output_addresses(program)),
+            WRITE_BACK: WriteWorker(self.image, output_addresses(program)),
         }
         if program.keeps_partial_sums:
             workers["s_dma"] = PartialSumWorker(program)
