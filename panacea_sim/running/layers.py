@@ -20,7 +20,11 @@ from panacea_sim.running.processes import Executor
 from panacea_sim.trace.joined_trace import TracePart
 from panacea_sim.trace.options import NOTHING, TraceOptions
 from panacea_sim.trace.recorder import Recorder
-from panacea_sim.workload.layer import Layer
+from panacea_sim.workload.chain import check_link
+from panacea_sim.workload.functional import functional_pass
+from panacea_sim.workload.gemm_layer import GemmLayer
+from panacea_sim.workload.layer import AnyLayer, Layer, loaded
+from panacea_sim.workload.layer_file import LayerFile
 
 __all__ = ["LayerOutcome", "LayerRun", "LayerTask", "run_layer", "run_layers"]
 
@@ -29,10 +33,11 @@ __all__ = ["LayerOutcome", "LayerRun", "LayerTask", "run_layer", "run_layers"]
 class LayerTask:
     """A layer to run alone. `known` are the keys of layers that need not run again; `spill_folder` takes its trace.
 
-    `watch` hears of output tiles done, in this process.
+    `watch` hears of output tiles done, in this process. `producer` is the layer whose outputs are the activations of
+    this one, where that could not be checked before because one of the two is in a file.
     """
 
-    layer: Layer
+    layer: AnyLayer
     hardware: Hardware
     values: bool
     engine: ChosenEngine
@@ -40,6 +45,7 @@ class LayerTask:
     trace: TraceOptions = NOTHING
     spill_folder: Path | None = None
     watch: Callable[[int], None] | None = None
+    producer: AnyLayer | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,16 +81,17 @@ def run_layers(
 
 
 def run_layer(task: LayerTask) -> LayerRun:
-    """Plan, describe, run and check one layer, unless its key is known.
+    """Read, plan, describe, run and check one layer, unless its key is known.
 
-    Raises MappingError, DeadlockError and InvariantError.
+    Raises ConfigError for a layer in a file, MappingError, DeadlockError and InvariantError.
     """
-    demand = demand_of(task.layer, task.hardware, values=task.values)
+    layer = _checked(task)
+    demand = demand_of(layer, task.hardware, values=task.values)
     key = _key_of(demand)
     if key in task.known:
         return LayerRun(key, None)
-    prepared = planned_alone(task.layer, demand, task.hardware, task.engine, values=task.values)
-    recorder = Recorder(task.trace, (task.layer.name,), task.spill_folder)
+    prepared = planned_alone(layer, demand, task.hardware, task.engine, values=task.values)
+    recorder = Recorder(task.trace, (layer.name,), task.spill_folder)
     result = prepared.run(task.engine, recorder, {} if task.watch is None else {"o_dma": task.watch})
     check_conservation(prepared.description, result)
     values = prepared.values
@@ -97,6 +104,17 @@ def run_layer(task: LayerTask) -> LayerRun:
     )
     trace = None if task.spill_folder is None else TracePart.of(recorder, result.makespan_cycles)
     return LayerRun(key, LayerOutcome(replace(result, times={}), parts, trace))
+
+
+def _checked(task: LayerTask) -> Layer:
+    """Return the layer with its operands, checked as far as that was not possible before."""
+    layer = loaded(task.layer)
+    if isinstance(layer, GemmLayer) and isinstance(task.layer, LayerFile):
+        layer.check_accumulators()
+    if isinstance(layer, GemmLayer) and task.producer is not None:
+        producer = loaded(task.producer)
+        check_link(producer, functional_pass(producer) if isinstance(producer, GemmLayer) else None, layer)
+    return layer
 
 
 def _key_of(demand: Demand) -> bytes:

@@ -18,6 +18,8 @@ from panacea_sim.running.processes import opened_executor
 from panacea_sim.trace.joined_trace import JoinedTrace, TracePart
 from panacea_sim.trace.options import NOTHING, TraceOptions
 from panacea_sim.trace.schema import OPERATORS
+from panacea_sim.workload.layer import AnyLayer
+from panacea_sim.workload.layer_file import LayerFile
 
 __all__ = ["LayerSequence", "SequenceOptions"]
 
@@ -99,14 +101,23 @@ class LayerSequence:
     def _task_of(self, number: int) -> LayerTask:
         prepared, folder = self._prepared, self._options.spill_folder
         return LayerTask(
-            prepared.layers[number],
+            _findable(prepared.layers[number]),
             prepared.hardware,
             prepared.scenario.values,
             self._options.engine,
             frozenset(self._keys.values()) if self._memoizes else frozenset(),
             self._trace_options(),
-            None if folder is None else _made(folder / f"{number:04d}"),
+            None if folder is None else _made(folder.absolute() / f"{number:04d}"),
+            producer=self._unchecked_producer(number),
         )
+
+    def _unchecked_producer(self, number: int) -> AnyLayer | None:
+        """Return the layer whose outputs this one reads, unless both were in memory and have been compared."""
+        source = self._prepared.sources[number]
+        if source is None:
+            return None
+        layer, producer = self._prepared.layers[number], self._prepared.layers[source]
+        return _findable(producer) if LayerFile in {type(layer), type(producer)} else None
 
     def _trace_options(self) -> TraceOptions:
         """Return what to record of the next layer; with a window, all before it are done."""
@@ -139,6 +150,11 @@ class LayerSequence:
                 "memoized_from": None if simulated == number else layers[simulated].name,
             }
             offset_cycles += outcome.result.makespan_cycles
+
+
+def _findable(layer: AnyLayer) -> AnyLayer:
+    """Give a layer in a file a path that other processes understand: they need not be in this folder."""
+    return replace(layer, path=layer.path.absolute()) if isinstance(layer, LayerFile) else layer
 
 
 def _made(folder: Path) -> Path:

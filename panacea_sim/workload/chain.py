@@ -14,9 +14,9 @@ from panacea_sim.quant.quantizer import panacea_quantizer
 from panacea_sim.workload.checks import FloatArray
 from panacea_sim.workload.functional import FunctionalPass, functional_pass, real_outputs
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
-from panacea_sim.workload.layer import Layer
+from panacea_sim.workload.layer import AnyLayer, Layer
 
-__all__ = ["calibrated_output", "chain_sources", "following"]
+__all__ = ["calibrated_output", "chain_sources", "check_link", "following", "source_numbers"]
 
 
 def calibrated_output(
@@ -76,17 +76,30 @@ def following(
 
 
 def chain_sources(layers: Sequence[Layer], passes: Sequence[FunctionalPass | None]) -> list[int | None]:
+    """Return what `source_numbers` does, when the operands have been checked too.
+
+    `passes` holds the functional pass of every layer that is a source. Raises ConfigError where `source_numbers` and
+    `check_link` do.
+    """
+    sources = source_numbers(layers)
+    for layer, source in zip(layers, sources, strict=True):
+        if source is not None and isinstance(layer, GemmLayer):
+            check_link(layers[source], passes[source], layer)
+    return sources
+
+
+def source_numbers(layers: Sequence[AnyLayer]) -> list[int | None]:
     """Return for each layer the number of the one whose outputs are its activations, None for a layer without source.
 
-    `passes` holds the functional pass of every layer that is a source. Raises ConfigError if a source is not among
-    the layers before, has no output format, or if its outputs or their format are not the activations of the layer.
+    Raises ConfigError if two layers have one name, or if a source is not among the layers before or has no output
+    format. Operands are not looked at.
     """
     numbers: dict[str, int] = {}
     sources: list[int | None] = []
     for number, layer in enumerate(layers):
         source = None if layer.source is None else _number_of(layer.source, numbers)
-        if source is not None and isinstance(layer, GemmLayer):
-            _check_link(layers[source], passes[source], layer)
+        if source is not None:
+            _format_of(layers[source])
         sources.append(source)
         if layer.name in numbers:
             raise ConfigError("layer.name", f"{layer.name!r} twice", "a name of its own for each layer of a chain")
@@ -101,7 +114,8 @@ def _number_of(source: str, numbers: Mapping[str, int]) -> int:
     return numbers[source]
 
 
-def _check_link(previous: Layer, functional: FunctionalPass | None, layer: GemmLayer) -> None:
+def check_link(previous: Layer, functional: FunctionalPass | None, layer: GemmLayer) -> None:
+    """Check that a layer reads what `previous`, of which this is the functional pass, writes; raises ConfigError."""
     form = _format_of(previous)
     pairs = {
         "activation_scale": (layer.activation_scale, form.scale),
@@ -118,7 +132,7 @@ def _check_link(previous: Layer, functional: FunctionalPass | None, layer: GemmL
         raise ConfigError("layer.activation", "other values", f"the outputs of {previous.name!r}", hint)
 
 
-def _format_of(previous: Layer) -> OutputFormat:
+def _format_of(previous: AnyLayer) -> OutputFormat:
     if previous.output is None:
         hint = "Set it, for example to calibrated_output(layer)"
         raise ConfigError("layer.output", f"None in {previous.name!r}", "an OutputFormat, as a layer follows", hint)

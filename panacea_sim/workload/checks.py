@@ -19,6 +19,8 @@ __all__ = [
     "require_integer",
     "require_lo_bits",
     "require_operand",
+    "require_operand_form",
+    "require_same_k",
     "require_scale",
     "require_share",
     "require_width",
@@ -53,15 +55,9 @@ def require_operand(field: str, array: object, dtypes: Sequence[str], bounds: tu
 
     Raises ConfigError for another type, rank or dtype, an empty dimension, or a value out of bounds (with position).
     """
-    accepted = f"a matrix of {' or '.join(dtypes)}"
     if not isinstance(array, np.ndarray):
-        raise ConfigError(field, type(array).__name__, accepted)
-    if array.dtype.name not in dtypes:
-        raise ConfigError(field, f"dtype {array.dtype}", accepted, "Quantize it, or convert it with astype")
-    if array.ndim != _MATRIX_RANK:
-        raise ConfigError(field, f"{array.ndim} dimensions, shape {array.shape}", f"{accepted}, 2 dimensions")
-    if array.size == 0:
-        raise ConfigError(field, f"an empty dimension, shape {array.shape}", "dimensions >= 1")
+        raise ConfigError(field, type(array).__name__, _matrix_of(dtypes))
+    require_operand_form(field, array.dtype, array.shape, dtypes)
     lowest, highest = bounds
     outside = (array < lowest) | (array > highest)
     if outside.any():
@@ -69,6 +65,28 @@ def require_operand(field: str, array: object, dtypes: Sequence[str], bounds: tu
         hint = f"Values out of range: {int(outside.sum())}. Clip them or set {field}_bits"
         raise ConfigError(field, f"{array[row, column]} at [{row}, {column}]", f"{lowest} .. {highest}", hint)
     return array
+
+
+def require_operand_form(field: str, dtype: np.dtype[Any], shape: tuple[int, ...], dtypes: Sequence[str]) -> None:
+    """Check what can be said of an operand without its values: dtype, rank and dimensions; raises ConfigError."""
+    accepted = _matrix_of(dtypes)
+    if dtype.name not in dtypes:
+        raise ConfigError(field, f"dtype {dtype}", accepted, "Quantize it, or convert it with astype")
+    if len(shape) != _MATRIX_RANK:
+        raise ConfigError(field, f"{len(shape)} dimensions, shape {shape}", f"{accepted}, 2 dimensions")
+    if 0 in shape:
+        raise ConfigError(field, f"an empty dimension, shape {shape}", "dimensions >= 1")
+
+
+def require_same_k(weight: tuple[int, ...], activation: tuple[int, ...]) -> None:
+    """Check that the shapes of weight [M, K] and activation [K, N] have one K; raises ConfigError."""
+    if weight[1] != activation[0]:
+        raise ConfigError(
+            "layer.activation",
+            f"K = {activation[0]}, shape {activation}",
+            f"K = {weight[1]}, as weight with shape {weight}",
+            "weight is [M, K], activation is [K, N]",
+        )
 
 
 def require_scale(field: str, value: object) -> float:
@@ -117,6 +135,10 @@ def require_frequent(field: str, r: object, bits: int, lo_bits: int) -> tuple[in
     if not isinstance(r, tuple) or len(r) != slices:
         raise ConfigError(field, repr(r), accepted, f"{bits}-bit activations have {slices} HO slices")
     return tuple(require_integer(field, value, 0, _MAX_SLICE) for value in r)
+
+
+def _matrix_of(dtypes: Sequence[str]) -> str:
+    return f"a matrix of {' or '.join(dtypes)}"
 
 
 def _real_numbers(field: str, value: object) -> FloatArray:

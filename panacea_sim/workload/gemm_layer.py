@@ -32,13 +32,16 @@ from panacea_sim.workload.checks import (
     require_integer,
     require_lo_bits,
     require_operand,
+    require_same_k,
     require_scale,
     require_width,
 )
 
-__all__ = ["DBS_OFFSETS", "GemmLayer", "OutputFormat"]
+__all__ = ["ACTIVATION_DTYPES", "DBS_OFFSETS", "WEIGHT_DTYPES", "GemmLayer", "OutputFormat"]
 
 DBS_OFFSETS = ("floor", "midpoint")
+WEIGHT_DTYPES = ("int8", "int16")
+ACTIVATION_DTYPES = ("uint8", "uint16")
 
 
 @dataclass(frozen=True)
@@ -176,16 +179,10 @@ class GemmLayer:
 
     def _check_operands(self) -> None:
         limit = 1 << (self.weight_bits - 1)
-        weight = require_operand("layer.weight", self.weight, ("int8", "int16"), (-limit, limit - 1))
+        weight = require_operand("layer.weight", self.weight, WEIGHT_DTYPES, (-limit, limit - 1))
         highest = (1 << self.activation_bits) - 1
-        activation = require_operand("layer.activation", self.activation, ("uint8", "uint16"), (0, highest))
-        if weight.shape[1] != activation.shape[0]:
-            raise ConfigError(
-                "layer.activation",
-                f"K = {activation.shape[0]}, shape {activation.shape}",
-                f"K = {weight.shape[1]}, as weight with shape {weight.shape}",
-                "weight is [M, K], activation is [K, N]",
-            )
+        activation = require_operand("layer.activation", self.activation, ACTIVATION_DTYPES, (0, highest))
+        require_same_k(weight.shape, activation.shape)
         _set(self, "weight", _read_only(weight))
         _set(self, "activation", _read_only(activation))
 
