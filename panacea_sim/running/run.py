@@ -28,6 +28,7 @@ from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.run_log import LogLevel, open_log
 from panacea_sim.trace.store import PARTIAL, RunFolder
+from panacea_sim.workload.layer import loaded
 from panacea_sim.workload.layer_file import LayerFile
 
 __all__ = ["Interrupted", "Progress", "RunOptions", "RunOutcome", "run"]
@@ -104,14 +105,16 @@ def run(scenario: Scenario | Prepared | PreparedLayers, options: RunOptions | No
 
 def _rescued(prepared: Prepared | PreparedLayers, target: Path) -> Prepared | PreparedLayers:
     """Read layers whose files lie in the partial folder of this name, which the run is about to replace."""
-    if isinstance(prepared, Prepared):
-        return prepared
     partial = Path(f"{target}{PARTIAL}").resolve()
-    layers = (
-        layer.load() if isinstance(layer, LayerFile) and layer.path.resolve().is_relative_to(partial) else layer
-        for layer in prepared.layers
-    )
-    return replace(prepared, layers=tuple(layers))
+    lost = [
+        number
+        for number, layer in enumerate(prepared.layers)
+        if isinstance(layer, LayerFile) and layer.path.resolve().is_relative_to(partial)
+    ]
+    if not lost:
+        return prepared
+    layers = tuple(loaded(layer) if number in lost else layer for number, layer in enumerate(prepared.layers))
+    return prepare(replace(prepared.scenario, layer=layers))
 
 
 def _simulate(
