@@ -26,7 +26,6 @@ from panacea_sim.workload.chain import chain_sources, check_link, source_numbers
 from panacea_sim.workload.functional import FunctionalPass, functional_pass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import AnyLayer, Layer, loaded
-from panacea_sim.workload.layer_file import layer_file
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.npz import load_layer
 
@@ -109,7 +108,7 @@ def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedL
 
 def _prepared_layers(scenario: Scenario, hardware: Hardware) -> PreparedLayers:
     """Check what can be checked without the operands of layers in files, which are read when their turn comes."""
-    layers = tuple(layer_file(layer) if isinstance(layer, str | Path) else layer for layer in scenario.layers)
+    layers = scenario.known_layers()
     _check_layers(layers, values=scenario.values)
     sources = source_numbers(layers)
     for number in sorted({source for source in sources if source is not None}):

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, get_args
 
 from panacea_sim.errors import ConfigError, PanaceaError, nearest_name
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
+from panacea_sim.running.digest import run_digest
 from panacea_sim.running.layer_entry import entry_of
 from panacea_sim.running.names import check_case_names, check_run_name
 from panacea_sim.running.scenario_file import ScenarioFile, read_scenario_file
@@ -18,6 +19,7 @@ from panacea_sim.running.schedule import Schedule
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
 from panacea_sim.workload.layer import AnyLayer
+from panacea_sim.workload.layer_file import layer_file
 
 __all__ = ["Scenario", "Schedule", "Study", "load_scenario", "write_scenario"]
 
@@ -61,6 +63,19 @@ class Scenario:
         if self.schedule not in known:
             hint = nearest_name(str(self.schedule), known)
             raise ConfigError("scenario.schedule", repr(self.schedule), " or ".join(known), hint)
+
+    def known_layers(self) -> tuple[AnyLayer, ...]:
+        """Return the layers with their sizes; of those in files the headers are read, which raises ConfigError."""
+        return tuple(layer_file(layer) if isinstance(layer, str | Path) else layer for layer in self.layers)
+
+    def digest(self) -> str:
+        """Return a digest, 64 hex digits, of what decides the figures: layers, machine, schedule and values.
+
+        The same content gives the same digest, whether a script, a path or a scenario.yaml says it; names and
+        descriptions do not count. Operands in files are read, one layer after the other. Raises ConfigError as `run`
+        does for what cannot be read.
+        """
+        return run_digest(self.known_layers(), self.resolved_hardware(), self.schedule, values=self.values)
 
     def resolved_hardware(self) -> Hardware:
         """Return the machine, with the settings applied; raises ConfigError for one that there cannot be."""
