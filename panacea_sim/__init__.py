@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Run"]
 
+__version__ = "0.1.0"
+
 
 def __getattr__(name: str) -> object:
     # pyarrow takes a tenth of a second to import, which who only wants a part of the package should not pay.

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 
+from panacea_sim.choices import Schedule
 from panacea_sim.errors import ConfigError, PanaceaError, nearest_name
 from panacea_sim.hardware.config import Hardware, from_mapping
 from panacea_sim.hardware.yaml_file import read_mapping
@@ -32,9 +33,6 @@ _LAYER_KEYS = {"file", "synthetic", "masked"}
 
 
 LayerLike: TypeAlias = Layer | Path | str
-
-Schedule = Literal["overlap", "barrier"]
-"""How layers follow each other: in one simulation, or each alone on the drained machine."""
 
 
 @dataclass(frozen=True)
