@@ -27,9 +27,8 @@ def run_command_line(arguments: Sequence[str], handlers: frozenset[object]) -> i
 
     No error and no state of standard output leads to a traceback, faults of our own excepted.
     """
-    output.fit_streams()
     try:
-        with interrupts.answered(handlers), warnings.catch_warnings():
+        with interrupts.answered(handlers), output.fitted_streams(), warnings.catch_warnings():
             warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes all that comes
             code = _code(list(arguments))
     except BaseException as error:
@@ -43,22 +42,18 @@ def run_command_line(arguments: Sequence[str], handlers: frozenset[object]) -> i
 
 def _code(arguments: list[str]) -> int:
     try:
-        code = _call(arguments)
-    except (OSError, SystemExit) as error:
-        # Rich turns the end of a pipe into an exit.
-        if not isinstance(error.__context__, BrokenPipeError) and output.output_error() is None:
-            raise
-        code = 0
-    except PanaceaError as error:
-        code = _tell_error(error)
-    failed = output.output_error()
-    if failed is not None:
+        try:
+            code = _call(arguments)
+        except PanaceaError as error:
+            code = _tell_error(error)
+        sys.stdout.flush()
+    except output.UnwritableError as error:
         output.silence()
         # The reader of a pipe, say `head`, may have had enough.
-        if not isinstance(failed, BrokenPipeError):
-            code = code or _FAILED
-            accepted = "an output that can be written"
-            output.tell(f"error: {ConfigError('standard output', failed.strerror or failed, accepted)}")
+        if isinstance(error.reason, BrokenPipeError):
+            return 0
+        output.tell(f"error: {ConfigError('standard output', error, 'an output that can be written')}")
+        return _FAILED
     return code
 
 
@@ -82,6 +77,7 @@ def _app(arguments: Sequence[str]) -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # frames would double the time that --help takes
         context_settings={"help_option_names": ["-h", "--help"]},
         help="Simulate a Panacea-like DNN accelerator, cycle by cycle, with exact values and explained stalls.",
     )

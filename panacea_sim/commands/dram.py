@@ -39,7 +39,10 @@ def dram_command(  # the options of the command line
     as_json: Json = False,
     per_request: Annotated[Path | None, typer.Option(help="CSV to write: the cycles of every request.")] = None,
 ) -> None:
-    """Drive one DRAM channel alone; cycles are those of the device clock."""
+    """Drive one DRAM channel alone with a list of requests.
+
+    Cycles are those of the device clock.
+    """
     from panacea_sim.hardware.dram.devices import dram_device
     from panacea_sim.memory.params import dram_params
     from panacea_sim.memory.replay import replay

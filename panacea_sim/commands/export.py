@@ -31,7 +31,10 @@ def export_command(
     window: Window = None,
     force: Force = False,
 ) -> None:
-    """Write a run for Perfetto, for GTKWave and other viewers of VCD, or for a spreadsheet."""
+    """Write a run in the formats of other tools.
+
+    They are Perfetto's, VCD for GTKWave and other viewers, and CSV for a spreadsheet.
+    """
     from panacea_sim.commands.opened_run import opened_run
     from panacea_sim.trace.options import parse_window
 

@@ -57,7 +57,10 @@ def inspect_command(  # noqa: PLR0913  # the options of the command line
     limit: Annotated[int | None, typer.Option(help=f"Rows shown; tables: {_LISTED_ROWS} unless grouped.")] = None,
     output_format: Annotated[Format, typer.Option("--format", help="csv and json have all rows.")] = "table",
 ) -> None:
-    """Look into the trace of a run: intervals, queues or DRAM accesses. Filters may be repeated."""
+    """Look into a trace: intervals, queues or DRAM accesses.
+
+    Filters may be repeated.
+    """
     table = _table(queues=queues, dram=dram)
     if limit is not None and limit < 1:
         raise ConfigError("--limit", limit, "a whole number >= 1")

@@ -10,7 +10,7 @@ __all__ = ["list_command"]
 
 
 def list_command(what: Annotated[Literal["hardware", "dram"], typer.Argument(help="What to list.")]) -> None:
-    """List the hardware presets, or the DRAM devices, with the source of their figures."""
+    """List hardware presets or DRAM devices, with their sources."""
     from rich.console import Console
 
     console = Console()

@@ -27,7 +27,10 @@ def map_command(
     simulate: Annotated[int, typer.Option(help="How many of the best mappings to simulate.")] = 3,
     as_json: Json = False,
 ) -> None:
-    """Show the ways to map a layer onto the machine, with their bytes and bounds."""
+    """Show the ways to map a layer, with their bytes and bounds.
+
+    The best of them are simulated too.
+    """
     if simulate < 0:
         raise ConfigError("--simulate", simulate, "a whole number >= 0")
     _map_layer(layer, hardware, settings or [], simulate=simulate, as_json=as_json)

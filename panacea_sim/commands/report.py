@@ -8,7 +8,10 @@ __all__ = ["report_command"]
 
 
 def report_command(run: RunFolderPath, *, html: Html, window: Window = None, force: Force = False) -> None:
-    """Write a run as one HTML page with summary, tables, picture and timeline."""
+    """Write a run as one HTML page to send to a colleague.
+
+    It has the summary, tables, picture and timeline.
+    """
     from panacea_sim.commands.opened_run import opened_run
     from panacea_sim.commands.written import print_written, written
     from panacea_sim.report.page import report_page

@@ -21,7 +21,10 @@ def timeline_command(
     window: Window = None,
     force: Force = False,
 ) -> None:
-    """Write a page that shows what every component does in every cycle; it needs no network."""
+    """Write a page that shows who does what in every cycle.
+
+    It is one file and needs no network.
+    """
     from panacea_sim.commands.opened_run import opened_run
     from panacea_sim.commands.written import print_written, written
     from panacea_sim.report.timeline import write_timeline

@@ -21,7 +21,10 @@ def view_command(
     port: Annotated[int, typer.Option(help="Port on the loopback address; 0: any free one.", min=0, max=65535)] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in the default browser.")] = True,
 ) -> None:
-    """Show a run in the Perfetto UI, offline, on the loopback address, until Ctrl-C."""
+    """Show a run in the Perfetto UI until Ctrl-C.
+
+    It is served offline, on the loopback address.
+    """
     from panacea_sim.commands.opened_run import opened_run
     from panacea_sim.report.viewer import TraceServer, perfetto_ui
     from panacea_sim.trace.exporters.perfetto import write_perfetto
