@@ -30,7 +30,7 @@ def run_command_line(arguments: Sequence[str], handlers: frozenset[object]) -> i
     try:
         with interrupts.answered(handlers), output.fitted_streams(), warnings.catch_warnings():
             warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes all that comes
-            code = _code(list(arguments))
+            code = _code(arguments)
     except BaseException as error:
         # An interrupt in the middle of an import may have become another error.
         if not isinstance(error, KeyboardInterrupt) and not interrupts.is_asked_to_stop():
@@ -40,7 +40,7 @@ def run_command_line(arguments: Sequence[str], handlers: frozenset[object]) -> i
     return code
 
 
-def _code(arguments: list[str]) -> int:
+def _code(arguments: Sequence[str]) -> int:
     try:
         try:
             code = _call(arguments)
@@ -57,11 +57,11 @@ def _code(arguments: list[str]) -> int:
     return code
 
 
-def _call(arguments: list[str]) -> int:
+def _call(arguments: Sequence[str]) -> int:
     """Call the command; what typer does beyond that, it does for programs that leave their ends to it."""
     command = typer.main.get_command(_app(arguments))
     try:
-        with command.make_context(_NAME, arguments or ["--help"]) as context:
+        with command.make_context(_NAME, list(arguments or ["--help"])) as context:  # typer empties the list
             command.invoke(context)
     except typer.Exit as ended:
         return ended.exit_code if arguments else _USAGE

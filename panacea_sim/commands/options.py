@@ -24,7 +24,7 @@ __all__ = [
     "with_simulation_options",
 ]
 
-RunFolderPath: TypeAlias = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, complete or partial.")]
+RunFolderPath: TypeAlias = Annotated[Path, typer.Argument(help="A run folder, complete or partial.")]
 LayerFile: TypeAlias = Annotated[Path, typer.Argument(help="A LAYER.npz file with weight, activation and zero_point.")]
 Window: TypeAlias = Annotated[str | None, typer.Option(help="Only what overlaps the cycles A:B.")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace existing files that an option names.")]

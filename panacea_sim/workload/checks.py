@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.errors import ConfigError
+from panacea_sim.errors import ConfigError, with_article
 from panacea_sim.quant.slicing import LO_BITS, SLICE_BITS, activation_ho_factors
 
 __all__ = [
@@ -55,7 +55,7 @@ def require_operand(field: str, array: object, dtypes: Sequence[str], bounds: tu
     """
     accepted = f"a matrix of {' or '.join(dtypes)}"
     if not isinstance(array, np.ndarray):
-        raise ConfigError(field, type(array).__name__, accepted)
+        raise ConfigError(field, with_article(type(array).__name__), accepted)
     if array.dtype.name not in dtypes:
         raise ConfigError(field, f"dtype {array.dtype}", accepted, "Quantize it, or convert it with astype")
     if array.ndim != _MATRIX_RANK:
