@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.errors import ConfigError
+from panacea_sim.errors import ConfigError, with_article
 from panacea_sim.quant.widths import ACTIVATION_BITS, WEIGHT_BITS, next_width
 
 __all__ = [
@@ -91,7 +91,7 @@ def _require_operand(
     accepted = f"a matrix of {' or '.join(dtypes) or 'integers'}"
     type_hint, range_hint = hints
     if not isinstance(array, np.ndarray):
-        raise ConfigError(field, type(array).__name__, accepted)
+        raise ConfigError(field, with_article(type(array).__name__), accepted)
     if array.dtype.name not in dtypes if dtypes else array.dtype.kind not in _WHOLE_KINDS:
         hint = type_hint(array, bits) if array.size else ""
         raise ConfigError(field, f"dtype {array.dtype}", accepted, hint)

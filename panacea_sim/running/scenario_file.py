@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from annotated_types import MinLen
 from pydantic import Field, SerializeAsAny, ValidationError, field_validator
 
+from panacea_sim.choices import Schedule
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.config import Hardware, from_mapping
 from panacea_sim.hardware.validation import config_error, refusal
 from panacea_sim.hardware.yaml_file import read_mapping
 from panacea_sim.running.layer_entry import Entry, LayerEntry, layer_of
 from panacea_sim.running.names import run_name_fault
-from panacea_sim.running.schedule import Schedule
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.workload.layer import AnyLayer
 
