@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import networkx as nx
 import pytest
 from hypothesis import assume, given
 from strategies import chains
@@ -88,6 +89,19 @@ def test_the_second_layer_starts_before_the_first_ends() -> None:
         if (row["component"], row["cause_component"], row["layer"]) == ("dram0", "x_dma", "second")
     )
     assert second["start_cycle"] <= first_read < first["end_cycle"] < second["end_cycle"]
+
+
+def test_the_graph_of_a_program_leads_from_layer_to_layer() -> None:
+    """Every group of the second layer depends on all m of the first with its tokens, and without a source on none."""
+    prepared = prepare(replace(_chain(), settings={**_MACHINE, "loop_order": "nmk", "dtp": "off"}))
+    assert isinstance(prepared, Prepared)
+    graph = prepared.program.graph()
+    for group in prepared.program.layers[1].plan.graph:
+        needed = {before for before in nx.ancestors(graph, group) if before[0] == "first"}
+        assert needed == {("first", m, n) for m in range(5) for n in range(group[2] + 1)}
+    first, second = prepared.program.layers
+    apart = replace(prepared.program, layers=(first, replace(second, source=None)))
+    assert nx.number_weakly_connected_components(apart.graph()) == 2
 
 
 def test_the_second_layer_is_seen_waiting() -> None:

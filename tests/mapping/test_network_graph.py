@@ -21,6 +21,23 @@ def test_a_layer_needs_the_outputs_of_its_source() -> None:
         assert graph.edges[("second", NO_TILE, n), ("second", 0, n)]["data"] == "activation"
 
 
+def test_a_dependence_holds_for_all_groups_of_equal_tokens() -> None:
+    """Between source and layer there are exactly the edges from each group to its tokens, and from them to each group.
+
+    A layer that stands between the two has none.
+    """
+    first = tile_group_graph("first", Tiling(8, 4, 12, 1, 4, 2, 4), "mnk", 1)
+    between = tile_group_graph("between", Tiling(4, 8, 12, 1, 4, 2, 4), "mnk", 1)
+    last = tile_group_graph("last", Tiling(12, 8, 12, 1, 4, 2, 4), "nmk", 1)
+    graph = network_graph([first, between, last], [None, None, 0])
+    across = {(before, after) for before, after in graph.edges if (before[0], before[1]) != (after[0], after[1])}
+    own = {edge for layer in (first, between, last) for edge in layer.edges}
+    assert across - own == {
+        *((("first", m, n), ("last", NO_TILE, n)) for m in range(2) for n in range(3)),
+        *((("last", NO_TILE, n), ("last", m, n)) for m in range(3) for n in range(3)),
+    }
+
+
 def test_layers_without_a_source_stand_side_by_side() -> None:
     """Without a dependence no path leads from one layer to another."""
     layers = [tile_group_graph(name, Tiling(4, 4, 4, 1, 4, 4, 4), "mnk", 1) for name in ("a", "b")]
