@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from panacea_sim.hardware.config import load_hardware
+from panacea_sim.hardware.dram.devices import dram_device
+from panacea_sim.machine.build import channel_device
 from panacea_sim.machine.description import Description
 from panacea_sim.machine.device import IdealDevice
+from panacea_sim.machine.dram_device import BankedDevice
+from panacea_sim.machine.dram_params import dram_params
 from panacea_sim.scenario import Scenario
 from panacea_sim.simulation import Prepared, prepare
 from panacea_sim.workload.synthetic import synthetic_layer
@@ -70,6 +75,15 @@ def test_ports_have_their_priorities_and_requests_in_flight(loop_order: str, str
     """The DMA streams have the ports in the order of the diagram, each with its own priority."""
     ports = [(port.component, port.priority, port.outstanding) for port in _description(loop_order).ports]
     assert ports == [(f"{name}_dma", 6 + place, 5) for place, name in enumerate(streams)]
+
+
+def test_channels_with_banks_have_the_choices_of_the_hardware() -> None:
+    """Clock, address map, policy, page and age cap reach the device."""
+    choices = {"policy": "fcfs", "page": "closed", "address_map": "column_low", "age_cap_cycles": 77}
+    settings = {"dram": "ddr4_3200", "clock_hz": 700_000_000, "dram_age_cap_cycles": 77, "dram_map": "column_low"}
+    hardware = load_hardware("panacea", {**settings, "dram_policy": "fcfs", "dram_page": "closed"})
+    params = dram_params(dram_device("ddr4_3200", "device"), 700_000_000, **choices)  # type: ignore[arg-type]  # literals
+    assert channel_device(hardware) == BankedDevice(params)
 
 
 def test_ideal_channels_have_their_width_and_latency() -> None:
