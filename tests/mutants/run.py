@@ -24,10 +24,14 @@ from mutations import MUTATIONS, Mutation
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("panacea_sim", "tests", "pyproject.toml")
 TIMEOUT_SECONDS = 120
+
+NO_NUMBA = 'raise ModuleNotFoundError("not for mutants", name="numba")'
+"""Stands for numba, whose compilation would take most of the time: the reference engine runs instead."""
 
 _PASSED, _FAILED = 0, 1
 """Exit codes of pytest."""
@@ -107,9 +111,13 @@ def _in_parallel(jobs: Sequence[_Job], run: Callable[[_Job], Outcome], workers: 
     with Progress(*columns) as progress, ThreadPoolExecutor(workers) as pool:
         task = progress.add_task(what, total=len(jobs))
         running = {pool.submit(run, job): job for job in jobs}
-        for future in as_completed(running):
-            found[running[future]] = future.result()
-            progress.advance(task)
+        try:
+            for future in as_completed(running):
+                found[running[future]] = future.result()
+                progress.advance(task)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # an interrupt ends what runs, and nothing else begins
+            raise
     return found
 
 
@@ -120,13 +128,15 @@ def _tried(tests: Sequence[str], mutation: Mutation | None, folder: Path) -> Out
     with TemporaryDirectory(dir=folder) as name:
         copy = Path(name)
         _copy_to(copy)
+        if not any("compiled" in test for test in tests):
+            (copy / "numba.py").write_text(NO_NUMBA, encoding="utf-8")
         if mutation is not None:
             _mutate(copy / mutation.file, mutation)
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"--timeout={TIMEOUT_SECONDS}"]
         changes = {
             "PYTHONPATH": str(copy),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "NUMBA_CACHE_DIR": str(copy / "numba"),
+            "NUMBA_CACHE_DIR": str(copy / "compiled"),
             "HYPOTHESIS_PROFILE": "mutants",
             "EQUAL_MACHINES": "60",
         }
@@ -157,19 +167,19 @@ def _mutate(path: Path, mutation: Mutation) -> None:
 
 
 def _show(console: Console, chosen: Sequence[Mutation], found: dict[Mutation, Outcome]) -> None:
-    table = Table("mutation", "file", "s", "by", title=None, box=None, header_style="bold")
+    table = Table("mutation", "file", "s", "seen by", box=None, header_style="bold")
     for mutation in chosen:
         outcome = found[mutation]
-        verdict = outcome.killer.rpartition("/")[2] if outcome.is_killed else "[red]survives[/red]"
+        verdict = Text(outcome.killer.rpartition("/")[2]) if outcome.is_killed else Text("survives", "red")
         file = mutation.file.removeprefix("panacea_sim/")
-        table.add_row(
-            mutation.name, file, f"{outcome.seconds:.0f}", verdict.replace("[", r"\[") if outcome.is_killed else verdict
-        )
+        table.add_row(Text(mutation.name), file, f"{outcome.seconds:.0f}", verdict)
     console.print(table)
     alive = [mutation for mutation in chosen if not found[mutation].is_killed]
     for mutation in alive:
-        console.print(f"\n{mutation.name}: {mutation.before}\n  -> {mutation.after}", markup=False, highlight=False)
+        lines = f"\n{mutation.name} survives:\n  {mutation.before}\n  {mutation.after}"
+        console.print(lines, markup=False, highlight=False)
         if found[mutation].exit_code != _PASSED:
+            # Neither seen nor unseen, for example because the mutated file cannot be imported.
             console.print(found[mutation].output, markup=False, highlight=False)
     console.print(f"{len(chosen) - len(alive)} of {len(chosen)} mutants killed")
 
