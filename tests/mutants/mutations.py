@@ -40,10 +40,12 @@ COMPILED = ("tests/machine/test_compiled_equality.py::test_equal_on_ideal_channe
 DRAM = ("tests/machine/test_dram_timing.py",)
 DRAM_CHANNEL = ("tests/machine/test_dram_channel.py",)
 FLOOR = ("tests/machine/test_candidate_floor.py",)
+DMA = ("tests/machine/test_dma.py",)
 GRAPH = ("tests/mapping/test_network_graph.py",)
 HAND_WORKED = ("tests/machine/test_hand_worked.py",)
 INTERPRETER = ("tests/machine/test_interpreter_equality.py::test_reference_equals_the_naive_interpreter",)
 INTERPRETER_BANKS = ("tests/machine/test_interpreter_equality.py::test_equal_with_banks_and_refresh",)
+JOINED = ("tests/analysis/test_joined.py",)
 LAYOUT = ("tests/mapping/test_layout.py",)
 ORDER = ("tests/mapping/test_loop_order.py",)
 OUTPUTS = ("tests/mapping/test_output_bytes.py",)
@@ -344,10 +346,10 @@ MAPPING_RULES = (
         PLAN,
     ),
     Mutation(
-        "partial sums are gone at their last visit",
+        "partial sums stay for ever",
         "panacea_sim/mapping/partial_sums.py",
         "live = np.cumsum(tile_bytes * begins) - np.append(0, np.cumsum(tile_bytes * ends)[:-1])",
-        "live = np.cumsum(tile_bytes * begins) - np.cumsum(tile_bytes * ends)",
+        "live = np.cumsum(tile_bytes * begins)",
         ORDER,
     ),
     Mutation(
@@ -355,14 +357,14 @@ MAPPING_RULES = (
         "panacea_sim/mapping/partial_sums.py",
         "ahead = int(spills and largest_tile * 2 <= region_bytes)",
         "ahead = 0",
-        ORDER,
+        PLAN,
     ),
     Mutation(
         "a fetch goes ahead where PSUM holds one tile",
         "panacea_sim/mapping/partial_sums.py",
         "ahead = int(spills and largest_tile * 2 <= region_bytes)",
         "ahead = int(spills)",
-        ORDER,
+        PLAN,
     ),
     Mutation(
         "the first visit reads its partial sum",
@@ -547,7 +549,7 @@ MACHINE_RULES = (
         "panacea_sim/machine/dma.py",
         'waits=(Wait("s_dma", after + 1),),',
         'waits=(Wait("s_dma", after),),',
-        CHAIN,
+        DMA,
     ),
 )
 
@@ -965,14 +967,14 @@ SEQUENCE_RULES = (
         "panacea_sim/analysis/joined.py",
         "max(totals.capacity for totals in found),",
         "min(totals.capacity for totals in found),",
-        SEQUENCE,
+        JOINED,
     ),
     Mutation(
         "high-water marks add up",
         "panacea_sim/analysis/joined.py",
         "max(totals.high_water for totals in found),",
         "sum(totals.high_water for totals in found),",
-        SEQUENCE,
+        JOINED,
     ),
     Mutation(
         "a part that a layer lacks is nowhere",

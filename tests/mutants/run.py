@@ -62,7 +62,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="processes side by side")
     arguments = parser.parse_args()
     chosen = [each for each in MUTATIONS if not arguments.names or any(name in each.name for name in arguments.names)]
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 160)
     problems = _problems(chosen)
     if problems:
         console.print("\n".join(problems), markup=False, highlight=False)
@@ -170,7 +170,9 @@ def _show(console: Console, chosen: Sequence[Mutation], found: dict[Mutation, Ou
     table = Table("mutation", "file", "s", "seen by", box=None, header_style="bold")
     for mutation in chosen:
         outcome = found[mutation]
-        verdict = Text(outcome.killer.rpartition("/")[2]) if outcome.is_killed else Text("survives", "red")
+        verdict = (
+            Text(outcome.killer.rpartition("::")[2].partition("[")[0]) if outcome.is_killed else Text("survives", "red")
+        )
         file = mutation.file.removeprefix("panacea_sim/")
         table.add_row(Text(mutation.name), file, f"{outcome.seconds:.0f}", verdict)
     console.print(table)
