@@ -153,9 +153,9 @@ def test_layers_without_ho_slices_are_equal_whatever_they_hold() -> None:
     assert compared["layers"][0]["output_sha256"] != compared["layers"][1]["output_sha256"]
 
 
-def _with_output(name: str, output: OutputFormat | None, **changes: Any) -> GemmLayer:  # noqa: ANN401  # of a layer
+def _with_output(name: str, output: OutputFormat | None) -> GemmLayer:
     layer = synthetic_layer(16, 24, 24, 0.3, 0.5, 1, name=name)
-    return replace(layer, weight_scale=0.01, activation_scale=0.1, output=output, recipe=None, **changes)
+    return replace(layer, weight_scale=0.01, activation_scale=0.1, output=output, recipe=None)
 
 
 def _memoized_from(layers: tuple[Layer, ...]) -> list[str | None]:

@@ -34,7 +34,7 @@ MACHINE = {
     "codec_bytes_per_cycle": 3,
     "sram_bytes_per_cycle": 7,
     "accumulator_lanes": 3,
-    "ppu_lanes": 5,
+    "ppu_lanes": 7,
     "omem_bytes_per_cycle": 100,
     "dram_channels": 2,
     "psum_bytes": 2048,
