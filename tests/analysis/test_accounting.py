@@ -130,6 +130,18 @@ def test_a_planted_fault_is_named(plant: Fault, message: str, ended: tuple[Descr
         check_conservation(description, plant(result))
 
 
+def test_a_channel_moves_no_byte_more_than_its_bus(ended: tuple[Description, EngineResult]) -> None:
+    """The last cycle in which all bytes could be moved is accepted, one cycle less is not."""
+    description, result = ended
+    totals = result.channels["dram0"]
+    moved, each_cycle = totals.read_bytes + totals.write_bytes, description.channels[0].device.most_bytes(1)
+    law = rf"dram0 moved {moved} bytes, but can move"
+    for cycles, is_broken in (((moved - 1) // each_cycle, True), (-(-moved // each_cycle), False)):
+        with pytest.raises(InvariantError) as caught:  # the states do not add up to another makespan
+            check_conservation(description, replace(result, makespan_cycles=cycles))
+        assert (law in str(caught.value)) == is_broken
+
+
 @pytest.mark.parametrize("plant", [_one_firing_lost, _one_token_lost, _queue_too_full, _one_byte_not_read])
 def test_only_what_is_wrong_is_named(plant: Fault, ended: tuple[Description, EngineResult]) -> None:
     """A single fault gives a single finding."""

@@ -14,6 +14,7 @@ from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import load_hardware
 from panacea_sim.machines.shared.program import PlannedLayer
 from panacea_sim.mapping.graph import annotate_groups, issue_order, tile_group_graph
+from panacea_sim.mapping.loads import plan_loads
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.running.prepare import prepare, work_of
@@ -57,16 +58,37 @@ def test_fetches_come_in_the_order_of_use(scenario: Scenario) -> None:
 
 @given(scenarios())
 def test_bytes_of_a_tile_are_freed_after_its_last_use(scenario: Scenario) -> None:
-    """All bytes are freed in the end, and never those of a tile that a later task needs."""
+    """All bytes are freed in the end, in the order of the fetches, and each as soon as no later task needs them."""
     plan = _planned(scenario).plan
     for loads in (plan.weight_loads, plan.activation_loads):
         assert loads.release_bytes.sum() == loads.size_bytes.sum()
         fetched = np.cumsum(loads.size_bytes)
         freed = np.cumsum(loads.release_bytes)
-        # The oldest tile that a later task needs bounds what may be free: space is given back in ring order.
+        # The oldest tile that a later task needs bounds what is free: space is given back in ring order, as soon as
+        # all before that tile have had their last use.
         for task in range(plan.task_count - 1):
             oldest = int(loads.need[task + 1 :].min())
-            assert freed[task] <= fetched[oldest] - loads.size_bytes[oldest]
+            assert freed[task] == fetched[oldest] - loads.size_bytes[oldest]
+
+
+def test_space_comes_back_in_the_order_of_the_fetches() -> None:
+    """A tile that is done with before an older one is freed only together with that."""
+    tile_bytes, no_sets = np.array([10, 20, 40]), np.zeros(5, np.int64)
+    loads = plan_loads("WMEM", 100, tile_bytes, np.array([0, 1, 2, 0, 2]), no_sets, must_stay=True)
+    # The last uses are tasks 3, 1 and 4.
+    assert loads.release_bytes.tolist() == [0, 0, 0, 10 + 20, 40]
+
+
+@pytest.mark.parametrize(("psum_bytes", "ahead"), [(2 * 256 - 1, False), (2 * 256, True)])
+def test_a_fetch_goes_ahead_where_psum_holds_two_tiles(psum_bytes: int, ahead: bool) -> None:  # noqa: FBT001  # of a table
+    """The partial sum of a visit is fetched before that of the visit before it goes back, if both fit at once."""
+    sums = _ordered_plan("kmn", 1, psum_bytes=psum_bytes).partial_sums
+    assert sums.spills
+    place = {
+        (int(visit), int(kind)): at for at, (visit, kind) in enumerate(zip(sums.visit, sums.is_return, strict=True))
+    }
+    visits = len(sums.visit) // 2
+    assert all((place[visit, 0] < place[visit - 1, 1]) == ahead for visit in range(1, visits))
 
 
 def test_resident_panels_are_fetched_once() -> None:

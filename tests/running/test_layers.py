@@ -29,6 +29,7 @@ from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.errors import ConfigError, InvariantError, MappingError
 from panacea_sim.hardware.config import load_hardware
 from panacea_sim.running.layers import LayerTask, run_layer, run_layers
+from panacea_sim.running.prepare import work_of
 from panacea_sim.running.processes import WorkerError, opened_executor
 from panacea_sim.running.run import Interrupted, RunOptions, run
 from panacea_sim.running.scenario import Scenario, Schedule, load_scenario
@@ -36,6 +37,7 @@ from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.schema import TABLES
 from panacea_sim.trace.stored_run import open_run
 from panacea_sim.workload.chain import calibrated_output, following
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.synthetic import synthetic_layer
 
@@ -153,6 +155,78 @@ def test_layers_without_ho_slices_are_equal_whatever_they_hold() -> None:
     assert compared["layers"][0]["output_sha256"] != compared["layers"][1]["output_sha256"]
 
 
+def _with_output(name: str, output: OutputFormat | None) -> GemmLayer:
+    layer = synthetic_layer(16, 24, 24, 0.3, 0.5, 1, name=name)
+    return replace(layer, weight_scale=0.01, activation_scale=0.1, output=output, recipe=None)
+
+
+def _memoized_from(layers: tuple[Layer, ...]) -> list[str | None]:
+    summary = run(_scenario(layer=layers), RunOptions(engine="reference")).summary.to_json()
+    return [layer["memoized_from"] for layer in summary["layers"]]
+
+
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        (OutputFormat(1.0, 100), "ho"),
+        (OutputFormat(1.0, 100, bits=12), "ho"),
+        (OutputFormat(0.1, 100, function="relu"), "ho"),
+        (None, "total"),  # beside a format of 4 bits, which has no HO slices either
+    ],
+)
+def test_layers_with_other_encoded_outputs_are_not_equal(other: OutputFormat | None, differs: str) -> None:
+    """Equal masks with other bytes to encode or to write are other work; a layer equal in all is not simulated."""
+    form = OutputFormat(0.1, 100) if differs == "ho" else OutputFormat(4.0, 7, bits=4)
+    layers = (_with_output("first", form), _with_output("other", other), _with_output("again", form))
+    once, each = (
+        run(_scenario(layer=layers), RunOptions(engine="reference", memoize=memoize)).summary.to_json()
+        for memoize in (True, False)
+    )
+    assert [layer["memoized_from"] for layer in once["layers"]] == [None, None, "first"]
+    assert _figures(once) == _figures(each)
+    assert _layers(once, "memoized_from") == _layers(each, "memoized_from")
+
+
+def test_outputs_of_equal_size_in_other_pieces_are_not_equal() -> None:
+    """Output tiles that change places, and encoded ones that are cut otherwise, are other work than the same bytes."""
+    work = work_of(_with_output("layer", OutputFormat(1.0, 100)), load_hardware("panacea", MACHINE), values=False)
+    bytes_of = work.output_bytes
+    swapped = replace(work, output_bytes=replace(bytes_of, ho=bytes_of.ho[:, ::-1], total=bytes_of.total[:, ::-1]))
+    pieces = replace(work, output_bytes=replace(bytes_of, pieces=None))
+    assert len({each.key() for each in (work, swapped, pieces)}) == 3
+
+
+def test_layers_of_other_sizes_are_not_equal() -> None:
+    """Layers differ by one token also where padding makes all their masks and bytes alike."""
+    form = OutputFormat(4.0, 7, bits=4)
+    narrow = {"weight_bits": 4, "activation_bits": 4}
+    layers = tuple(
+        replace(synthetic_layer(16, 8, tokens, 0, 0, 1, name=f"{tokens} tokens", **narrow), output=form)  # type: ignore[arg-type]  # none of them is the name
+        for tokens in (7, 8)
+    )
+    one, other = (work_of(layer, load_hardware("panacea", MACHINE), values=False) for layer in layers)
+    assert np.array_equal(one.output_bytes.total, other.output_bytes.total)
+    assert _memoized_from(layers) == [None, None]
+
+
+def test_masks_of_other_operands_are_not_equal() -> None:
+    """A mask of weights is not taken for an equal one of activations."""
+    layers = (
+        replace(synthetic_layer(8, 8, 8, 1, 1, 1, weight_bits=7, activation_bits=4), name="weights"),
+        replace(synthetic_layer(8, 8, 8, 1, 1, 1, weight_bits=4, activation_bits=8), name="activations"),
+    )
+    assert _memoized_from(layers) == [None, None]
+
+
+@pytest.mark.parametrize("rates", [(0.3, 0.6), (0.4, 0.5)], ids=["activation", "weight"])
+def test_one_mask_alone_makes_another_layer(rates: tuple[float, float]) -> None:
+    """A layer whose weights, or whose activations, skip other vectors is simulated."""
+    layers = (LAYERS[0], MaskedLayer("other", 16, 24, 16, *rates, seed=1))
+    masks = [layer.skip_masks(4) for layer in layers]
+    assert [np.array_equal(one, other) for one, other in zip(*masks, strict=True)].count(True) == 1
+    assert _memoized_from(layers) == [None, None]
+
+
 def test_traced_layers_all_run(tmp_path: Path) -> None:
     """Where rows are recorded, each layer is simulated and has its own rows."""
     summary, tables = _traced(tmp_path / "out")
@@ -249,6 +323,8 @@ def test_errors_travel(error: Exception) -> None:
 
 _NETWORK = """
 from panacea_sim.running.scenario import Scenario
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.masked_layer import MaskedLayer
 
 layers = tuple(MaskedLayer(f"layer{n}", 256, 256, 256, 0.1, 0.9, seed=n) for n in range(300))
