@@ -773,7 +773,7 @@ def linked_programs(
     settings["omem_bytes"] += settings["psum_bytes"]
     hardware = with_settings(_PANACEA, settings)
     planned = []
-    for name, work in works.items():
+    for name, work in reversed(works.items()):
         order, height = draw(st.sampled_from(LOOP_ORDERS)), draw(st.sampled_from([1, 2]))
         planned.append((plan_layer(name, work, hardware, order, height), dense_outputs(work.tiling)))
     return plan_program(hardware, planned, graph)
