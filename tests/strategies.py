@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from panacea_works import layer_work, panacea_work
 
 from panacea_sim.analysis.selection import STALL, Selection
 from panacea_sim.description.actions import Action, action_of
@@ -22,12 +23,12 @@ from panacea_sim.description.steps import NO_NEED, Acquire, Give, Need, Put, Rel
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
 from panacea_sim.machines.shared.program import Program, plan_program
+from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
+from panacea_sim.machines.shared.sliced_work import SkipMasks
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.mapping.order import LOOP_ORDERS
-from panacea_sim.mapping.outputs import dense_outputs
 from panacea_sim.mapping.plan import plan_layer
-from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.mapping.work import LayerWork, SkipMasks, layer_work
+from panacea_sim.mapping.work import LayerWork
 from panacea_sim.memory.banked_device import BankedDevice
 from panacea_sim.memory.device import Device, DeviceState, IdealDevice, Service
 from panacea_sim.memory.params import dram_params
@@ -37,8 +38,10 @@ from panacea_sim.quant.activation_functions import (
     PostProcessor,
     function_table,
 )
-from panacea_sim.quant.quantizer import ActivationQuantizer, requantizer_for
-from panacea_sim.quant.slicing import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS, activation_ho_factors, frequent_slices
+from panacea_sim.quant.quantizer import ActivationQuantizer
+from panacea_sim.quant.requantizer import requantizer_for
+from panacea_sim.quant.slicing import activation_ho_factors, frequent_slices
+from panacea_sim.quant.widths import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.schema import OPERATORS, State
 from panacea_sim.units import IntArray
@@ -75,6 +78,12 @@ def lo_bits_for(draw: st.DrawFn, activation_bits: int) -> int:
     return draw(st.sampled_from(LO_BITS if activation_bits == 8 else (4,)))
 
 
+def frequent_for(activation_bits: int, lo_bits: int) -> st.SearchStrategy[tuple[int, ...]]:
+    """Draw a value of r for each HO slice that fits the slice."""
+    slices = len(activation_ho_factors(activation_bits, lo_bits))
+    return st.tuples(*[st.integers(0, (1 << min(4, activation_bits - lo_bits)) - 1)] * slices)
+
+
 @st.composite
 def skip_masks(draw: st.DrawFn, max_streams: int = 6, max_k: int = 200) -> npt.NDArray[np.bool_]:
     """Draw skip masks [streams, k] of any density of skips from 0 to 1, so that long runs are common."""
@@ -90,7 +99,7 @@ def gemm_operands(draw: st.DrawFn, max_rows: int = 18, max_k: int = 70) -> GemmO
     lo_bits = draw(lo_bits_for(activation_bits))
     zero_point = draw(st.integers(0, (1 << activation_bits) - 1))
     own = frequent_slices(zero_point, activation_bits, lo_bits)
-    frequent = draw(st.one_of(st.just(own), st.tuples(*[st.integers(0, 15) for _ in own])))
+    frequent = draw(st.just(own) | frequent_for(activation_bits, lo_bits))
     m, n = draw(st.integers(1, max_rows)), draw(st.integers(1, max_rows))
     k = draw(st.integers(1, max_k))
     generator = _generator(draw)
@@ -171,7 +180,6 @@ def gemm_layers(draw: st.DrawFn) -> GemmLayer:
     weight_bits = draw(st.sampled_from([4, 7, 10]))
     activation_bits, lo_bits = draw(st.sampled_from(_WIDTHS))
     limit, levels = 1 << (weight_bits - 1), 1 << activation_bits
-    slices = {4: 0, 8: 1, 12: 2}[activation_bits]
     return GemmLayer(
         draw(_NAMES),
         draw(hnp.arrays("int16" if weight_bits > 8 else "int8", (m, k), elements=st.integers(-limit, limit - 1))),
@@ -180,7 +188,7 @@ def gemm_layers(draw: st.DrawFn) -> GemmLayer:
         weight_bits,
         activation_bits,
         lo_bits,
-        r=draw(st.none() | st.just("mode") | st.tuples(*[st.integers(0, 15)] * slices)),
+        r=draw(st.none() | st.just("mode") | frequent_for(activation_bits, lo_bits)),
         dbs_offset=draw(st.sampled_from(DBS_OFFSETS)),
         weight_scale=draw(_SCALES | hnp.arrays(np.float64, m, elements=_SCALES)),
         activation_scale=draw(_SCALES),
@@ -230,7 +238,7 @@ def mappings(draw: st.DrawFn) -> Mapping:
     v, n_pea, tile_k = draw(st.sampled_from([1, 2])), draw(st.integers(1, 2)), draw(st.integers(1, 5))
     tile_n, height = v * draw(st.integers(1, 3)), draw(st.sampled_from([1, 2]))
     rows, depth, columns = (draw(st.integers(1, 5 * tile)) for tile in (v * n_pea, tile_k, tile_n))
-    tiling = Tiling(rows, depth, columns, v, v * n_pea, tile_k, tile_n)
+    tiling = SlicedTiling(rows, depth, columns, v * n_pea, tile_k, tile_n, v)
     generator = _generator(draw)
     weight, activation = (
         generator.random((draw(st.integers(0, 2)), -(-lanes // v), depth)) < draw(_DENSITIES)
@@ -599,7 +607,7 @@ def layers_with_output(draw: st.DrawFn) -> GemmLayer:
     operands, output = draw(gemm_operands(max_rows=10, max_k=20)), draw(output_quantizers())
     generator = _generator(draw)
     rows = len(operands.weight)
-    frequent = draw(st.none() | st.tuples(*[st.integers(0, 15)] * len(activation_ho_factors(output.bits, 4))))
+    frequent = draw(st.none() | frequent_for(output.bits, output.lo_bits))
     return GemmLayer(
         draw(st.sampled_from(["first", "ffn1"])),
         operands.weight,
@@ -685,8 +693,8 @@ def _output_formats(draw: st.DrawFn, settings: dict[str, Any]) -> OutputFormat |
 
 def _largest_tiles(layer: GemmLayer, settings: dict[str, Any]) -> dict[str, int]:
     """Return the bytes of the largest tile in each memory; with double-tile processing that of two weight tiles."""
-    tiling = Tiling.of(with_settings(_PANACEA, settings), (layer.M, layer.K, layer.N))
-    work = layer_work(tiling, SkipMasks.of(layer, tiling.v))
+    hardware = with_settings(_PANACEA, settings)
+    work = panacea_work(layer, hardware)
     return _largest_bytes(work, {"off": 1, "on": 2}[settings["dtp"]])
 
 
@@ -762,11 +770,7 @@ def linked_programs(
         for _ in range(draw(st.sampled_from([1, 2, 3, 0]))):
             producer, consumer = draw(st.sampled_from(names[:number])), names[number]
             add_link(graph, producer, consumer, draw(_links(layers[consumer], layers[producer])))
-    cut = Tiling.of(with_settings(_PANACEA, settings), (1, 1, 1))
-    works = {
-        name: layer_work(replace(cut, M=layer.M, K=layer.K, N=layer.N), SkipMasks(*layer.skip_masks(v)))
-        for name, layer in layers.items()
-    }
+    works = {name: panacea_work(layer, with_settings(_PANACEA, settings)) for name, layer in layers.items()}
     needed = [_largest_bytes(work, 2) for work in works.values()]
     for name in needed[0]:
         settings[name] = max(sizes[name] for sizes in needed) + draw(st.sampled_from([0, 0, 8, 64, _PLENTY_BYTES]))
@@ -775,7 +779,7 @@ def linked_programs(
     planned = []
     for name, work in reversed(works.items()):
         order, height = draw(st.sampled_from(LOOP_ORDERS)), draw(st.sampled_from([1, 2]))
-        planned.append((plan_layer(name, work, hardware, order, height), dense_outputs(work.tiling)))
+        planned.append(plan_layer(name, work, hardware, order, height))
     return plan_program(hardware, planned, graph)
 
 

@@ -20,7 +20,7 @@ from panacea_sim.description.description import Description
 from panacea_sim.engines.compiled.engine import run_compiled
 from panacea_sim.engines.compiled.lanes import find_sections
 from panacea_sim.errors import ConfigError
-from panacea_sim.machines.panacea.build import describe
+from panacea_sim.machines.panacea import MACHINE
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.running.prepare import prepare
 from panacea_sim.running.scenario import Scenario
@@ -72,7 +72,7 @@ def test_equal_on_real_programs(scenario: Scenario) -> None:
 @given(any_linked_programs)
 def test_equal_where_weights_wait(program: Program) -> None:
     """All agree on programs whose operands, weights too, wait for the outputs of other layers."""
-    machine = describe(program)
+    machine = MACHINE.describe(program)
     streams = {part.name: part for part in machine.components}
     event(f"weights wait: {bool(streams['w_dma'].waits)}, activations: {bool(streams['x_dma'].waits)}")
     found = assert_equal(machine, ("w_dma", "x_dma", "o_dma"))

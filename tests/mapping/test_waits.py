@@ -12,12 +12,10 @@ from strategies import chains, linked_programs
 
 from panacea_sim.errors import InvariantError
 from panacea_sim.hardware.config import load_hardware
-from panacea_sim.machines.panacea.build import describe
+from panacea_sim.machines.panacea import MACHINE
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
-from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.waits import outputs_needed
-from panacea_sim.mapping.work import SkipMasks, layer_work
 from panacea_sim.running.prepare import prepare
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.link import Columns, Link
@@ -27,7 +25,7 @@ from panacea_sim.workload.network import layers_in_order
 
 def _waits(program: Program, operand: str) -> list[tuple[OperandTile, int]]:
     """Return the tile of each fetch of an operand, and the firings of `o_dma` for which it waits."""
-    component = next(part for part in describe(program).components if part.name == f"{operand}_dma")
+    component = next(part for part in MACHINE.describe(program).components if part.name == f"{operand}_dma")
     assert {wait.component for wait in component.waits} <= {"o_dma"}
     firings = sum(wait.firings for wait in component.waits) + np.zeros(component.firings, np.int64)
     labels = component.labels
@@ -71,8 +69,7 @@ def _plan(m: int, k: int, n: int) -> LayerPlan:
     """Return the plan of a layer of these sizes in tiles of 4 x 4, in the order mnk."""
     hardware = load_hardware("panacea", {"n_pea": 2, "v": 2, "tile_k": 4, "tile_n": 4})
     layer = MaskedLayer("layer", m, k, n, 0.5, 0.5, 1)
-    work = layer_work(Tiling.of(hardware, (m, k, n)), SkipMasks(*layer.skip_masks(2)))
-    return plan_layer("layer", work, hardware, "mnk", 1)
+    return plan_layer("layer", MACHINE.work(layer, hardware, None), hardware, "mnk", 1)
 
 
 # A producer of 8 features and 12 columns writes its tiles 1, 2, 3 (features 0 to 3) and 4, 5, 6 (features 4 to 7).

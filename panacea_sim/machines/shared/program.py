@@ -24,16 +24,20 @@ __all__ = ["PlannedLayer", "Program", "plan_program"]
 
 @dataclass(frozen=True, eq=False)
 class PlannedLayer:
-    """A layer with its plan, the bytes of its outputs and its place in DRAM.
+    """A layer with its plan and its place in DRAM.
 
     `reads_in_place` says that its activations are what another layer of the run writes, where it writes it. Otherwise
     they lie at a place of their own.
     """
 
     plan: LayerPlan
-    output_bytes: OutputBytes
     layout: DramLayout
     reads_in_place: bool = False
+
+    @property
+    def output_bytes(self) -> OutputBytes:
+        """The bytes of the layer's outputs."""
+        return self.plan.work.output_bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,29 +161,26 @@ class Program:
         return np.repeat(np.arange(len(self.layers)), [firings(layer) for layer in self.layers])
 
 
-def plan_program(
-    hardware: Hardware, layers: Sequence[tuple[LayerPlan, OutputBytes]], graph: LayerGraph | None = None
-) -> Program:
+def plan_program(hardware: Hardware, layers: Sequence[LayerPlan], graph: LayerGraph | None = None) -> Program:
     """Return the program that runs these layers in the order of their graph, laid out in DRAM one behind the other.
 
-    Each layer comes with its plan, named as its node, and the bytes of its outputs. Without a graph none needs another,
-    and they run in the order given. Raises ConfigError if layers wait
-    for each other in a circle, and MappingError if an output tile does not fit OMEM beside the partial sums of another
-    layer.
+    Each layer comes as its plan, named as its node. Without a graph none needs another, and they run in the order
+    given. Raises ConfigError if layers wait for each other in a circle, and MappingError if an output tile does not fit
+    OMEM beside the partial sums of another layer.
     """
     if graph is None:
         graph = nx.DiGraph()
-        graph.add_nodes_from(plan.name for plan, _ in layers)
-    keeps_partial_sums = any(plan.partial_sums.firings for plan, _ in layers)
-    given = {plan.name: (plan, output_bytes) for plan, output_bytes in layers}
+        graph.add_nodes_from(plan.name for plan in layers)
+    keeps_partial_sums = any(plan.partial_sums.firings for plan in layers)
+    given = {plan.name: plan for plan in layers}
     planned: dict[str, PlannedLayer] = {}
     start = 0
     for name in layers_in_order(graph):
-        plan, output_bytes = given[name]
+        plan = given[name]
         check_output_tile(plan.work, hardware, keeps_partial_sums=keeps_partial_sums)
         written = [_written_activation(planned[each]) for each, link in links_into(graph, name) if link.in_place]
-        layout = dram_layout(start, plan, output_bytes, hardware.dram_alignment_bytes, *written)
-        planned[name] = PlannedLayer(plan, output_bytes, layout, reads_in_place=bool(written))
+        layout = dram_layout(start, plan, hardware.dram_alignment_bytes, *written)
+        planned[name] = PlannedLayer(plan, layout, reads_in_place=bool(written))
         start = layout.end
     return Program(hardware, tuple(planned.values()), graph)
 

@@ -9,7 +9,7 @@ from naive_waits import OperandTile, Output, needed_outputs
 from strategies import linked_programs
 
 from panacea_sim.engines.reference.engine import run_reference
-from panacea_sim.machines.panacea.build import describe
+from panacea_sim.machines.panacea import MACHINE
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.trace.recorder import Recorder
 
@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 def _traced(program: Program) -> list[Row]:
     recorder = Recorder(layers=tuple(layer.plan.name for layer in program.layers))
-    run_reference(describe(program), recorder)
+    run_reference(MACHINE.describe(program), recorder)
     rows: list[Row] = recorder.table("activities").to_pylist()
     return rows
 
