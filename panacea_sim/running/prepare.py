@@ -12,17 +12,17 @@ from panacea_sim.description.description import Description
 from panacea_sim.engines.choice import ChosenEngine, Engine, chosen_engine, run_engine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import ConfigError
-from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
+from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import Values, machine_of
 from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.running.mapping_choice import Candidate, candidates, choose_mapping
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.recorder import Recorder
-from panacea_sim.workload.chain import chain_graph
+from panacea_sim.workload.chain import chain_graph, check_link, source_numbers
 from panacea_sim.workload.functional import FunctionalPass, functional_pass
 from panacea_sim.workload.gemm_layer import GemmLayer
-from panacea_sim.workload.layer import Layer
+from panacea_sim.workload.layer import AnyLayer, Layer, loaded
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.network import LayerGraph
 from panacea_sim.workload.npz import load_layer
@@ -73,37 +73,61 @@ class Prepared:
 
 @dataclass(frozen=True, eq=False)
 class PreparedLayers:
-    """A scenario whose layers run each alone (schedule "barrier"): each is planned when its turn comes."""
+    """A scenario whose layers run each alone (schedule "barrier"): each is read and planned when its turn comes.
+
+    `sources` has for each layer the number of the one whose outputs are its activations, None without one.
+    """
 
     scenario: Scenario
-    layers: tuple[Layer, ...]
+    layers: tuple[AnyLayer, ...]
     hardware: Hardware
+    sources: tuple[int | None, ...]
 
 
 def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedLayers:
-    """Return the scenario with its layers loaded and checked and, where they overlap, planned and described.
+    """Return the scenario with its layers checked and, where they overlap, loaded, planned and described.
 
     Small layers are planned by simulating a few mappings, for which `engine` is taken: the one that is to run them.
     Raises ConfigError or MappingError where it cannot be run.
     """
-    layers = tuple(load_layer(layer) if isinstance(layer, str | Path) else layer for layer in scenario.layers)
-    given = scenario.hardware if isinstance(scenario.hardware, Hardware) else load_hardware(scenario.hardware)
-    hardware = with_settings(given, scenario.settings)
-    for layer in layers:
-        if isinstance(layer, GemmLayer):
-            layer.check_accumulators()
-        elif scenario.values:
-            hint = "Give operands instead, for example with synthetic_layer"
-            raise ConfigError("scenario.values", True, f"False, as {layer.name!r} has masks only", hint)
+    hardware = scenario.resolved_hardware()
     if scenario.schedule == "barrier":
-        read = {layer.source for layer in layers}
-        chain_graph(layers, [_functional(layer, wanted=layer.name in read) for layer in layers])
-        return PreparedLayers(scenario, layers, hardware)
+        return _prepared_layers(scenario, hardware)
+    layers = tuple(load_layer(layer) if isinstance(layer, str | Path) else loaded(layer) for layer in scenario.layers)
+    _check_layers(layers, values=scenario.values)
     chosen = chosen_engine(engine, values=scenario.values)
     works = [work_of(layer, hardware, values=scenario.values) for layer in layers]
     graph = chain_graph(layers, [work.computed for work in works])
     program, description, values = _planned(layers, works, graph, hardware, chosen, values=scenario.values)
     return Prepared(scenario, layers, program, description, values)
+
+
+def _prepared_layers(scenario: Scenario, hardware: Hardware) -> PreparedLayers:
+    """Check what can be checked without the operands of layers in files, which are read when their turn comes."""
+    layers = scenario.known_layers()
+    _check_layers(layers, values=scenario.values)
+    sources = source_numbers(layers)
+    for number in sorted({source for source in sources if source is not None}):
+        followers = [layer for layer, source in zip(layers, sources, strict=True) if source == number]
+        _check_links(layers[number], followers)
+    return PreparedLayers(scenario, layers, hardware, tuple(sources))
+
+
+def _check_layers(layers: Sequence[AnyLayer], *, values: bool) -> None:
+    for layer in layers:
+        if isinstance(layer, GemmLayer):
+            layer.check_accumulators()
+        elif isinstance(layer, MaskedLayer) and values:
+            hint = "Give operands instead, for example with synthetic_layer"
+            raise ConfigError("scenario.values", True, f"False, as {layer.name!r} has masks only", hint)
+
+
+def _check_links(previous: AnyLayer, followers: Sequence[AnyLayer]) -> None:
+    if isinstance(previous, GemmLayer):
+        functional = functional_pass(previous)
+        for layer in followers:
+            if isinstance(layer, GemmLayer):
+                check_link(previous, functional, layer)
 
 
 def work_of(layer: Layer, hardware: Hardware, *, values: bool) -> LayerWork:
@@ -123,7 +147,7 @@ def planned_alone(layer: Layer, work: LayerWork, hardware: Hardware, engine: Cho
     """
     alone = layer if isinstance(layer, MaskedLayer) else replace(layer, source=None)
     program, description, travelling = _planned([alone], [work], None, hardware, engine, values=values)
-    return Prepared(Scenario(layer.name, alone, hardware, values=values), (alone,), program, description, travelling)
+    return Prepared(Scenario("layer", alone, hardware, values=values), (alone,), program, description, travelling)
 
 
 def layer_candidates(layer: GemmLayer, hardware: Hardware) -> Iterator[Candidate]:

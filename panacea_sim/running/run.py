@@ -27,8 +27,10 @@ from panacea_sim.running.scenario import Scenario, write_scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.run_log import LogLevel, open_log
-from panacea_sim.trace.store import RunFolder
+from panacea_sim.trace.store import PARTIAL, RunFolder
 from panacea_sim.trace.summary import Summary
+from panacea_sim.workload.layer import loaded
+from panacea_sim.workload.layer_file import LayerFile
 
 __all__ = ["Interrupted", "Progress", "RunOptions", "RunOutcome", "run"]
 
@@ -105,10 +107,25 @@ def run(scenario: Scenario | Prepared | PreparedLayers, options: RunOptions | No
     engine = chosen_engine(options.engine, values=prepared.scenario.values)
     if options.folder is None:
         return _simulate(prepared, options, engine, None)
+    prepared = _rescued(prepared, options.folder)
     folder = RunFolder(options.folder, force=options.force)
     outcome = _simulate(prepared, options, engine, folder)
     folder.complete()
     return replace(outcome, folder=folder.target)
+
+
+def _rescued(prepared: Prepared | PreparedLayers, target: Path) -> Prepared | PreparedLayers:
+    """Read layers whose files lie in the partial folder of this name, which the run is about to replace."""
+    partial = Path(f"{target}{PARTIAL}").resolve()
+    lost = [
+        number
+        for number, layer in enumerate(prepared.layers)
+        if isinstance(layer, LayerFile) and layer.path.resolve().is_relative_to(partial)
+    ]
+    if not lost:
+        return prepared
+    layers = tuple(loaded(layer) if number in lost else layer for number, layer in enumerate(prepared.layers))
+    return prepare(replace(prepared.scenario, layer=layers))
 
 
 def _simulate(

@@ -11,11 +11,14 @@ from panacea_sim.analysis.summary import SummaryParts
 from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.running.layers import LayerOutcome, LayerRun, LayerTask, run_layers
+from panacea_sim.running.layers import LayerOutcome, LayerTask, run_layers
 from panacea_sim.running.prepare import PreparedLayers
+from panacea_sim.running.processes import opened_executor
 from panacea_sim.trace.joined_trace import JoinedTrace, TracePart
 from panacea_sim.trace.options import NO_TRACE, TraceOptions
 from panacea_sim.trace.summary import LayerSummary
+from panacea_sim.workload.layer import AnyLayer
+from panacea_sim.workload.layer_file import LayerFile
 
 __all__ = ["LayerSequence", "SequenceOptions"]
 
@@ -55,16 +58,15 @@ class LayerSequence:
         `note` hears the number of each layer that is done, with its outcome if it was simulated; `watch` hears numbers
         of layers with the output tiles that are done, as far as that is known before. Raises what a layer raises.
         """
-
-        def note_run(number: int, run: LayerRun) -> None:
-            self._keys[number] = run.key
-            if run.outcome is not None:
-                self._outcomes[number] = run.outcome
-            note(number, run.outcome)
-
         # With a window, what is recorded of a layer depends on when it begins: they run one by one.
-        workers = 1 if self._recorded.window else self._options.workers
-        run_layers(len(self._prepared.layers), workers, self._task_of, note_run, watch, self._options.engine)
+        workers = 1 if self._recorded.window else min(self._options.workers, len(self._prepared.layers))
+        meanwhile = _load_compiled if self._options.engine == "compiled" else None
+        with opened_executor(workers, work="layer", meanwhile=meanwhile) as executor:
+            for number, layer_run in run_layers(self._tasks(), executor, watch):
+                self._keys[number] = layer_run.key
+                if layer_run.outcome is not None:
+                    self._outcomes[number] = layer_run.outcome
+                note(number, layer_run.outcome)
 
     def output_tiles(self) -> list[int]:
         """Return the number of output tiles of each layer."""
@@ -92,17 +94,29 @@ class LayerSequence:
         parts = [outcome.trace for _, outcome in self._done()]
         return JoinedTrace(self._recorded, [part for part in parts if isinstance(part, TracePart)])
 
+    def _tasks(self) -> Iterator[LayerTask]:
+        return map(self._task_of, range(len(self._prepared.layers)))
+
     def _task_of(self, number: int) -> LayerTask:
         prepared, folder = self._prepared, self._options.spill_folder
         return LayerTask(
-            prepared.layers[number],
+            _findable(prepared.layers[number]),
             prepared.hardware,
             prepared.scenario.values,
             self._options.engine,
             frozenset(self._keys.values()) if self._memoizes else frozenset(),
             self._trace_options(),
-            None if folder is None else _made(folder / f"{number:04d}"),
+            None if folder is None else _made(folder.absolute() / f"{number:04d}"),
+            producer=self._unchecked_producer(number),
         )
+
+    def _unchecked_producer(self, number: int) -> AnyLayer | None:
+        """Return the layer whose outputs this one reads, unless both were in memory and have been compared."""
+        source = self._prepared.sources[number]
+        if source is None:
+            return None
+        layer, producer = self._prepared.layers[number], self._prepared.layers[source]
+        return _findable(producer) if LayerFile in {type(layer), type(producer)} else None
 
     def _trace_options(self) -> TraceOptions:
         """Return what to record of the next layer; with a window, all before it are done."""
@@ -151,3 +165,15 @@ def _summed(all_actions: Sequence[Mapping[str, Mapping[str, int]]]) -> dict[str,
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+def _load_compiled() -> None:
+    """Compile the engine, or load it: each worker would compile it otherwise."""
+    from panacea_sim.engines.compiled.engine import load_compiled  # noqa: PLC0415  # takes a while and need not be installed
+
+    load_compiled()
+
+
+def _findable(layer: AnyLayer) -> AnyLayer:
+    """Give a layer in a file a path that other processes understand: they need not be in this folder."""
+    return replace(layer, path=layer.path.absolute()) if isinstance(layer, LayerFile) else layer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import networkx as nx
@@ -15,11 +15,11 @@ from panacea_sim.quant.quantizer import panacea_quantizer
 from panacea_sim.units import FloatArray
 from panacea_sim.workload.functional import FunctionalPass, functional_pass, real_outputs
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
-from panacea_sim.workload.layer import Layer
+from panacea_sim.workload.layer import AnyLayer, Layer
 from panacea_sim.workload.link import Link
 from panacea_sim.workload.network import LayerGraph, add_layer, add_link
 
-__all__ = ["calibrated_output", "chain_graph", "following"]
+__all__ = ["calibrated_output", "chain_graph", "check_link", "following", "source_numbers"]
 
 
 def calibrated_output(
@@ -82,30 +82,46 @@ def chain_graph(layers: Sequence[Layer], passes: Sequence[FunctionalPass | None]
     """Return the graph of layers of which some name, as `source`, the one whose outputs are their activations.
 
     The layers run in this very order, because a source comes before. `passes` holds the functional pass of every layer
-    that is a source. Raises ConfigError if a source is not among the layers before, has no output format, or if its
-    outputs or their format are not the activations of the layer; and if a name comes twice.
+    that is a source. Raises ConfigError where `source_numbers` and `check_link` do.
     """
     graph: LayerGraph = nx.DiGraph()
-    passed: dict[str, FunctionalPass | None] = {}
-    for layer, functional in zip(layers, passes, strict=True):
-        source = layer.source
+    for layer, source in zip(layers, source_numbers(layers), strict=True):
         if source is not None and isinstance(layer, GemmLayer):
-            _check_is_before(source, graph)
-            _check_link(graph.nodes[source]["layer"], passed[source], layer)
+            check_link(layers[source], passes[source], layer)
         add_layer(graph, layer)
-        passed[layer.name] = functional
         if source is not None:
-            add_link(graph, source, layer.name, Link("x", in_place=True))
+            add_link(graph, layers[source].name, layer.name, Link("x", in_place=True))
     return graph
 
 
-def _check_is_before(source: str, graph: LayerGraph) -> None:
-    if source not in graph:
-        earlier = ", ".join(graph) or "none, for the first layer"
-        raise ConfigError("layer.source", repr(source), f"a layer before: {earlier}", nearest_name(source, graph))
+def source_numbers(layers: Sequence[AnyLayer]) -> list[int | None]:
+    """Return for each layer the number of the one whose outputs are its activations, None for a layer without source.
+
+    Raises ConfigError if two layers have one name, or if a source is not among the layers before or has no output
+    format. Operands are not looked at.
+    """
+    numbers: dict[str, int] = {}
+    sources: list[int | None] = []
+    for number, layer in enumerate(layers):
+        source = None if layer.source is None else _number_of(layer.source, numbers)
+        if source is not None:
+            _format_of(layers[source])
+        sources.append(source)
+        if layer.name in numbers:
+            raise ConfigError("layer.name", f"{layer.name!r} twice", "a name of its own for each layer of a chain")
+        numbers[layer.name] = number
+    return sources
 
 
-def _check_link(previous: Layer, functional: FunctionalPass | None, layer: GemmLayer) -> None:
+def _number_of(source: str, numbers: Mapping[str, int]) -> int:
+    if source not in numbers:
+        earlier = ", ".join(numbers) or "none, for the first layer"
+        raise ConfigError("layer.source", repr(source), f"a layer before: {earlier}", nearest_name(source, numbers))
+    return numbers[source]
+
+
+def check_link(previous: Layer, functional: FunctionalPass | None, layer: GemmLayer) -> None:
+    """Check that a layer reads what `previous`, of which this is the functional pass, writes; raises ConfigError."""
     form = _format_of(previous)
     pairs = {
         "activation_scale": (layer.activation_scale, form.scale),
@@ -122,7 +138,7 @@ def _check_link(previous: Layer, functional: FunctionalPass | None, layer: GemmL
         raise ConfigError("layer.activation", "other values", f"the outputs of {previous.name!r}", hint)
 
 
-def _format_of(previous: Layer) -> OutputFormat:
+def _format_of(previous: AnyLayer) -> OutputFormat:
     if previous.output is None:
         hint = "For example dataclasses.replace(layer, output=calibrated_output(layer))"
         raise ConfigError("layer.output", f"None in {previous.name!r}", "an OutputFormat, as a layer follows", hint)

@@ -14,7 +14,7 @@ from panacea_sim.checks import require_channel_scales, require_choice, require_f
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.activation_functions import ACTIVATION_FUNCTIONS, ActivationFunction
 from panacea_sim.quant.aqs_gemm import check_accumulator, integer_gemm
-from panacea_sim.quant.operands import require_activation, require_weight
+from panacea_sim.quant.operands import require_activation, require_same_k, require_weight
 from panacea_sim.quant.quantizer import ActivationQuantizer
 from panacea_sim.quant.slicing import (
     ActivationSlices,
@@ -34,9 +34,11 @@ from panacea_sim.quant.widths import (
 )
 from panacea_sim.units import FloatArray
 
-__all__ = ["DBS_OFFSETS", "GemmLayer", "OutputFormat"]
+__all__ = ["ACTIVATION_DTYPES", "DBS_OFFSETS", "WEIGHT_DTYPES", "GemmLayer", "OutputFormat"]
 
 DBS_OFFSETS = ("floor", "midpoint")
+WEIGHT_DTYPES = ("int8", "int16")
+ACTIVATION_DTYPES = ("uint8", "uint16")
 
 
 @dataclass(frozen=True)
@@ -174,15 +176,9 @@ class GemmLayer:
         require_choice("layer.dbs_offset", self.dbs_offset, DBS_OFFSETS)
 
     def _check_operands(self) -> None:
-        weight = require_weight("layer.weight", self.weight, self.weight_bits, ("int8", "int16"))
-        activation = require_activation("layer.activation", self.activation, self.activation_bits, ("uint8", "uint16"))
-        if weight.shape[1] != activation.shape[0]:
-            raise ConfigError(
-                "layer.activation",
-                f"K = {activation.shape[0]}, shape {activation.shape}",
-                f"K = {weight.shape[1]}, as weight with shape {weight.shape}",
-                "weight is [M, K], activation is [K, N]",
-            )
+        weight = require_weight("layer.weight", self.weight, self.weight_bits, WEIGHT_DTYPES)
+        activation = require_activation("layer.activation", self.activation, self.activation_bits, ACTIVATION_DTYPES)
+        require_same_k(weight.shape, activation.shape)
         _set(self, "weight", _read_only(weight))
         _set(self, "activation", _read_only(activation))
 

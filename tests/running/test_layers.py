@@ -28,7 +28,8 @@ from panacea_sim.commands.main import main
 from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.errors import ConfigError, InvariantError, MappingError
 from panacea_sim.hardware.config import load_hardware
-from panacea_sim.running.layers import LayerTask, WorkerError, run_layer, run_layers
+from panacea_sim.running.layers import LayerTask, run_layer, run_layers
+from panacea_sim.running.processes import WorkerError, opened_executor
 from panacea_sim.running.run import Interrupted, RunOptions, run
 from panacea_sim.running.scenario import Scenario, Schedule, load_scenario
 from panacea_sim.trace.options import TraceOptions
@@ -313,12 +314,10 @@ class _Deadly:
 def test_a_process_that_dies_is_told() -> None:
     """A worker that ends without a word gives one error that says what to try."""
     layer: Any = _Deadly()
-
-    def task(_: int) -> LayerTask:
-        return LayerTask(layer, load_hardware("panacea"), values=False, engine="reference")
-
-    with pytest.raises(WorkerError, match=r"a worker process ended before its layer was done.*--workers 1.*__main__"):
-        run_layers(2, 2, task, lambda *_: None, lambda *_: None)
+    task = LayerTask(layer, load_hardware("panacea"), values=False, engine="reference")
+    message = r"a worker process ended before its layer was done.*--workers 1.*__main__"
+    with pytest.raises(WorkerError, match=message), opened_executor(2, work="layer") as executor:
+        list(run_layers([task, task], executor))
     assert active_children() == []
 
 
