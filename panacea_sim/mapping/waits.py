@@ -1,7 +1,7 @@
 """What fetches wait for: links between layers, lowered to numbers of output tiles that must have been written.
 
-Output tiles are written in the order in which they are finished, so that the last one that a fetch needs stands for all
-of them. A tile of an operand needs a rectangle of outputs: a range of features times a range of columns.
+A tile of an operand needs a rectangle of outputs: a range of features times a range of columns. In every loop order
+output tiles with a higher m, or n, are written later, so that the last corner of the rectangle stands for all of it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from panacea_sim.errors import InvariantError
 from panacea_sim.mapping.plan import LayerPlan
 from panacea_sim.units import IntArray, ceil_div
 from panacea_sim.workload.link import Columns, Link
@@ -25,11 +26,10 @@ def outputs_needed(link: Link, consumer: LayerPlan, producer: LayerPlan) -> IntA
     tiling = producer.work.tiling
     features = _features(link, _tiles_along(link.features_on, consumer), tiling.M)
     columns = _columns(link, _tiles_along(link.columns_on, consumer), tiling.N)
-    written = np.empty((tiling.m_tiles, tiling.n_tiles), np.int64)
-    written[producer.output_m, producer.output_n] = np.arange(1, producer.output_count + 1)
-    of_features = _latest(written, features.in_tiles(tiling.tile_m))
-    needed = _latest(of_features.T, columns.in_tiles(tiling.tile_n))
-    return (needed if link.features_on == "k" else needed.T).ravel()
+    written = _written_tiles(producer)
+    last_m, last_n = ceil_div(features, tiling.tile_m), ceil_div(columns, tiling.tile_n)
+    needed = written[last_m, last_n[:, None]] if link.features_on == "k" else written[last_m[:, None], last_n]
+    return needed.ravel()
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +52,10 @@ class _Ranges:
         """Return the ranges, `offset` further on."""
         return _Ranges(self.low + offset, self.high + offset)
 
-    def in_tiles(self, tile: int) -> _Ranges:
-        """Return the ranges of tiles in which these indices lie."""
-        return _Ranges(self.low // tile * self.some, ceil_div(self.high, tile) * self.some)
+    @property
+    def ends(self) -> IntArray:
+        """The ends of the ranges; 0 for empty ones."""
+        return self.high * self.some
 
 
 def _tiles_along(axis: str, plan: LayerPlan) -> _Ranges:
@@ -69,8 +70,8 @@ def _tiles_along(axis: str, plan: LayerPlan) -> _Ranges:
     return _Ranges(low, np.minimum(low + tile, size))
 
 
-def _features(link: Link, tiles: _Ranges, count: int) -> _Ranges:
-    """Return which of the producer's `count` features each tile along the axis of the features needs."""
+def _features(link: Link, tiles: _Ranges, count: int) -> IntArray:
+    """Return before which of the producer's `count` features all lie that each tile needs; 0 where it needs none."""
     first, end = link.feature_span or (0, int(tiles.high[-1]))
     own = tiles.within(first, end)
     if link.features is not None:
@@ -84,19 +85,21 @@ def _features(link: Link, tiles: _Ranges, count: int) -> _Ranges:
         needed = _Ranges(own.low // taps, ceil_div(own.high, taps) * own.some).shifted(link.feature_offset)
     else:
         needed = own.shifted(link.feature_offset)
-    return needed.within(0, count)
+    return needed.within(0, count).ends
 
 
-def _columns(link: Link, tiles: _Ranges, count: int) -> _Ranges:
-    """Return which of the producer's `count` columns each tile along the axis of the columns needs."""
-    span = link.column_span or (0, int(tiles.high[-1]))
-    own = tiles.within(*span)
+def _columns(link: Link, tiles: _Ranges, count: int) -> IntArray:
+    """Return before which of the producer's `count` columns all lie that each tile needs; 0 where it needs none."""
+    first, end = link.column_span or (0, int(tiles.high[-1]))
+    own = tiles.within(first, end)
     if link.needs == "all":
-        return _everywhere(0, count, own)
+        return _everywhere(0, count, own).ends
     if isinstance(link.needs, Columns):
-        of_columns = _Ranges(link.needs.low, link.needs.high).shifted(link.column_offset).within(0, count)
-        return _hull(of_columns, span, tiles)
-    return own.shifted(link.column_offset).within(0, count)
+        windows = _Ranges(link.needs.low, link.needs.high).shifted(link.column_offset).within(0, count)
+        number = np.arange(len(windows.low))
+        is_inside = (number >= first) & (number < end)
+        return np.maximum.reduceat(windows.ends * is_inside, tiles.low)
+    return own.shifted(link.column_offset).within(0, count).ends
 
 
 def _everywhere(first: int, end: int, where: _Ranges) -> _Ranges:
@@ -104,27 +107,14 @@ def _everywhere(first: int, end: int, where: _Ranges) -> _Ranges:
     return _Ranges(first * where.some, end * where.some)
 
 
-def _hull(columns: _Ranges, span: tuple[int, int], tiles: _Ranges) -> _Ranges:
-    """Return the range from the lowest to the highest that any column of a tile has, columns outside the span aside."""
-    number = np.arange(len(columns.low))
-    counts = (columns.low < columns.high) & (number >= span[0]) & (number < span[1])
-    # A column that does not count is a range that begins behind all others and ends before them.
-    low, high = np.where(counts, columns.low, columns.low.max()), np.where(counts, columns.high, 0)
-    return _Ranges(np.minimum.reduceat(low, tiles.low), np.maximum.reduceat(high, tiles.low))
+def _written_tiles(producer: LayerPlan) -> IntArray:
+    """Return how many output tiles have been written with (m, n), at [m + 1, n + 1]; 0 before the first row and column.
 
-
-def _latest(written: IntArray, rows: _Ranges) -> IntArray:
-    """Return the largest of each range of rows, column by column; 0 where the range is empty.
-
-    The longest run of 2^i rows that fits is laid against both ends of a range, so that the work is that of reading the
-    array as often as the longest range can be halved.
+    Raises InvariantError if they are not written in the order of m and of n.
     """
-    found = np.zeros((len(rows.low), written.shape[1]), np.int64)
-    lengths = rows.high - rows.low
-    run, of_run = 1, written
-    while run <= lengths.max():
-        fits = (run <= lengths) & (lengths < 2 * run)
-        found[fits] = np.maximum(of_run[rows.low[fits]], of_run[rows.high[fits] - run])
-        of_run = np.maximum(of_run[:-run], of_run[run:])
-        run *= 2
-    return found
+    tiling = producer.work.tiling
+    written = np.zeros((tiling.m_tiles + 1, tiling.n_tiles + 1), np.int64)
+    written[producer.output_m + 1, producer.output_n + 1] = np.arange(1, producer.output_count + 1)
+    if (np.diff(written, axis=0) < 0).any() or (np.diff(written, axis=1) < 0).any():
+        raise InvariantError(f"{producer.name} does not write its output tiles in the order of m and of n")
+    return written

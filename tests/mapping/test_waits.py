@@ -10,6 +10,7 @@ from hypothesis import event, given, settings
 from naive_waits import OperandTile, needed_outputs
 from strategies import chains, linked_programs
 
+from panacea_sim.errors import InvariantError
 from panacea_sim.hardware.config import load_hardware
 from panacea_sim.machines.panacea import MACHINE
 from panacea_sim.machines.shared.program import Program
@@ -19,6 +20,7 @@ from panacea_sim.running.prepare import prepare
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.link import Columns, Link
 from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.network import layers_in_order
 
 
 def _waits(program: Program, operand: str) -> list[tuple[OperandTile, int]]:
@@ -53,6 +55,7 @@ def test_a_fetch_waits_for_the_last_output_that_it_needs(program: Program) -> No
     links = [link for _, _, links in program.graph.edges(data="links") for link in links]
     event(f"links: {len(links)}, weights: {any(link.operand == 'w' for link in links)}")
     event(f"waits: {sorted({operand for operand in 'wx' if any(firings for _, firings in _waits(program, operand))})}")
+    assert [layer.plan.name for layer in program.layers] == layers_in_order(program.graph)
     _check(program)
 
 
@@ -81,6 +84,7 @@ _SHIFTED = Columns(np.arange(12) + 1, np.arange(12) + 2)
         (Link("x", "all"), (4, 8, 12), [[6, 6], [6, 6], [6, 6]]),
         (Link("x", _SHIFTED), (4, 8, 12), [[2, 5], [3, 6], [3, 6]]),
         (Link("x", Columns(_SHIFTED.low, _SHIFTED.high, 2)), (4, 8, 12), [[2, 2], [3, 3], [3, 3]]),
+        (Link("x", _SHIFTED, column_span=(0, 6)), (4, 8, 12), [[2, 5], [2, 5], [0, 0]]),
         (Link("x", feature_offset=-4), (4, 12, 12), [[0, 1, 4], [0, 2, 5], [0, 3, 6]]),
         (Link("x", feature_offset=4), (4, 4, 12), [[4], [5], [6]]),
         (Link("x", feature_span=(0, 4)), (4, 8, 12), [[1, 0], [2, 0], [3, 0]]),
@@ -95,6 +99,7 @@ _SHIFTED = Columns(np.arange(12) + 1, np.arange(12) + 2)
         "all",
         "windows",
         "im2col of two taps",
+        "windows of the first six columns",
         "Concat, behind four features",
         "the second head",
         "Concat, before four features",
@@ -107,3 +112,12 @@ _SHIFTED = Columns(np.arange(12) + 1, np.arange(12) + 2)
 def test_needed_outputs(link: Link, consumer: tuple[int, int, int], needed: list[list[int]]) -> None:
     """Tiles [n, k] of activations, [m, k] of weights, wait for the last of the tiles that hold what they need."""
     assert outputs_needed(link, _plan(*consumer), _plan(8, 4, 12)).reshape(np.shape(needed)).tolist() == needed
+
+
+def test_the_last_corner_must_be_the_last_tile() -> None:
+    """A producer that wrote its tiles in another order than that of m and n would make fetches come too early."""
+    consumer, producer = _plan(4, 8, 12), _plan(8, 4, 12)
+    for backwards in ([1, 0, 2, 3, 4, 5], [3, 4, 5, 0, 1, 2]):
+        visits = replace(producer.visits, m=producer.visits.m[backwards], n=producer.visits.n[backwards])
+        with pytest.raises(InvariantError, match="layer does not write its output tiles in the order of m and of n"):
+            outputs_needed(Link("x"), consumer, replace(producer, visits=visits))
