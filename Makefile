@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+# Each of these uses other libraries; old ones are deprecated in new ones, which is no fault of ours.
+SMOKE := tests/test_private_parts.py tests/test_package.py tests/golden tests/commands/test_main.py \
+    tests/commands/test_looking_commands.py tests/commands/test_startup.py tests/hardware/test_hardware_config.py
 
 SUPPORTED := import sys; sys.exit(sys.version_info < (3, 11))
 # Importing pip shows that the environment still matches its interpreter: after a system upgrade the link may lead to
@@ -19,7 +22,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: setup run test check lint format bench equal mutants golden picture clean help rebuild
+.PHONY: setup run test check lint format wheel lowest bench equal mutants golden picture clean help rebuild
 
 setup: $(STAMP) ## make .venv and install the package with the pinned tools
 
@@ -37,6 +40,16 @@ lint: $(STAMP) ## formatting, lint rules, types and import order, without changi
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+wheel: $(STAMP) ## build the wheel, install it outside of the checkout and use it there
+	.ci/wheel $(BIN)/python
+
+lowest: $(STAMP) ## run some tests with the lowest versions that pyproject.toml declares
+	$(BIN)/python .ci/lowest.py > $(VENV)/lowest.txt
+	$(BIN)/python -m venv --clear build/lowest
+	PIP_CONSTRAINT= PIP_BUILD_CONSTRAINT=constraints.txt build/lowest/bin/python -m pip install --quiet \
+	    --disable-pip-version-check -c $(VENV)/lowest.txt -e '.[compiled]' pytest pytest-timeout hypothesis
+	build/lowest/bin/python -m pytest -q -p no:cacheprovider -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(SMOKE)
 
 format: $(STAMP) ## rewrite the sources in the project's format
 	$(BIN)/ruff format

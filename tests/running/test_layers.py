@@ -38,6 +38,7 @@ from panacea_sim.trace.schema import TABLES
 from panacea_sim.trace.stored_run import open_run
 from panacea_sim.workload.chain import calibrated_output, following
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.synthetic import synthetic_layer
 
@@ -324,6 +325,7 @@ def test_errors_travel(error: Exception) -> None:
 _NETWORK = """
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.masked_layer import MaskedLayer
 
