@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from panacea_sim.dram_request_file import read_requests
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
 from panacea_sim.machine.dram_params import Map, Page, Policy, dram_params
@@ -21,8 +22,6 @@ from panacea_sim.machine.dram_replay import ChannelRequest, Replay, replay
 
 __all__ = ["dram_command", "print_devices"]
 
-_COLUMNS = ["cycle", "address", "bytes", "op"]
-_WRITES = {"read": False, "write": True}
 _NO_AGE_CAP = 1 << 60
 """A channel alone is compared with public simulators, which have none."""
 
@@ -80,48 +79,6 @@ def print_devices(console: Console) -> None:
     console.print(f"One channel each; times in cycles of its clock, period in ps. {IDEAL}: see `list hardware`.")
 
 
-def read_requests(path: Path) -> list[ChannelRequest]:
-    """Return the requests of a CSV file; raises ConfigError that names the file, the line and the column."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = csv.DictReader(file)
-            if sorted(rows.fieldnames or []) != sorted(_COLUMNS):
-                raise ConfigError(str(path), f"the columns {rows.fieldnames}", f"the columns {','.join(_COLUMNS)}")
-            requests = list(_parsed(path, rows))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(str(path), str(error), "a CSV file that can be read", "Check the path") from error
-    if not requests:
-        raise ConfigError(str(path), "no request", "at least one line below the header")
-    return requests
-
-
-def _parsed(path: Path, rows: csv.DictReader[str]) -> Iterator[ChannelRequest]:
-    earliest = 0
-    for row in rows:
-        at = f"{path}: line {rows.line_num}"
-        if None in row or None in row.values():
-            raise ConfigError(at, "too many values" if None in row else "too few values", "one value for each column")
-        cycle = _whole_number(f"{at}: cycle", row["cycle"], earliest)
-        address = _whole_number(f"{at}: address", row["address"], 0)
-        size_bytes = _whole_number(f"{at}: bytes", row["bytes"], 1)
-        operation = row["op"].strip().lower()
-        if operation not in _WRITES:
-            raise ConfigError(f"{at}: op", repr(row["op"]), " or ".join(_WRITES))
-        yield ChannelRequest(cycle, address, size_bytes, _WRITES[operation])
-        earliest = cycle
-
-
-def _whole_number(field: str, text: str, least: int) -> int:
-    """Return the number that the text spells, decimal or, with 0x in front, hexadecimal."""
-    try:
-        number = int(text, 0)
-    except ValueError:
-        number = -1
-    if number < least:
-        raise ConfigError(field, repr(text), f"a whole number >= {least}")
-    return number
-
-
 def _figures(device: DramDevice, requests: Sequence[ChannelRequest], outcome: Replay) -> dict[str, Any]:
     ns = device.clock_ps / 1000
     latency_ns = (outcome.ready_cycle - outcome.arrival_cycle) * ns
@@ -138,7 +95,7 @@ def _figures(device: DramDevice, requests: Sequence[ChannelRequest], outcome: Re
         "min_latency_ns": float(latency_ns.min()),
         "mean_latency_ns": float(latency_ns.mean()),
         "max_latency_ns": float(latency_ns.max()),
-        "refresh_share": outcome.refreshes * device.rfc_cycles / span_cycles,
+        "refresh_share": outcome.refresh_cycles / span_cycles,
     }
 
 

@@ -17,6 +17,7 @@ from panacea_sim.machine.arbiter import (
     WIDTH,
     WRITE,
     first_come_first_served,
+    keep_order,
 )
 from panacea_sim.machine.dram_params import (
     ACTIVATE_1,
@@ -110,7 +111,7 @@ def choose(params: Sequence[int], state: MutableSequence[int], cycle: int, queue
 
     Rows are opened for waiting requests first. Then FCFS takes the first by the order of arbiter.py. FR-FCFS takes, of
     the best priority, what has waited longer than the age cap; then what can send its column command earliest, of equal
-    ones what finds its row open, and then the first.
+    ones what finds its row open, and then the first. What may not overtake a request before it gives its turn to that.
     """
     if count == 1 and queue[REQUEST_CYCLE] == cycle:
         return 0  # `serve` opens its row no later
@@ -131,7 +132,7 @@ def choose(params: Sequence[int], state: MutableSequence[int], cycle: int, queue
             rank = _rank(params, state, now, cycle, queue, base)
             if priority < best_priority or rank < best_rank:
                 best, best_priority, best_rank = position, priority, rank
-    return best
+    return keep_order(queue, best)
 
 
 def serve(
