@@ -106,9 +106,7 @@ def test_refresh_share_does_not_depend_on_the_start(
 
 
 @pytest.mark.parametrize("under_way", [1, 100])
-def test_refresh_under_way_counts_in_part(
-    under_way: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_refresh_under_way_counts_in_part(under_way: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of a refresh that is under way when the first request comes, the rest counts."""
     found = dram_device("ddr4_3200", "device")
     path = tmp_path / "within.csv"

@@ -60,7 +60,7 @@ def test_bounds_are_accepted(tmp_path: Path) -> None:
     assert read_requests(largest) == [ChannelRequest(0, 0, 1 << 40, write=False)]
 
 
-_CYCLE, _ADDRESS = "a whole number from 0 to 2^62 - 1, decimal or 0x", "a whole number from 0 to 2^62 - 1, decimal or 0x"
+_CYCLE = _ADDRESS = "a whole number from 0 to 2^62 - 1, decimal or 0x"
 _BYTES = "a whole number from 1 to 2^40, decimal or 0x"
 
 

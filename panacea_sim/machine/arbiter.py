@@ -1,5 +1,4 @@
-"""Waiting requests at a channel: the order in which they go when nothing about the device speaks for one of them, and
-the order that is always kept.
+"""Waiting requests at a channel: who goes when nothing about the device speaks for one, and the order always kept.
 
 The queue is one flat sequence of whole numbers, WIDTH for each request at the offsets named here, in order of request
 cycle, then port. The functions use whole numbers, indexing and loops only, so that they can also be compiled.
@@ -42,7 +41,7 @@ def place_in_queue(queue: Sequence[int], count: int, request_cycle: int, port: i
 
 
 def first_come_first_served(queue: Sequence[int], count: int) -> int:
-    """Return the position of the request to grant: of those with the least priority number, the first; order is kept."""
+    """Return the position of the request to grant: of the least priority number the first; order is kept."""
     best = 0
     for position in range(1, count):
         if queue[position * WIDTH + PRIORITY] < queue[best * WIDTH + PRIORITY]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from strategies import Ask, crowds, numbered
 
 from panacea_sim.hardware.dram.devices import DramDevice, dram_device, list_devices
-from panacea_sim.machine.arbiter import first_come_first_served, keep_order
+from panacea_sim.machine.arbiter import ADDRESS, REQUEST_CYCLE, SIZE_BYTES, WIDTH, first_come_first_served, keep_order
 from panacea_sim.machine.description import Channel, Component, Description, Port, Requests
 from panacea_sim.machine.device import Device, DeviceState, IdealDevice
 from panacea_sim.machine.dram_device import BankedDevice
@@ -140,22 +140,23 @@ def _granted(state: DeviceState, asks: Sequence[Ask]) -> list[Access]:
     accesses = []
     while upcoming < len(asks) or numbers:
         while upcoming < len(asks) and (
-            not numbers or arrival + asks[upcoming].wait_cycles <= state.next_decision_cycle(queue[1])
+            not numbers or arrival + asks[upcoming].wait_cycles <= state.next_decision_cycle(queue[REQUEST_CYCLE])
         ):
             ask = asks[upcoming]
             arrival += ask.wait_cycles
             queue += [ask.priority, arrival, 0, ask.address, ask.size_bytes, int(ask.write)]
             numbers.append(upcoming)
             upcoming += 1
-        cycle = state.next_decision_cycle(queue[1])
+        cycle = state.next_decision_cycle(queue[REQUEST_CYCLE])
         position = state.choose(cycle, queue, len(numbers))
-        *_, address, size_bytes, write = queue[6 * position : 6 * position + 6]
+        base = position * WIDTH
+        address, size_bytes, write = queue[base + ADDRESS : base + WIDTH]
         service = state.serve(cycle, address, size_bytes, write=bool(write))
         accesses.append(Access(numbers[position], address, service.size_bytes, bool(write)))
-        queue[6 * position + 3] += service.size_bytes
-        queue[6 * position + 4] -= service.size_bytes
-        if not queue[6 * position + 4]:
-            del queue[6 * position : 6 * position + 6], numbers[position]
+        queue[base + ADDRESS] += service.size_bytes
+        queue[base + SIZE_BYTES] -= service.size_bytes
+        if not queue[base + SIZE_BYTES]:
+            del queue[base : base + WIDTH], numbers[position]
     return accesses
 
 
@@ -190,8 +191,7 @@ def test_order_is_kept_in_a_machine(engine: str, data: st.DataObject) -> None:
     streams = tuple(_stream(f"port{number}", ask) for number, ask in enumerate(asks))
     ports = tuple(Port(f"port{number}", ask.priority, outstanding=1) for number, ask in enumerate(asks))
     recorder = Recorder(layers=("first", "second"))
-    module = {"reference": "reference", "compiled": "compiled"}[engine]
-    run = getattr(import_module(f"panacea_sim.machine.{module}"), f"run_{engine}")
+    run = getattr(import_module(f"panacea_sim.machine.{engine}"), f"run_{engine}")  # numba may be missing
     run(Description(streams, channels=(Channel("dram0", memory),), ports=ports), recorder)
     next_address = [ask.address for ask in asks]
     accesses = []
