@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
-from panacea_sim.hardware.registry import machine_names, registered
+from panacea_sim.hardware.registry import machine_names, settings_of
 from panacea_sim.hardware.validation import config_error
 from panacea_sim.hardware.yaml_file import parse_scalar, read_mapping
 
@@ -153,7 +153,7 @@ class _PresetEntry:
 
 def settings_model(machine: object) -> type[Hardware]:
     """Return the model of the settings of a kind of machine; raises ConfigError for an unknown one."""
-    model: type[Hardware] = registered(machine).settings
+    model: type[Hardware] = settings_of(machine)
     return model
 
 
