@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from panacea_sim.analysis.accounting import check_conservation
 from panacea_sim.analysis.summary import SummaryParts, summarize_parts
 from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.running.prepare import Demand, demand_of, planned_alone
+from panacea_sim.running.prepare import planned_alone, work_of
 from panacea_sim.running.processes import Executor
 from panacea_sim.trace.joined_trace import TracePart
-from panacea_sim.trace.options import NOTHING, TraceOptions
+from panacea_sim.trace.options import NO_TRACE, TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.chain import check_link
 from panacea_sim.workload.functional import functional_pass
@@ -42,7 +39,7 @@ class LayerTask:
     values: bool
     engine: ChosenEngine
     known: frozenset[bytes] = frozenset()
-    trace: TraceOptions = NOTHING
+    trace: TraceOptions = NO_TRACE
     spill_folder: Path | None = None
     watch: Callable[[int], None] | None = None
     producer: AnyLayer | None = None
@@ -86,13 +83,13 @@ def run_layer(task: LayerTask) -> LayerRun:
     Raises ConfigError for a layer in a file, MappingError, DeadlockError and InvariantError.
     """
     layer = _checked(task)
-    demand = demand_of(layer, task.hardware, values=task.values)
-    key = _key_of(demand)
+    work = work_of(layer, task.hardware, values=task.values)
+    key = work.key()
     if key in task.known:
         return LayerRun(key, None)
-    prepared = planned_alone(layer, demand, task.hardware, task.engine, values=task.values)
+    prepared = planned_alone(layer, work, task.hardware, task.engine, values=task.values)
     recorder = Recorder(task.trace, (layer.name,), task.spill_folder)
-    result = prepared.run(task.engine, recorder, {} if task.watch is None else {"o_dma": task.watch})
+    result = prepared.run(task.engine, recorder, task.watch)
     check_conservation(prepared.description, result)
     values = prepared.values
     parts = summarize_parts(
@@ -115,15 +112,3 @@ def _checked(task: LayerTask) -> Layer:
         producer = loaded(task.producer)
         check_link(producer, functional_pass(producer) if isinstance(producer, GemmLayer) else None, layer)
     return layer
-
-
-def _key_of(demand: Demand) -> bytes:
-    """Return a digest of everything that decides the cycles of a layer on a given machine."""
-    digest = hashlib.blake2b(repr(demand.tiling).encode())
-    for array in (demand.masks.weight, demand.masks.activation):
-        digest.update(repr(array.shape).encode())
-        digest.update(np.packbits(array).tobytes())
-    for field in fields(demand.output_bytes):
-        array = getattr(demand.output_bytes, field.name)
-        digest.update(b"none" if array is None else array.tobytes())
-    return digest.digest()

@@ -14,7 +14,7 @@ from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.running.digest import run_digest
 from panacea_sim.running.layer_entry import entry_of
 from panacea_sim.running.names import check_case_names, check_run_name
-from panacea_sim.running.scenario_file import ScenarioFile, read_scenario_file
+from panacea_sim.running.scenario_file import file_model, read_scenario_file
 from panacea_sim.running.schedule import Schedule
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
@@ -134,7 +134,7 @@ def load_scenario(path: Path) -> Scenario | Study:
 
 def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[AnyLayer], hardware: Hardware) -> None:
     """Write scenario.yaml, from which the same run can be made again, with the operands of its layers beside it."""
-    content = ScenarioFile(
+    content = file_model(type(hardware))(
         schema=SCHEMA_VERSION,
         name=scenario.name,
         description=scenario.description,

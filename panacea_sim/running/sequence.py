@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from panacea_sim.analysis.joined_results import joined_results
 from panacea_sim.analysis.summary import SummaryParts
@@ -16,8 +15,8 @@ from panacea_sim.running.layers import LayerOutcome, LayerTask, run_layers
 from panacea_sim.running.prepare import PreparedLayers
 from panacea_sim.running.processes import opened_executor
 from panacea_sim.trace.joined_trace import JoinedTrace, TracePart
-from panacea_sim.trace.options import NOTHING, TraceOptions
-from panacea_sim.trace.schema import OPERATORS
+from panacea_sim.trace.options import NO_TRACE, TraceOptions
+from panacea_sim.trace.summary import LayerSummary
 from panacea_sim.workload.layer import AnyLayer
 from panacea_sim.workload.layer_file import LayerFile
 
@@ -34,7 +33,7 @@ class SequenceOptions:
     engine: ChosenEngine
     workers: int = 1
     memoize: bool = True
-    trace: TraceOptions = NOTHING
+    trace: TraceOptions = NO_TRACE
     spill_folder: Path | None = None
 
 
@@ -47,7 +46,7 @@ class LayerSequence:
     def __init__(self, prepared: PreparedLayers, options: SequenceOptions) -> None:
         self._prepared = prepared
         self._options = options
-        self._recorded = options.trace if options.spill_folder is not None else NOTHING
+        self._recorded = options.trace if options.spill_folder is not None else NO_TRACE
         # Rows of a layer that runs once for several would have to be written for each; values have to be compared.
         self._memoizes = options.memoize and self._recorded.level == "off" and not prepared.scenario.values
         self._keys: dict[int, bytes] = {}
@@ -84,9 +83,9 @@ class LayerSequence:
         parts = [outcome.parts for _, outcome in self._done()]
         exact = [each.exact for each in parts]
         return SummaryParts(
-            list(self._entries()),
-            max((each.sections for each in parts), key=len),
-            {name: sum(each.operator_cycles[name] for each in parts) for name in OPERATORS},
+            tuple(self._layers()),
+            max((each.topology for each in parts), key=lambda topology: len(topology.components)),
+            _summed([each.actions for each in parts]),
             None if None in exact else all(exact),
         )
 
@@ -125,7 +124,7 @@ class LayerSequence:
             return self._recorded
         offset_cycles = sum(outcome.result.makespan_cycles for _, outcome in self._done())
         first, last = (cycle - offset_cycles for cycle in self._recorded.window)
-        return replace(self._recorded, window=(first, last)) if last > 0 else NOTHING
+        return replace(self._recorded, window=(first, last)) if last > 0 else NO_TRACE
 
     def _done(self) -> Iterator[tuple[int, LayerOutcome]]:
         """Return the layers that are done, in order, each with the number of the layer that was simulated for it."""
@@ -137,19 +136,30 @@ class LayerSequence:
             simulated = first.setdefault(self._keys[number], number) if self._memoizes else number
             yield simulated, self._outcomes[simulated]
 
-    def _entries(self) -> Iterator[dict[str, Any]]:
+    def _layers(self) -> Iterator[LayerSummary]:
         layers = self._prepared.layers
         offset_cycles = 0
         for number, (simulated, outcome) in enumerate(self._done()):
-            (entry,) = outcome.parts.layers
-            yield {
-                **entry,
+            (layer,) = outcome.parts.layers
+            changes = {
                 "name": layers[number].name,
-                "start_cycle": entry["start_cycle"] + offset_cycles,
-                "end_cycle": entry["end_cycle"] + offset_cycles,
+                "start_cycle": layer.start_cycle + offset_cycles,
+                "end_cycle": layer.end_cycle + offset_cycles,
                 "memoized_from": None if simulated == number else layers[simulated].name,
             }
+            yield layer.model_copy(update=changes)
             offset_cycles += outcome.result.makespan_cycles
+
+
+def _summed(all_actions: Sequence[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+    """Return the totals of each component's actions over all layers, in the order of the largest machine."""
+    sums: dict[str, dict[str, int]] = {}
+    for actions in sorted(all_actions, key=len, reverse=True):
+        for component, totals in actions.items():
+            mine = sums.setdefault(component, {})
+            for action, total in totals.items():
+                mine[action] = mine.get(action, 0) + total
+    return sums
 
 
 def _findable(layer: AnyLayer) -> AnyLayer:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.quant.activation_functions import ActivationFunction, activate
 from panacea_sim.quant.quantizer import panacea_quantizer
-from panacea_sim.workload.checks import FloatArray
+from panacea_sim.units import FloatArray
 from panacea_sim.workload.functional import FunctionalPass, functional_pass, real_outputs
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.layer import AnyLayer, Layer
+from panacea_sim.workload.link import Link
+from panacea_sim.workload.network import LayerGraph, add_layer, add_link
 
-__all__ = ["calibrated_output", "chain_sources", "check_link", "following", "source_numbers"]
+__all__ = ["calibrated_output", "chain_graph", "check_link", "following", "source_numbers"]
 
 
 def calibrated_output(
@@ -75,17 +78,19 @@ def following(
     )
 
 
-def chain_sources(layers: Sequence[Layer], passes: Sequence[FunctionalPass | None]) -> list[int | None]:
-    """Return what `source_numbers` does, when the operands have been checked too.
+def chain_graph(layers: Sequence[Layer], passes: Sequence[FunctionalPass | None]) -> LayerGraph:
+    """Return the graph of layers of which some name, as `source`, the one whose outputs are their activations.
 
-    `passes` holds the functional pass of every layer that is a source. Raises ConfigError where `source_numbers` and
-    `check_link` do.
+    The layers run in this very order, because a source comes before. `passes` holds the functional pass of every layer
+    that is a source. Raises ConfigError where `source_numbers` and `check_link` do.
     """
-    sources = source_numbers(layers)
-    for layer, source in zip(layers, sources, strict=True):
+    graph: LayerGraph = nx.DiGraph()
+    for layer, source in zip(layers, source_numbers(layers), strict=True):
+        add_layer(graph, layer)
         if source is not None and isinstance(layer, GemmLayer):
             check_link(layers[source], passes[source], layer)
-    return sources
+            add_link(graph, layers[source].name, layer.name, Link("x", in_place=True))
+    return graph
 
 
 def source_numbers(layers: Sequence[AnyLayer]) -> list[int | None]:
@@ -134,6 +139,6 @@ def check_link(previous: Layer, functional: FunctionalPass | None, layer: GemmLa
 
 def _format_of(previous: AnyLayer) -> OutputFormat:
     if previous.output is None:
-        hint = "Set it, for example to calibrated_output(layer)"
+        hint = "For example dataclasses.replace(layer, output=calibrated_output(layer))"
         raise ConfigError("layer.output", f"None in {previous.name!r}", "an OutputFormat, as a layer follows", hint)
     return previous.output

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError, nearest_name
-from panacea_sim.workload.checks import require_operand_form, require_same_k
 from panacea_sim.workload.gemm_layer import ACTIVATION_DTYPES, WEIGHT_DTYPES, GemmLayer
 
 __all__ = ["load_layer", "read_sizes", "save_layer"]
@@ -25,6 +24,7 @@ _INTEGERS = ("zero_point", "weight_bits", "activation_bits", "lo_bits")
 _REALS = ("weight_scale", "activation_scale", "bias")
 _TEXTS = ("name", "dbs_offset")
 _OPERANDS = ("weight", "activation")
+_MATRIX_RANK = 2
 _KEYS = (*_REQUIRED, *_INTEGERS[1:], *_REALS, *_TEXTS, "r")
 # What numpy raises for files that are not archives of arrays, are cut off, damaged, encrypted or want pickle.
 _UNREADABLE = (ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
@@ -54,16 +54,15 @@ def read_sizes(path: str | Path) -> tuple[str, int, int, int]:
     arrays = _read_arrays(path, _array_or_form)
     _check_keys(path, arrays)
     weight, activation = arrays.pop("weight"), arrays.pop("activation")
+    if not _are_operands(weight, activation):
+        # What is wrong with them, and what helps, is said best by who reads them.
+        layer = load_layer(path)
+        return layer.name, layer.M, layer.K, layer.N
+    # One column and one row are enough to have everything else checked.
+    column = np.zeros((weight.shape[0], 1), weight.dtype)
+    row = np.zeros((1, activation.shape[1]), activation.dtype)
     with _naming(path):
-        require_operand_form("layer.weight", weight.dtype, weight.shape, WEIGHT_DTYPES)
-        require_operand_form("layer.activation", activation.dtype, activation.shape, ACTIVATION_DTYPES)
-        require_same_k(weight.shape, activation.shape)
-        # One column and one row are enough to have everything else checked.
-        thin = GemmLayer(
-            weight=np.zeros((weight.shape[0], 1), weight.dtype),
-            activation=np.zeros((1, activation.shape[1]), activation.dtype),
-            **_fields(path, arrays),
-        )
+        thin = GemmLayer(weight=column, activation=row, **_fields(path, arrays))
     return thin.name, thin.M, weight.shape[1], thin.N
 
 
@@ -75,7 +74,7 @@ def save_layer(layer: GemmLayer, path: str | Path) -> None:
     """
     for field in ("output", "source"):
         if getattr(layer, field) is not None:
-            hint = f"Save the layer without its {field}"
+            hint = f"Save dataclasses.replace(layer, {field}=None)"
             raise ConfigError(f"layer.{field}", getattr(layer, field), "None in a layer file", hint)
     arrays: dict[str, Any] = {key: np.asarray(getattr(layer, key)) for key in _KEYS if getattr(layer, key) is not None}
     if isinstance(layer.r, tuple):
@@ -125,6 +124,17 @@ def _array_or_form(content: np.lib.npyio.NpzFile, key: str) -> npt.NDArray[Any] 
             message = f"{key} is cut off"
             raise ValueError(message)
     return _Form(dtype, shape)
+
+
+def _are_operands(weight: _Form, activation: _Form) -> bool:
+    """Return whether headers are those of a weight [M, K] and an activation [K, N]."""
+    return (
+        weight.dtype.name in WEIGHT_DTYPES
+        and activation.dtype.name in ACTIVATION_DTYPES
+        and len(weight.shape) == len(activation.shape) == _MATRIX_RANK
+        and 0 not in (*weight.shape, *activation.shape)
+        and weight.shape[1] == activation.shape[0]
+    )
 
 
 def _fields(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:

@@ -81,6 +81,13 @@ def test_what_may_be_left_out(tmp_path: Path) -> None:
     assert (found.description, found.values, found.schedule) == ("", True, "overlap")
 
 
+def test_files_of_before_there_was_a_choice_of_machines(tmp_path: Path) -> None:
+    """A hardware without `machine` is a Panacea."""
+    found = load_scenario(_written(tmp_path, _without("hardware", "machine")))
+    assert isinstance(found, Scenario)
+    assert found.hardware == load_hardware("panacea")
+
+
 def _layer(number: int, **changes: object) -> Change:
     return lambda content: content["layers"][number].update(changes)
 
@@ -174,6 +181,7 @@ BAD: dict[str, tuple[Change, str]] = {
     "file_folder": (_layer(2, file="."), r"layers\[2\]\.file: found '\.', which does not exist"),
     "file_number": (_layer(2, file=7), r"layers\[2\]\.file: found 7; accepted: text"),
     "no_hardware": (_without("hardware"), "hardware: found nothing; accepted: fields of the form 'field: value': name"),
+    "hardware_machine": (_hardware(machine="panaca"), r"hardware\.machine: found .*panaca"),
     "hardware_name": (_top(hardware="panacea"), "hardware: found 'panacea'; accepted: fields of the form"),
     "hardware_field": (_hardware(n_peas=3), r"hardware\.n_peas: found an unknown field.*Did you mean 'n_pea'"),
     "hardware_missing": (_without("hardware", "n_pea"), r"hardware\.n_pea: found nothing; accepted: a whole number"),

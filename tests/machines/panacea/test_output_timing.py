@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from panacea_sim.description.description import Component
+from panacea_sim.description.component import Component
 from panacea_sim.running.prepare import prepare
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.synthetic import synthetic_layer

@@ -10,19 +10,10 @@ from engine_runs import reference
 from naive import STATES, NaiveResult, interpret
 from strategies import numbered
 
-from panacea_sim.description.description import (
-    Acquire,
-    Channel,
-    Component,
-    Description,
-    Give,
-    Memory,
-    Port,
-    Queue,
-    Release,
-    Requests,
-    Take,
-)
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
+from panacea_sim.description.parts import Channel, Memory, Port, Queue
+from panacea_sim.description.steps import Acquire, Give, Release, Requests, Take
 from panacea_sim.memory.device import IdealDevice
 from panacea_sim.units import IntArray
 
