@@ -51,8 +51,8 @@ def test_files_give_what_operands_in_memory_give(values: bool, workers: int, tmp
     paths = _stored(tmp_path)
     in_memory = tuple(path.load() for path in prepare(_scenario(paths)).layers if isinstance(path, LayerFile))
     assert len(in_memory) == 3
-    wanted = run(_scenario(in_memory, values=values), RunOptions(engine="reference")).summary
-    found = run(_scenario(paths, values=values), RunOptions(workers=workers, engine="reference")).summary
+    wanted = run(_scenario(in_memory, values=values), RunOptions(engine="reference")).summary.to_json()
+    found = run(_scenario(paths, values=values), RunOptions(workers=workers, engine="reference")).summary.to_json()
     assert _figures(found) == _figures(wanted)
 
 
@@ -84,12 +84,12 @@ def test_operands_are_dropped_with_their_layer(tmp_path: Path) -> None:
 def test_a_run_keeps_the_files_as_they_were(tmp_path: Path) -> None:
     """The run folder has copies of the files, from which the same run is made."""
     paths = _stored(tmp_path)
-    first = run(_scenario(paths), RunOptions(tmp_path / "out", trace=OFF)).summary
+    first = run(_scenario(paths), RunOptions(tmp_path / "out", trace=OFF)).summary.to_json()
     for number, path in enumerate(paths):
         assert (tmp_path / "out" / f"layer-{number}.npz").read_bytes() == path.read_bytes()
     again = load_scenario(tmp_path / "out" / "scenario.yaml")
     assert isinstance(again, Scenario)
-    assert _figures(run(again).summary) == {**_figures(first), "trace": {"level": "full", "window": None}}
+    assert _figures(run(again).summary.to_json()) == {**_figures(first), "trace": {"level": "full", "window": None}}
 
 
 @pytest.mark.slow
@@ -97,7 +97,7 @@ def test_processes_find_files_by_relative_paths(tmp_path: Path, monkeypatch: pyt
     """A script that has changed its folder may name files and the run folder from there."""
     _stored(tmp_path)
     monkeypatch.chdir(tmp_path)
-    summary = run(_scenario(("net0.npz", Path("net1.npz"))), RunOptions(Path("out"), workers=2)).summary
+    summary = run(_scenario(("net0.npz", Path("net1.npz"))), RunOptions(Path("out"), workers=2)).summary.to_json()
     assert [layer["name"] for layer in summary["layers"]] == ["net0", "net1"]
 
 
@@ -143,7 +143,7 @@ def test_a_chain_in_files_runs(workers: int, tmp_path: Path) -> None:
     kept = load_scenario(_chain(tmp_path) / "scenario.yaml")
     assert isinstance(kept, Scenario)
     assert all(isinstance(layer, LayerFile) for layer in kept.layers)
-    summary = run(kept, RunOptions(workers=workers, engine="reference")).summary
+    summary = run(kept, RunOptions(workers=workers, engine="reference")).summary.to_json()
     wanted = json.loads((tmp_path / "chain" / "summary.json").read_text())
     assert summary["layers"] == wanted["layers"]
 
