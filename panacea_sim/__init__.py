@@ -1,19 +1,99 @@
-"""Discrete-event system simulator of the Panacea DNN accelerator."""
+"""Discrete-event system simulator of the Panacea DNN accelerator.
 
-from __future__ import annotations
+What scripts and notebooks need can be imported from here: each name when it is used, at no cost before.
+"""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from panacea_sim.commands.main import run_script
+    from panacea_sim.errors import ConfigError, PanaceaError
+    from panacea_sim.hardware.config import Hardware, load_hardware
+    from panacea_sim.quant.quantizer import (
+        calibrate_activations,
+        dbs_bias,
+        panacea_quantizer,
+        quantize_weights,
+        weight_scale,
+    )
     from panacea_sim.report.notebook import Run
+    from panacea_sim.running.run import RunOptions, run
+    from panacea_sim.running.scenario import Scenario, Study, load_scenario
+    from panacea_sim.trace.options import TraceOptions
+    from panacea_sim.workload.chain import calibrated_output, following
+    from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+    from panacea_sim.workload.masked_layer import MaskedLayer
+    from panacea_sim.workload.npz import load_layer, save_layer
+    from panacea_sim.workload.synthetic import synthetic_layer
 
-__all__ = ["Run"]
+__all__ = [
+    "ConfigError",
+    "GemmLayer",
+    "Hardware",
+    "MaskedLayer",
+    "OutputFormat",
+    "PanaceaError",
+    "Run",
+    "RunOptions",
+    "Scenario",
+    "Study",
+    "TraceOptions",
+    "calibrate_activations",
+    "calibrated_output",
+    "dbs_bias",
+    "following",
+    "load_hardware",
+    "load_layer",
+    "load_scenario",
+    "panacea_quantizer",
+    "quantize_weights",
+    "run",
+    "run_script",
+    "save_layer",
+    "synthetic_layer",
+    "weight_scale",
+]
+
+__version__ = "0.1.0"
+
+_MODULES = {
+    "commands.main": ("run_script",),
+    "errors": ("ConfigError", "PanaceaError"),
+    "hardware.config": ("Hardware", "load_hardware"),
+    "quant.quantizer": (
+        "calibrate_activations",
+        "dbs_bias",
+        "panacea_quantizer",
+        "quantize_weights",
+        "weight_scale",
+    ),
+    "report.notebook": ("Run",),
+    "running.run": ("RunOptions", "run"),
+    "running.scenario": ("Scenario", "Study", "load_scenario"),
+    "trace.options": ("TraceOptions",),
+    "workload.chain": ("calibrated_output", "following"),
+    "workload.gemm_layer": ("GemmLayer", "OutputFormat"),
+    "workload.masked_layer": ("MaskedLayer",),
+    "workload.npz": ("load_layer", "save_layer"),
+    "workload.synthetic": ("synthetic_layer",),
+}
+"""Where the names are: a script that wants a part of the package should not wait for the rest."""
+
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 
-def __getattr__(name: str) -> object:
-    # pyarrow takes a tenth of a second to import, which who only wants a part of the package should not pay.
-    if name == "Run":
-        from panacea_sim.report.notebook import Run  # noqa: PLC0415
+if not TYPE_CHECKING:  # a type checker would take any name for one of ours
 
-        return Run
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        """Import what a name stands for when it is first used."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415  # nothing is imported before it is used
+
+        found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = found
+        return found
+
+
+def __dir__() -> list[str]:
+    """Return all names, those too that have not been used yet."""
+    return sorted({*globals(), *__all__})

@@ -13,6 +13,7 @@ __all__ = [
     "MappingError",
     "PanaceaError",
     "nearest_name",
+    "with_article",
 ]
 
 
@@ -72,6 +73,11 @@ class InvariantError(PanaceaError):
 
 class CacheWarning(RuntimeWarning):
     """Compiled code cannot be kept or read: the run goes on, but takes longer."""
+
+
+def with_article(name: str) -> str:
+    """Return a name with the indefinite article in front, as "an int"."""
+    return f"{'an' if name[:1].lower() in set('aeiou') else 'a'} {name}"
 
 
 def nearest_name(name: str, valid: Iterable[str]) -> str:

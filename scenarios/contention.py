@@ -5,9 +5,7 @@ The ideal device, one channel, so that bandwidth is the only thing that changes.
 
 from pathlib import Path
 
-from panacea_sim.commands.main import run_script
-from panacea_sim.hardware.config import load_hardware
-from panacea_sim.running.scenario import Scenario
+from panacea_sim import Scenario, load_hardware, run_script
 
 FULL = load_hardware("panacea").dram_bytes_per_cycle
 

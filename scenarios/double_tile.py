@@ -1,8 +1,6 @@
 """Double-tile processing from dense to nearly empty slices: two tiles share the operators of a PE array."""
 
-from panacea_sim.commands.main import run_script
-from panacea_sim.running.scenario import Scenario, Study
-from panacea_sim.workload.synthetic import synthetic_layer
+from panacea_sim import Scenario, Study, run_script, synthetic_layer
 
 DENSITIES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.99)
 

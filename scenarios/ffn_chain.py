@@ -3,11 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from panacea_sim.commands.main import run_script
-from panacea_sim.running.scenario import Scenario
-from panacea_sim.workload.chain import following
-from panacea_sim.workload.gemm_layer import OutputFormat
-from panacea_sim.workload.npz import load_layer
+from panacea_sim import OutputFormat, Scenario, following, load_layer, run_script
 
 DATA = Path(__file__).parent / "data"
 FFN1, FFN2 = load_layer(DATA / "minilm_l3_ffn1_dbs.npz"), load_layer(DATA / "minilm_l3_ffn2_dbs.npz")

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-from panacea_sim.commands.main import run_script
+from panacea_sim import Scenario, Study, load_layer, run_script
 from panacea_sim.mapping.order import LOOP_ORDERS
-from panacea_sim.running.scenario import Scenario, Study
-from panacea_sim.workload.npz import load_layer
 
 LAYER = load_layer(Path(__file__).parent / "data" / "minilm_l3_ffn2_dbs.npz")
 

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from panacea_sim.commands.main import run_script
-from panacea_sim.running.scenario import Scenario, Study
-from panacea_sim.workload.npz import load_layer
+from panacea_sim import Scenario, Study, load_layer, run_script
 
 LAYER = load_layer(Path(__file__).parent / "data" / "minilm_l3_ffn1_dbs.npz")
 SPLITS = ((4, 8), (6, 6), (7, 5), (8, 4))

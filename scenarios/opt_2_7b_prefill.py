@@ -3,9 +3,7 @@
 Run it with `--trace off`: the whole trace of so many tasks fills a disk.
 """
 
-from panacea_sim.commands.main import run_script
-from panacea_sim.running.scenario import Scenario
-from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim import MaskedLayer, Scenario, run_script
 
 HIDDEN, FFN, BLOCKS, TOKENS = 2560, 10240, 32, 2048
 PROJECTIONS = {  # name in the block: rows and columns of the weight

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from panacea_sim.commands.main import run_script
-from panacea_sim.running.scenario import Scenario
+from panacea_sim import Scenario, run_script
 
 scenario = Scenario(
     "quickstart",

@@ -14,14 +14,12 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from panacea_sim.analysis.selection import Selection, recorded, row_filter
+from panacea_sim.choices import GROUP_KEYS
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.trace.column_batches import undamaged
 from panacea_sim.trace.stored_run import StoredRun
 
 __all__ = ["GROUP_KEYS", "accesses", "grouped", "intervals", "longest", "occupancies"]
-
-GROUP_KEYS = ("component", "cause", "layer", "state")
-"""Columns of activities by which cycles can be added up."""
 
 _CYCLES = pa.field(
     "cycles", pa.int64(), nullable=False, metadata={"description": "length of the interval", "unit": "cycles"}

@@ -6,20 +6,20 @@ import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
+from panacea_sim.choices import Map, Page, Policy
+from panacea_sim.commands.options import Json
+from panacea_sim.commands.written import written
 from panacea_sim.errors import ConfigError
-from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
-from panacea_sim.memory.params import Map, Page, Policy, dram_params
-from panacea_sim.memory.replay import ChannelRequest, Replay, replay
 
-__all__ = ["dram_command", "print_devices"]
+if TYPE_CHECKING:
+    from panacea_sim.hardware.dram.devices import DramDevice
+    from panacea_sim.memory.replay import ChannelRequest, Replay
+
+__all__ = ["dram_command"]
 
 _COLUMNS = ["cycle", "address", "bytes", "op"]
 _WRITES = {"read": False, "write": True}
@@ -36,12 +36,19 @@ def dram_command(  # the options of the command line
     address_map: Annotated[Map, typer.Option("--map", help="The lowest address bits.")] = "bank_group_low",
     policy: Annotated[Policy, typer.Option(help="Which waiting request goes first.")] = "fr_fcfs",
     page: Annotated[Page, typer.Option(help="Whether rows stay open.")] = "open",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    as_json: Json = False,
     per_request: Annotated[Path | None, typer.Option(help="CSV to write: the cycles of every request.")] = None,
 ) -> None:
-    """Drive one DRAM channel alone; cycles are those of the device clock."""
+    """Drive one DRAM channel alone with a list of requests.
+
+    Cycles are those of the device clock.
+    """
+    from panacea_sim.hardware.dram.devices import dram_device
+    from panacea_sim.memory.params import dram_params
+    from panacea_sim.memory.replay import replay
+
     found = dram_device(device, "DEVICE")
-    asked = read_requests(requests)
+    asked = _read_requests(requests)
     params = dram_params(found, None, address_map=address_map, policy=policy, page=page, age_cap_cycles=_NO_AGE_CAP)
     outcome = replay(params, asked)
     if per_request is not None:
@@ -50,37 +57,10 @@ def dram_command(  # the options of the command line
     if as_json:
         print(json.dumps(figures, indent=2))  # noqa: T201  # rich would wrap it
     else:
-        _print_figures(Console(), figures)
+        _print_figures(figures)
 
 
-def print_devices(console: Console) -> None:
-    """Print the devices with their peak, organisation and the source of their figures."""
-    table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    devices = {name: dram_device(name, "DEVICE") for name in list_devices()}
-    table.add_column("device", no_wrap=True)
-    for column in ("GB/s", "ps", "banks", "row B", "burst B", "CL", "RCD", "RP", "RAS", "RFC", "REFI"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for name, device in devices.items():
-        figures = (
-            device.clock_ps,
-            device.bank_groups * device.banks_per_group,
-            device.row_bytes,
-            device.burst_bytes,
-            device.cl_cycles,
-            device.rcd_read_cycles,
-            device.rp_cycles,
-            device.ras_cycles,
-            device.rfc_cycles,
-            device.refi_cycles,
-        )
-        table.add_row(name, f"{device.peak_gbps:.1f}", *(str(figure) for figure in figures))
-    console.print(table)
-    for name, device in devices.items():
-        console.print(f"{name}: {device.source}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"One channel each; times in cycles of its clock, period in ps. {IDEAL}: see `list hardware`.")
-
-
-def read_requests(path: Path) -> list[ChannelRequest]:
+def _read_requests(path: Path) -> list[ChannelRequest]:
     """Return the requests of a CSV file; raises ConfigError that names the file, the line and the column."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -96,6 +76,8 @@ def read_requests(path: Path) -> list[ChannelRequest]:
 
 
 def _parsed(path: Path, rows: csv.DictReader[str]) -> Iterator[ChannelRequest]:
+    from panacea_sim.memory.replay import ChannelRequest
+
     earliest = 0
     for row in rows:
         at = f"{path}: line {rows.line_num}"
@@ -142,19 +124,22 @@ def _figures(device: DramDevice, requests: Sequence[ChannelRequest], outcome: Re
     }
 
 
-def _print_figures(console: Console, figures: Mapping[str, Any]) -> None:
+def _print_figures(figures: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, value in figures.items():
         table.add_row(name, f"{value:,.3f}" if isinstance(value, float) else f"{value}")
-    console.print(table)
+    Console().print(table)
 
 
 def _write_cycles(path: Path, outcome: Replay) -> None:
-    columns = np.stack([outcome.arrival_cycle, outcome.start_cycle, outcome.ready_cycle], axis=1)
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["arrival_cycle", "start_cycle", "ready_cycle"])
-            writer.writerows(columns.tolist())
-    except OSError as error:
-        raise ConfigError(str(path), str(error), "a file that can be written", "Check the path") from error
+    columns = (outcome.arrival_cycle, outcome.start_cycle, outcome.ready_cycle)
+    with (
+        written(path, force=True, option="--per-request") as (beside,),
+        beside.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(["arrival_cycle", "start_cycle", "ready_cycle"])
+        writer.writerows(zip(*(column.tolist() for column in columns), strict=True))

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import pyarrow as pa
 import typer
-from rich.console import Console
 
-from panacea_sim.analysis.query import GROUP_KEYS, accesses, grouped, intervals, longest, occupancies
-from panacea_sim.analysis.selection import Selection, Table, parse_tile, why_nothing
-from panacea_sim.commands.opened_run import note, opened_run
+from panacea_sim.choices import GROUP_KEYS
+from panacea_sim.commands.options import RunFolderPath, Window
+from panacea_sim.commands.output import tell
 from panacea_sim.errors import ConfigError
-from panacea_sim.report.inspection import print_rows, write_csv, write_json
-from panacea_sim.trace.options import OPEN_END, parse_window
-from panacea_sim.trace.stored_run import StoredRun
-from panacea_sim.trace.utilization import operator_counts
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from panacea_sim.analysis.selection import Selection, Table
+    from panacea_sim.trace.stored_run import StoredRun
 
 __all__ = ["Format", "inspect_command"]
 
@@ -40,7 +38,7 @@ _OPTIONS = {
 
 
 def inspect_command(  # noqa: PLR0913  # the options of the command line
-    run: Annotated[Path, typer.Argument(help="A run folder, complete or partial.")],
+    run: RunFolderPath,
     *,
     component: Annotated[
         list[str] | None, typer.Option(help="Component, channel, queue or memory; globs as pea*.")
@@ -51,7 +49,7 @@ def inspect_command(  # noqa: PLR0913  # the options of the command line
     cause: Annotated[list[str] | None, typer.Option(help="What is waited for; globs as q_pea*.")] = None,
     layer: Annotated[list[str] | None, typer.Option(help="Layer; globs.")] = None,
     tile: Annotated[str, typer.Option(help="m,n,k, where * is any.")] = "*,*,*",
-    window: Annotated[str | None, typer.Option(help="Only what overlaps the cycles A:B.")] = None,
+    window: Window = None,
     longest_count: Annotated[int | None, typer.Option("--longest", help="Only the N longest intervals.")] = None,
     group_by: Annotated[list[str] | None, typer.Option(help=f"Add the cycles up by {', '.join(GROUP_KEYS)}.")] = None,
     queues: Annotated[bool, typer.Option("--queues", help="Occupancies of queues and memories instead.")] = False,
@@ -59,10 +57,17 @@ def inspect_command(  # noqa: PLR0913  # the options of the command line
     limit: Annotated[int | None, typer.Option(help=f"Rows shown; tables: {_LISTED_ROWS} unless grouped.")] = None,
     output_format: Annotated[Format, typer.Option("--format", help="csv and json have all rows.")] = "table",
 ) -> None:
-    """Look into the trace of a run: intervals, queues or DRAM accesses. Filters may be repeated."""
+    """Look into a trace: intervals, queues or DRAM accesses.
+
+    Filters may be repeated.
+    """
     table = _table(queues=queues, dram=dram)
     if limit is not None and limit < 1:
         raise ConfigError("--limit", limit, "a whole number >= 1")
+    from panacea_sim.analysis.selection import Selection, parse_tile, why_nothing
+    from panacea_sim.commands.opened_run import opened_run
+    from panacea_sim.trace.options import OPEN_END, parse_window
+
     stored, cycles = opened_run(run), parse_window(window)
     with _named_by_options():
         selection = Selection(
@@ -77,12 +82,11 @@ def inspect_command(  # noqa: PLR0913  # the options of the command line
         rows = _answer(stored, table, selection, longest_count, group_by or ())
     is_cut = limit is None and output_format == "table" and longest_count is None and not group_by
     counted = _Counted(rows, _LISTED_ROWS if is_cut else limit)
-    if not _print(stored, counted.reader, output_format):
-        return
+    _print(stored, counted.reader(), output_format)
     if not counted.rows:
-        note(f"nothing matches: {why_nothing(stored, table, selection)}")
+        tell(f"nothing matches: {why_nothing(stored, table, selection)}")
     elif is_cut and counted.has_more:
-        note(f"these are the first {counted.rows} rows; --limit N shows N, --format csv or json shows all")
+        tell(f"these are the first {counted.rows} rows; --limit N shows N, --format csv or json shows all")
 
 
 @contextmanager
@@ -105,6 +109,8 @@ def _table(*, queues: bool, dram: bool) -> Table:
 def _answer(
     run: StoredRun, table: Table, selection: Selection, count: int | None, keys: Sequence[str]
 ) -> pa.RecordBatchReader:
+    from panacea_sim.analysis.query import accesses, grouped, intervals, longest, occupancies
+
     if count is not None and keys:
         raise ConfigError("--longest", "--group-by beside it", "one of the two")
     if table != "activities" and (count is not None or keys):
@@ -117,23 +123,18 @@ def _answer(
     return intervals(run, selection) if count is None else longest(run, selection, count).to_reader()
 
 
-def _print(run: StoredRun, rows: pa.RecordBatchReader, output_format: Format) -> bool:
-    """Return whether somebody read to the end; raises ConfigError if standard output cannot be written."""
-    try:
-        if output_format == "table":
-            print_rows(Console(), rows, list(operator_counts(run)))
-        else:
-            (write_csv if output_format == "csv" else write_json)(rows, sys.stdout)
-        sys.stdout.flush()
-    except OSError as error:
-        # What is still buffered must not fail again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            # The reader, say `head`, has had enough.
-            return False
-        accepted = "an output that can be written"
-        raise ConfigError("standard output", error.strerror or error, accepted) from error
-    return True
+def _print(run: StoredRun, rows: pa.RecordBatchReader, output_format: Format) -> None:
+    from rich.console import Console
+
+    from panacea_sim.report.inspection import print_rows, write_csv, write_json
+    from panacea_sim.trace.utilization import operator_counts
+
+    if output_format == "table":
+        print_rows(Console(), rows, list(operator_counts(run)))
+    else:
+        (write_csv if output_format == "csv" else write_json)(rows, sys.stdout)
+    # If nobody reads to the end, no note follows.
+    sys.stdout.flush()
 
 
 class _Counted:
@@ -142,11 +143,16 @@ class _Counted:
     def __init__(self, rows: pa.RecordBatchReader, limit: int | None) -> None:
         self.rows = 0
         self.has_more = False
-        self.reader = pa.RecordBatchReader.from_batches(rows.schema, self._first(rows, limit))
+        self._all = rows
+        self._limit = limit
 
-    def _first(self, rows: pa.RecordBatchReader, limit: int | None) -> Iterator[pa.RecordBatch]:
-        for batch in rows:
-            shown = batch if limit is None else batch.slice(0, min(limit - self.rows, batch.num_rows))
+    def reader(self) -> pa.RecordBatchReader:
+        """Return a reader of the first rows."""
+        return type(self._all).from_batches(self._all.schema, self._first())
+
+    def _first(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._all:
+            shown = batch if self._limit is None else batch.slice(0, min(self._limit - self.rows, batch.num_rows))
             self.rows += shown.num_rows
             if shown.num_rows:
                 yield shown

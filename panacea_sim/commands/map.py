@@ -4,45 +4,53 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
+from panacea_sim.commands.options import Json, LayerFile, Settings
 from panacea_sim.errors import ConfigError
-from panacea_sim.hardware.config import Hardware, load_hardware, parse_settings, with_settings
-from panacea_sim.report.mapping import print_candidates
-from panacea_sim.running.mapping_choice import Candidate
-from panacea_sim.running.prepare import layer_candidates
-from panacea_sim.running.run import RunOptions, run
-from panacea_sim.running.scenario import Scenario
-from panacea_sim.trace.options import TraceOptions
-from panacea_sim.workload.gemm_layer import GemmLayer
-from panacea_sim.workload.npz import load_layer
+
+if TYPE_CHECKING:
+    from panacea_sim.hardware.config import Hardware
+    from panacea_sim.running.mapping_choice import Candidate
+    from panacea_sim.workload.gemm_layer import GemmLayer
 
 __all__ = ["map_command"]
 
 
 def map_command(
-    layer: Annotated[Path, typer.Argument(help="A LAYER.npz file.")],
+    layer: LayerFile,
+    *,
     hardware: Annotated[str, typer.Option(help="Preset or YAML file.")] = "panacea",
-    settings: Annotated[list[str] | None, typer.Option("--set", help="One field, as hardware.dtp=off.")] = None,
+    settings: Settings = None,
     simulate: Annotated[int, typer.Option(help="How many of the best mappings to simulate.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the candidates as JSON.")] = False,  # noqa: FBT002  # typer's form of a flag
+    as_json: Json = False,
 ) -> None:
-    """Show the ways to map a layer onto the machine, with their bytes and bounds."""
-    _map_layer(layer, hardware, parse_settings(settings or ()), simulate=simulate, as_json=as_json)
+    """Show the ways to map a layer, with their bytes and bounds.
+
+    The best of them are simulated too.
+    """
+    if simulate < 0:
+        raise ConfigError("--simulate", simulate, "a whole number >= 0")
+    _map_layer(layer, hardware, settings or [], simulate=simulate, as_json=as_json)
 
 
-def _map_layer(path: Path, hardware: str, settings: dict[str, object], *, simulate: int, as_json: bool) -> None:
+def _map_layer(path: Path, hardware: str, settings: list[str], *, simulate: int, as_json: bool) -> None:
     """Print the mappings of a LAYER.npz file, the least bound first, and simulate the first `simulate` of them.
 
     Raises ConfigError for bad input, and if no mapping fits.
     """
-    if simulate < 0:
-        raise ConfigError("--simulate", simulate, "a whole number >= 0")
+    from rich.console import Console
+
+    from panacea_sim.hardware.config import load_hardware, parse_settings, with_settings
+    from panacea_sim.report.mapping import print_candidates
+    from panacea_sim.running.mapping_choice import Candidate
+    from panacea_sim.running.prepare import layer_candidates
+    from panacea_sim.workload.npz import load_layer
+
     layer = load_layer(path)
-    machine = load_hardware(hardware, settings)
+    machine = load_hardware(hardware, parse_settings(settings))
     found = sorted(layer_candidates(layer, machine), key=Candidate.rank)
     rows = [_row(candidate) for candidate in found]
     for candidate, row in list(zip(found, rows, strict=True))[:simulate]:
@@ -55,6 +63,10 @@ def _map_layer(path: Path, hardware: str, settings: dict[str, object], *, simula
 
 
 def _simulated_cycles(layer: GemmLayer, hardware: Hardware) -> int:
+    from panacea_sim.running.run import RunOptions, run
+    from panacea_sim.running.scenario import Scenario
+    from panacea_sim.trace.options import TraceOptions
+
     scenario = Scenario("map", layer, hardware, values=False)
     return run(scenario, RunOptions(trace=TraceOptions("off"))).summary.makespan_cycles
 

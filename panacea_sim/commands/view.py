@@ -9,23 +9,26 @@ from typing import Annotated
 
 import typer
 
-from panacea_sim.commands.opened_run import opened_run
-from panacea_sim.trace.options import parse_window
+from panacea_sim.commands.options import RunFolderPath, Window
 
 __all__ = ["view_command"]
 
 
 def view_command(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: RunFolderPath,
     *,
-    window: Annotated[str | None, typer.Option(help="Only what overlaps the cycles A:B.")] = None,
+    window: Window = None,
     port: Annotated[int, typer.Option(help="Port on the loopback address; 0: any free one.", min=0, max=65535)] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in the default browser.")] = True,
 ) -> None:
-    """Show a run in the Perfetto UI, offline, on the loopback address, until Ctrl-C."""
-    # These take long to import, which the other commands need not wait for.
-    from panacea_sim.report.viewer import TraceServer, perfetto_ui  # noqa: PLC0415
-    from panacea_sim.trace.exporters.perfetto import write_perfetto  # noqa: PLC0415
+    """Show a run in the Perfetto UI until Ctrl-C.
+
+    It is served offline, on the loopback address.
+    """
+    from panacea_sim.commands.opened_run import opened_run
+    from panacea_sim.report.viewer import TraceServer, perfetto_ui
+    from panacea_sim.trace.exporters.perfetto import write_perfetto
+    from panacea_sim.trace.options import parse_window
 
     perfetto_ui()
     stored, cycles = opened_run(run), parse_window(window)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from typing import Literal
 
+from panacea_sim.choices import ChosenEngine, Engine
 from panacea_sim.description.description import Description
 from panacea_sim.description.worker import Worker
 from panacea_sim.engines.compiled.availability import compiled_obstacle
@@ -15,11 +15,6 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.trace.recorder import Recorder
 
 __all__ = ["ChosenEngine", "Engine", "chosen_engine", "run_engine"]
-
-Engine = Literal["auto", "reference", "compiled"]
-"""The engine that runs: `auto` takes the compiled one where no values travel and numba can be imported."""
-
-ChosenEngine = Literal["reference", "compiled"]
 
 
 def chosen_engine(engine: Engine, *, values: bool) -> ChosenEngine:

@@ -28,7 +28,6 @@ __all__ = [
     "load_hardware",
     "parse_settings",
     "settings_model",
-    "with_machine",
     "with_settings",
 ]
 
@@ -208,11 +207,6 @@ def from_mapping(values: Mapping[str, object]) -> Hardware:
     return _validated(dict(values))
 
 
-def with_machine(values: Mapping[str, object]) -> dict[str, object]:
-    """Return field values that name a machine: files of before there was a choice do not."""
-    return {_MACHINE: DEFAULT_MACHINE, **values}
-
-
 def _replaced(values: Mapping[str, object], overrides: Mapping[str, object]) -> dict[str, object]:
     """Return the values with others on top; of another machine than before only what all machines have is kept."""
     machine = values.get(_MACHINE)
@@ -222,7 +216,8 @@ def _replaced(values: Mapping[str, object], overrides: Mapping[str, object]) -> 
 
 
 def _validated(values: dict[str, object]) -> Hardware:
-    values = with_machine(values)
+    # Files of before there was a choice name no machine.
+    values = {_MACHINE: DEFAULT_MACHINE, **values}
     model = settings_model(values[_MACHINE])
     try:
         return model.model_validate(values)

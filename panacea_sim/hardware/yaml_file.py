@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from panacea_sim.errors import ConfigError
+from panacea_sim.errors import ConfigError, with_article
 
 __all__ = ["parse_scalar", "read_mapping"]
 
@@ -32,7 +32,7 @@ def read_mapping(path: Path) -> dict[str, object]:
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(str(path), _describe(error), "YAML of the form 'field: value'") from error
     if not isinstance(content, dict):
-        found = f"{type(content).__name__} at line 1"
+        found = "nothing" if content is None else f"{with_article(type(content).__name__)} at line 1"
         raise ConfigError(str(path), found, "a YAML mapping of the form 'field: value'")
     return {str(key): value for key, value in content.items()}
 

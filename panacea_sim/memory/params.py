@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
+from panacea_sim.choices import Map, Page, Policy
 from panacea_sim.hardware.dram.devices import DramDevice
 
 __all__ = ["Map", "Page", "Policy", "dram_params", "new_state"]
-
-Map = Literal["bank_group_low", "column_low"]
-Page = Literal["open", "closed"]
-Policy = Literal["fcfs", "fr_fcfs"]
 
 (
     CLOCK_NUMERATOR,  # device cycles = accelerator cycles x numerator / denominator, in lowest terms

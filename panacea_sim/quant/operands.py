@@ -8,10 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.errors import ConfigError
+from panacea_sim.errors import ConfigError, with_article
 from panacea_sim.quant.widths import ACTIVATION_BITS, WEIGHT_BITS, next_width
 
-__all__ = ["require_activation", "require_integer_matrix", "require_weight"]
+__all__ = [
+    "require_activation",
+    "require_activation_form",
+    "require_integer_matrix",
+    "require_same_k",
+    "require_weight",
+    "require_weight_form",
+]
 
 _BYTE_BITS = 8
 _MATRIX_RANK = 2
@@ -42,6 +49,27 @@ def require_activation(field: str, activation: object, bits: int, dtypes: Sequen
     return _require_operand(field, activation, bits, dtypes, (0, (1 << bits) - 1), hints)
 
 
+def require_weight_form(field: str, dtype: np.dtype[Any], shape: tuple[int, ...], dtypes: Sequence[str]) -> None:
+    """Check what can be said of a weight without its values: dtype, rank and dimensions; raises ConfigError."""
+    require_weight(field, np.broadcast_to(np.zeros((), dtype), shape), WEIGHT_BITS[0], dtypes)
+
+
+def require_activation_form(field: str, dtype: np.dtype[Any], shape: tuple[int, ...], dtypes: Sequence[str]) -> None:
+    """Check what can be said of an activation without its values, as `require_weight_form` does."""
+    require_activation(field, np.broadcast_to(np.zeros((), dtype), shape), ACTIVATION_BITS[0], dtypes)
+
+
+def require_same_k(weight: tuple[int, ...], activation: tuple[int, ...]) -> None:
+    """Check that the shapes of weight [M, K] and activation [K, N] have one K; raises ConfigError."""
+    if weight[1] != activation[0]:
+        raise ConfigError(
+            "layer.activation",
+            f"K = {activation[0]}, shape {activation}",
+            f"K = {weight[1]}, as weight with shape {weight}",
+            "weight is [M, K], activation is [K, N]",
+        )
+
+
 def require_integer_matrix(
     field: str, array: npt.NDArray[Any], bounds: tuple[int, int] | None = None, rows: int | None = None
 ) -> None:
@@ -63,7 +91,7 @@ def _require_operand(
     accepted = f"a matrix of {' or '.join(dtypes) or 'integers'}"
     type_hint, range_hint = hints
     if not isinstance(array, np.ndarray):
-        raise ConfigError(field, type(array).__name__, accepted)
+        raise ConfigError(field, with_article(type(array).__name__), accepted)
     if array.dtype.name not in dtypes if dtypes else array.dtype.kind not in _WHOLE_KINDS:
         hint = type_hint(array, bits) if array.size else ""
         raise ConfigError(field, f"dtype {array.dtype}", accepted, hint)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from panacea_sim.choices import Schedule
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.running.schedule import Schedule
 from panacea_sim.workload.chain import source_numbers
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.layer import AnyLayer, Layer, loaded

@@ -9,13 +9,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias, get_args
 
-from panacea_sim.errors import ConfigError, PanaceaError, nearest_name
+from panacea_sim.choices import Schedule
+from panacea_sim.errors import ConfigError, PanaceaError, nearest_name, with_article
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.running.digest import run_digest
 from panacea_sim.running.layer_entry import entry_of
 from panacea_sim.running.names import check_case_names, check_run_name
-from panacea_sim.running.scenario_file import file_model, read_scenario_file
-from panacea_sim.running.schedule import Schedule
+from panacea_sim.running.scenario_file import ScenarioFile, read_scenario_file
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
 from panacea_sim.workload.layer import AnyLayer
@@ -126,7 +126,7 @@ def load_scenario(path: Path) -> Scenario | Study:
         return found
     raise ConfigError(
         f"{path}: {_VARIABLE}",
-        "nothing of that name" if found is None else f"a {type(found).__name__}",
+        "nothing of that name" if found is None else with_article(type(found).__name__),
         "a Scenario or a Study",
         f"End the script with `{_VARIABLE} = Scenario(...)`",
     )
@@ -134,7 +134,7 @@ def load_scenario(path: Path) -> Scenario | Study:
 
 def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[AnyLayer], hardware: Hardware) -> None:
     """Write scenario.yaml, from which the same run can be made again, with the operands of its layers beside it."""
-    content = file_model(type(hardware))(
+    content = ScenarioFile(
         schema=SCHEMA_VERSION,
         name=scenario.name,
         description=scenario.description,
@@ -152,16 +152,15 @@ def _run_script(path: Path) -> dict[str, Any]:
     except (PanaceaError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a script that exits has not said what to run either
-        raise ConfigError(
-            str(path), f"{type(error).__name__}: {error}", "a script that runs to its end", _place(error, path)
-        ) from error
+        found = ": ".join(filter(None, [type(error).__name__, str(error)]))
+        raise ConfigError(str(path), found, "a script that runs to its end", _place(error, path)) from error
 
 
 def _place(error: BaseException, path: Path) -> str:
     """Return the line of the script at which it failed, for the message."""
-    if isinstance(error, SyntaxError):
-        return f"See line {error.lineno}"
     line, trace = None, error.__traceback__
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        line = error.lineno
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == str(path):
             line = trace.tb_lineno

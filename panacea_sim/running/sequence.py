@@ -162,11 +162,6 @@ def _summed(all_actions: Sequence[Mapping[str, Mapping[str, int]]]) -> dict[str,
     return sums
 
 
-def _findable(layer: AnyLayer) -> AnyLayer:
-    """Give a layer in a file a path that other processes understand: they need not be in this folder."""
-    return replace(layer, path=layer.path.absolute()) if isinstance(layer, LayerFile) else layer
-
-
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
@@ -177,3 +172,8 @@ def _load_compiled() -> None:
     from panacea_sim.engines.compiled.engine import load_compiled  # noqa: PLC0415  # takes a while and need not be installed
 
     load_compiled()
+
+
+def _findable(layer: AnyLayer) -> AnyLayer:
+    """Give a layer in a file a path that other processes understand: they need not be in this folder."""
+    return replace(layer, path=layer.path.absolute()) if isinstance(layer, LayerFile) else layer

@@ -6,14 +6,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Literal
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-__all__ = ["LogLevel", "open_log"]
+from panacea_sim.choices import LogLevel
 
-LogLevel = Literal["debug", "info", "warning", "error"]
+__all__ = ["LogLevel", "open_log"]
 
 
 @contextmanager

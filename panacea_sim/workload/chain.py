@@ -86,9 +86,10 @@ def chain_graph(layers: Sequence[Layer], passes: Sequence[FunctionalPass | None]
     """
     graph: LayerGraph = nx.DiGraph()
     for layer, source in zip(layers, source_numbers(layers), strict=True):
-        add_layer(graph, layer)
         if source is not None and isinstance(layer, GemmLayer):
             check_link(layers[source], passes[source], layer)
+        add_layer(graph, layer)
+        if source is not None:
             add_link(graph, layers[source].name, layer.name, Link("x", in_place=True))
     return graph
 

@@ -14,7 +14,7 @@ from panacea_sim.checks import require_channel_scales, require_choice, require_f
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.activation_functions import ACTIVATION_FUNCTIONS, ActivationFunction
 from panacea_sim.quant.aqs_gemm import check_accumulator, integer_gemm
-from panacea_sim.quant.operands import require_activation, require_weight
+from panacea_sim.quant.operands import require_activation, require_same_k, require_weight
 from panacea_sim.quant.quantizer import ActivationQuantizer
 from panacea_sim.quant.slicing import (
     ActivationSlices,
@@ -178,13 +178,7 @@ class GemmLayer:
     def _check_operands(self) -> None:
         weight = require_weight("layer.weight", self.weight, self.weight_bits, WEIGHT_DTYPES)
         activation = require_activation("layer.activation", self.activation, self.activation_bits, ACTIVATION_DTYPES)
-        if weight.shape[1] != activation.shape[0]:
-            raise ConfigError(
-                "layer.activation",
-                f"K = {activation.shape[0]}, shape {activation.shape}",
-                f"K = {weight.shape[1]}, as weight with shape {weight.shape}",
-                "weight is [M, K], activation is [K, N]",
-            )
+        require_same_k(weight.shape, activation.shape)
         _set(self, "weight", _read_only(weight))
         _set(self, "activation", _read_only(activation))
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.quant.operands import require_activation_form, require_same_k, require_weight_form
 from panacea_sim.workload.gemm_layer import ACTIVATION_DTYPES, WEIGHT_DTYPES, GemmLayer
 
 __all__ = ["load_layer", "read_sizes", "save_layer"]
@@ -24,7 +25,6 @@ _INTEGERS = ("zero_point", "weight_bits", "activation_bits", "lo_bits")
 _REALS = ("weight_scale", "activation_scale", "bias")
 _TEXTS = ("name", "dbs_offset")
 _OPERANDS = ("weight", "activation")
-_MATRIX_RANK = 2
 _KEYS = (*_REQUIRED, *_INTEGERS[1:], *_REALS, *_TEXTS, "r")
 # What numpy raises for files that are not archives of arrays, are cut off, damaged, encrypted or want pickle.
 _UNREADABLE = (ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
@@ -54,15 +54,18 @@ def read_sizes(path: str | Path) -> tuple[str, int, int, int]:
     arrays = _read_arrays(path, _array_or_form)
     _check_keys(path, arrays)
     weight, activation = arrays.pop("weight"), arrays.pop("activation")
-    if not _are_operands(weight, activation):
-        # What is wrong with them, and what helps, is said best by who reads them.
-        layer = load_layer(path)
-        return layer.name, layer.M, layer.K, layer.N
-    # One column and one row are enough to have everything else checked.
-    column = np.zeros((weight.shape[0], 1), weight.dtype)
-    row = np.zeros((1, activation.shape[1]), activation.dtype)
+    if weight.dtype.name not in WEIGHT_DTYPES or activation.dtype.name not in ACTIVATION_DTYPES:
+        load_layer(path)  # what to do about another type depends on the values
     with _naming(path):
-        thin = GemmLayer(weight=column, activation=row, **_fields(path, arrays))
+        require_weight_form("layer.weight", weight.dtype, weight.shape, WEIGHT_DTYPES)
+        require_activation_form("layer.activation", activation.dtype, activation.shape, ACTIVATION_DTYPES)
+        require_same_k(weight.shape, activation.shape)
+        # One column and one row are enough to have everything else checked.
+        thin = GemmLayer(
+            weight=np.zeros((weight.shape[0], 1), weight.dtype),
+            activation=np.zeros((1, activation.shape[1]), activation.dtype),
+            **_fields(path, arrays),
+        )
     return thin.name, thin.M, weight.shape[1], thin.N
 
 
@@ -124,17 +127,6 @@ def _array_or_form(content: np.lib.npyio.NpzFile, key: str) -> npt.NDArray[Any] 
             message = f"{key} is cut off"
             raise ValueError(message)
     return _Form(dtype, shape)
-
-
-def _are_operands(weight: _Form, activation: _Form) -> bool:
-    """Return whether headers are those of a weight [M, K] and an activation [K, N]."""
-    return (
-        weight.dtype.name in WEIGHT_DTYPES
-        and activation.dtype.name in ACTIVATION_DTYPES
-        and len(weight.shape) == len(activation.shape) == _MATRIX_RANK
-        and 0 not in (*weight.shape, *activation.shape)
-        and weight.shape[1] == activation.shape[0]
-    )
 
 
 def _fields(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:

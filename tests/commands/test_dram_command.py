@@ -120,7 +120,8 @@ def test_output_that_cannot_be_written(requests: Path, tmp_path: Path, capsys: p
     """A --per-request file in a folder that does not exist is bad input."""
     path = tmp_path / "nowhere" / "cycles.csv"
     assert main(["dram", "hbm2", "--requests", str(requests), "--per-request", str(path)]) == 2
-    assert "accepted: a file that can be written" in capsys.readouterr().err
+    assert "--per-request: found" in (error := capsys.readouterr().err)
+    assert "whose folder does not exist; accepted: a file in an existing folder" in error
 
 
 def test_ideal_has_no_device(requests: Path, capsys: pytest.CaptureFixture[str]) -> None:

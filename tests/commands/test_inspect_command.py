@@ -246,10 +246,10 @@ def test_a_reader_that_stops_is_no_error(
 def test_a_full_disk_is_told(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], output: str
 ) -> None:
-    """Standard output that takes no more ends with 2 and one line."""
+    """Standard output that takes no more ends with 1 and one line."""
     with Path("/dev/full").open("w") as full:
         monkeypatch.setattr("sys.stdout", full)
-        assert main(["inspect", str(folder), "--format", output]) == 2
+        assert main(["inspect", str(folder), "--format", output]) == 1
     printed = " ".join(capsys.readouterr().err.split())
     assert printed == ("error: standard output: found No space left on device; accepted: an output that can be written")
 

@@ -29,8 +29,8 @@ def test_keys_become_text(tmp_path: Path) -> None:
         (b"a: 1\nb: !!python/object:os.system {}\n", "could not determine a constructor"),
         (b"a: 2001-99-99\n", "month must be in 1..12"),
         (b"a: \x00\n", "unacceptable character"),
-        (b"- a\n- b\n", "list at line 1; accepted: a YAML mapping"),
-        (b"", "NoneType at line 1; accepted: a YAML mapping"),
+        (b"- a\n- b\n", "a list at line 1; accepted: a YAML mapping"),
+        (b"", "nothing; accepted: a YAML mapping"),
         (b"a: \xff\n", "bytes that are not UTF-8 text"),
     ],
 )

@@ -114,7 +114,7 @@ def test_accumulator_overflow() -> None:
     ("changes", "text"),
     [
         ({"name": ""}, "layer.name: found ''; accepted: text that is not empty"),
-        ({"weight": [[1]]}, "layer.weight: found list; accepted: a matrix of int8 or int16"),
+        ({"weight": [[1]]}, "layer.weight: found a list; accepted: a matrix of int8 or int16"),
         (
             {"weight": np.ones((2, 3))},
             "layer.weight: found dtype float64; accepted: a matrix of int8 or int16. Quantize",

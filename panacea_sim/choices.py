@@ -1,0 +1,30 @@
+"""The words among which a user chooses: of options, scenarios and functions alike, importable at no cost."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+__all__ = ["GROUP_KEYS", "ChosenEngine", "Engine", "LogLevel", "Map", "Page", "Policy", "Schedule"]
+
+Engine = Literal["auto", "reference", "compiled"]
+"""The engine that runs: `auto` takes the compiled one where no values travel and numba can be imported."""
+
+ChosenEngine = Literal["reference", "compiled"]
+
+Schedule = Literal["overlap", "barrier"]
+"""How layers follow each other: in one simulation, or each alone on the drained machine."""
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+"""What goes into the log of a run: this and what is graver."""
+
+Map = Literal["bank_group_low", "column_low"]
+"""What the lowest bits of a DRAM address choose."""
+
+Page = Literal["open", "closed"]
+"""Whether a row of a bank stays open behind an access."""
+
+Policy = Literal["fcfs", "fr_fcfs"]
+"""Which request that waits for a channel goes first: the oldest, or the oldest whose row is open."""
+
+GROUP_KEYS = ("component", "cause", "layer", "state")
+"""The columns by which the cycles of a trace are added up."""

@@ -1,0 +1,74 @@
+"""The options that several commands have, each said once; typer reads them from the annotations of a command."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias, get_type_hints
+
+import typer
+
+from panacea_sim.choices import Engine, LogLevel, Schedule
+
+__all__ = [
+    "Force",
+    "Html",
+    "Json",
+    "LayerFile",
+    "RunFolderPath",
+    "Settings",
+    "SimulationOptions",
+    "Window",
+    "with_simulation_options",
+]
+
+RunFolderPath: TypeAlias = Annotated[Path, typer.Argument(help="A run folder, complete or partial.")]
+LayerFile: TypeAlias = Annotated[Path, typer.Argument(help="A LAYER.npz file with weight, activation and zero_point.")]
+Window: TypeAlias = Annotated[str | None, typer.Option(help="Only what overlaps the cycles A:B.")]
+Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace existing files that an option names.")]
+Html: TypeAlias = Annotated[Path, typer.Option(help="File to write.")]
+Settings: TypeAlias = Annotated[list[str] | None, typer.Option("--set", help="One field, as hardware.n_dwo=8.")]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+@dataclass(frozen=True)
+class SimulationOptions:
+    """The options that every command has which simulates into a run folder; their fields are its parameters."""
+
+    out: Annotated[Path | None, typer.Option(help="Run folder to write (default: runs/NAME).")] = None
+    hardware: Annotated[str | None, typer.Option(help="Preset or YAML file instead of the scenario's.")] = None
+    settings: Settings = None
+    engine: Annotated[Engine, typer.Option(help="auto: compiled where no values travel, else reference.")] = "auto"
+    trace: Annotated[Literal["off", "stalls", "full"], typer.Option(help="What to record.")] = "full"
+    window: Annotated[str | None, typer.Option(help="Record only what overlaps the cycles A:B.")] = None
+    as_json: Json = False
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing run folder.")] = False
+    log_level: Annotated[LogLevel, typer.Option(help="What goes into log.jsonl.")] = "info"
+    schedule: Annotated[Schedule | None, typer.Option(help="How layers follow each other, instead of as given.")] = None
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes for layers that run alone (default: one a core).")
+    ] = None
+    memoize: Annotated[bool, typer.Option(help="Simulate equal layers that run alone once.")] = True
+
+
+def with_simulation_options(command: Callable[[Path, SimulationOptions], None]) -> Callable[..., None]:
+    """Give a command all SimulationOptions as parameters of its own, because typer knows no groups of parameters."""
+    fields = get_type_hints(SimulationOptions, include_extras=True)
+    own = next(iter(inspect.signature(command).parameters.values()))
+    own_kind = get_type_hints(command, include_extras=True)[own.name]
+    parameters = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=getattr(SimulationOptions, name)
+        )
+        for name, kind in fields.items()
+    ]
+
+    def call(**arguments: Any) -> None:  # noqa: ANN401  # typer fills them in by name
+        command(arguments.pop(own.name), SimulationOptions(**arguments))
+
+    call.__signature__ = inspect.Signature([own.replace(annotation=own_kind), *parameters])  # type: ignore[attr-defined]
+    call.__annotations__ = {own.name: own_kind, **fields}
+    call.__doc__ = command.__doc__
+    return call

@@ -1,0 +1,142 @@
+"""What the commands that simulate do: scenarios into run folders, with progress, and a report at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from panacea_sim.commands.interrupts import telling_what_is_kept
+from panacea_sim.commands.options import SimulationOptions
+from panacea_sim.engines.choice import chosen_engine
+from panacea_sim.hardware.config import parse_settings
+from panacea_sim.report.terminal import print_run, print_study
+from panacea_sim.running.prepare import Prepared, PreparedLayers, prepare
+from panacea_sim.running.run import RunOptions, RunOutcome, run
+from panacea_sim.running.scenario import Scenario, Study
+from panacea_sim.trace.options import TraceOptions, parse_window, window_text
+from panacea_sim.trace.schema import SCHEMA_VERSION
+from panacea_sim.trace.store import PARTIAL, RunFolder
+from panacea_sim.trace.summary import Summary
+
+__all__ = ["simulate"]
+
+_DEFAULT_RUNS = Path("runs")
+
+
+def simulate(found: Scenario | Study, options: SimulationOptions) -> None:
+    """Simulate a scenario, or every scenario of a study, into a run folder, and report.
+
+    Ends with 1 after a run whose values are not exact.
+    """
+    folder = options.out or _DEFAULT_RUNS / found.name
+    with telling_what_is_kept(folder, folder.with_name(folder.name + PARTIAL) if folder.name else folder):
+        if isinstance(found, Study):
+            _run_study(found, options, folder)
+        else:
+            _run_one(found, options, folder)
+
+
+def _run_one(scenario: Scenario, options: SimulationOptions, folder: Path) -> None:
+    run_options = _run_options(options, folder)
+    outcome = _run_with_progress(prepare(_as_asked(scenario, options), options.engine), run_options)
+    try:
+        if options.as_json:
+            print(json.dumps(outcome.summary.to_json(), indent=2))  # noqa: T201  # rich would wrap it
+        else:
+            console = Console()
+            print_run(console, outcome.summary)
+            console.print(f"Run folder: {outcome.folder}", markup=False, highlight=False, soft_wrap=True)
+    finally:
+        _fail_unless_exact([outcome.summary])
+
+
+def _run_study(study: Study, options: SimulationOptions, target: Path) -> None:
+    """Run every scenario of a study into a folder of its own, below that of the study."""
+    # Everything is checked before the first run begins, so that bad input leaves nothing behind.
+    run_options = _run_options(options, target)
+    prepared = [prepare(_as_asked(scenario, options), options.engine) for scenario in study.scenarios]
+    for each in prepared:
+        chosen_engine(run_options.engine, values=each.scenario.values)
+    folder = RunFolder(target, force=options.force)
+    summaries = {}
+    for each in prepared:
+        name = each.scenario.name
+        summaries[name] = _run_with_progress(each, replace(run_options, folder=folder.path / name)).summary
+    document = {
+        "schema": SCHEMA_VERSION,
+        "study": study.name,
+        "runs": {name: summary.to_json() for name, summary in summaries.items()},
+    }
+    folder.write_json("summary.json", document)
+    folder.complete()
+    try:
+        if options.as_json:
+            print(json.dumps(document, indent=2))  # noqa: T201  # rich would wrap it
+        else:
+            console = Console()
+            print_study(console, study.description or study.name, summaries)
+            console.print(f"Run folders: {folder.target}", markup=False, highlight=False, soft_wrap=True)
+    finally:
+        _fail_unless_exact(list(summaries.values()))
+
+
+def _as_asked(scenario: Scenario, options: SimulationOptions) -> Scenario:
+    """Return the scenario on the machine and with the schedule that the user asked for."""
+    found = scenario.with_hardware(options.hardware, parse_settings(options.settings or ()))
+    return found if options.schedule is None else replace(found, schedule=options.schedule)
+
+
+def _run_options(options: SimulationOptions, folder: Path) -> RunOptions:
+    """Return how to run into `folder`; raises ConfigError for a bad window."""
+    return RunOptions(
+        folder,
+        force=options.force,
+        trace=TraceOptions(options.trace, parse_window(options.window)),
+        log_level=options.log_level,
+        engine=options.engine,
+        workers=options.workers or _cores(),
+        memoize=options.memoize,
+    )
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _run_with_progress(prepared: Prepared | PreparedLayers, options: RunOptions) -> RunOutcome:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        name = prepared.scenario.name
+        task = bar.add_task(f"{name}: output tiles", total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        def show_layers(done: int, total: int) -> None:
+            bar.update(task, description=f"{name}: {done} of {total} layers, output tiles")
+
+        outcome = run(prepared, replace(options, progress=show, layer_progress=show_layers))
+    _warn_of_a_late_window(outcome.summary, options.trace)
+    return outcome
+
+
+def _warn_of_a_late_window(summary: Summary, trace: TraceOptions) -> None:
+    window, end_cycle = trace.window, summary.makespan_cycles
+    if window is not None and window[0] >= end_cycle and trace.level != "off":
+        text = f"{summary.scenario} ended at cycle {end_cycle}, before --window {window_text(window)}"
+        print(f"warning: nothing was recorded: {text}", file=sys.stderr)  # noqa: T201  # --json leaves only this stream
+
+
+def _fail_unless_exact(summaries: Sequence[Summary]) -> None:
+    if any(summary.exact is False for summary in summaries):
+        raise typer.Exit(1)

@@ -1,0 +1,70 @@
+"""What a command imports: no more than it needs, so that it answers at once."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+from panacea_sim.commands.door import COMMANDS
+from panacea_sim.commands.main import main
+from panacea_sim.trace.stored_run import StoredRun
+
+_HEAVY = {"numpy", "pyarrow", "pydantic", "matplotlib", "bokeh", "simpy", "networkx", "numba"}
+
+
+def _imported(arguments: Sequence[str]) -> set[str]:
+    """Return the packages that a command imports, as Python itself lists them."""
+    command = [sys.executable, "-X", "importtime", "-m", "panacea_sim", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(re.findall(r"\| +(\w+)(?:\.[\w.]+)?$", ended.stderr, re.MULTILINE))
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--version"]])
+def test_help_imports_no_library(arguments: list[str]) -> None:
+    """The list of commands and the version need typer alone."""
+    found = _imported(arguments)
+    assert "panacea_sim" in found
+    assert not found & _HEAVY
+
+
+def test_inspect_imports_what_it_needs(full_run: StoredRun) -> None:
+    """A question to a trace needs Arrow, but nothing that draws or simulates."""
+    found = _imported(["inspect", str(full_run.path), "--longest", "3"])
+    assert "pyarrow" in found
+    assert not found & {"matplotlib", "bokeh", "simpy", "networkx", "numba", "perfetto", "vcd"}
+
+
+def test_a_list_imports_what_it_needs() -> None:
+    """The list of presets needs nothing that draws or simulates."""
+    assert not _imported(["list", "hardware"]) & {"matplotlib", "bokeh", "simpy", "networkx", "numba", "perfetto"}
+
+
+def test_help_is_complete(capsys: pytest.CaptureFixture[str]) -> None:
+    """The list of commands has the first line of each, unabridged, and each command has its own help."""
+    assert main(["--help"]) == 0
+    listed = capsys.readouterr().out
+    assert "..." not in listed.split("Commands:")[1]
+    for command in COMMANDS:
+        assert main([command, "-h"]) == 0
+        short = capsys.readouterr().out
+        assert main([command, "--help"]) == 0
+        assert capsys.readouterr().out == short
+        assert re.search(rf"^  {command} +{re.escape(short.splitlines()[2].strip())}$", listed, re.MULTILINE)
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    """--version prints one line."""
+    assert main(["--version"]) == 0
+    assert re.fullmatch(r"panacea-sim \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a command the help is shown, and the exit code is that of a wrong command line."""
+    assert main([]) == 2
+    printed = capsys.readouterr()
+    assert "Commands:" in printed.out
+    assert printed.err == ""
