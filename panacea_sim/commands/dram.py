@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from panacea_sim.choices import Map, Page, Policy
-from panacea_sim.commands.dram_request_file import read_requests
 from panacea_sim.commands.options import Json
 from panacea_sim.commands.written import written
 
@@ -41,6 +40,7 @@ def dram_command(  # the options of the command line
 
     Cycles are those of the device clock.
     """
+    from panacea_sim.commands.dram_request_file import read_requests
     from panacea_sim.hardware.dram.devices import dram_device
     from panacea_sim.memory.params import dram_params
     from panacea_sim.memory.replay import replay
