@@ -73,7 +73,7 @@ class Turn(NamedTuple):
 
 
 @inner
-def go_on(core: Core, streams: Streams, trace: Trace, actor: int) -> None:
+def go_on(core: Core, streams: Streams, trace: Trace, actor: int) -> None:  # noqa: C901  # the inner loop
     """Let an actor take its steps until it is done, has to wait, or the trace wants emptying before its next firing."""
     actors, steps, counters = core.actors, core.steps, core.counters
     first, end, firings = actors[actor, FIRST_STEP], actors[actor, END_STEP], actors[actor, FIRINGS]
