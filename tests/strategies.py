@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from panacea_works import layer_work
 
 from panacea_sim.analysis.selection import STALL, Selection
 from panacea_sim.description.actions import Action, action_of
@@ -20,10 +21,13 @@ from panacea_sim.description.parts import Channel, Memory, Port, Queue, Store
 from panacea_sim.description.steps import NO_NEED, Acquire, Give, Need, Put, Release, Requests, Take, Wait
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
+from panacea_sim.machines.machine import machine_of
+from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
+from panacea_sim.machines.shared.sliced_work import SkipMasks
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.mapping.work import LayerWork, SkipMasks, layer_work
+from panacea_sim.mapping.work import LayerWork
 from panacea_sim.memory.banked_device import BankedDevice
 from panacea_sim.memory.device import Device, DeviceState, IdealDevice, Service
 from panacea_sim.memory.params import dram_params
@@ -33,8 +37,10 @@ from panacea_sim.quant.activation_functions import (
     PostProcessor,
     function_table,
 )
-from panacea_sim.quant.quantizer import ActivationQuantizer, requantizer_for
-from panacea_sim.quant.slicing import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS, activation_ho_factors, frequent_slices
+from panacea_sim.quant.quantizer import ActivationQuantizer
+from panacea_sim.quant.requantizer import requantizer_for
+from panacea_sim.quant.slicing import activation_ho_factors, frequent_slices
+from panacea_sim.quant.widths import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.schema import OPERATORS, State
 from panacea_sim.units import IntArray
@@ -68,6 +74,12 @@ def lo_bits_for(draw: st.DrawFn, activation_bits: int) -> int:
     return draw(st.sampled_from(LO_BITS if activation_bits == 8 else (4,)))
 
 
+def frequent_for(activation_bits: int, lo_bits: int) -> st.SearchStrategy[tuple[int, ...]]:
+    """Draw a value of r for each HO slice that fits the slice."""
+    slices = len(activation_ho_factors(activation_bits, lo_bits))
+    return st.tuples(*[st.integers(0, (1 << min(4, activation_bits - lo_bits)) - 1)] * slices)
+
+
 @st.composite
 def skip_masks(draw: st.DrawFn, max_streams: int = 6, max_k: int = 200) -> npt.NDArray[np.bool_]:
     """Draw skip masks [streams, k] of any density of skips from 0 to 1, so that long runs are common."""
@@ -83,7 +95,7 @@ def gemm_operands(draw: st.DrawFn, max_rows: int = 18, max_k: int = 70) -> GemmO
     lo_bits = draw(lo_bits_for(activation_bits))
     zero_point = draw(st.integers(0, (1 << activation_bits) - 1))
     own = frequent_slices(zero_point, activation_bits, lo_bits)
-    frequent = draw(st.one_of(st.just(own), st.tuples(*[st.integers(0, 15) for _ in own])))
+    frequent = draw(st.just(own) | frequent_for(activation_bits, lo_bits))
     m, n = draw(st.integers(1, max_rows)), draw(st.integers(1, max_rows))
     k = draw(st.integers(1, max_k))
     generator = _generator(draw)
@@ -164,7 +176,6 @@ def gemm_layers(draw: st.DrawFn) -> GemmLayer:
     weight_bits = draw(st.sampled_from([4, 7, 10]))
     activation_bits, lo_bits = draw(st.sampled_from(_WIDTHS))
     limit, levels = 1 << (weight_bits - 1), 1 << activation_bits
-    slices = {4: 0, 8: 1, 12: 2}[activation_bits]
     return GemmLayer(
         draw(_NAMES),
         draw(hnp.arrays("int16" if weight_bits > 8 else "int8", (m, k), elements=st.integers(-limit, limit - 1))),
@@ -173,7 +184,7 @@ def gemm_layers(draw: st.DrawFn) -> GemmLayer:
         weight_bits,
         activation_bits,
         lo_bits,
-        r=draw(st.none() | st.just("mode") | st.tuples(*[st.integers(0, 15)] * slices)),
+        r=draw(st.none() | st.just("mode") | frequent_for(activation_bits, lo_bits)),
         dbs_offset=draw(st.sampled_from(DBS_OFFSETS)),
         weight_scale=draw(_SCALES | hnp.arrays(np.float64, m, elements=_SCALES)),
         activation_scale=draw(_SCALES),
@@ -223,7 +234,7 @@ def mappings(draw: st.DrawFn) -> Mapping:
     v, n_pea, tile_k = draw(st.sampled_from([1, 2])), draw(st.integers(1, 2)), draw(st.integers(1, 5))
     tile_n, height = v * draw(st.integers(1, 3)), draw(st.sampled_from([1, 2]))
     rows, depth, columns = (draw(st.integers(1, 5 * tile)) for tile in (v * n_pea, tile_k, tile_n))
-    tiling = Tiling(rows, depth, columns, v, v * n_pea, tile_k, tile_n)
+    tiling = SlicedTiling(rows, depth, columns, v * n_pea, tile_k, tile_n, v)
     generator = _generator(draw)
     weight, activation = (
         generator.random((draw(st.integers(0, 2)), -(-lanes // v), depth)) < draw(_DENSITIES)
@@ -592,7 +603,7 @@ def layers_with_output(draw: st.DrawFn) -> GemmLayer:
     operands, output = draw(gemm_operands(max_rows=10, max_k=20)), draw(output_quantizers())
     generator = _generator(draw)
     rows = len(operands.weight)
-    frequent = draw(st.none() | st.tuples(*[st.integers(0, 15)] * len(activation_ho_factors(output.bits, 4))))
+    frequent = draw(st.none() | frequent_for(output.bits, output.lo_bits))
     return GemmLayer(
         draw(st.sampled_from(["first", "ffn1"])),
         operands.weight,
@@ -678,8 +689,8 @@ def _output_formats(draw: st.DrawFn, settings: dict[str, Any]) -> OutputFormat |
 
 def _largest_tiles(layer: GemmLayer, settings: dict[str, Any]) -> dict[str, int]:
     """Return the bytes of the largest tile in each memory; with double-tile processing that of two weight tiles."""
-    tiling = Tiling.of(with_settings(_PANACEA, settings), (layer.M, layer.K, layer.N))
-    work = layer_work(tiling, SkipMasks.of(layer, tiling.v))
+    hardware = with_settings(_PANACEA, settings)
+    work, tiling = machine_of(hardware).work(layer, hardware, None), Tiling.of(hardware, (layer.M, layer.K, layer.N))
     height = {"off": 1, "on": 2}[settings["dtp"]]
     stacks = np.add.reduceat(work.weight.total, np.arange(0, tiling.m_tiles, height))
     return {

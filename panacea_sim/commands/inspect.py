@@ -20,6 +20,7 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.report.inspection import print_rows, write_csv, write_json
 from panacea_sim.trace.options import OPEN_END, parse_window
 from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.trace.utilization import operator_counts
 
 __all__ = ["Format", "inspect_command"]
 
@@ -76,7 +77,7 @@ def inspect_command(  # noqa: PLR0913  # the options of the command line
         rows = _answer(stored, table, selection, longest_count, group_by or ())
     is_cut = limit is None and output_format == "table" and longest_count is None and not group_by
     counted = _Counted(rows, _LISTED_ROWS if is_cut else limit)
-    if not _print(counted.reader, output_format):
+    if not _print(stored, counted.reader, output_format):
         return
     if not counted.rows:
         note(f"nothing matches: {why_nothing(stored, table, selection)}")
@@ -116,11 +117,11 @@ def _answer(
     return intervals(run, selection) if count is None else longest(run, selection, count).to_reader()
 
 
-def _print(rows: pa.RecordBatchReader, output_format: Format) -> bool:
+def _print(run: StoredRun, rows: pa.RecordBatchReader, output_format: Format) -> bool:
     """Return whether somebody read to the end; raises ConfigError if standard output cannot be written."""
     try:
         if output_format == "table":
-            print_rows(Console(), rows)
+            print_rows(Console(), rows, list(operator_counts(run)))
         else:
             (write_csv if output_format == "csv" else write_json)(rows, sys.stdout)
         sys.stdout.flush()

@@ -56,7 +56,7 @@ def _map_layer(path: Path, hardware: str, settings: dict[str, object], *, simula
 
 def _simulated_cycles(layer: GemmLayer, hardware: Hardware) -> int:
     scenario = Scenario("map", layer, hardware, values=False)
-    return int(run(scenario, RunOptions(trace=TraceOptions("off"))).summary["makespan_cycles"])
+    return run(scenario, RunOptions(trace=TraceOptions("off"))).summary.makespan_cycles
 
 
 def _row(candidate: Candidate) -> dict[str, Any]:

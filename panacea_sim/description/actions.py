@@ -16,13 +16,15 @@ class Action:
 
     `name` is the column of the trace and carries the unit (`dwo_steps`, `read_bytes`); `unit` spells it out. `amounts`
     returns how often n firings with these numbers do it, [n], and `total` how often all firings do. Both are functions,
-    because an array over all firings of many components would outgrow the trace's own memory.
+    because an array over all firings of many components would outgrow the trace's own memory. `per_cycle` is how often
+    the component can do it in a cycle, 0 where no such limit is given.
     """
 
     name: str
     unit: str
     amounts: Callable[[IntArray], IntArray]
     total: Callable[[], int]
+    per_cycle: int = 0
 
 
 def action_of(name: str, unit: str, amounts: IntArray) -> Action:

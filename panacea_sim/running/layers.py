@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
 import signal
 import sys
@@ -13,14 +12,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-
-import numpy as np
 
 from panacea_sim.analysis.accounting import check_conservation
 from panacea_sim.analysis.summary import SummaryParts, summarize_parts
@@ -28,7 +25,7 @@ from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import CacheWarning, PanaceaError
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.running.prepare import Demand, demand_of, planned_alone
+from panacea_sim.running.prepare import planned_alone, work_of
 from panacea_sim.trace.joined_trace import TracePart
 from panacea_sim.trace.options import NO_TRACE, TraceOptions
 from panacea_sim.trace.recorder import Recorder
@@ -135,13 +132,13 @@ def run_layer(task: LayerTask, watch: Callable[[int], None] | None = None) -> La
 
     Raises MappingError, DeadlockError and InvariantError.
     """
-    demand = demand_of(task.layer, task.hardware, values=task.values)
-    key = _key_of(demand)
+    work = work_of(task.layer, task.hardware, values=task.values)
+    key = work.key()
     if key in task.known:
         return LayerRun(key, None)
-    prepared = planned_alone(task.layer, demand, task.hardware, task.engine, values=task.values)
+    prepared = planned_alone(task.layer, work, task.hardware, task.engine, values=task.values)
     recorder = Recorder(task.trace, (task.layer.name,), task.spill_folder)
-    result = prepared.run(task.engine, recorder, {} if watch is None else {"o_dma": watch})
+    result = prepared.run(task.engine, recorder, watch)
     check_conservation(prepared.description, result)
     values = prepared.values
     parts = summarize_parts(
@@ -153,18 +150,6 @@ def run_layer(task: LayerTask, watch: Callable[[int], None] | None = None) -> La
     )
     trace = None if task.spill_folder is None else TracePart.of(recorder, result.makespan_cycles)
     return LayerRun(key, LayerOutcome(replace(result, times={}), parts, trace))
-
-
-def _key_of(demand: Demand) -> bytes:
-    """Return a digest of everything that decides the cycles of a layer on a given machine."""
-    digest = hashlib.blake2b(repr(demand.tiling).encode())
-    for array in (demand.masks.weight, demand.masks.activation):
-        digest.update(repr(array.shape).encode())
-        digest.update(np.packbits(array).tobytes())
-    for field in fields(demand.output_bytes):
-        array = getattr(demand.output_bytes, field.name)
-        digest.update(b"none" if array is None else array.tobytes())
-    return digest.digest()
 
 
 @contextmanager

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from panacea_sim.analysis.summary import KEPT_TIMES
+from panacea_sim.description.component import Role
 from panacea_sim.description.description import Description
 from panacea_sim.engines.choice import ChosenEngine, Engine, chosen_engine, run_engine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
-from panacea_sim.machines.panacea.build import describe
-from panacea_sim.machines.panacea.values import TravellingValues
+from panacea_sim.machines.machine import Values, machine_of
 from panacea_sim.machines.shared.program import Program, plan_program
-from panacea_sim.mapping.outputs import OutputBytes, dense_outputs, encoded_outputs
-from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.mapping.work import SkipMasks, layer_work
+from panacea_sim.mapping.work import LayerWork
 from panacea_sim.running.mapping_choice import Candidate, candidates, choose_mapping
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.recorder import Recorder
@@ -30,13 +27,12 @@ from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.npz import load_layer
 
 __all__ = [
-    "Demand",
     "Prepared",
     "PreparedLayers",
-    "demand_of",
     "layer_candidates",
     "planned_alone",
     "prepare",
+    "work_of",
 ]
 
 
@@ -48,17 +44,30 @@ class Prepared:
     layers: tuple[Layer, ...]
     program: Program
     description: Description
-    values: TravellingValues | None
+    values: Values | None
 
     @property
     def hardware(self) -> Hardware:
         """The machine, resolved."""
         return self.program.hardware
 
-    def run(self, engine: ChosenEngine, recorder: Recorder, watch: Mapping[str, Callable[[int], None]]) -> EngineResult:
-        """Run the engine, with values where they travel; `watch` is that of `run_engine`."""
+    def run(
+        self,
+        engine: ChosenEngine,
+        recorder: Recorder,
+        watch: Callable[[int], None] | None = None,
+        keep: Collection[Role] = ("fetch", "write_back"),
+    ) -> EngineResult:
+        """Run the engine, with values where they travel.
+
+        `watch` is called with the number of output tiles written, each or now and then. The firing times of components
+        with the roles in `keep` are in the result; the summary needs those of the default.
+        """
         workers = None if self.values is None else self.values.workers
-        return run_engine(engine, self.description, recorder, workers, KEPT_TIMES, watch)
+        parts = self.description.components
+        keep_times = [part.name for part in parts if part.role in keep]
+        watched = {} if watch is None else {part.name: watch for part in parts if part.role == "write_back"}
+        return run_engine(engine, self.description, recorder, workers, keep_times, watched)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,20 +77,6 @@ class PreparedLayers:
     scenario: Scenario
     layers: tuple[Layer, ...]
     hardware: Hardware
-
-
-@dataclass(frozen=True, eq=False)
-class Demand:
-    """What a layer is to the machine: how it is cut, which vectors it skips, and the bytes of its outputs.
-
-    Together with the hardware this decides every cycle of a run without values. `computed` is what the numbers of the
-    layer are, None where nobody needs them.
-    """
-
-    tiling: Tiling
-    masks: SkipMasks
-    output_bytes: OutputBytes
-    computed: FunctionalPass | None
 
 
 def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedLayers:
@@ -104,38 +99,35 @@ def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedL
         chain_sources(layers, [_functional(layer, wanted=layer.name in read) for layer in layers])
         return PreparedLayers(scenario, layers, hardware)
     chosen = chosen_engine(engine, values=scenario.values)
-    demands = [demand_of(layer, hardware, values=scenario.values) for layer in layers]
-    sources = chain_sources(layers, [demand.computed for demand in demands])
-    program, description, values = _planned(layers, demands, sources, hardware, chosen, values=scenario.values)
+    works = [work_of(layer, hardware, values=scenario.values) for layer in layers]
+    sources = chain_sources(layers, [work.computed for work in works])
+    program, description, values = _planned(layers, works, sources, hardware, chosen, values=scenario.values)
     return Prepared(scenario, layers, program, description, values)
 
 
-def demand_of(layer: Layer, hardware: Hardware, *, values: bool) -> Demand:
-    """Return what a layer is to this machine, with its numbers where values travel or a layer follows."""
-    tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N))
-    if isinstance(layer, MaskedLayer):
-        return Demand(tiling, SkipMasks(*layer.skip_masks(hardware.v)), dense_outputs(tiling), None)
-    computed = _functional(layer, wanted=values or layer.output is not None)
-    masks = SkipMasks.of(layer, hardware.v)
-    if computed is None or layer.output is None:
-        return Demand(tiling, masks, dense_outputs(tiling), computed)
-    return Demand(tiling, masks, encoded_outputs(tiling, computed.output, layer.output), computed)
+def work_of(layer: Layer, hardware: Hardware, *, values: bool) -> LayerWork:
+    """Return what a layer asks of this machine, with its numbers where values travel or a layer follows.
+
+    Raises ConfigError if the machine does not accept the layer.
+    """
+    machine = machine_of(hardware)
+    machine.check(layer)
+    return machine.work(layer, hardware, _functional(layer, wanted=values or layer.output is not None))
 
 
-def planned_alone(layer: Layer, demand: Demand, hardware: Hardware, engine: ChosenEngine, *, values: bool) -> Prepared:
+def planned_alone(layer: Layer, work: LayerWork, hardware: Hardware, engine: ChosenEngine, *, values: bool) -> Prepared:
     """Return a layer as a run of its own for this engine, its activations in DRAM from the start.
 
     Raises MappingError if it does not fit the machine.
     """
     alone = layer if isinstance(layer, MaskedLayer) else replace(layer, source=None)
-    program, description, travelling = _planned([alone], [demand], [None], hardware, engine, values=values)
+    program, description, travelling = _planned([alone], [work], [None], hardware, engine, values=values)
     return Prepared(Scenario(layer.name, alone, hardware, values=values), (alone,), program, description, travelling)
 
 
 def layer_candidates(layer: GemmLayer, hardware: Hardware) -> Iterator[Candidate]:
     """Return the mappings of a layer that the hardware leaves open, each with its bound."""
-    demand = demand_of(layer, hardware, values=False)
-    return candidates(layer.name, layer_work(demand.tiling, demand.masks), demand.output_bytes, hardware)
+    return candidates(layer.name, work_of(layer, hardware, values=False), hardware)
 
 
 def _functional(layer: Layer, *, wanted: bool) -> FunctionalPass | None:
@@ -144,28 +136,24 @@ def _functional(layer: Layer, *, wanted: bool) -> FunctionalPass | None:
 
 def _planned(
     layers: Sequence[Layer],
-    demands: Sequence[Demand],
+    works: Sequence[LayerWork],
     sources: Sequence[int | None],
     hardware: Hardware,
     engine: ChosenEngine,
     *,
     values: bool,
-) -> tuple[Program, Description, TravellingValues | None]:
-    simulate = partial(run_engine, engine)
-    mapped = []
-    for layer, demand in zip(layers, demands, strict=True):
-        work = layer_work(demand.tiling, demand.masks)
-        mapped.append(choose_mapping(layer.name, work, demand.output_bytes, hardware, simulate))
-    if len(mapped) == 1:
-        program, description = mapped[0].program, mapped[0].description
-    else:
-        outputs = [demand.output_bytes for demand in demands]
-        plans = [each.plan for each in mapped]
-        program = plan_program(hardware, list(zip(plans, outputs, sources, strict=True)))
-        description = describe(program)
+) -> tuple[Program, Description, Values | None]:
+    machine, simulate = machine_of(hardware), partial(run_engine, engine)
+    named = zip(layers, works, strict=True)
+    mapped = [choose_mapping(layer.name, work, hardware, simulate) for layer, work in named]
+    program, description = mapped[0].program, mapped[0].description
+    if len(mapped) > 1 or program is None or description is None:
+        plans = [each.plan for each in mapped if each.plan is not None]
+        program = plan_program(hardware, list(zip(plans, sources, strict=True)))
+        description = machine.describe(program)
     travelling = None
     if values:
         operands = [layer for layer in layers if isinstance(layer, GemmLayer)]
-        computed = [demand.computed for demand in demands if demand.computed is not None]
-        travelling = TravellingValues(program, operands, computed)
+        computed = [work.computed for work in works if work.computed is not None]
+        travelling = machine.values(program, operands, computed)
     return program, description, travelling

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from panacea_sim.analysis.joined_results import joined_results
 from panacea_sim.analysis.summary import SummaryParts
@@ -16,7 +15,7 @@ from panacea_sim.running.layers import LayerOutcome, LayerRun, LayerTask, run_la
 from panacea_sim.running.prepare import PreparedLayers
 from panacea_sim.trace.joined_trace import JoinedTrace, TracePart
 from panacea_sim.trace.options import NO_TRACE, TraceOptions
-from panacea_sim.trace.schema import OPERATORS
+from panacea_sim.trace.summary import LayerSummary
 
 __all__ = ["LayerSequence", "SequenceOptions"]
 
@@ -82,9 +81,9 @@ class LayerSequence:
         parts = [outcome.parts for _, outcome in self._done()]
         exact = [each.exact for each in parts]
         return SummaryParts(
-            list(self._entries()),
-            max((each.sections for each in parts), key=len),
-            {name: sum(each.operator_cycles[name] for each in parts) for name in OPERATORS},
+            tuple(self._layers()),
+            max((each.topology for each in parts), key=lambda topology: len(topology.components)),
+            _summed([each.actions for each in parts]),
             None if None in exact else all(exact),
         )
 
@@ -123,19 +122,30 @@ class LayerSequence:
             simulated = first.setdefault(self._keys[number], number) if self._memoizes else number
             yield simulated, self._outcomes[simulated]
 
-    def _entries(self) -> Iterator[dict[str, Any]]:
+    def _layers(self) -> Iterator[LayerSummary]:
         layers = self._prepared.layers
         offset_cycles = 0
         for number, (simulated, outcome) in enumerate(self._done()):
-            (entry,) = outcome.parts.layers
-            yield {
-                **entry,
+            (layer,) = outcome.parts.layers
+            changes = {
                 "name": layers[number].name,
-                "start_cycle": entry["start_cycle"] + offset_cycles,
-                "end_cycle": entry["end_cycle"] + offset_cycles,
+                "start_cycle": layer.start_cycle + offset_cycles,
+                "end_cycle": layer.end_cycle + offset_cycles,
                 "memoized_from": None if simulated == number else layers[simulated].name,
             }
+            yield layer.model_copy(update=changes)
             offset_cycles += outcome.result.makespan_cycles
+
+
+def _summed(all_actions: Sequence[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+    """Return the totals of each component's actions over all layers, in the order of the largest machine."""
+    sums: dict[str, dict[str, int]] = {}
+    for actions in sorted(all_actions, key=len, reverse=True):
+        for component, totals in actions.items():
+            mine = sums.setdefault(component, {})
+            for action, total in totals.items():
+                mine[action] = mine.get(action, 0) + total
+    return sums
 
 
 def _made(folder: Path) -> Path:

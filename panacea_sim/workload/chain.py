@@ -11,7 +11,7 @@ import numpy.typing as npt
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.quant.activation_functions import ActivationFunction, activate
 from panacea_sim.quant.quantizer import panacea_quantizer
-from panacea_sim.workload.checks import FloatArray
+from panacea_sim.units import FloatArray
 from panacea_sim.workload.functional import FunctionalPass, functional_pass, real_outputs
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.layer import Layer
@@ -120,6 +120,6 @@ def _check_link(previous: Layer, functional: FunctionalPass | None, layer: GemmL
 
 def _format_of(previous: Layer) -> OutputFormat:
     if previous.output is None:
-        hint = "Set it, for example to calibrated_output(layer)"
+        hint = "For example dataclasses.replace(layer, output=calibrated_output(layer))"
         raise ConfigError("layer.output", f"None in {previous.name!r}", "an OutputFormat, as a layer follows", hint)
     return previous.output

@@ -51,7 +51,7 @@ def save_layer(layer: GemmLayer, path: str | Path) -> None:
     """
     for field in ("output", "source"):
         if getattr(layer, field) is not None:
-            hint = f"Save the layer without its {field}"
+            hint = f"Save dataclasses.replace(layer, {field}=None)"
             raise ConfigError(f"layer.{field}", getattr(layer, field), "None in a layer file", hint)
     arrays: dict[str, Any] = {key: np.asarray(getattr(layer, key)) for key in _KEYS if getattr(layer, key) is not None}
     if isinstance(layer.r, tuple):

@@ -13,13 +13,14 @@ from strategies import machines
 from panacea_sim.analysis.accounting import check_conservation, state_cycles
 from panacea_sim.description.description import Description
 from panacea_sim.engines.reference.engine import run_reference
-from panacea_sim.engines.result import EngineResult, StallTotal
+from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import DeadlockError, InvariantError
 from panacea_sim.running.prepare import prepare
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import State
+from panacea_sim.trace.totals import StallTotal
 from panacea_sim.workload.synthetic import synthetic_layer
 
 Fault = Callable[[EngineResult], EngineResult]

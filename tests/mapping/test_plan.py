@@ -16,8 +16,7 @@ from panacea_sim.machines.shared.program import PlannedLayer
 from panacea_sim.mapping.graph import annotate_groups, issue_order, tile_group_graph
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.mapping.work import SkipMasks, layer_work
-from panacea_sim.running.prepare import prepare
+from panacea_sim.running.prepare import prepare, work_of
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.synthetic import synthetic_layer
 
@@ -34,8 +33,7 @@ def _plan(**settings: object) -> LayerPlan:
 def _ordered_plan(order: str, height: int, **settings: object) -> LayerPlan:
     layer = synthetic_layer(16, 24, 24, rho_w=0.3, rho_x=0.5, seed=1)
     hardware = load_hardware("panacea", {"n_pea": 2, "tile_k": 8, "tile_n": 8, **settings})
-    tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N))
-    return plan_layer("layer", layer_work(tiling, SkipMasks.of(layer, hardware.v)), hardware, order, height)
+    return plan_layer("layer", work_of(layer, hardware, values=False), hardware, order, height)
 
 
 @given(scenarios())
@@ -179,7 +177,7 @@ def test_partial_sums_leave_less_for_finished_tiles() -> None:
 
 def test_the_graph_is_the_schedule() -> None:
     """Groups are nodes with their tiles and outputs; edges say what successive groups share; it is a path."""
-    tiling = Tiling(10, 7, 9, v=4, tile_m=8, tile_k=3, tile_n=4)
+    tiling = Tiling(10, 7, 9, tile_m=8, tile_k=3, tile_n=4)
     graph = tile_group_graph("ffn", tiling, "mnk", 1)
     assert list(nx.topological_sort(graph)) == [("ffn", m, n) for m in range(2) for n in range(3)]
     assert graph.nodes["ffn", 0, 2] == {"tiles": 3, "outputs": 8}
@@ -192,7 +190,7 @@ def test_the_graph_is_the_schedule() -> None:
 @pytest.mark.parametrize("order", ["nmk", "nkm", "knm"])
 def test_the_graph_follows_the_loops(order: str) -> None:
     """Where the loop over n is outside that over m, all m of an n come first and share its activations."""
-    graph = tile_group_graph("ffn", Tiling(10, 7, 9, v=4, tile_m=8, tile_k=3, tile_n=4), order, 1)
+    graph = tile_group_graph("ffn", Tiling(10, 7, 9, tile_m=8, tile_k=3, tile_n=4), order, 1)
     assert list(nx.topological_sort(graph)) == [("ffn", m, n) for n in range(3) for m in range(2)]
     assert graph.edges[("ffn", 0, 0), ("ffn", 1, 0)]["reuse"] == "activation"
     assert graph.edges[("ffn", 1, 0), ("ffn", 0, 1)]["reuse"] is None
@@ -200,13 +198,13 @@ def test_the_graph_follows_the_loops(order: str) -> None:
 
 def test_a_node_stands_for_a_stack() -> None:
     """With double-tile processing two m tiles are one node with the outputs of both; the last stack may have one."""
-    graph = tile_group_graph("ffn", Tiling(20, 7, 4, v=4, tile_m=8, tile_k=3, tile_n=4), "mnk", 2)
+    graph = tile_group_graph("ffn", Tiling(20, 7, 4, tile_m=8, tile_k=3, tile_n=4), "mnk", 2)
     assert {group: graph.nodes[group]["outputs"] for group in graph} == {("ffn", 0, 0): 64, ("ffn", 1, 0): 16}
 
 
 def test_the_issue_order_is_the_topological_order() -> None:
     """Another edge in the graph gives another order: the graph decides, not the loops."""
-    graph = tile_group_graph("ffn", Tiling(8, 4, 12, v=4, tile_m=8, tile_k=4, tile_n=4), "mnk", 1)
+    graph = tile_group_graph("ffn", Tiling(8, 4, 12, tile_m=8, tile_k=4, tile_n=4), "mnk", 1)
     assert [axis.tolist() for axis in issue_order(graph)] == [[0, 0, 0], [0, 1, 2]]
     graph.remove_edges_from(list(graph.edges))
     graph.add_edge(("ffn", 0, 2), ("ffn", 0, 0))
@@ -215,7 +213,7 @@ def test_the_issue_order_is_the_topological_order() -> None:
 
 def test_nodes_are_annotated_in_issue_order() -> None:
     """Times and stalls go to the groups in the order in which the machine works on them."""
-    graph = tile_group_graph("ffn", Tiling(8, 4, 8, v=4, tile_m=8, tile_k=4, tile_n=4), "mnk", 1)
+    graph = tile_group_graph("ffn", Tiling(8, 4, 8, tile_m=8, tile_k=4, tile_n=4), "mnk", 1)
     annotate_groups(graph, np.array([5, 9]), np.array([20, 30]), np.array([1, 2]))
     assert graph.nodes["ffn", 0, 1] == {
         "tiles": 1,

@@ -68,7 +68,7 @@ def test_the_chain_is_exact_in_one_simulation(chain: tuple[GemmLayer, GemmLayer]
     """Both layers run as one simulation and are exact bit for bit; the second one waits for the first, and overlaps."""
     scenario = load_scenario(DATA.parent / "ffn_chain.py")
     assert isinstance(scenario, Scenario)
-    summary = run(scenario, RunOptions(trace=TraceOptions("off"))).summary
+    summary = run(scenario, RunOptions(trace=TraceOptions("off"))).summary.to_json()
     assert summary["exact"] is True
     for layer, entry in zip(chain, summary["layers"], strict=True):
         wanted = functional_pass(layer).accumulator.astype("<i4").tobytes()

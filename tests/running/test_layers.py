@@ -61,7 +61,7 @@ def _layers(summary: dict[str, Any], *without: str) -> list[dict[str, Any]]:
 
 def _traced(folder: Path, **options: Any) -> tuple[dict[str, Any], dict[str, pa.Table]]:  # noqa: ANN401  # RunOptions
     scenario = options.pop("scenario", None) or _scenario()
-    summary = run(scenario, RunOptions(folder, **{"engine": "reference", **options})).summary
+    summary = run(scenario, RunOptions(folder, **{"engine": "reference", **options})).summary.to_json()
     return summary, {table: pq.read_table(folder / f"{table}.parquet") for table in TABLES}
 
 
@@ -131,7 +131,7 @@ def _idle(component: str, start: int, end: int) -> dict[str, Any]:
 
 def test_equal_layers_run_once() -> None:
     """A layer with the masks of an earlier one names it, and no figure differs from a run that simulates both."""
-    once, each = (run(_scenario(), RunOptions(memoize=memoize)).summary for memoize in (True, False))
+    once, each = (run(_scenario(), RunOptions(memoize=memoize)).summary.to_json() for memoize in (True, False))
     assert [layer["memoized_from"] for layer in once["layers"]] == [None, None, "deep", None]
     assert [layer["memoized_from"] for layer in each["layers"]] == [None] * 4
     assert _figures(once) == _figures(each)
@@ -144,9 +144,9 @@ def test_layers_without_ho_slices_are_equal_whatever_they_hold() -> None:
         replace(synthetic_layer(8, 8, 8, 0, 0, seed, weight_bits=4, activation_bits=4), name=f"layer{seed}")
         for seed in range(2)
     )
-    summary = run(_scenario(layer=layers)).summary
+    summary = run(_scenario(layer=layers)).summary.to_json()
     assert [layer["memoized_from"] for layer in summary["layers"]] == [None, "layer0"]
-    compared = run(_scenario(layer=layers, values=True)).summary
+    compared = run(_scenario(layer=layers, values=True)).summary.to_json()
     assert [layer["memoized_from"] for layer in compared["layers"]] == [None, None]
     assert compared["exact"] is True
     assert compared["layers"][0]["output_sha256"] != compared["layers"][1]["output_sha256"]
@@ -193,8 +193,8 @@ def test_a_chain_runs_exactly_layer_by_layer() -> None:
     first = synthetic_layer(16, 24, 24, 0.3, 0.5, 1, name="first")
     first = replace(first, output=calibrated_output(first))
     second = following(first, "second", synthetic_layer(8, 16, 1, 0.3, 0.5, 2).weight)
-    overlapping = run(_scenario(layer=(first, second), values=True, schedule="overlap")).summary
-    summary = run(_scenario(layer=(first, second), values=True)).summary
+    overlapping = run(_scenario(layer=(first, second), values=True, schedule="overlap")).summary.to_json()
+    summary = run(_scenario(layer=(first, second), values=True)).summary.to_json()
     assert summary["exact"] is True
     shas = [[layer["output_sha256"] for layer in each["layers"]] for each in (summary, overlapping)]
     assert shas[0] == shas[1]
@@ -360,19 +360,19 @@ def test_progress_counts_layers_and_tiles() -> None:
 
 def test_the_kept_scenario_runs_again(tmp_path: Path) -> None:
     """scenario.yaml has schedule and masked layers, from which the same run is made."""
-    first = run(_scenario(), RunOptions(tmp_path / "out")).summary
+    first = run(_scenario(), RunOptions(tmp_path / "out")).summary.to_json()
     content = yaml.safe_load((tmp_path / "out" / "scenario.yaml").read_text())
     assert content["schedule"] == "barrier"
     assert content["layers"][0]["masked"]["rho_x"] == 0.5
     again = load_scenario(tmp_path / "out" / "scenario.yaml")
     assert isinstance(again, Scenario)
-    second = run(again, RunOptions(memoize=False)).summary
+    second = run(again, RunOptions(memoize=False)).summary.to_json()
     assert (_figures(first), first["layers"]) == (_figures(second), second["layers"])
 
 
 def test_masked_layers_overlap_too() -> None:
     """Under "overlap" masked layers are one simulation, in which the next one begins before the last one ends."""
-    summary = run(_scenario(schedule="overlap")).summary
+    summary = run(_scenario(schedule="overlap")).summary.to_json()
     assert summary["schedule"] == "overlap"
     assert summary["exact"] is None
     assert summary["layers"][1]["start_cycle"] < summary["layers"][0]["end_cycle"]

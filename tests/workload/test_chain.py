@@ -145,7 +145,9 @@ def test_a_first_layer_has_no_layer_before() -> None:
 
 def test_refused_predecessor() -> None:
     """Without an output format nothing can follow."""
-    with pytest.raises(ConfigError, match=r"^layer\.output: found None in 'first'; accepted: an OutputFormat"):
+    with pytest.raises(
+        ConfigError, match=r"^layer\.output: found None in 'first'; accepted: an OutputFormat.*replace\(layer, output="
+    ):
         following(replace(FIRST, output=None), "second", SECOND_WEIGHT)
 
 

@@ -19,12 +19,13 @@ from panacea_sim.engines.compiled.evaluation import evaluate, high_water
 from panacea_sim.engines.compiled.lowering import Lowered, lower
 from panacea_sim.engines.compiled.tables import core_tables, stream_tables, trace_buffers
 from panacea_sim.engines.deadlock import StandStill, describe_deadlock
-from panacea_sim.engines.result import ChannelTotals, EngineResult, FiringTimes, QueueTotals, StallTotal
+from panacea_sim.engines.result import EngineResult, FiringTimes
 from panacea_sim.errors import DeadlockError
 from panacea_sim.trace.logs import ActivityLog
 from panacea_sim.trace.options import NO_TRACE
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import GAP_REASONS, NO_REQUESTS, State
+from panacea_sim.trace.totals import ChannelTotals, QueueTotals, StallTotal
 from panacea_sim.units import IntArray
 
 __all__ = ["load_compiled", "run_compiled"]

@@ -18,10 +18,11 @@ from panacea_sim.engines.reference.memory import ByteMemory
 from panacea_sim.engines.reference.processes import ComponentProcess, PrivateProcess, StreamProcess
 from panacea_sim.engines.reference.queue import BoundedQueue, TokenStore
 from panacea_sim.engines.reference.steps import acquire_step, graph_step
-from panacea_sim.engines.result import EngineResult, FiringTimes, QueueTotals, StallTotal
+from panacea_sim.engines.result import EngineResult, FiringTimes
 from panacea_sim.errors import DeadlockError
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import DATAFLOW, State
+from panacea_sim.trace.totals import QueueTotals, StallTotal
 
 __all__ = ["run_reference"]
 

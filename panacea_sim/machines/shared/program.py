@@ -21,15 +21,19 @@ __all__ = ["PlannedLayer", "Program", "plan_program"]
 
 @dataclass(frozen=True, eq=False)
 class PlannedLayer:
-    """A layer with its plan, the bytes of its outputs and its place in DRAM.
+    """A layer with its plan and its place in DRAM.
 
     `source` is the number of the layer whose outputs are its activations, None if they are in DRAM from the start.
     """
 
     plan: LayerPlan
-    output_bytes: OutputBytes
     layout: DramLayout
     source: int | None = None
+
+    @property
+    def output_bytes(self) -> OutputBytes:
+        """The bytes of the layer's outputs."""
+        return self.plan.work.output_bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,20 +143,20 @@ class Program:
         return np.repeat(np.arange(len(self.layers)), [firings(layer) for layer in self.layers])
 
 
-def plan_program(hardware: Hardware, layers: Sequence[tuple[LayerPlan, OutputBytes, int | None]]) -> Program:
+def plan_program(hardware: Hardware, layers: Sequence[tuple[LayerPlan, int | None]]) -> Program:
     """Return the program that runs these layers in order, laid out in DRAM one behind the other.
 
-    Each layer comes with its plan, the bytes of its outputs, and the number of the layer whose outputs it reads.
+    Each layer comes with its plan and the number of the layer whose outputs it reads.
     Raises MappingError if an output tile does not fit OMEM beside the partial sums of another layer.
     """
-    keeps_partial_sums = any(plan.partial_sums.firings for plan, _, _ in layers)
+    keeps_partial_sums = any(plan.partial_sums.firings for plan, _ in layers)
     planned: list[PlannedLayer] = []
     start = 0
-    for plan, output_bytes, source in layers:
+    for plan, source in layers:
         check_output_tile(plan.work, hardware, keeps_partial_sums=keeps_partial_sums)
         written = None if source is None else _written_activation(planned[source])
-        layout = dram_layout(start, plan, output_bytes, hardware.dram_alignment_bytes, written)
-        planned.append(PlannedLayer(plan, output_bytes, layout, source))
+        layout = dram_layout(start, plan, hardware.dram_alignment_bytes, written)
+        planned.append(PlannedLayer(plan, layout, source))
         start = layout.end
     return Program(hardware, tuple(planned))
 

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from panacea_works import given_steps
 from strategies import scenarios
 
 from panacea_sim.hardware.config import load_hardware, with_settings
 from panacea_sim.machines.panacea.pea import pea_work
-from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.mapping.work import LayerWork, TileBytes
+from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
+from panacea_sim.machines.shared.sliced_work import SkipMasks
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
@@ -40,11 +41,14 @@ def test_pea_cycles_and_operators_equal_the_plain_count(scenario: Scenario) -> N
     settings: Any = scenario.settings
     by_pea = [_pea_work(layer, settings, pea) for pea in range(settings["n_pea"])]
 
-    components, operators = outcome.summary["components"], outcome.summary["operators"]
+    components, operators = outcome.summary.to_json()["components"], outcome.summary.to_json()["operators"]
     assert [components[f"pea{pea}"]["busy"] for pea in range(len(by_pea))] == [work.cycles for work in by_pea]
     for name in ("dwo", "swo", "cs"):
         assert operators[f"{name}_busy"] == sum(getattr(work, name) for work in by_pea)
-        assert operators[f"{name}_capacity"] == len(by_pea) * settings[f"n_{name}"] * outcome.summary["makespan_cycles"]
+        assert (
+            operators[f"{name}_capacity"]
+            == len(by_pea) * settings[f"n_{name}"] * outcome.summary.to_json()["makespan_cycles"]
+        )
 
 
 def _pea_work(layer: GemmLayer, settings: dict[str, Any], pea: int) -> _Work:
@@ -161,10 +165,9 @@ def test_cycles_of_a_stack_are_the_least_over_all_shares(
 ) -> None:
     """The closed form gives the cycles and the shares of the operators that trying every share of work finds."""
     dwo, swo, cs = np.array(tiles).T[:, :, None, None, None]
-    nothing = np.zeros((1, 1), np.int64)
-    bytes_of_none = TileBytes(nothing, nothing)
-    tiling = Tiling(4 * len(tiles), 1, 4, v=4, tile_m=4, tile_k=1, tile_n=4)
-    work = LayerWork(tiling, None, None, 0, 0, dwo, swo, cs, bytes_of_none, bytes_of_none, nothing)
+    tiling = SlicedTiling(4 * len(tiles), 1, 4, v=4, tile_m=4, tile_k=1, tile_n=4)
+    none = np.zeros((0, 1, 1), np.bool_)
+    work = given_steps(tiling, SkipMasks(none, none), (dwo, swo, cs))
     n_dwo, n_swo, n_cs = operators
     found = pea_work(work, with_settings(_PANACEA, {"n_dwo": n_dwo, "n_swo": n_swo, "n_cs": n_cs}), height)
     wanted = [_shared(tiles[first : first + height], *operators) for first in range(0, len(tiles), height)]
