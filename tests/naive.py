@@ -12,7 +12,7 @@ from naive_machine import Grant, Machine, Part, Row, StuckError
 
 from panacea_sim.description.description import Description
 from panacea_sim.memory.device import Service
-from panacea_sim.trace.logs import NO_FIRING
+from panacea_sim.trace.activity_log import NO_FIRING
 
 __all__ = ["STATES", "NaiveResult", "Row", "StuckError", "interpret"]
 

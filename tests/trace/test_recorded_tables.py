@@ -18,7 +18,7 @@ from panacea_sim.engines.choice import Engine
 from panacea_sim.machines.panacea.pea import pea_work
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
-from panacea_sim.trace import logs
+from panacea_sim.trace import access_log
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import OPERATORS, TABLES, State
@@ -231,7 +231,7 @@ def _recorded(folder: Path | None) -> dict[str, pa.Table]:
 
 def test_spilled_chunks_equal_those_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables that went over disk in many chunks equal those that stayed in memory."""
-    monkeypatch.setattr(logs, "CHUNK_ROWS", 16)
+    monkeypatch.setattr(access_log, "CHUNK_ROWS", 16)
     in_memory, spilled = _recorded(None), _recorded(tmp_path)
     assert list(tmp_path.iterdir())
     for table in TABLES:

@@ -14,7 +14,8 @@ from panacea_sim.engines.reference.channel import ChannelProcess
 from panacea_sim.engines.reference.kernel import CycleEnvironment, CycleProcess, Signal, Waits
 from panacea_sim.engines.reference.posted_request import PostedRequest
 from panacea_sim.engines.reference.steps import BoundStep, FiringCounter, Inputs, Outputs
-from panacea_sim.trace.logs import NO_FIRING, ActivityLog, OccupancyLog
+from panacea_sim.trace.activity_log import NO_FIRING, ActivityLog
+from panacea_sim.trace.occupancy_log import OccupancyLog
 from panacea_sim.trace.schema import State
 
 __all__ = ["ComponentProcess", "PrivateProcess", "StreamProcess"]
