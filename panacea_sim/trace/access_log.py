@@ -12,7 +12,7 @@ from panacea_sim.trace.spill import BatchList
 
 __all__ = ["AccessLog"]
 
-_WIDTH = 8
+_WIDTH = 10
 
 
 class AccessLog:
@@ -31,8 +31,8 @@ class AccessLog:
         if self._keep:
             self._write(rows.T)
 
-    def add(self, row: tuple[int, int, int, int, int, int, int, int]) -> None:
-        """Add a grant: bank, row_hit, port number, request, start and end cycle, bytes, write."""
+    def add(self, row: tuple[int, int, int, int, int, int, int, int, int, int]) -> None:
+        """Add a grant: bank, row_hit, port number, its firing, request, start, end and ready cycle, bytes, write."""
         if self._keep:
             self._rows.extend(row)
             if len(self._rows) >= CHUNK_ROWS * _WIDTH:
@@ -51,8 +51,8 @@ class AccessLog:
     def _write(self, columns: np.ndarray) -> None:
         if self._recording.options.window is not None:
             first, last = self._recording.options.window
-            columns = columns[:, (columns[4] < last) & (columns[5] > first)]
-        bank, row_hit, port, request, start, end, size_bytes, write = columns
+            columns = columns[:, (columns[5] < last) & (columns[6] > first)]
+        bank, row_hit, port, firing, request, start, end, ready, size_bytes, write = columns
         if not len(bank):
             return
         batch = [
@@ -60,9 +60,11 @@ class AccessLog:
             bank.astype(np.int32),
             row_hit.astype(bool),
             names(port, self._ports),
+            firing,
             request,
             start,
             end,
+            ready,
             size_bytes,
             write.astype(bool),
         ]

@@ -18,7 +18,7 @@ from panacea_sim.trace.spill import read_batches
 
 __all__ = ["JoinedTrace", "TracePart"]
 
-_CYCLES = frozenset({"cycle", "start_cycle", "end_cycle", "request_cycle"})
+_CYCLES = frozenset({"cycle", "start_cycle", "end_cycle", "request_cycle", "ready_cycle"})
 
 
 @dataclass(frozen=True)

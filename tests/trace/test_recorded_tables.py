@@ -222,7 +222,7 @@ def _recorded(folder: Path | None) -> dict[str, pa.Table]:
         log.rows.extend((busy, cycle, cycle + 1, -1))
         log.rows.extend((starved, cycle + 1, cycle + 3, -1))
         occupancy.rows.extend((cycle, cycle % 7))
-        accesses.add((0, True, cycle % 2, cycle, cycle + 1, cycle + 2, 8, False))
+        accesses.add((0, True, cycle % 2, cycle // 2, cycle, cycle + 1, cycle + 2, cycle + 9, 8, False))
         if cycle % 60 == 0:
             log.flush()
             occupancy.flush()

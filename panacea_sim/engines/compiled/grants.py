@@ -300,8 +300,9 @@ def grant(core: Core, streams: Streams, trace: Trace, channel: int) -> None:  # 
         add_row(trace, owner, CONTENDED - port, start, end, request)
         access = trace.accesses[trace.counts[ACCESSES]]
         access[0], access[1], access[2], access[3] = channel, out[OUT_BANK], out[OUT_ROW_HIT], port
-        access[4], access[5], access[6] = queue[base + REQUEST_CYCLE], start, end
-        access[7], access[8] = out[OUT_SIZE], queue[base + WRITE]
+        access[4], access[5] = request - ports[port, FIRST_REQUEST], queue[base + REQUEST_CYCLE]
+        access[6], access[7], access[8] = start, end, out[OUT_READY]
+        access[9], access[10] = out[OUT_SIZE], queue[base + WRITE]
         trace.counts[ACCESSES] += 1
     if out[OUT_SIZE] < queue[base + SIZE_BYTES]:
         queue[base + ADDRESS] += out[OUT_SIZE]

@@ -137,9 +137,11 @@ class ChannelProcess:
                 service.bank,
                 service.row_hit,
                 port,
+                part.request.firing,
                 part.request_cycle,
                 start_cycle,
                 end_cycle,
+                service.ready_cycle,
                 service.size_bytes,
                 int(part.write),
             )
