@@ -68,6 +68,10 @@ class Recorder:
         """Return the new log of a channel with these ports."""
         return self.accesses.setdefault(channel, AccessLog(self._recording, channel, ports))
 
+    def schema(self, table: str) -> pa.Schema:
+        """Return the columns of a table."""
+        return self._recording.activities if table == "activities" else TABLES[table]
+
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:
         """Return the rows of "activities", "queues" or "dram" in the order of the file."""
         for log in self._logs(table).values():
@@ -79,7 +83,7 @@ class Recorder:
 
     def table(self, table: str) -> pa.Table:
         """Return a whole table in memory, for small runs and tests."""
-        return pa.Table.from_batches(self.batches(table), TABLES[table])
+        return pa.Table.from_batches(self.batches(table), self.schema(table))
 
     def _logs(self, table: str) -> Mapping[str, ActivityLog | OccupancyLog | AccessLog]:
         logs: dict[str, Mapping[str, ActivityLog | OccupancyLog | AccessLog]] = {
