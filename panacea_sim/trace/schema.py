@@ -24,8 +24,10 @@ __all__ = [
     "with_actions",
 ]
 
-SCHEMA_VERSION = 1
-"""Version of summary.json and of the tables; raised when a key or a column changes its name or meaning."""
+SCHEMA_VERSION = 2
+"""Version of summary.json and of the tables; raised when a key or a column changes its name or meaning.
+
+Readers accept all from 1 on."""
 
 
 class State(StrEnum):
@@ -87,13 +89,13 @@ DRAM = pa.schema(
         _column("bank", pa.int32(), "the bank; 0 for the ideal device"),
         _column("row_hit", pa.bool_(), "whether the row was open; false for the ideal device"),
         _column("port", _NAME, "the component that asked"),
-        _column("firing", pa.int64(), "number of that component's firing, from 0"),
         _column("request_cycle", pa.int64(), "when the request reached the channel", "cycles"),
         _column("start_cycle", pa.int64(), "first cycle on the data bus", "cycles"),
         _column("end_cycle", pa.int64(), "first cycle after the data bus", "cycles"),
-        _column("ready_cycle", pa.int64(), "when the data is there for the component", "cycles"),
         _column("bytes", pa.int64(), "bytes moved", "bytes"),
         _column("write", pa.bool_(), "whether the bytes went to the device"),
+        _column("firing", pa.int64(), "number of the port's firing, from 0"),
+        _column("ready_cycle", pa.int64(), "when the data is there for the component", "cycles"),
     ],
     metadata={"table": "dram", "schema": str(SCHEMA_VERSION), "order": "channel, then start_cycle"},
 )

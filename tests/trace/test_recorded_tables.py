@@ -163,7 +163,7 @@ def test_columns_are_described(table: str, full: Path) -> None:
     schema = pq.read_schema(full / f"{table}.parquet")
     assert schema.names[: len(TABLES[table])] == TABLES[table].names
     assert schema.metadata[b"table"] == table.encode()
-    assert schema.metadata[b"schema"] == b"1"
+    assert schema.metadata[b"schema"] == b"2"
     for field in schema:
         assert len(field.metadata[b"description"]) > 5
         if field.name.endswith("_cycle") or field.name == "cycle":
