@@ -15,7 +15,7 @@ from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
 from panacea_sim.description.steps import Requests
 from panacea_sim.memory.device import Service
-from panacea_sim.trace.logs import NO_FIRING
+from panacea_sim.trace.activity_log import NO_FIRING
 
 __all__ = ["Grant", "Machine", "Part", "Row", "StuckError"]
 
