@@ -22,7 +22,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: setup run test check lint format wheel lowest bench equal golden picture clean help rebuild
+.PHONY: setup run test check lint format wheel lowest bench equal mutants golden picture clean help rebuild
 
 setup: $(STAMP) ## make .venv and install the package with the pinned tools
 
@@ -59,6 +59,9 @@ bench: $(STAMP) ## measure the speed of the simulator
 
 equal: $(STAMP) ## compare both engines on N random machines of each kind and 3/5 as many programs (default 10000)
 	EQUAL_MACHINES=$(or $(N),10000) $(BIN)/pytest tests/engines/test_compiled_equality.py -n $(WORKERS)
+
+mutants: $(STAMP) ## see that tests notice every one-line fault of tests/mutants/mutations.py (NAMES=... for some of them)
+	$(BIN)/python tests/mutants/run.py --workers $(WORKERS) $(NAMES)
 
 golden: $(STAMP) ## write the golden files anew; read the diff before you commit it
 	$(BIN)/pytest tests/golden --regenerate

@@ -10,6 +10,7 @@ import numpy.typing as npt
 __all__ = [
     "BITS_PER_BYTE",
     "KIB",
+    "FloatArray",
     "IntArray",
     "bits_to_bytes",
     "ceil_div",
@@ -22,6 +23,7 @@ __all__ = [
 BITS_PER_BYTE = 8
 KIB = 1024
 
+FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 

@@ -1,11 +1,11 @@
-"""Hypothesis profiles: `dev` for quick feedback, `ci` for the full count of cases."""
+"""Hypothesis profiles: `dev` for quick feedback, `ci` for the full count of cases, `mutants` for `make mutants`."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from stored_runs import RUNS
 
 from panacea_sim.trace.stored_run import StoredRun
@@ -14,6 +14,11 @@ from panacea_sim.trace.stored_run import StoredRun
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 settings.register_profile("dev", max_examples=50, **_COMMON)
 settings.register_profile("ci", max_examples=500, derandomize=True, print_blob=True, **_COMMON)
+# A mutant is killed by the first failure: making it small would take the longest, and nobody reads it. Cases are the
+# same every time, so that a mutant does not survive by chance.
+settings.register_profile(
+    "mutants", max_examples=50, derandomize=True, database=None, phases=(Phase.explicit, Phase.generate), **_COMMON
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 

@@ -10,8 +10,9 @@ from itertools import groupby
 
 from naive_machine import Grant, Machine, Part, Row, StuckError
 
-from panacea_sim.description.description import NOTHING, Description
+from panacea_sim.description.description import Description
 from panacea_sim.memory.device import Service
+from panacea_sim.trace.logs import NO_FIRING
 
 __all__ = ["STATES", "NaiveResult", "Row", "StuckError", "interpret"]
 
@@ -53,7 +54,7 @@ def _account(machine: Machine) -> NaiveResult:
         name = component.name
         rows = _posted_rows(machine, name) if component.posted else machine.rows[name]
         last_end_cycle = max(machine.end_cycles[name], default=0)
-        rows_of[name] = [*rows, Row(name, "idle", last_end_cycle, makespan_cycles, NOTHING, "", "")]
+        rows_of[name] = [*rows, Row(name, "idle", last_end_cycle, makespan_cycles, NO_FIRING, "", "")]
     for channel, grants in zip(description.channels, machine.grants, strict=True):
         rows_of[channel.name] = _channel_rows(channel.name, grants, makespan_cycles)
     states = {}
@@ -114,14 +115,14 @@ def _channel_rows(name: str, grants: list[Grant], makespan_cycles: int) -> list[
             if reason:
                 row = Row(name, "contended", cycle, end_cycle, part.firing, f"{name}:{reason}", part.component)
             elif rows:
-                row = Row(name, "starved", cycle, end_cycle, NOTHING, "requests", "")
+                row = Row(name, "starved", cycle, end_cycle, NO_FIRING, "requests", "")
             else:
-                row = Row(name, "idle", cycle, end_cycle, NOTHING, "", "")
+                row = Row(name, "idle", cycle, end_cycle, NO_FIRING, "", "")
             rows.append(row)
             cycle = end_cycle
         rows.append(Row(name, "busy", service.start_cycle, service.end_cycle, part.firing, "", part.component))
         previous_end_cycle = service.end_cycle
-    return [*rows, Row(name, "idle", previous_end_cycle, makespan_cycles, NOTHING, "", "")]
+    return [*rows, Row(name, "idle", previous_end_cycle, makespan_cycles, NO_FIRING, "", "")]
 
 
 def _reason(service: Service, cycle: int, earliest_cycle: int) -> str:

@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from panacea_sim.description.description import NOTHING, Component, Description, Requests
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
+from panacea_sim.description.steps import Requests
 from panacea_sim.memory.device import Service
+from panacea_sim.trace.logs import NO_FIRING
 
 __all__ = ["Grant", "Machine", "Part", "Row", "StuckError"]
 
@@ -118,7 +121,7 @@ class Machine:
         for firing in range(component.firings):
             yield from self._take_inputs(component, firing)
             if firing == 0:
-                self.rows[component.name] = [Row(component.name, "idle", 0, self.now, NOTHING, "", "")]
+                self.rows[component.name] = [Row(component.name, "idle", 0, self.now, NO_FIRING, "", "")]
             yield from self._get_permission(component, firing)
             if component.requests is not None:
                 yield from self._post(component.name, component.requests, firing)
@@ -145,7 +148,7 @@ class Machine:
             self._passed(name, firing, since, "starved", take.queue, producer[take.queue])
         for need in component.needs:
             since = self.now
-            while not self._exist(need.store, int(need.index[firing]) + 1):  # NOTHING + 1 is 0: always true
+            while not self._exist(need.store, int(need.index[firing]) + 1):  # NO_NEED + 1 is 0: always true
                 yield
             self._passed(name, firing, since, "starved", need.store, producer[need.store])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from panacea_sim.quant.quantizer import Requantizer
+from panacea_sim.quant.requantizer import Requantizer
 
 __all__ = ["requantized"]
 

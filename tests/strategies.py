@@ -7,36 +7,28 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from panacea_works import layer_work, panacea_work
 
 from panacea_sim.analysis.selection import STALL, Selection
-from panacea_sim.description.description import (
-    NOTHING,
-    Acquire,
-    Channel,
-    Component,
-    Description,
-    Give,
-    Memory,
-    Need,
-    Port,
-    Put,
-    Queue,
-    Release,
-    Requests,
-    Store,
-    Take,
-    Wait,
-)
+from panacea_sim.description.actions import Action, action_of
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
+from panacea_sim.description.parts import Channel, Memory, Port, Queue, Store
+from panacea_sim.description.steps import NO_NEED, Acquire, Give, Need, Put, Release, Requests, Take, Wait
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
+from panacea_sim.machines.shared.program import Program, plan_program
+from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
+from panacea_sim.machines.shared.sliced_work import SkipMasks
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.mapping.order import LOOP_ORDERS
-from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.mapping.work import LayerWork, SkipMasks, layer_work
+from panacea_sim.mapping.plan import plan_layer
+from panacea_sim.mapping.work import LayerWork
 from panacea_sim.memory.banked_device import BankedDevice
 from panacea_sim.memory.device import Device, DeviceState, IdealDevice, Service
 from panacea_sim.memory.params import dram_params
@@ -46,13 +38,18 @@ from panacea_sim.quant.activation_functions import (
     PostProcessor,
     function_table,
 )
-from panacea_sim.quant.quantizer import ActivationQuantizer, requantizer_for
-from panacea_sim.quant.slicing import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS, activation_ho_factors, frequent_slices
+from panacea_sim.quant.quantizer import ActivationQuantizer
+from panacea_sim.quant.requantizer import requantizer_for
+from panacea_sim.quant.slicing import activation_ho_factors, frequent_slices
+from panacea_sim.quant.widths import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.schema import OPERATORS, State
 from panacea_sim.units import IntArray
 from panacea_sim.workload.chain import following
 from panacea_sim.workload.gemm_layer import DBS_OFFSETS, GemmLayer, OutputFormat
+from panacea_sim.workload.link import Columns, Link, Needs, Operand
+from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.network import LayerGraph, add_layer, add_link
 from panacea_sim.workload.synthetic import synthetic_layer
 
 _PANACEA = load_hardware("panacea", {"dram": "ideal", "dram_channels": 1})  # once: reading YAML costs much
@@ -81,6 +78,12 @@ def lo_bits_for(draw: st.DrawFn, activation_bits: int) -> int:
     return draw(st.sampled_from(LO_BITS if activation_bits == 8 else (4,)))
 
 
+def frequent_for(activation_bits: int, lo_bits: int) -> st.SearchStrategy[tuple[int, ...]]:
+    """Draw a value of r for each HO slice that fits the slice."""
+    slices = len(activation_ho_factors(activation_bits, lo_bits))
+    return st.tuples(*[st.integers(0, (1 << min(4, activation_bits - lo_bits)) - 1)] * slices)
+
+
 @st.composite
 def skip_masks(draw: st.DrawFn, max_streams: int = 6, max_k: int = 200) -> npt.NDArray[np.bool_]:
     """Draw skip masks [streams, k] of any density of skips from 0 to 1, so that long runs are common."""
@@ -96,7 +99,7 @@ def gemm_operands(draw: st.DrawFn, max_rows: int = 18, max_k: int = 70) -> GemmO
     lo_bits = draw(lo_bits_for(activation_bits))
     zero_point = draw(st.integers(0, (1 << activation_bits) - 1))
     own = frequent_slices(zero_point, activation_bits, lo_bits)
-    frequent = draw(st.one_of(st.just(own), st.tuples(*[st.integers(0, 15) for _ in own])))
+    frequent = draw(st.just(own) | frequent_for(activation_bits, lo_bits))
     m, n = draw(st.integers(1, max_rows)), draw(st.integers(1, max_rows))
     k = draw(st.integers(1, max_k))
     generator = _generator(draw)
@@ -177,7 +180,6 @@ def gemm_layers(draw: st.DrawFn) -> GemmLayer:
     weight_bits = draw(st.sampled_from([4, 7, 10]))
     activation_bits, lo_bits = draw(st.sampled_from(_WIDTHS))
     limit, levels = 1 << (weight_bits - 1), 1 << activation_bits
-    slices = {4: 0, 8: 1, 12: 2}[activation_bits]
     return GemmLayer(
         draw(_NAMES),
         draw(hnp.arrays("int16" if weight_bits > 8 else "int8", (m, k), elements=st.integers(-limit, limit - 1))),
@@ -186,7 +188,7 @@ def gemm_layers(draw: st.DrawFn) -> GemmLayer:
         weight_bits,
         activation_bits,
         lo_bits,
-        r=draw(st.none() | st.just("mode") | st.tuples(*[st.integers(0, 15)] * slices)),
+        r=draw(st.none() | st.just("mode") | frequent_for(activation_bits, lo_bits)),
         dbs_offset=draw(st.sampled_from(DBS_OFFSETS)),
         weight_scale=draw(_SCALES | hnp.arrays(np.float64, m, elements=_SCALES)),
         activation_scale=draw(_SCALES),
@@ -236,7 +238,7 @@ def mappings(draw: st.DrawFn) -> Mapping:
     v, n_pea, tile_k = draw(st.sampled_from([1, 2])), draw(st.integers(1, 2)), draw(st.integers(1, 5))
     tile_n, height = v * draw(st.integers(1, 3)), draw(st.sampled_from([1, 2]))
     rows, depth, columns = (draw(st.integers(1, 5 * tile)) for tile in (v * n_pea, tile_k, tile_n))
-    tiling = Tiling(rows, depth, columns, v, v * n_pea, tile_k, tile_n)
+    tiling = SlicedTiling(rows, depth, columns, v * n_pea, tile_k, tile_n, v)
     generator = _generator(draw)
     weight, activation = (
         generator.random((draw(st.integers(0, 2)), -(-lanes // v), depth)) < draw(_DENSITIES)
@@ -407,7 +409,7 @@ def _draw_queue(draw: st.DrawFn, name: str, producer: _Plan, consumer: _Plan) ->
 def _draw_store(draw: st.DrawFn, name: str, producer: _Plan, consumer: _Plan) -> Store:
     """Join two components by a store of which the consumer needs recent tokens, often the same one again."""
     there = np.array(producer.first[1:], np.int64)[consumer.rounds()]
-    index = np.maximum(there - 1 - _pattern(draw, 0, 3, consumer.firings), NOTHING)
+    index = np.maximum(there - 1 - _pattern(draw, 0, 3, consumer.firings), NO_NEED)
     producer.steps["puts"].append(Put(name))
     consumer.steps["needs"].append(Need(name, index))
     consumer.inputs.append((producer, index + 1))
@@ -518,13 +520,18 @@ def _rejoined(part: Component, queue: str, ins: list[str], outs: list[str]) -> C
     return replace(part, gives=tuple(chain.from_iterable(gives)), takes=tuple(chain.from_iterable(takes)))
 
 
+def _actions(numbers: IntArray) -> tuple[Action, ...]:
+    amounts = {"dwo_steps": numbers, "swo_steps": numbers % 7, "cs_steps": 3 * numbers}
+    return tuple(action_of(name, "operator-cycles", each) for name, each in amounts.items())
+
+
 def _shown(firings: int, number: int) -> dict[str, Any]:
-    """Return what a component shows in the trace: tiles, and bytes or operators unless it has none."""
+    """Return what a component shows in the trace: tiles, and bytes or actions unless it has none."""
     numbers = np.arange(firings, dtype=np.int64)
     return {
         "labels": numbered(firings),
         "size_bytes": numbers * 11 % 64 if number % 3 else None,
-        "operator_steps": (lambda firing: np.array([firing, firing % 7, 3 * firing])) if number % 2 else None,
+        "actions": _actions(numbers) if number % 2 else (),
     }
 
 
@@ -600,7 +607,7 @@ def layers_with_output(draw: st.DrawFn) -> GemmLayer:
     operands, output = draw(gemm_operands(max_rows=10, max_k=20)), draw(output_quantizers())
     generator = _generator(draw)
     rows = len(operands.weight)
-    frequent = draw(st.none() | st.tuples(*[st.integers(0, 15)] * len(activation_ho_factors(output.bits, 4))))
+    frequent = draw(st.none() | frequent_for(output.bits, output.lo_bits))
     return GemmLayer(
         draw(st.sampled_from(["first", "ffn1"])),
         operands.weight,
@@ -686,10 +693,14 @@ def _output_formats(draw: st.DrawFn, settings: dict[str, Any]) -> OutputFormat |
 
 def _largest_tiles(layer: GemmLayer, settings: dict[str, Any]) -> dict[str, int]:
     """Return the bytes of the largest tile in each memory; with double-tile processing that of two weight tiles."""
-    tiling = Tiling.of(with_settings(_PANACEA, settings), (layer.M, layer.K, layer.N))
-    work = layer_work(tiling, SkipMasks.of(layer, tiling.v))
-    height = {"off": 1, "on": 2}[settings["dtp"]]
-    stacks = np.add.reduceat(work.weight.total, np.arange(0, tiling.m_tiles, height))
+    hardware = with_settings(_PANACEA, settings)
+    work = panacea_work(layer, hardware)
+    return _largest_bytes(work, {"off": 1, "on": 2}[settings["dtp"]])
+
+
+def _largest_bytes(work: LayerWork, height: int) -> dict[str, int]:
+    """Return the bytes of the largest tile in each memory, with stacks of `height` weight tiles."""
+    stacks = np.add.reduceat(work.weight.total, np.arange(0, len(work.weight.ho), height))
     return {
         "wmem_bytes": int(stacks.max()),
         "amem_bytes": int(work.activation.total.max()),
@@ -733,6 +744,81 @@ def chains(
     return Scenario("chain", layers, _PANACEA, settings)
 
 
+@st.composite
+def linked_programs(
+    draw: st.DrawFn,
+    n_peas: st.SearchStrategy[int] = _FEW_PEAS,
+    memories: st.SearchStrategy[dict[str, object]] = _ONE_IDEAL_CHANNEL,
+) -> Program:
+    """Draw a program of up to four layers whose operands, weights too, need outputs of those before in any way.
+
+    Layers are put into the graph in any order, and each has a mapping of its own. No values can travel: an operand
+    that another layer makes lies at a place of its own.
+    """
+    v, n_pea = draw(st.sampled_from([1, 2])), draw(n_peas)
+    tiles = (v * n_pea, draw(st.integers(1, 4)), v * draw(st.integers(1, 2)))
+    settings = {name: draw(values) for name, values in _MACHINE_FIELDS.items()}
+    settings |= {"v": v, "n_pea": n_pea, "tile_k": tiles[1], "tile_n": tiles[2]} | draw(memories)
+    names = draw(st.permutations(LINKED_LAYERS[: draw(st.integers(2, 4))]))
+    layers = {
+        name: MaskedLayer(name, *(draw(st.integers(1, 3 * tile)) for tile in tiles), 0.5, 0.5, 7) for name in names
+    }
+    graph: LayerGraph = nx.DiGraph()
+    for name in sorted(names):
+        add_layer(graph, layers[name])
+    for number in range(1, len(names)):
+        for _ in range(draw(st.sampled_from([1, 2, 3, 0]))):
+            producer, consumer = draw(st.sampled_from(names[:number])), names[number]
+            add_link(graph, producer, consumer, draw(_links(layers[consumer], layers[producer])))
+    works = {name: panacea_work(layer, with_settings(_PANACEA, settings)) for name, layer in layers.items()}
+    needed = [_largest_bytes(work, 2) for work in works.values()]
+    for name in needed[0]:
+        settings[name] = max(sizes[name] for sizes in needed) + draw(st.sampled_from([0, 0, 8, 64, _PLENTY_BYTES]))
+    settings["omem_bytes"] += settings["psum_bytes"]
+    hardware = with_settings(_PANACEA, settings)
+    planned = []
+    for name, work in reversed(works.items()):
+        order, height = draw(st.sampled_from(LOOP_ORDERS)), draw(st.sampled_from([1, 2]))
+        planned.append(plan_layer(name, work, hardware, order, height))
+    return plan_program(hardware, planned, graph)
+
+
+LINKED_LAYERS = ("first", "second", "third", "fourth")
+"""The layers of `linked_programs`; any of them may come first."""
+
+
+@st.composite
+def _links(draw: st.DrawFn, consumer: MaskedLayer, producer: MaskedLayer) -> Link:
+    """Draw a link between these layers: offsets and ranges may reach beyond both."""
+    operand: Operand = draw(st.sampled_from(["x", "w"]))
+    plain = Link(operand, features_on="k" if operand == "x" else draw(st.sampled_from(["k", "m"])))
+    sizes = {"m": consumer.M, "n": consumer.N, "k": consumer.K}
+    features, columns = sizes[plain.features_on], sizes[plain.columns_on]
+    needs: Needs = draw(st.sampled_from(["same", "features", "all"]))
+    if draw(st.booleans()):
+        low = draw(hnp.arrays(np.int64, columns, elements=st.integers(-2, producer.N)))
+        high = low + draw(hnp.arrays(np.int64, columns, elements=st.integers(0, 4)))
+        needs = Columns(low, high, draw(st.integers(1, 4)))
+    return replace(
+        plain,
+        needs=needs,
+        feature_offset=draw(st.just(0) | st.integers(-features, producer.M)),
+        column_offset=draw(st.just(0) | st.integers(-columns, producer.N)),
+        feature_span=draw(_spans(features)),
+        column_span=draw(_spans(columns)),
+        features=draw(_spans(producer.M)),
+    )
+
+
+@st.composite
+def _spans(draw: st.DrawFn, size: int) -> tuple[int, int] | None:
+    """Draw a range below `size`, mostly none: with three of them on a link hardly anything would be needed."""
+    if draw(st.integers(0, 3)) < 3:
+        return None
+    first, end = sorted(draw(st.tuples(st.integers(0, size), st.integers(0, size))))
+    return first, end
+
+
 _CHANNELS: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
     {
         "dram": st.sampled_from([IDEAL, *list_devices()]),
@@ -748,6 +834,9 @@ _CHANNELS: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
 
 programs = chains(st.sampled_from([1, 2, 3, 4, 6, 8, 16]) | st.integers(1, 16), _CHANNELS)
 """Whole machines at work as `chains` draws them, with up to 16 PEAs and channels of every device."""
+
+any_linked_programs = linked_programs(st.integers(1, 8), _CHANNELS)
+"""Programs as `linked_programs` draws them, with up to 8 PEAs and channels of every device."""
 
 
 # --- dram ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from panacea_sim.description.description import Queue
+from panacea_sim.description.parts import Queue
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.panacea import build
@@ -148,7 +148,7 @@ def test_references_between_files_exist() -> None:
 def test_files_page_names_everything() -> None:
     """docs/files.md names every key of summary.json, every column, every hardware field and every layer key."""
     layer = synthetic_layer(4, 4, 4, 0.5, 0.5, seed=0)
-    summary = run(Scenario("tiny", layer), RunOptions(trace=TraceOptions("off"))).summary
+    summary = run(Scenario("tiny", layer), RunOptions(trace=TraceOptions("off"))).summary.to_json()
     stalls = next(stalls for stalls in summary["stalls"].values() if stalls)
     nested = (summary, summary["layers"][0], stalls[0], summary["operators"], summary["dram"])
     names = {

@@ -12,13 +12,13 @@ from panacea_sim.trace.schema import State
 __all__ = ["check_conservation", "state_cycles"]
 
 
-def state_cycles(result: EngineResult) -> dict[str, dict[str, int]]:
+def state_cycles(result: EngineResult) -> dict[str, dict[State, int]]:
     """Return the cycles that each component and channel spent in each of the six states."""
-    states: dict[str, dict[str, int]] = {}
+    states: dict[str, dict[State, int]] = {}
     for name, totals in result.totals.items():
-        states[name] = {state.value: 0 for state in State}
+        states[name] = dict.fromkeys(State, 0)
         for total in totals:
-            states[name][total.state.value] += total.cycles
+            states[name][total.state] += total.cycles
     return states
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, fields
 from functools import reduce
 
-from panacea_sim.engines.result import ChannelTotals, EngineResult, QueueTotals, StallTotal
+from panacea_sim.engines.result import EngineResult
 from panacea_sim.trace.schema import State
+from panacea_sim.trace.totals import ChannelTotals, QueueTotals, StallTotal
 
 __all__ = ["joined_results"]
 

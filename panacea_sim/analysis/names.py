@@ -21,9 +21,6 @@ AXES = ("m", "n", "k")
 _CHANNEL_CAUSES = ("", *(f":{reason}" for reason in GAP_REASONS))
 """What a wait for a channel is charged to: its holder, or a reason of the device (docs/model.md, accounting)."""
 
-_READING_STREAMS = ("w_dma", "x_dma", "s_dma")
-"""Each fills a store: w_loaded, x_loaded, s_loaded."""
-
 _NAMED_GRIDS = 3
 
 
@@ -34,22 +31,19 @@ def component_names(run: StoredRun) -> list[str]:
 
 def layer_names(run: StoredRun) -> list[str]:
     """Return the layers in the order of the run."""
-    return [layer["name"] for layer in run.summary["layers"]]
+    return list(run.layer_names)
 
 
 def queue_names(run: StoredRun, dataset: ds.Dataset) -> list[str]:
     """Return the queues and memories: those of the machine, and those in `dataset`; a partial run knows only these."""
-    return _distinct([*run.summary.get("queues", ()), *_values(dataset, "queue")])
+    return _distinct([*_joints(run, "queue", "memory"), *_values(dataset, "queue")])
 
 
 def cause_names(run: StoredRun, dataset: ds.Dataset) -> list[str]:
     """Return what components can wait for, whether or not one did, and the causes in `dataset`."""
-    summary = run.summary
-    stalls = [stall["cause"] for stalls in summary.get("stalls", {}).values() for stall in stalls]
-    stores = [name.replace("dma", "loaded") for name in _READING_STREAMS if name in run.sections]
-    channels = [f"{name}{cause}" for name in summary.get("dram", {}).get("channels", ()) for cause in _CHANNEL_CAUSES]
-    of_machine = [*summary.get("queues", ()), *stores, *channels, NO_REQUESTS, DATAFLOW]
-    return _distinct([*of_machine, *stalls, *_values(dataset, "cause")])
+    channels = [f"{name}{cause}" for name in run.channels for cause in _CHANNEL_CAUSES]
+    of_machine = [*_joints(run, "queue", "memory", "store"), *channels, NO_REQUESTS, DATAFLOW]
+    return _distinct([*of_machine, *_values(dataset, "cause")])
 
 
 def check_tile(run: StoredRun, tile: Tile, layers: Iterable[str]) -> None:
@@ -69,18 +63,26 @@ def check_tile(run: StoredRun, tile: Tile, layers: Iterable[str]) -> None:
         raise ConfigError("tile", text, accepted, "Tiles are counted from 0")
 
 
+def _joints(run: StoredRun, *kinds: str) -> list[str]:
+    """Return the queues, memories or stores of the machine; a run of schema 1 names those that it has totals of."""
+    if run.heading.topology is None:
+        return [] if run.summary is None else list(run.summary.queues)
+    joints = run.heading.topology.joints
+    return [joint.name for kind in kinds for joint in joints if joint.kind == kind]
+
+
 def _grids(run: StoredRun) -> list[tuple[str, tuple[int, int, int]]]:
     """Return name and numbers of m, n and k tiles of each layer; nothing where the run has no such figures."""
-    hardware = None if run.is_partial else run.hardware
-    if hardware is None:
+    hardware = run.hardware
+    if run.summary is None or hardware is None:
         return []
     # The tiling imports what checks hardware files, which takes a moment that other questions need not wait for.
     from panacea_sim.mapping.tiling import Tiling  # noqa: PLC0415
 
     grids = []
-    for layer in run.summary["layers"]:
-        tiling = Tiling.of(hardware, (layer["M"], layer["K"], layer["N"]))
-        grids.append((layer["name"], (tiling.m_tiles, tiling.n_tiles, tiling.k_tiles)))
+    for layer in run.summary.layers:
+        tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N))
+        grids.append((layer.name, (tiling.m_tiles, tiling.n_tiles, tiling.k_tiles)))
     return grids
 
 

@@ -112,7 +112,7 @@ def why_nothing(run: StoredRun, table: Table, selection: Selection) -> str:
     dataset = recorded(run, table)
     states = _states(selection)
     if states and not set(states) & set(run.recorded_states):
-        return f"--trace {run.summary['trace']['level']} did not record {' and '.join(states)}"
+        return f"--trace {run.level} did not record {' and '.join(states)}"
     window = f"; only --window {window_text(run.window)} was recorded" if run.window else ""
     conditions = _conditions(run, dataset, table, selection)
     never = [what for what, condition in conditions.items() if not dataset.count_rows(filter=condition)]

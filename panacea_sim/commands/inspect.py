@@ -82,7 +82,7 @@ def inspect_command(  # noqa: PLR0913  # the options of the command line
         rows = _answer(stored, table, selection, longest_count, group_by or ())
     is_cut = limit is None and output_format == "table" and longest_count is None and not group_by
     counted = _Counted(rows, _LISTED_ROWS if is_cut else limit)
-    _print(counted.reader(), output_format)
+    _print(stored, counted.reader(), output_format)
     if not counted.rows:
         tell(f"nothing matches: {why_nothing(stored, table, selection)}")
     elif is_cut and counted.has_more:
@@ -123,13 +123,14 @@ def _answer(
     return intervals(run, selection) if count is None else longest(run, selection, count).to_reader()
 
 
-def _print(rows: pa.RecordBatchReader, output_format: Format) -> None:
+def _print(run: StoredRun, rows: pa.RecordBatchReader, output_format: Format) -> None:
     from rich.console import Console
 
     from panacea_sim.report.inspection import print_rows, write_csv, write_json
+    from panacea_sim.trace.utilization import operator_counts
 
     if output_format == "table":
-        print_rows(Console(), rows)
+        print_rows(Console(), rows, list(operator_counts(run)))
     else:
         (write_csv if output_format == "csv" else write_json)(rows, sys.stdout)
     # If nobody reads to the end, no note follows.

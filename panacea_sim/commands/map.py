@@ -68,7 +68,7 @@ def _simulated_cycles(layer: GemmLayer, hardware: Hardware) -> int:
     from panacea_sim.trace.options import TraceOptions
 
     scenario = Scenario("map", layer, hardware, values=False)
-    return int(run(scenario, RunOptions(trace=TraceOptions("off"))).summary["makespan_cycles"])
+    return run(scenario, RunOptions(trace=TraceOptions("off"))).summary.makespan_cycles
 
 
 def _row(candidate: Candidate) -> dict[str, Any]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import typer
 from rich.console import Console
@@ -25,6 +24,7 @@ from panacea_sim.running.scenario import Scenario, Study
 from panacea_sim.trace.options import TraceOptions, parse_window, window_text
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import PARTIAL, RunFolder
+from panacea_sim.trace.summary import Summary
 
 __all__ = ["simulate"]
 
@@ -49,7 +49,7 @@ def _run_one(scenario: Scenario, options: SimulationOptions, folder: Path) -> No
     outcome = _run_with_progress(prepare(_as_asked(scenario, options), options.engine), run_options)
     try:
         if options.as_json:
-            print(json.dumps(outcome.summary, indent=2))  # noqa: T201  # rich would wrap it
+            print(json.dumps(outcome.summary.to_json(), indent=2))  # noqa: T201  # rich would wrap it
         else:
             console = Console()
             print_run(console, outcome.summary)
@@ -70,7 +70,11 @@ def _run_study(study: Study, options: SimulationOptions, target: Path) -> None:
     for each in prepared:
         name = each.scenario.name
         summaries[name] = _run_with_progress(each, replace(run_options, folder=folder.path / name)).summary
-    document = {"schema": SCHEMA_VERSION, "study": study.name, "runs": summaries}
+    document = {
+        "schema": SCHEMA_VERSION,
+        "study": study.name,
+        "runs": {name: summary.to_json() for name, summary in summaries.items()},
+    }
     folder.write_json("summary.json", document)
     folder.complete()
     try:
@@ -122,17 +126,17 @@ def _run_with_progress(prepared: Prepared | PreparedLayers, options: RunOptions)
             bar.update(task, description=f"{name}: {done} of {total} layers, output tiles")
 
         outcome = run(prepared, replace(options, progress=show, layer_progress=show_layers))
-    _warn_of_a_late_window(outcome.summary)
+    _warn_of_a_late_window(outcome.summary, options.trace)
     return outcome
 
 
-def _warn_of_a_late_window(summary: Mapping[str, Any]) -> None:
-    window, end_cycle = summary["trace"]["window"], summary["makespan_cycles"]
-    if window is not None and window[0] >= end_cycle and summary["trace"]["level"] != "off":
-        text = f"{summary['scenario']} ended at cycle {end_cycle}, before --window {window_text(window)}"
+def _warn_of_a_late_window(summary: Summary, trace: TraceOptions) -> None:
+    window, end_cycle = trace.window, summary.makespan_cycles
+    if window is not None and window[0] >= end_cycle and trace.level != "off":
+        text = f"{summary.scenario} ended at cycle {end_cycle}, before --window {window_text(window)}"
         print(f"warning: nothing was recorded: {text}", file=sys.stderr)  # noqa: T201  # --json leaves only this stream
 
 
-def _fail_unless_exact(summaries: Sequence[Mapping[str, Any]]) -> None:
-    if any(summary["exact"] is False for summary in summaries):
+def _fail_unless_exact(summaries: Sequence[Summary]) -> None:
+    if any(summary.exact is False for summary in summaries):
         raise typer.Exit(1)

@@ -8,193 +8,20 @@ of every field, and each engine evaluates the same arrays.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 
+from panacea_sim.description.component import Component
+from panacea_sim.description.parts import Channel, Memory, Port, Queue, Store
+from panacea_sim.description.steps import Take
 from panacea_sim.errors import ConfigError
 from panacea_sim.mapping.labels import TileLabels
-from panacea_sim.memory.device import Device
 from panacea_sim.units import IntArray
 
-__all__ = [
-    "NOTHING",
-    "Acquire",
-    "Channel",
-    "Component",
-    "Description",
-    "Give",
-    "Memory",
-    "Need",
-    "Port",
-    "Put",
-    "Queue",
-    "Release",
-    "Requests",
-    "Store",
-    "Take",
-    "Wait",
-    "joined_labels",
-    "requested_bytes",
-]
-
-NOTHING = -1
-"""The index in `Need.index` that stands for no need."""
-
-
-@dataclass(frozen=True)
-class Queue:
-    """A bounded first-in first-out queue with one producer and one consumer.
-
-    A token that is given in cycle t can be taken from cycle t + `latency_cycles` on. A slot is free when the
-    consumer takes the token.
-    """
-
-    name: str
-    capacity: int
-    latency_cycles: int = 0
-
-
-@dataclass(frozen=True)
-class Store:
-    """Tokens that stay and are looked up by index, in the order in which their one producer put them."""
-
-    name: str
-    latency_cycles: int = 0
-
-
-@dataclass(frozen=True)
-class Memory:
-    """A region limited in bytes, allocated as a ring by one component and released by one component."""
-
-    name: str
-    capacity_bytes: int
-
-
-@dataclass(frozen=True)
-class Port:
-    """A component's door to the channels: lower `priority` goes first, `outstanding` requests may be in flight."""
-
-    component: str
-    priority: int = 0
-    outstanding: int = 1
-
-
-@dataclass(frozen=True)
-class Channel:
-    """A shared resource: a device that serves the requests of all ports, one decision at a time."""
-
-    name: str
-    device: Device
-
-
-@dataclass(frozen=True, eq=False)
-class Take:
-    """Firing i takes `tokens[i]` tokens of `queue` together (0: it takes none)."""
-
-    queue: str
-    tokens: IntArray
-
-
-@dataclass(frozen=True, eq=False)
-class Need:
-    """Firing i needs token `index[i]` of `store` to exist; nothing is consumed (NOTHING: no need)."""
-
-    store: str
-    index: IntArray
-
-
-@dataclass(frozen=True, eq=False)
-class Wait:
-    """Firing i waits until `component` has ended `firings[i]` firings (0: no dependence)."""
-
-    component: str
-    firings: IntArray
-
-
-@dataclass(frozen=True, eq=False)
-class Acquire:
-    """Firing i acquires `size_bytes[i]` of `memory`."""
-
-    memory: str
-    size_bytes: IntArray
-
-
-@dataclass(frozen=True, eq=False)
-class Release:
-    """Firing i releases `size_bytes[i]` of `memory` when its service ends."""
-
-    memory: str
-    size_bytes: IntArray
-
-
-@dataclass(frozen=True)
-class Put:
-    """Every firing puts one token into `store`; the token of firing i has index i."""
-
-    store: str
-
-
-@dataclass(frozen=True, eq=False)
-class Give:
-    """Firing i gives a token to `queue` where `tokens[i]` is 1, and none where it is 0.
-
-    A component that gives several tokens in one firing has a Give for each, which may name the same queue.
-    """
-
-    queue: str
-    tokens: IntArray
-
-
-@dataclass(frozen=True, eq=False)
-class Requests:
-    """What each firing of a DMA stream asks of the channels, in parts.
-
-    Firing i posts the parts `offsets[i]` to `offsets[i + 1]`; a part reads or writes `size_bytes` from `address` of
-    channel number `channel`. All parts of a firing are posted in one cycle, and its data is ready when the last
-    part is.
-    """
-
-    offsets: IntArray
-    channel: IntArray
-    address: IntArray
-    size_bytes: IntArray
-    write: IntArray
-
-
-@dataclass(frozen=True, eq=False)
-class Component:
-    """A hardware component: it repeats one firing, step by step, `firings` times.
-
-    The steps of a firing are, in this order: `takes` and `needs`, `waits`, `acquires`, then either `service_cycles`
-    of private service or `requests` posted to the channels, then `releases`, `puts` and `gives`.
-
-    `operator_steps` is there for a PEA only: it returns the DWO, SWO and CS steps [3, n], in operator-cycles, of n
-    firings with these numbers. It is a function because arrays over all firings would outgrow the trace's own memory.
-    """
-
-    name: str
-    section: str
-    firings: int
-    service_cycles: IntArray | None = None
-    requests: Requests | None = None
-    takes: tuple[Take, ...] = ()
-    needs: tuple[Need, ...] = ()
-    waits: tuple[Wait, ...] = ()
-    acquires: tuple[Acquire, ...] = ()
-    releases: tuple[Release, ...] = ()
-    puts: tuple[Put, ...] = ()
-    gives: tuple[Give, ...] = ()
-    labels: TileLabels | None = None
-    size_bytes: IntArray | None = None
-    operator_steps: Callable[[IntArray], IntArray] | None = None
-
-    @property
-    def posted(self) -> bool:
-        """Whether the component posts requests to channels instead of serving by itself."""
-        return self.requests is not None
+__all__ = ["Description", "joined_labels", "requested_bytes"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Mapping
 
 from panacea_sim.choices import ChosenEngine, Engine
 from panacea_sim.description.description import Description
+from panacea_sim.description.worker import Worker
 from panacea_sim.engines.compiled.availability import compiled_obstacle
 from panacea_sim.engines.reference.engine import run_reference
-from panacea_sim.engines.reference.processes import Worker
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.recorder import Recorder

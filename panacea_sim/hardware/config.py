@@ -1,4 +1,4 @@
-"""The hardware that a scenario runs on: one validated table of sizes, rates and policies."""
+"""The hardware that a scenario runs on: the fields that all machines have, presets, files and settings."""
 
 from __future__ import annotations
 
@@ -9,27 +9,32 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
+from panacea_sim.hardware.registry import machine_names, registered
 from panacea_sim.hardware.validation import config_error
 from panacea_sim.hardware.yaml_file import parse_scalar, read_mapping
 
 __all__ = [
     "DEFAULT_PRESET",
     "Hardware",
+    "NotNegative",
+    "Positive",
     "Source",
     "field_sources",
     "from_mapping",
     "list_presets",
     "load_hardware",
     "parse_settings",
+    "settings_model",
     "with_settings",
 ]
 
 DEFAULT_PRESET = "panacea"
+DEFAULT_MACHINE = "panacea"
 _SECTION = "hardware"
+_MACHINE = "machine"
 _PRESETS_DIR = Path(__file__).parent / "presets"
 _CLOCK_STEP_HZ = 1000
 """Clocks of whole kilohertz keep the conversion to a device's clock within 64 bits."""
@@ -41,28 +46,23 @@ NotNegative = Annotated[int, Field(ge=0)]
 
 
 class Hardware(BaseModel):
-    """A Panacea-like accelerator and its memory system, immutable.
+    """An accelerator and its memory system, immutable: what all machines have.
 
-    Units are in the names. There are no defaults here: values and their sources come from the preset files. What each
-    field means for timing is in docs/model.md. Build one with `load_hardware`, which raises ConfigError.
+    `machine` names the kind of machine (registry.py), which brings its own model with further fields. Units are in the
+    names. There are no defaults here: values and their sources come from the preset files. What each field means for
+    timing is in docs/model.md. Build one with `load_hardware`, which raises ConfigError.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: Annotated[str, Field(min_length=1)]
+    machine: str
     clock_hz: Positive
 
-    n_pea: Positive
-    v: Literal[1, 2, 4, 8]
     tile_k: Positive
     tile_n: Positive
-    n_dwo: Positive
-    n_swo: Positive
-    n_cs: Positive
-    pea_latency_cycles: NotNegative
     accumulator_lanes: Positive
     ppu_lanes: Positive
-    dtp: Literal["off", "on", "auto"]
     loop_order: Literal["mnk", "mkn", "nmk", "nkm", "kmn", "knm", "auto"]
     residency: Literal["auto", "resident"]
     spill: Literal["allow", "refuse"]
@@ -72,8 +72,6 @@ class Hardware(BaseModel):
     omem_bytes: Positive
     psum_bytes: Positive
     queue_depth: Positive
-    codec_bytes_per_cycle: Positive
-    sram_bytes_per_cycle: Positive
     omem_bytes_per_cycle: Positive
 
     dram: str | DramDevice
@@ -93,8 +91,8 @@ class Hardware(BaseModel):
 
     @property
     def tile_m(self) -> int:
-        """Rows of a weight tile: every PEA works on one group of `v`."""
-        return self.n_pea * self.v
+        """Rows of a weight tile, which the model of each machine says."""
+        raise NotImplementedError
 
     @property
     def dram_device(self) -> DramDevice | None:
@@ -106,29 +104,6 @@ class Hardware(BaseModel):
         """What every tile begins at a multiple of: a burst, or what the ideal memory moves in a cycle."""
         device = self.dram_device
         return self.dram_bytes_per_cycle if device is None else device.burst_bytes
-
-    @field_validator("v", mode="before")
-    @classmethod
-    def _whole_number(cls, value: object) -> object:
-        # A Literal compares by equality, and True == 1 == 1.0.
-        if type(value) is not int:
-            raise PydanticCustomError("literal_error", "not a whole number")
-        return value
-
-    @field_validator("dtp", mode="before")
-    @classmethod
-    def _word(cls, value: object) -> object:
-        # YAML 1.1 reads the words off and on as booleans.
-        return {False: "off", True: "on"}[value] if isinstance(value, bool) else value
-
-    @field_validator("tile_n")
-    @classmethod
-    def _whole_vectors(cls, value: int, info: ValidationInfo) -> int:
-        v = info.data.get("v")
-        if v is not None and value % v:
-            message = f"a multiple of {_SECTION}.v = {v}"
-            raise ValueError(message)
-        return value
 
     @field_validator("dram", mode="before")
     @classmethod
@@ -176,6 +151,12 @@ class _PresetEntry:
     source: Source
 
 
+def settings_model(machine: object) -> type[Hardware]:
+    """Return the model of the settings of a kind of machine; raises ConfigError for an unknown one."""
+    model: type[Hardware] = registered(machine).settings
+    return model
+
+
 def list_presets() -> list[str]:
     """Return the names of the hardware presets, sorted."""
     return sorted(path.stem for path in _PRESETS_DIR.glob("*.yaml"))
@@ -193,12 +174,12 @@ def load_hardware(name_or_path: str | Path, overrides: Mapping[str, object] = _N
     is the file's unless it gives one. Raises ConfigError naming the file or `hardware.<field>`.
     """
     values = _file_values(Path(name_or_path)) if _is_file(name_or_path) else _preset_values(str(name_or_path))
-    return _validated(values | dict(overrides))
+    return _validated(_replaced(values, overrides))
 
 
 def with_settings(hardware: Hardware, overrides: Mapping[str, object]) -> Hardware:
     """Return `hardware` with some fields replaced; raises ConfigError naming `hardware.<field>`."""
-    return _validated(hardware.model_dump() | dict(overrides))
+    return _validated(_replaced(hardware.model_dump(), overrides))
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, object]:
@@ -207,7 +188,8 @@ def parse_settings(settings: Iterable[str]) -> dict[str, object]:
     Values are read as YAML does. Raises ConfigError for another form or an unknown path; values are checked when they
     are applied.
     """
-    paths = {f"{_SECTION}.{field}": field for field in Hardware.model_fields}
+    models = [settings_model(machine) for machine in machine_names()]
+    paths = {f"{_SECTION}.{field}": field for model in models for field in model.model_fields}
     overrides: dict[str, object] = {}
     for setting in settings:
         path, equals, text = (part.strip() for part in setting.partition("="))
@@ -225,13 +207,22 @@ def from_mapping(values: Mapping[str, object]) -> Hardware:
     return _validated(dict(values))
 
 
+def _replaced(values: Mapping[str, object], overrides: Mapping[str, object]) -> dict[str, object]:
+    """Return the values with others on top; of another machine than before only what all machines have is kept."""
+    machine = values.get(_MACHINE)
+    if overrides.get(_MACHINE, machine) != machine:
+        values = {field: value for field, value in values.items() if field in Hardware.model_fields}
+    return {**values, **overrides}
+
+
 def _validated(values: dict[str, object]) -> Hardware:
+    # Files of before there was a choice name no machine.
+    values = {_MACHINE: DEFAULT_MACHINE, **values}
+    model = settings_model(values[_MACHINE])
     try:
-        return Hardware.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
-        raise config_error(
-            _SECTION, Hardware, error, "Change it with --set {path}=VALUE or in the YAML file"
-        ) from error
+        raise config_error(_SECTION, model, error, "Change it with --set {path}=VALUE or in the YAML file") from error
 
 
 def _is_file(name_or_path: str | Path) -> bool:
@@ -262,4 +253,4 @@ def _preset_entries(preset: str) -> dict[str, _PresetEntry]:
 def _file_values(path: Path) -> dict[str, object]:
     values = {"name": path.stem} | read_mapping(path)
     base = values.pop("base", DEFAULT_PRESET)
-    return _preset_values(str(base)) | values
+    return _replaced(_preset_values(str(base)), values)

@@ -1,62 +1,173 @@
-"""Turning the findings of pydantic into the errors that users of panacea_sim read."""
+"""Turning the findings of pydantic, however deep in a model, into the errors that users of panacea_sim read."""
 
 from __future__ import annotations
 
 import reprlib
-from typing import Literal, get_args, get_origin
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import NoneType
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Le, MinLen
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from panacea_sim.errors import ConfigError, nearest_name
 
-__all__ = ["accepted_values", "config_error"]
+__all__ = ["accepted_values", "config_error", "refusal"]
 
-_TYPE_NAMES = {int: "a whole number", str: "text"}
+_TYPE_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+_BOUNDS = {Ge: ">= {0.ge}", Le: "<= {0.le}", MinLen: "of length >= {0.min_length}"}
+_UNKNOWN = ("extra_forbidden", "invalid_key")
+
+Step: TypeAlias = int | str
 
 
 def accepted_values(field: FieldInfo) -> str:
     """Return what `field` accepts, in words, read off its annotation and bounds."""
-    if get_origin(field.annotation) is Literal:
-        choices = [repr(choice) for choice in get_args(field.annotation)]
-        return f"one of {', '.join(choices)}" if len(choices) > 1 else f"only {choices[0]}"
-    words = [name for kind, name in _TYPE_NAMES.items() if field.annotation is kind]
-    for bound in field.metadata:
-        if isinstance(bound, Ge):
-            words.append(f">= {bound.ge}")
-        if isinstance(bound, MinLen):
-            words.append(f"of length >= {bound.min_length}")
-    return " ".join(words)
+    return _accepted_by(field.annotation, field.metadata)
+
+
+def refusal(found: object, accepted: str, place: str = "", hint: str = "") -> PydanticCustomError:
+    """Return what a validator raises to say itself what was found, what is accepted, and where in the field."""
+    return PydanticCustomError(
+        "refusal", "{accepted}", {"found": found, "accepted": accepted, "place": place, "hint": hint}
+    )
 
 
 def config_error(section: str, model: type[BaseModel], error: ValidationError, remedy: str) -> ConfigError:
     """Return the ConfigError that tells the first finding of `error` and counts the others.
 
-    `section` is the prefix of the field's path, e.g. "hardware" for `hardware.n_pea`; `remedy` says where the value can
-    be changed, with {path} where the field's path goes.
+    `section` is what the field's path begins with, e.g. "hardware" for `hardware.n_pea`, or a file and a colon, as in
+    `scenario.yaml: layers[1].name`; `remedy` says where the value can be changed, with {path} where the field's path
+    goes.
     """
     findings = error.errors(include_url=False)
-    first = findings[0]
-    name = str(first["loc"][0])
-    path = f"{section}.{name}"
-    hints = [remedy.format(path=path)]
-    if first["type"] == "extra_forbidden":
-        hints = [nearest_name(name, model.model_fields) or "Remove it"]
-        found, accepted = "an unknown field", ", ".join(model.model_fields)
-    else:
-        found, accepted = _found(first), _accepted(first, model.model_fields[name])
+    first = _most_telling(findings)
+    told = _told(first, _resolved(model, first["loc"]))
+    joint = " " if section.endswith(":") else "."
+    path = f"{section}{joint}{told.path}"
+    hints = [told.hint or remedy.format(path=path)]
     if len(findings) > 1:
         hints.append(f"Other fields with errors: {len(findings) - 1}")
-    return ConfigError(path, found, accepted, ". ".join(hints))
+    return ConfigError(path, told.found, told.accepted, ". ".join(hints))
 
 
-def _found(finding: ErrorDetails) -> str:
-    return "nothing" if finding["type"] == "missing" else reprlib.repr(finding["input"])
+@dataclass(frozen=True)
+class _Place:
+    """Where a finding is: the model and the field it is in, as far as its steps lead through models."""
+
+    path: str
+    owner: type[BaseModel]
+    name: str
+    field: FieldInfo | None
+    in_items: bool
 
 
-def _accepted(finding: ErrorDetails, field: FieldInfo) -> str:
-    if finding["type"] == "value_error":
-        return f"{accepted_values(field)} that is {finding['ctx']['error']}"
-    return accepted_values(field)
+@dataclass(frozen=True)
+class _Told:
+    path: str
+    found: object
+    accepted: str
+    hint: str
+
+
+def _told(finding: ErrorDetails, place: _Place) -> _Told:
+    if finding["type"] in _UNKNOWN:
+        known = _known_names(place.owner)
+        return _Told(place.path, "an unknown field", ", ".join(known), nearest_name(place.name, known) or "Remove it")
+    if finding["type"] == "refusal":
+        said = finding["ctx"]
+        return _Told(place.path + said["place"], said["found"], said["accepted"], said["hint"])
+    found = "nothing" if finding["type"] == "missing" else reprlib.repr(finding["input"])
+    return _Told(place.path, found, _accepted(finding, place), "")
+
+
+def _accepted(finding: ErrorDetails, place: _Place) -> str:
+    if place.field is None:
+        return "fields with names"
+    words = _accepted_item(place.field.annotation) if place.in_items else accepted_values(place.field)
+    return f"{words} that is {finding['ctx']['error']}" if finding["type"] == "value_error" else words
+
+
+def _most_telling(findings: Sequence[ErrorDetails]) -> ErrorDetails:
+    """Return the first finding, or the unknown name that is likely to be meant for one that is missing."""
+    missing = {finding["loc"] for finding in findings if finding["type"] == "missing"}
+    for finding in findings:
+        if finding["type"] in _UNKNOWN and missing:
+            *parents, name = finding["loc"]
+            beside = [str(loc[-1]) for loc in missing if list(loc[:-1]) == parents]
+            if nearest_name(str(name), beside):
+                return finding
+    return findings[0]
+
+
+def _resolved(model: type[BaseModel], loc: Sequence[Step]) -> _Place:
+    """Follow the steps from `model`; they end where they no longer lead into fields, as in the branches of a union."""
+    place = _Place("", model, "", None, in_items=False)
+    inner: type[BaseModel] | None = model
+    for step in loc:
+        if isinstance(step, int):
+            place = _Place(f"{place.path}[{step}]", place.owner, place.name, place.field, in_items=True)
+        elif inner is None:
+            break
+        else:
+            field = _field_named(inner, step)
+            path = f"{place.path}.{step}" if place.path else step
+            place = _Place(path, inner, step, field, in_items=False)
+            inner = None if field is None else next(_models_in(field.annotation), None)
+    return place
+
+
+def _field_named(model: type[BaseModel], name: str) -> FieldInfo | None:
+    fields = {field.alias or own: field for own, field in model.model_fields.items()}
+    return fields.get(name)
+
+
+def _known_names(model: type[BaseModel]) -> list[str]:
+    return [field.alias or own for own, field in model.model_fields.items()]
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    """Return the models that an annotation such as `list[Model] | None` holds."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
+
+
+def _accepted_item(annotation: object) -> str:
+    """Return what the items of a list accept."""
+    kind, _ = _unwrapped(annotation, ())
+    return _accepted_by(next(iter(get_args(kind)), None), ())
+
+
+def _accepted_by(annotation: object, metadata: Sequence[Any]) -> str:
+    kind, bounds = _unwrapped(annotation, metadata)
+    words = [_kind_words(kind)]
+    words += [words.format(bound) for bound in bounds for known, words in _BOUNDS.items() if isinstance(bound, known)]
+    return " ".join(word for word in words if word)
+
+
+def _kind_words(kind: Any) -> str:  # noqa: ANN401  # any annotation
+    if get_origin(kind) is Literal:
+        choices = [repr(choice) for choice in get_args(kind)]
+        return f"one of {', '.join(choices)}" if len(choices) > 1 else f"only {choices[0]}"
+    if get_origin(kind) in {list, tuple}:
+        return f"a list, each item {_accepted_by(get_args(kind)[0], ())}"
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return f"fields of the form 'field: value': {', '.join(_known_names(kind))}"
+    return _TYPE_NAMES.get(kind, "")
+
+
+def _unwrapped(annotation: Any, metadata: Sequence[Any]) -> tuple[Any, list[Any]]:  # noqa: ANN401  # any annotation
+    """Return an annotation without None and Annotated, and all that bounds it."""
+    bounds = list(metadata)
+    if get_origin(annotation) is Annotated:
+        annotation, *more = get_args(annotation)
+        bounds += more
+    parts = [part for part in get_args(annotation) if part is not NoneType]
+    if len(parts) == 1 and len(get_args(annotation)) > 1:
+        return _unwrapped(parts[0], bounds)
+    return annotation, bounds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -52,13 +53,24 @@ def _parsed(text: str) -> object:
 
 
 def _refuse_repeated_keys(text: str) -> None:
-    root = yaml.compose(text, Loader=_Loader)
-    if not isinstance(root, yaml.MappingNode):
-        return
-    seen: set[str] = set()
-    for key, _ in root.value:
-        if not isinstance(key, yaml.ScalarNode):
+    """Refuse a key that is given twice in one mapping, at any depth."""
+    waiting: list[Any] = [yaml.compose(text, Loader=_Loader)]
+    met: set[int] = set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in met:  # an alias of a node met before, or a circle of them
             continue
+        met.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            _refuse_repetition([key for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
+            waiting += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+
+
+def _refuse_repetition(keys: list[yaml.ScalarNode]) -> None:
+    seen: set[str] = set()
+    for key in keys:
         if key.value in seen:
             # YAML itself would silently keep the last value.
             raise yaml.MarkedYAMLError(problem=f"key {key.value!r} given twice", problem_mark=key.start_mark)

@@ -1,22 +1,20 @@
-"""The dataflow graph: layers expanded to tile groups, the nodes that people think in.
+"""The graph of a layer's tile groups, the nodes that people think in.
 
 A tile group is one output tile with its whole K loop. Tiles inside a group are arrays, not nodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise, product
 from typing import TypeAlias
 
 import networkx as nx
 import numpy as np
 
-from panacea_sim.mapping.labels import NO_TILE
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.units import IntArray
 
-__all__ = ["TileGroup", "TileGroupGraph", "annotate_groups", "issue_order", "network_graph", "tile_group_graph"]
+__all__ = ["TileGroup", "TileGroupGraph", "annotate_groups", "issue_order", "tile_group_graph"]
 
 TileGroup: TypeAlias = tuple[str, int, int]
 """A node: the layer's name and the coordinates (m, n) of its output tile."""
@@ -44,24 +42,6 @@ def tile_group_graph(layer: str, tiling: Tiling, order: str, height: int) -> Til
     graph.add_edges_from(
         (before, group, {"reuse": _shared_operand(before, group)}) for before, group in pairwise(groups)
     )
-    return graph
-
-
-def network_graph(layers: Sequence[TileGroupGraph], sources: Sequence[int | None]) -> TileGroupGraph:
-    """Return the graph of all layers, where `sources` says whose outputs each layer reads (None: nobody's).
-
-    A node (layer, NO_TILE, n) stands for the activations of one n tile: it needs every group of the source with that n,
-    and every group of the layer with that n needs it.
-    """
-    graph: TileGroupGraph = nx.DiGraph()
-    for layer, source in zip(layers, sources, strict=True):
-        graph.update(layer)
-        if source is None:
-            continue
-        for group in layers[source]:
-            graph.add_edge(group, (layer.graph["layer"], NO_TILE, group[2]), data="activation")
-        for group in list(layer):
-            graph.add_edge((group[0], NO_TILE, group[2]), group, data="activation")
     return graph
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from panacea_sim.mapping.outputs import OutputBytes
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.mapping.plan import LayerPlan
 from panacea_sim.units import IntArray, ceil_div
@@ -36,7 +35,6 @@ class DramLayout:
 def dram_layout(
     start: int,
     plan: LayerPlan,
-    output_bytes: OutputBytes,
     alignment_bytes: int,
     written_activation: IntArray | None = None,
 ) -> DramLayout:
@@ -48,7 +46,7 @@ def dram_layout(
     work = plan.work
     partial_bytes = work.outputs * BYTES_PER_PARTIAL_SUM * plan.partial_sums.spills
     own_activation = work.activation.total * (written_activation is None)
-    sizes = [plan.weight.total, own_activation, output_bytes.total, partial_bytes]
+    sizes = [plan.weight.total, own_activation, work.output_bytes.total, partial_bytes]
     padded = ceil_div(np.concatenate([size.ravel() for size in sizes]), alignment_bytes) * alignment_bytes
     ends = start + np.cumsum(padded)
     firsts = np.split(ends - padded, np.cumsum([size.size for size in sizes])[:-1])

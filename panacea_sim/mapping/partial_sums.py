@@ -21,7 +21,7 @@ __all__ = ["BYTES_PER_PARTIAL_SUM", "PartialSums", "least_spilled_bytes", "plan_
 BYTES_PER_PARTIAL_SUM = 4
 """An accumulator is an int32."""
 
-NOTHING = -1
+NO_PARTIAL_SUM = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class PartialSums:
     Firing i belongs to visit `visit[i]` and is a return if `is_return[i]`, otherwise a fetch. It moves `moved_bytes[i]`
     (0: the tile stays on chip); a fetch acquires, a return releases `held_bytes[i]` of PSUM. `after[i]` counts the
     firings that must have ended before, so that a tile is written before it is read. `fetch_of[t]` is the fetch of
-    visit t and `returned[t]` whether it has a return; NOTHING and 0 for tiles that are visited once.
+    visit t and `returned[t]` whether it has a return; NO_PARTIAL_SUM and 0 for tiles that are visited once.
     """
 
     visit: IntArray
@@ -101,7 +101,7 @@ def _interleave(
     in_order = np.argsort(place, kind="stable")
     visit = np.concatenate([fetches, returns])[in_order]
     is_return = np.concatenate([np.zeros_like(fetches), np.ones_like(returns)])[in_order]
-    fetch_of, return_of = np.full(len(tile_bytes), NOTHING), np.full(len(tile_bytes), NOTHING)
+    fetch_of, return_of = np.full(len(tile_bytes), NO_PARTIAL_SUM), np.full(len(tile_bytes), NO_PARTIAL_SUM)
     fetch_of[visit[is_return == 0]] = np.flatnonzero(is_return == 0)
     return_of[visit[is_return == 1]] = np.flatnonzero(is_return == 1)
     if not spills:
@@ -123,4 +123,6 @@ def _fetch_of_first_visit(visits: Visits, fetch_of: IntArray) -> IntArray:
 
 def _no_partial_sums(visits: int) -> PartialSums:
     none = np.zeros(0, np.int64)
-    return PartialSums(none, none, none, none, none, np.full(visits, NOTHING), np.zeros(visits, np.int64), spills=False)
+    return PartialSums(
+        none, none, none, none, none, np.full(visits, NO_PARTIAL_SUM), np.zeros(visits, np.int64), spills=False
+    )

@@ -17,14 +17,12 @@ __all__ = ["Tiling"]
 class Tiling:
     """The tiles of W [M, K] times x [K, N]: T_M x T_K weight tiles and T_K x T_N activation tiles.
 
-    Lengths along an axis are arrays with one entry for each tile; the last tile may be ragged. A group is a slice
-    vector's worth of rows or tokens, padded where it is ragged.
+    Lengths along an axis are arrays with one entry for each tile; the last tile may be ragged.
     """
 
     M: int
     K: int
     N: int
-    v: int
     tile_m: int
     tile_k: int
     tile_n: int
@@ -32,7 +30,7 @@ class Tiling:
     @classmethod
     def of(cls, hardware: Hardware, shape: tuple[int, int, int]) -> Tiling:
         """Return the tiling of a layer of shape (M, K, N) on this hardware."""
-        return cls(*shape, hardware.v, hardware.tile_m, hardware.tile_k, hardware.tile_n)
+        return cls(*shape, hardware.tile_m, hardware.tile_k, hardware.tile_n)
 
     def stacks(self, height: int) -> int:
         """Return the number of stacks of `height` m tiles that run as one firing; the last one may be lower."""
@@ -62,11 +60,6 @@ class Tiling:
         """Number of pairs of a weight tile and an activation tile that are multiplied."""
         return self.m_tiles * self.n_tiles * self.k_tiles
 
-    @property
-    def pea_count(self) -> int:
-        """Row groups in a full weight tile: one for each PEA."""
-        return self.tile_m // self.v
-
     @cached_property
     def rows(self) -> IntArray:
         """Rows of each m tile."""
@@ -81,16 +74,6 @@ class Tiling:
     def columns(self) -> IntArray:
         """Tokens of each n tile."""
         return _lengths(self.N, self.tile_n)
-
-    @cached_property
-    def row_groups(self) -> IntArray:
-        """Weight vectors along M in each m tile, the ragged one included."""
-        return ceil_div(self.rows, self.v)
-
-    @cached_property
-    def column_groups(self) -> IntArray:
-        """Activation vectors along N in each n tile, the ragged one included."""
-        return ceil_div(self.columns, self.v)
 
 
 def _lengths(size: int, tile: int) -> IntArray:

@@ -8,9 +8,13 @@ from typing import Literal
 
 import numpy as np
 
+from panacea_sim.checks import require_choice
 from panacea_sim.errors import ConfigError
-from panacea_sim.quant.quantizer import ActivationQuantizer, FloatArray, Requantizer, UintArray
+from panacea_sim.quant.quantizer import ActivationQuantizer
+from panacea_sim.quant.requantizer import Requantizer
+from panacea_sim.quant.saturation import UintArray
 from panacea_sim.quant.slicing import AnyIntArray
+from panacea_sim.units import FloatArray
 
 __all__ = ["ACTIVATION_FUNCTIONS", "ActivationFunction", "FunctionTable", "PostProcessor", "activate", "function_table"]
 
@@ -62,7 +66,11 @@ class PostProcessor:
 
 
 def activate(function: ActivationFunction, x: FloatArray) -> FloatArray:
-    """Return the real function of every element; GELU is the exact one, x * Phi(x), not its tanh approximation."""
+    """Return the real function of every element; GELU is the exact one, x * Phi(x), not its tanh approximation.
+
+    Raises ConfigError for a function that there is not.
+    """
+    require_choice("function", function, ACTIVATION_FUNCTIONS)
     if function == "relu":
         return np.maximum(x, 0.0)
     if function == "gelu":
@@ -77,8 +85,9 @@ def function_table(function: ActivationFunction, output: ActivationQuantizer) ->
 
     Outputs are the rounded real function of each pre-activation code, ties to even, and saturate. Pre-activation codes
     of ReLU are output codes; those of GELU reach from where it rounds to 0 to where the output saturates. Raises
-    ConfigError where these are further apart than 1.5 output steps.
+    ConfigError for a function that there is not, and where these are further apart than 1.5 output steps.
     """
+    require_choice("function", function, ACTIVATION_FUNCTIONS)
     if function == "none":
         return FunctionTable(output.scale, output.zero_point, output.bits, None)
     scale, zero_point, bits = output.scale, output.zero_point, output.bits

@@ -1,65 +1,70 @@
-"""Quantizers: from real numbers to weights, activations and requantized outputs, in whole numbers."""
+"""Quantizers: from real numbers to weights and activations in whole numbers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from panacea_sim.checks import (
+    require_channel_scales,
+    require_choice,
+    require_finite,
+    require_flag,
+    require_integer,
+    require_number,
+    require_scale,
+    require_width,
+)
 from panacea_sim.errors import ConfigError
-from panacea_sim.quant.slicing import (
+from panacea_sim.quant.operands import require_integer_matrix
+from panacea_sim.quant.saturation import UintArray, as_unsigned, saturating_ratio
+from panacea_sim.quant.slicing import AnyIntArray, frequent_slices, slice_activations
+from panacea_sim.quant.vectors import skipped_activation_vectors
+from panacea_sim.quant.widths import (
     LO_BITS,
     SLICE_BITS,
-    AnyIntArray,
-    activation_ho_factors,
-    frequent_slices,
-    slice_activations,
-    weight_ho_factors,
+    require_activation_bits,
+    require_lo_bits,
+    require_weight_bits,
+    require_zero_point,
 )
-from panacea_sim.quant.vectors import skipped_activation_vectors
-from panacea_sim.units import IntArray
+from panacea_sim.units import FloatArray
 
 __all__ = [
     "ActivationQuantizer",
-    "FloatArray",
-    "Requantizer",
-    "UintArray",
+    "QuantizationError",
     "calibrate_activations",
     "choose_lo_bits",
     "dbs_bias",
     "manipulate_zero_point",
     "panacea_quantizer",
     "quantize_weights",
-    "requantizer_for",
     "weight_scale",
 ]
 
-FloatArray = npt.NDArray[np.float64]
-UintArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-
 _BYTE_BITS = 8
 _PANACEA_BITS = 8
-_MULTIPLIER_BITS = 31
-_MAX_MULTIPLIER = (1 << _MULTIPLIER_BITS) - 1
-_MAX_SHIFT = 63
-_MAX_RATIO = 1 << (_MULTIPLIER_BITS - 1)
-# |A| and |offset| up to 2^31 and a multiplier below 2^31 keep the product below 2^63.
-_MAX_OFFSET = 1 << 31
+# More than this share of values lost at the ends of the range is no fair price for skipped vectors.
+_MAX_NEWLY_CLIPPED = 0.01
 
 
 def weight_scale(weight: npt.NDArray[np.floating], bits: int, *, per_channel: bool) -> FloatArray:
     """Return the symmetric scale of every row of real weights [M, K]: float64 [M], max|w| / (2^(bits-1) - 1).
 
-    Without `per_channel` all rows share the scale of the whole matrix. Rows of zeros get the scale 1. Raises
-    ConfigError if `bits` is not accepted or a weight is not finite.
+    Without `per_channel` all rows share the scale of the whole matrix. Rows of zeros, for which every scale is exact,
+    take the smallest one of the other rows, 1 where there is none. Raises ConfigError if `bits` is not accepted or a
+    weight is not finite.
     """
-    _require_finite("weight", weight)
-    row_peaks = np.abs(weight.astype(np.float64)).max(axis=1)
-    peaks = row_peaks if per_channel else np.full_like(row_peaks, row_peaks.max())
-    scale: FloatArray = peaks / _weight_limit(bits)
-    scale[scale == 0] = 1.0
+    weights = require_finite("weight", weight, matrix=True)
+    limit = _weight_limit(bits)
+    row_peaks = np.abs(weights).max(axis=1)
+    if not require_flag("per_channel", per_channel):
+        row_peaks[:] = row_peaks.max()
+    scale: FloatArray = row_peaks / limit
+    scale[scale == 0] = scale[scale > 0].min() if scale.any() else 1.0
     return scale
 
 
@@ -68,19 +73,34 @@ def quantize_weights(
 ) -> npt.NDArray[np.int8] | npt.NDArray[np.int16]:
     """Round real weights [M, K] to integers in +-(2^(bits-1) - 1), ties to even; `scale` is one number or [M].
 
-    Raises ConfigError if `bits` is not accepted or a weight is not finite.
+    Raises ConfigError if `bits` is not accepted, a weight is not finite, or a scale is not a finite number > 0.
     """
-    _require_finite("weight", weight)
+    weights = require_finite("weight", weight, matrix=True)
     limit = _weight_limit(bits)
-    quantized = np.rint(_saturating_ratio(weight, np.reshape(scale, (-1, 1)))).clip(-limit, limit)
+    scales = require_channel_scales("weight_scale", scale, len(weights))
+    quantized = np.rint(saturating_ratio(weights, np.reshape(scales, (-1, 1)))).clip(-limit, limit)
     return quantized.astype(np.int8) if bits <= _BYTE_BITS else quantized.astype(np.int16)
+
+
+@dataclass(frozen=True)
+class QuantizationError:
+    """What quantization costs on some activations.
+
+    `clipped_share` is the share of values whose code lies outside the range, 0 .. 1; `rms_steps` the root of the mean
+    squared difference between the values and what their codes stand for, in steps of the scale: 0.29 is rounding
+    alone. What the machine drops of the codes (l > 4) is not in it.
+    """
+
+    clipped_share: float
+    rms_steps: float
 
 
 @dataclass(frozen=True)
 class ActivationQuantizer:
     """Asymmetric quantization of activations: `x = scale * (q - zero_point)`, q unsigned with `bits` bits.
 
-    `lo_bits` is the width of the LO field that the machine slices q with. Raises ConfigError for a scale that is not a
+    `lo_bits` is the width of the LO field that the machine slices q with. `calibration` is what the quantizer costs on
+    the data for which `panacea_quantizer` chose it, otherwise None. Raises ConfigError for a scale that is not a
     positive number, a zero point that does not fit, or widths that are not accepted.
     """
 
@@ -88,23 +108,57 @@ class ActivationQuantizer:
     zero_point: int
     bits: int
     lo_bits: int
+    calibration: QuantizationError | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the fields against each other."""
-        frequent_slices(self.zero_point, self.bits, self.lo_bits)
-        _require_positive("activation_scale", self.scale)
+        """Check the fields against each other; make numpy scalars plain numbers."""
+        bits = require_activation_bits("activation_bits", self.bits)
+        checked = {
+            "bits": bits,
+            "lo_bits": require_lo_bits("lo_bits", self.lo_bits, bits),
+            "zero_point": require_zero_point("zero_point", self.zero_point, bits),
+            "scale": require_scale("activation_scale", self.scale),
+        }
+        for name, value in checked.items():
+            # The only way to normalise a field of a frozen dataclass.
+            object.__setattr__(self, name, value)
 
     def quantize(self, x: npt.NDArray[np.floating]) -> UintArray:
         """Round real activations to uint8 (uint16 above 8 bits), ties to even; values outside the range saturate.
 
         Raises ConfigError if a value is not finite.
         """
-        _require_finite("activation", x)
-        return _as_unsigned(np.rint(_saturating_ratio(x, self.scale)) + self.zero_point, self.bits)
+        return as_unsigned(self._unclipped(require_finite("activation", x)), self.bits)
 
     def dequantize(self, quantized: AnyIntArray) -> FloatArray:
-        """Return the real numbers that quantized (or truncated) activations stand for, same shape."""
+        """Return the real numbers that quantized (or truncated) activations stand for, same shape.
+
+        Raises ConfigError for codes that are not whole numbers.
+        """
+        if quantized.dtype.kind not in "iu":
+            raise ConfigError("activation", f"dtype {quantized.dtype}", "whole numbers, as quantize returns them")
         return (quantized.astype(np.float64) - self.zero_point) * self.scale
+
+    def clipped(self, x: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+        """Tell which real activations saturate: bool, same shape. Raises ConfigError if a value is not finite."""
+        return self._is_outside(self._unclipped(require_finite("activation", x)))
+
+    def error_on(self, x: npt.NDArray[np.floating]) -> QuantizationError:
+        """Return what quantization costs on real activations of any shape; raises ConfigError if one is not finite."""
+        values = require_finite("activation", x)
+        codes = self._unclipped(values)
+        clipped_share = float(self._is_outside(codes).mean())
+        with np.errstate(over="ignore"):
+            error = codes.clip(0, (1 << self.bits) - 1) - self.zero_point - saturating_ratio(values, self.scale)
+            rms_steps = float(np.sqrt(np.square(error).mean()))
+        return QuantizationError(clipped_share, rms_steps)
+
+    def _unclipped(self, x: FloatArray) -> FloatArray:
+        codes: FloatArray = np.rint(saturating_ratio(x, self.scale)) + self.zero_point
+        return codes
+
+    def _is_outside(self, codes: FloatArray) -> npt.NDArray[np.bool_]:
+        return (codes < 0) | (codes >= 1 << self.bits)
 
 
 def calibrate_activations(
@@ -115,14 +169,12 @@ def calibrate_activations(
     The range always includes 0, so that 0 is exact. Raises ConfigError for values that are not finite, a percentile
     outside its range, or `bits` that are not accepted.
     """
-    activation_ho_factors(bits, SLICE_BITS)
-    _require_finite("activation", x)
-    if percentile is not None and not 50.0 <= percentile <= 100.0:  # noqa: PLR2004 (the median and the maximum)
-        raise ConfigError("percentile", percentile, "50 .. 100")
-    least, most = (x.min(), x.max()) if percentile is None else np.percentile(x, [100.0 - percentile, percentile])
+    require_activation_bits("activation_bits", bits)
+    values = require_finite("activation", x)
+    least, most = _range(values, percentile)
     levels = (1 << bits) - 1
     # Divided before they are subtracted: the difference of two large floats could overflow.
-    lower, upper = min(float(least), 0.0), max(float(most), 0.0)
+    lower, upper = min(least, 0.0), max(most, 0.0)
     scale = upper / levels - lower / levels
     if scale == 0:
         return ActivationQuantizer(1.0, 0, bits, SLICE_BITS)
@@ -131,12 +183,22 @@ def calibrate_activations(
 
 
 def manipulate_zero_point(zero_point: int, lo_bits: int) -> int:
-    """Return the centre of the zero point's bucket, `2^l * floor(zp / 2^l) + 2^(l-1)` (ZPM, docs/model.md)."""
+    """Return the centre of the zero point's bucket, `2^l * floor(zp / 2^l) + 2^(l-1)` (ZPM, docs/model.md).
+
+    Raises ConfigError if the zero point does not fit 8 bits, or l is not accepted for them.
+    """
+    require_zero_point("zero_point", zero_point, _PANACEA_BITS)
+    require_lo_bits("lo_bits", lo_bits, _PANACEA_BITS)
     return (zero_point >> lo_bits << lo_bits) + (1 << (lo_bits - 1))
 
 
 def choose_lo_bits(sigma: float, z: float = 2.0) -> int:
-    """Return the smallest l with `z * sigma <= 2^(l-1)`, or the widest; sigma in quantization steps (DBS)."""
+    """Return the smallest l with `z * sigma <= 2^(l-1)`, or the widest; sigma in quantization steps (DBS).
+
+    Raises ConfigError unless sigma is a finite number >= 0 and z one > 0.
+    """
+    require_number("sigma", sigma, 0)
+    require_scale("z", z)
     return next((lo_bits for lo_bits in LO_BITS if z * sigma <= 1 << (lo_bits - 1)), LO_BITS[-1])
 
 
@@ -152,140 +214,64 @@ def panacea_quantizer(
 ) -> ActivationQuantizer:
     """Calibrate on real activations [K, N], then choose l (DBS) and move the zero point (ZPM) to raise the skips.
 
-    `auto` keeps the zero point where moving it lowers the share of skipped vectors of `x` itself. Raises ConfigError
-    like `calibrate_activations`, and for DBS or ZPM of activations that are not 8 bits wide.
+    `auto` moves the zero point if and only if strictly more vectors of `x` itself are skipped and at most 1 % of its
+    values newly saturate. `calibration` of the result says what the choice costs on `x`. Raises ConfigError like
+    `calibrate_activations`, for any other argument that is not accepted, and for DBS or ZPM of activations that are
+    not 8 bits wide.
     """
-    base = calibrate_activations(x, bits, percentile)
+    require_choice("zpm", zpm, ("off", "on", "auto"))
+    require_flag("dbs", dbs)
+    require_integer("v", v, 1)
+    require_scale("z", z)
+    values = require_finite("activation", x, matrix=True)
+    base = calibrate_activations(values, bits, percentile)
     if bits != _PANACEA_BITS and (dbs or zpm != "off"):
-        raise ConfigError("activation_bits", bits, f"{_PANACEA_BITS} where dbs or zpm is used")
-    lo_bits = choose_lo_bits(float(base.quantize(x).std()), z) if dbs else SLICE_BITS
-    kept = ActivationQuantizer(base.scale, base.zero_point, bits, lo_bits)
-    if zpm == "off":
-        return kept
-    moved = ActivationQuantizer(base.scale, manipulate_zero_point(base.zero_point, lo_bits), bits, lo_bits)
-    if zpm == "auto" and _skips(moved, x, v) < _skips(kept, x, v):
-        return kept
-    return moved
+        hint = f"For {bits} bits take zpm='off' and dbs=False"
+        raise ConfigError("activation_bits", bits, f"{_PANACEA_BITS} where dbs or zpm is used", hint)
+    lo_bits = choose_lo_bits(float(base.quantize(values).std()), z) if dbs else SLICE_BITS
+    chosen = replace(base, lo_bits=lo_bits)
+    if zpm != "off":
+        moved = replace(chosen, zero_point=manipulate_zero_point(base.zero_point, lo_bits))
+        if zpm == "on" or _is_worth_moving(chosen, moved, values, v):
+            chosen = moved
+    return replace(chosen, calibration=chosen.error_on(values))
 
 
 def dbs_bias(weight: AnyIntArray, lo_bits: int, mode: Literal["floor", "midpoint"]) -> FloatArray:
     """Return what makes up for the truncation of x, in accumulator units, float64 [M], for weights [M, K].
 
-    `midpoint` takes every dropped field for its mean, `(2^(l-4) - 1) / 2 * W@1`; `floor` takes it for 0.
+    `midpoint` takes every dropped field for its mean, `(2^(l-4) - 1) / 2 * W@1`; `floor` takes it for 0. Raises
+    ConfigError for an argument that is not accepted.
     """
+    require_integer_matrix("weight", weight)
+    require_width("lo_bits", lo_bits, LO_BITS)
+    require_choice("dbs_offset", mode, ("floor", "midpoint"))
     mean_dropped = ((1 << (lo_bits - SLICE_BITS)) - 1) / 2 if mode == "midpoint" else 0.0
     bias: FloatArray = mean_dropped * weight.sum(axis=1, dtype=np.int64)
     return bias
 
 
-@dataclass(frozen=True, eq=False)
-class Requantizer:
-    """Output requantization in integers: `clip(zero_point + (A + offset) * multiplier / 2^shift)`, rounded half up.
-
-    `multiplier`, `shift` and `offset` are int64 [M]; outputs have `bits` bits. Exact for int32 accumulators: with
-    |offset| <= 2^31 and 0 <= multiplier < 2^31 the product stays below 2^63.
-    """
-
-    multiplier: IntArray
-    shift: IntArray
-    offset: IntArray
-    zero_point: int
-    bits: int
-
-    def apply(self, accumulator: AnyIntArray) -> UintArray:
-        """Requantize accumulators [M, N], each in the range of int32, to uint8 (uint16 above 8 bits)."""
-        product = (accumulator.astype(np.int64) + self.offset[:, None]) * self.multiplier[:, None]
-        # Half up without adding the half first, which could pass 2^63.
-        rounded = ((product >> (self.shift[:, None] - 1)) + 1) >> 1
-        return _as_unsigned(rounded + self.zero_point, self.bits)
-
-    def rows(self, start: int, stop: int) -> Requantizer:
-        """Return the requantizer of output rows `start` .. `stop - 1`."""
-        part = slice(start, stop)
-        return Requantizer(self.multiplier[part], self.shift[part], self.offset[part], self.zero_point, self.bits)
+def _range(x: FloatArray, percentile: float | None) -> tuple[float, float]:
+    if percentile is None:
+        return float(x.min()), float(x.max())
+    most = require_number("percentile", percentile, 50, 100)
+    lower, upper = np.percentile(x, [100.0 - most, most])
+    return float(lower), float(upper)
 
 
-def requantizer_for(  # noqa: PLR0913 (the operands of the formula, all of them independent)
-    weight: AnyIntArray,
-    weight_scale: float | npt.NDArray[np.floating],
-    activation_scale: float,
-    zero_point: int,
-    bias: npt.NDArray[np.floating],
-    output_scale: float,
-    output_zero_point: int,
-    *,
-    bits: int = _PANACEA_BITS,
-    correction: float | FloatArray = 0.0,
-) -> Requantizer:
-    """Build the requantizer of a layer whose real output is `s_w * s_x * (A - zp * W@1 + correction) + bias`.
-
-    `weight` is integer [M, K]; `weight_scale` one number or [M]; `bias` [M], real; `correction` in accumulator units,
-    as `dbs_bias` returns it. Bias and correction are rounded once, to whole accumulator units, ties to even. Raises
-    ConfigError where a scale is not positive, or a ratio or an offset does not fit the fixed-point form.
-    """
-    _require_positive("weight_scale", weight_scale)
-    _require_positive("activation_scale", activation_scale)
-    _require_positive("output_scale", output_scale)
-    channels = len(weight)
-    accumulator_scale = np.broadcast_to(np.asarray(weight_scale, np.float64) * activation_scale, channels)
-    real_offset = _saturating_ratio(bias, accumulator_scale) + correction
-    weight_sums = weight.sum(axis=1, dtype=np.int64)
-    largest = float(np.abs(real_offset - zero_point * weight_sums).max())
-    if not largest < _MAX_OFFSET:
-        hint = "Raise the weight scale of the channels whose bias is large against it"
-        raise ConfigError(
-            "bias", f"{largest:.3g} accumulator units", f"less than {_MAX_OFFSET} together with the zero point", hint
-        )
-    multiplier, shift = _fixed_point(_saturating_ratio(accumulator_scale, output_scale))
-    offset = np.rint(real_offset).astype(np.int64) - zero_point * weight_sums
-    return Requantizer(multiplier, shift, offset, output_zero_point, bits)
+def _is_worth_moving(kept: ActivationQuantizer, moved: ActivationQuantizer, x: FloatArray, v: int) -> bool:
+    """Tell whether a moved zero point skips more vectors and newly clips next to nothing."""
+    if _skips(moved, x, v) <= _skips(kept, x, v):
+        return False
+    newly_clipped = moved.clipped(x) & ~kept.clipped(x)
+    return bool(newly_clipped.mean() <= _MAX_NEWLY_CLIPPED)
 
 
-def _fixed_point(ratio: FloatArray) -> tuple[IntArray, IntArray]:
-    """Return multiplier and shift, int64, with `multiplier / 2^shift` nearest to the ratios with 31 bits."""
-    if not ratio.max() < _MAX_RATIO:
-        raise ConfigError(
-            "output_scale", f"1 / {ratio.max():.3g} of the accumulator scale", f"more than 1 / {_MAX_RATIO} of it"
-        )
-    _, exponent = np.frexp(ratio)
-    shift = np.minimum(_MULTIPLIER_BITS - exponent.astype(np.int64), _MAX_SHIFT)
-    multiplier = np.rint(np.ldexp(ratio, shift)).astype(np.int64)
-    return np.minimum(multiplier, _MAX_MULTIPLIER), shift
-
-
-def _skips(quantizer: ActivationQuantizer, x: npt.NDArray[np.floating], v: int) -> int:
+def _skips(quantizer: ActivationQuantizer, x: FloatArray, v: int) -> int:
     slices = slice_activations(quantizer.quantize(x), quantizer.bits, quantizer.lo_bits)
     frequent = frequent_slices(quantizer.zero_point, quantizer.bits, quantizer.lo_bits)
     return int(np.count_nonzero(skipped_activation_vectors(slices.ho, frequent, v)))
 
 
 def _weight_limit(bits: int) -> int:
-    weight_ho_factors(bits)
-    return (1 << (bits - 1)) - 1
-
-
-def _as_unsigned(values: FloatArray | IntArray, bits: int) -> UintArray:
-    clipped = values.clip(0, (1 << bits) - 1)
-    return clipped.astype(np.uint8) if bits <= _BYTE_BITS else clipped.astype(np.uint16)
-
-
-def _saturating_ratio(values: npt.NDArray[np.floating], scale: float | npt.NDArray[np.floating]) -> FloatArray:
-    """Divide in float64; a quotient beyond its range becomes infinite, which every caller clips or refuses."""
-    with np.errstate(over="ignore"):
-        quotient: FloatArray = values.astype(np.float64) / scale
-    return quotient
-
-
-def _require_finite(field: str, values: npt.NDArray[np.floating]) -> None:
-    if values.size == 0 or not np.isfinite(values).all():
-        raise ConfigError(
-            field,
-            f"{np.count_nonzero(~np.isfinite(values))} of {values.size} not finite",
-            "finite numbers, at least one",
-        )
-
-
-def _require_positive(field: str, scale: float | npt.NDArray[np.floating]) -> None:
-    worst = float(np.min(scale))
-    if not (worst > 0 and np.isfinite(scale).all()):
-        raise ConfigError(field, worst, "finite numbers above 0")
+    return (1 << (require_weight_bits("weight_bits", bits) - 1)) - 1

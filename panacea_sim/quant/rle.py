@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import PanaceaError
-from panacea_sim.quant.slicing import SLICE_BITS
 from panacea_sim.quant.vectors import BoolArray
+from panacea_sim.quant.widths import SLICE_BITS
 from panacea_sim.units import BITS_PER_BYTE, IntArray, bits_to_bytes, ceil_div
 
 __all__ = [

@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.errors import ConfigError
+from panacea_sim.checks import require_width
+from panacea_sim.quant.operands import require_activation, require_weight
+from panacea_sim.quant.widths import (
+    LO_BITS,
+    SLICE_BITS,
+    require_activation_bits,
+    require_lo_bits,
+    require_weight_bits,
+    require_zero_point,
+)
 from panacea_sim.units import IntArray
 
 __all__ = [
-    "ACTIVATION_BITS",
-    "LO_BITS",
-    "SLICE_BITS",
-    "WEIGHT_BITS",
     "ActivationSlices",
     "AnyIntArray",
     "WeightSlices",
@@ -30,12 +35,6 @@ __all__ = [
 
 AnyIntArray = npt.NDArray[np.integer[Any]]
 
-SLICE_BITS = 4
-WEIGHT_BITS = (4, 7, 10)
-ACTIVATION_BITS = (4, 8, 12)
-LO_BITS = (4, 5, 6)
-
-_DBS_BITS = 8
 _SIGNED_RADIX_BITS = SLICE_BITS - 1
 _SLICE_MASK = (1 << SLICE_BITS) - 1
 
@@ -78,7 +77,7 @@ def weight_ho_factors(bits: int) -> tuple[int, ...]:
 
     Raises ConfigError if `bits` is not one of WEIGHT_BITS.
     """
-    _require_member("weight_bits", bits, WEIGHT_BITS)
+    require_weight_bits("weight_bits", bits)
     return tuple(1 << shift for shift in range(_SIGNED_RADIX_BITS, bits - 1, _SIGNED_RADIX_BITS))
 
 
@@ -88,8 +87,8 @@ def activation_ho_factors(bits: int, lo_bits: int) -> tuple[int, ...]:
     Raises ConfigError if `bits` is not one of ACTIVATION_BITS, or `lo_bits` not one of LO_BITS; activations that are
     not 8 bits wide accept `lo_bits` = 4 only.
     """
-    _require_member("activation_bits", bits, ACTIVATION_BITS)
-    _require_member("lo_bits", lo_bits, LO_BITS if bits == _DBS_BITS else (SLICE_BITS,))
+    require_activation_bits("activation_bits", bits)
+    require_lo_bits("lo_bits", lo_bits, bits)
     return tuple(1 << shift for shift in range(lo_bits, bits, SLICE_BITS))
 
 
@@ -99,7 +98,7 @@ def slice_weights(weight: AnyIntArray, bits: int) -> WeightSlices:
     Raises ConfigError if `bits` is not accepted or a weight does not fit `bits` bits in two's complement.
     """
     factors = weight_ho_factors(bits)
-    _require_matrix("weight", weight, -(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+    require_weight("weight", weight, bits)
     rest = weight.astype(np.int16)
     digits = []
     for _ in factors:
@@ -116,7 +115,7 @@ def slice_activations(activation: AnyIntArray, bits: int, lo_bits: int) -> Activ
     Raises ConfigError if the widths are not accepted or a value does not fit `bits` unsigned bits.
     """
     factors = activation_ho_factors(bits, lo_bits)
-    _require_matrix("activation", activation, 0, (1 << bits) - 1)
+    require_activation("activation", activation, bits)
     shifts = range(lo_bits - SLICE_BITS, bits, SLICE_BITS)
     slices = np.stack([(activation >> shift) & _SLICE_MASK for shift in shifts]).astype(np.uint8)
     return ActivationSlices(slices[0], slices[1:], 1 << shifts[0], factors)
@@ -127,7 +126,7 @@ def truncate(activation: AnyIntArray, lo_bits: int) -> AnyIntArray:
 
     Raises ConfigError if `lo_bits` is not one of LO_BITS.
     """
-    _require_member("lo_bits", lo_bits, LO_BITS)
+    require_width("lo_bits", lo_bits, LO_BITS)
     dropped_bits = lo_bits - SLICE_BITS
     return (activation >> dropped_bits) << dropped_bits
 
@@ -138,8 +137,7 @@ def frequent_slices(zero_point: int, bits: int, lo_bits: int) -> tuple[int, ...]
     Raises ConfigError if the widths are not accepted or the zero point does not fit `bits` bits.
     """
     factors = activation_ho_factors(bits, lo_bits)
-    if not 0 <= zero_point < 1 << bits:
-        raise ConfigError("zero_point", zero_point, f"0 .. {(1 << bits) - 1} for {bits}-bit activations")
+    require_zero_point("zero_point", zero_point, bits)
     return tuple((zero_point // factor) & _SLICE_MASK for factor in factors)
 
 
@@ -157,17 +155,3 @@ def _recompose(lo: AnyIntArray, lo_factor: int, ho: AnyIntArray, ho_factors: tup
     for slice_, factor in zip(ho, ho_factors, strict=True):
         total += slice_.astype(np.int64) * factor
     return total
-
-
-def _require_member(field: str, found: int, accepted: tuple[int, ...]) -> None:
-    if found not in accepted:
-        raise ConfigError(field, found, ", ".join(map(str, accepted)))
-
-
-def _require_matrix(field: str, matrix: AnyIntArray, lowest: int, highest: int) -> None:
-    accepted = f"a non-empty matrix of integers in {lowest} .. {highest}"
-    if matrix.ndim != 2 or matrix.size == 0 or matrix.dtype.kind not in "iu":  # noqa: PLR2004 (a matrix has 2 axes)
-        raise ConfigError(field, f"shape {matrix.shape}, dtype {matrix.dtype}", accepted)
-    least, most = int(matrix.min()), int(matrix.max())
-    if least < lowest or most > highest:
-        raise ConfigError(field, f"values in {least} .. {most}", accepted, f"Check {field}_bits")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 import pyarrow as pa
@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from panacea_sim.report.palette import STATE_COLOURS
-from panacea_sim.trace.schema import OPERATORS, State
+from panacea_sim.trace.schema import State
 
 __all__ = ["print_rows", "write_csv", "write_json"]
 
@@ -25,17 +25,19 @@ _JSON_ROWS = 8_192
 _AXES = ("m", "n", "k")
 _FOLDED = {"cause", "layer"}
 _TEXTS = {"component", "state", "tile", "queue", "channel", "port", *_FOLDED}
+_INTERVAL = {"component", "state", "start", "end", "cycles", "share", "intervals", "longest_cycles"}
 _SHORT = {"start_cycle": "start", "end_cycle": "end", "request_cycle": "request"}
 
 
-def print_rows(console: Console, rows: pa.RecordBatchReader) -> None:
+def print_rows(console: Console, rows: pa.RecordBatchReader, operators: Sequence[str] = ()) -> None:
     """Print rows as a table: m, n and k as one tile, the cause with the component at its other end, `-` for nothing.
 
-    The layer stands above intervals that all have the same one.
+    The layer stands above intervals that all have the same one. Of the actions, the columns `operators` are shown as
+    one; the others say again what `bytes` says, or nothing that people look for.
     """
     for part in _slices(rows, _TABLE_ROWS):
         table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        columns = _readable(part)
+        columns = _readable(part, operators)
         if "tile" in columns and len({cell.plain for cell in columns["layer"]}) == 1:
             console.print("\n layer", columns.pop("layer")[0], highlight=False)
         for name in columns:
@@ -77,18 +79,20 @@ def _decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.record_batch(columns, names=batch.schema.names)
 
 
-def _readable(batch: pa.RecordBatch) -> dict[str, list[Text]]:
+def _readable(batch: pa.RecordBatch, operators: Sequence[str]) -> dict[str, list[Text]]:
     """Return the columns of the table, in order; what is wide comes last."""
     values = {_SHORT.get(name, name): batch[name].to_pylist() for name in batch.schema.names}
     if "m" in values:
         tiles = zip(*(values.pop(axis) for axis in _AXES), strict=True)
         ends = zip(values.pop("cause"), values.pop("cause_component"), strict=True)
         layer, moved = values.pop("layer"), values.pop("bytes")
+        done = list(zip(*(values[name] for name in operators), strict=True))
+        values = {name: column for name, column in values.items() if name in _INTERVAL}
         if any(moved):
             values["bytes"] = moved
-        steps = list(zip(*(values.pop(f"{name}_steps") for name in OPERATORS), strict=True))
-        if any(map(any, steps)):
-            values["/".join(OPERATORS)] = ["/".join(map(str, each)) if any(each) else "" for each in steps]
+        if any(map(any, done)):
+            names = "/".join(name.rpartition("_")[0] for name in operators)
+            values[names] = ["/".join(map(str, each)) if any(each) else "" for each in done]
         values["tile"] = [",".join("-" if part < 0 else str(part) for part in tile) for tile in tiles]
         values["cause"] = [f"{cause} ({end})" if cause and end else cause or end for cause, end in ends]
         values["layer"] = layer

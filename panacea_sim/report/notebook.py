@@ -51,8 +51,8 @@ class Run:
 
     @property
     def summary(self) -> Mapping[str, Any]:
-        """Return summary.json, whose keys docs/files.md describes."""
-        return self.stored.summary
+        """Return what stands in summary.json, whose keys docs/files.md describes."""
+        return self.stored.heading.to_json()
 
     @property
     def activities(self) -> ds.Dataset:
@@ -101,11 +101,12 @@ class Run:
 
     def __repr__(self) -> str:
         """Return one line instead of the whole summary."""
-        length = "partial" if self.stored.is_partial else f"{self.summary['makespan_cycles']:,} cycles"
+        length = "partial" if self.stored.is_partial else f"{self.stored.end_cycle:,} cycles"
         return f"<Run {self.stored.name}: {length}, in {self.stored.path}>"
 
     def _repr_html_(self) -> str:
-        rows = [*_facts(self.stored), *_component_rows(self.summary.get("components", {}))]
+        summary = self.stored.summary
+        rows = [*_facts(self.stored), *_component_rows({} if summary is None else summary.components)]
         return "<table>" + "".join(rows) + "</table>"
 
 
@@ -120,18 +121,22 @@ def _check_window(window: object) -> None:
 
 
 def _facts(run: StoredRun) -> list[str]:
-    summary = run.summary
-    layers = ", ".join(layer["name"] for layer in summary["layers"])
-    facts = {"run": run.name, "hardware": summary["hardware"], "engine": summary["engine"], "layers": layers}
-    if run.is_partial:
+    heading, summary = run.heading, run.summary
+    facts = {
+        "run": run.name,
+        "hardware": heading.hardware,
+        "engine": heading.engine,
+        "layers": ", ".join(run.layer_names),
+    }
+    if summary is None:
         facts["state"] = "partial: it did not reach its end"
     else:
-        facts["makespan"] = f"{summary['makespan_cycles']:,} cycles, {summary['seconds'] * 1e6:,.1f} us"
-        facts["exact"] = {True: "yes", False: "no", None: "no values travelled"}[summary["exact"]]
+        facts["makespan"] = f"{summary.makespan_cycles:,} cycles, {summary.seconds * 1e6:,.1f} us"
+        facts["exact"] = {True: "yes", False: "no", None: "no values travelled"}[summary.exact]
     return [_row(name, value) for name, value in facts.items()]
 
 
-def _component_rows(components: Mapping[str, Mapping[str, int]]) -> list[str]:
+def _component_rows(components: Mapping[str, Mapping[State, int]]) -> list[str]:
     """Return the share of each state for each component, below a heading; nothing for a partial run."""
     rows = [
         _row(name, *(f"{cycles[state] / (sum(cycles.values()) or 1):.1%}" for state in State))

@@ -43,7 +43,6 @@ def report_page(run: StoredRun, window: tuple[int, int] | None = None) -> str:
     return environment.get_template("page.html").render(
         run=run,
         summary=run.summary,
-        layers=[layer for layer in run.summary["layers"] if "start_cycle" in layer],
         span=span,
         left_out=left_out(run),
         # What the summary counts is that of the whole run.
@@ -66,9 +65,9 @@ def _components(run: StoredRun, whole: StateShares) -> list[tuple[str, str, Sequ
 
 
 def _operators(run: StoredRun) -> list[tuple[str, float]]:
-    operators = run.summary.get("operators", {})
-    names = [name.removesuffix("_busy") for name in operators if name.endswith("_busy")]
-    return [(name.upper(), operators[f"{name}_busy"] / operators[f"{name}_capacity"]) for name in names]
+    summary = run.summary
+    names = [] if summary is None else summary.operator_names
+    return [(name.upper(), summary.utilization(name)) for name in names if summary is not None]
 
 
 def _picture(run: StoredRun, window: tuple[int, int] | None) -> str:

@@ -20,6 +20,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from panacea_sim.analysis.shares import StateShares, state_shares
 from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.report.groups import group_label
 from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.trace.bandwidth import bandwidth
 from panacea_sim.trace.schema import State
@@ -48,7 +49,7 @@ class _Look:
     font_points: float
     bins: int
     compact: bool
-    """All PEAs in one lane, and no names of sections, for which two lanes leave no room."""
+    """All members of a group in one lane, and no names of sections, for which two lanes leave no room."""
     dpi: int
 
 
@@ -102,7 +103,7 @@ def run_figure(run: StoredRun, *, style: PictureStyle = "screen", window: tuple[
     """
     look = _LOOKS[style]
     shares = state_shares(run, look.bins, window)
-    lanes = _lanes(run, shares, merge_peas=look.compact)
+    lanes = _lanes(run, shares, merge_groups=look.compact)
     lines = _bandwidth_lines(run, shares.edges)
     layers = _layer_spans(run, shares.edges)
     rows = _rows(layers)
@@ -131,17 +132,18 @@ def run_figure(run: StoredRun, *, style: PictureStyle = "screen", window: tuple[
     return figure
 
 
-def _lanes(run: StoredRun, shares: StateShares, *, merge_peas: bool) -> list[_Lane]:
+def _lanes(run: StoredRun, shares: StateShares, *, merge_groups: bool) -> list[_Lane]:
     """Return the lanes from top to bottom, grouped by section in the order in which sections come first."""
     of_component = dict(zip(shares.components, shares.shares(), strict=True))
-    peas = [name for name in shares.components if name.startswith("pea")]
+    members_of = {name: (group, names) for group, names in run.groups.items() for name in names}
     lanes = []
     for name, section in run.sections.items():
-        if not merge_peas or name not in peas or len(peas) == 1:
+        group, members = members_of.get(name, (name, (name,)))
+        if not merge_groups or len(members) == 1:
             lanes.append(_Lane(name, section, of_component[name]))
-        elif name == peas[0]:
-            mean = np.mean([of_component[pea] for pea in peas], axis=0)
-            lanes.append(_Lane(f"{len(peas)} PEAs", section, mean))
+        elif name == members[0]:
+            mean = np.mean([of_component[member] for member in members], axis=0)
+            lanes.append(_Lane(group_label(group, len(members)), section, mean))
     order = list(dict.fromkeys(lane.section for lane in lanes))
     return sorted(lanes, key=lambda lane: order.index(lane.section))
 
@@ -234,9 +236,8 @@ def _layer_spans(run: StoredRun, edges: IntArray) -> list[tuple[str, int, int]]:
     """Return the layers with the cycles in which they are seen; a partial run does not know them."""
     first, last = int(edges[0]), int(edges[-1])
     spans = [
-        (layer["name"], max(layer["start_cycle"], first), min(layer["end_cycle"], last))
-        for layer in run.summary["layers"]
-        if "start_cycle" in layer
+        (layer.name, max(layer.start_cycle, first), min(layer.end_cycle, last))
+        for layer in (() if run.summary is None else run.summary.layers)
     ]
     return [span for span in spans if span[1] < span[2]]
 
@@ -326,10 +327,9 @@ def _draw_legend(figure: Figure, lanes: Sequence[_Lane], *, narrow: bool) -> Non
 
 
 def _title(run: StoredRun) -> str:
-    cycles = run.summary.get("makespan_cycles")
-    length = "interrupted" if cycles is None else f"{cycles:,} cycles"
+    length = "interrupted" if run.is_partial else f"{run.end_cycle:,} cycles"
     # A dollar would start a formula.
-    return f"{run.name} on {run.summary['hardware']}: {length}".replace("$", r"\$")
+    return f"{run.name} on {run.heading.hardware}: {length}".replace("$", r"\$")
 
 
 def _nearest(ending: str) -> str:

@@ -11,20 +11,18 @@ from panacea_sim.description.description import Description
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machines.panacea.build import describe
-from panacea_sim.machines.panacea.pea import pea_work
+from panacea_sim.machines.machine import machine_of
 from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.mapping.order import LOOP_ORDERS
-from panacea_sim.mapping.outputs import OutputBytes
 from panacea_sim.mapping.partial_sums import least_spilled_bytes
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.memory.channel_device import channel_device
-from panacea_sim.trace.options import NOTHING
+from panacea_sim.trace.options import NO_TRACE
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.units import IntArray, ceil_div
 
-__all__ = ["Candidate", "MappedLayer", "Simulate", "candidates", "choose_mapping"]
+__all__ = ["Candidate", "Simulate", "candidates", "choose_mapping"]
 
 _NEAR = 1.25
 """Bounds up to this ratio to the least one are near it."""
@@ -32,37 +30,23 @@ _NEAR = 1.25
 _SMALL_TASKS = 4_096
 """Layers of up to this many pairs of tiles are small: simulating a few mappings takes about a second."""
 
-_HEIGHTS = {"off": (1,), "on": (2,), "auto": (1, 2)}
-"""How many weight tiles a stack may have, for each setting of double-tile processing."""
-
 Simulate = Callable[[Description, Recorder], EngineResult]
 """An engine."""
-
-
-@dataclass(frozen=True, eq=False)
-class MappedLayer:
-    """A layer alone on the machine, its activations in DRAM from the start."""
-
-    program: Program
-    description: Description
-
-    @property
-    def plan(self) -> LayerPlan:
-        """The plan of the layer."""
-        return self.program.layers[0].plan
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
     """A mapping of one layer, and the least time that the machine can take for it.
 
-    `bound_cycles` is the time of the busiest part, `busiest` its name. `mapped` is None where the layer does not fit in
-    this order, and `obstacle` says why.
+    `bound_cycles` is the time of the busiest part, `busiest` its name. `program` and `description` are the layer alone
+    on the machine, its activations in DRAM from the start. They are None where the layer does not fit in this order,
+    and `obstacle` says why.
     """
 
     order: str
     height: int
-    mapped: MappedLayer | None = None
+    program: Program | None = None
+    description: Description | None = None
     bound_cycles: int = 0
     busiest: str = ""
     read_bytes: int = 0
@@ -77,29 +61,28 @@ class Candidate:
     @property
     def plan(self) -> LayerPlan | None:
         """The plan of the layer, None where it does not fit."""
-        return None if self.mapped is None else self.mapped.plan
+        return None if self.program is None else self.program.layers[0].plan
 
     def rank(self) -> tuple[bool, int, int]:
         """Return the key by which the best mapping comes first: it fits, its bound is least, then its bytes."""
-        return self.mapped is None, self.bound_cycles, self.read_bytes + self.write_bytes
+        return self.program is None, self.bound_cycles, self.read_bytes + self.write_bytes
 
 
-def candidates(name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware) -> Iterator[Candidate]:
-    """Return every mapping that the hardware's `loop_order` and `dtp` leave open, K innermost first."""
+def candidates(name: str, work: LayerWork, hardware: Hardware) -> Iterator[Candidate]:
+    """Return every mapping that the hardware and its machine leave open, K innermost first."""
     for order, height in _open_mappings(hardware):
-        yield _bounded(name, work, output_bytes, hardware, order, height)
+        yield _bounded(name, work, hardware, order, height)
 
 
 def _open_mappings(hardware: Hardware) -> list[tuple[str, int]]:
     """Return the loop orders and heights that the hardware leaves open."""
     orders = LOOP_ORDERS if hardware.loop_order == "auto" else (hardware.loop_order,)
+    heights = machine_of(hardware).heights(hardware)
     inner_first = sorted(orders, key=lambda order: -order.index("k"))
-    return [(order, height) for order in inner_first for height in _HEIGHTS[hardware.dtp]]
+    return [(order, height) for order in inner_first for height in heights]
 
 
-def choose_mapping(
-    name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware, simulate: Simulate
-) -> MappedLayer:
+def choose_mapping(name: str, work: LayerWork, hardware: Hardware, simulate: Simulate) -> Candidate:
     """Return the mapping with the least bound; of equal ones that with the fewest bytes, then the first.
 
     In a small layer filling, draining and waiting for OMEM count as much as the busiest part, and no bound sees them:
@@ -109,7 +92,7 @@ def choose_mapping(
     Raises MappingError if none fits, with what stands in the way of the first.
     """
     open_mappings = _open_mappings(hardware)
-    floors = _floors(work, output_bytes, hardware, open_mappings)
+    floors = _floors(work, hardware, open_mappings)
     is_small = work.tiling.tile_tasks <= _SMALL_TASKS
     near: dict[int, Candidate] = {}
     obstacles = {}
@@ -117,8 +100,8 @@ def choose_mapping(
     for number in sorted(range(len(floors)), key=lambda number: (floors[number], number)):
         if near and not _can_win(floors[number], near.values(), is_small=is_small):
             continue
-        found = _bounded(name, work, output_bytes, hardware, *open_mappings[number])
-        if found.mapped is None:
+        found = _bounded(name, work, hardware, *open_mappings[number])
+        if found.program is None:
             obstacles[number] = found.obstacle
             continue
         near[number] = found
@@ -127,10 +110,14 @@ def choose_mapping(
     if not near:
         raise MappingError(obstacles[min(obstacles)])
     ranked = sorted(near, key=lambda number: (near[number].rank(), number))
-    mapped = [each for number in ranked if (each := near[number].mapped)]
-    if len(mapped) == 1 or not is_small:
-        return mapped[0]
-    return min(mapped, key=lambda each: simulate(each.description, Recorder(NOTHING)).makespan_cycles)
+    if len(ranked) == 1 or not is_small:
+        return near[ranked[0]]
+    return min((near[number] for number in ranked), key=lambda each: _simulated_cycles(each, simulate))
+
+
+def _simulated_cycles(candidate: Candidate, simulate: Simulate) -> int:
+    assert candidate.description is not None  # those that do not fit are left out
+    return simulate(candidate.description, Recorder(NO_TRACE)).makespan_cycles
 
 
 def _can_win(floor: tuple[int, int], known: Collection[Candidate], *, is_small: bool) -> bool:
@@ -140,40 +127,33 @@ def _can_win(floor: tuple[int, int], known: Collection[Candidate], *, is_small: 
     return (False, *floor) <= min(each.rank() for each in known)
 
 
-def _floors(
-    work: LayerWork, output_bytes: OutputBytes, hardware: Hardware, mappings: Sequence[tuple[str, int]]
-) -> list[tuple[int, int]]:
-    """Return cycles and bytes that no plan of each mapping can be below: the PEAs' work, each operand fetched once."""
-    tiles = (work.weight.total, work.activation.total, output_bytes.total)
+def _floors(work: LayerWork, hardware: Hardware, mappings: Sequence[tuple[str, int]]) -> list[tuple[int, int]]:
+    """Return cycles and bytes that no plan of each mapping can be below: its compute, each operand fetched once."""
+    tiles = (work.weight.total, work.activation.total, work.output_bytes.total)
     once_bytes = sum(int(each.sum()) for each in tiles)
-    pea_cycles = {
-        height: int(pea_work(work, hardware, height).cycles.sum((0, 2, 3), dtype=np.int64).max())
-        for height in {height for _, height in mappings}
-    }
+    machine, heights = machine_of(hardware), {height for _, height in mappings}
+    compute_cycles = {height: machine.least_cycles(work, hardware, height) for height in heights}
     floors = []
     for order, height in mappings:
         moved_bytes = once_bytes + least_spilled_bytes(work.tiling, order, height, hardware.psum_bytes)
         channel_cycles = channel_device(hardware).least_cycles(ceil_div(moved_bytes, hardware.dram_channels))
-        floors.append((max(pea_cycles[height], channel_cycles), moved_bytes))
+        floors.append((max(compute_cycles[height], channel_cycles), moved_bytes))
     return floors
 
 
-def _bounded(
-    name: str, work: LayerWork, output_bytes: OutputBytes, hardware: Hardware, order: str, height: int
-) -> Candidate:
+def _bounded(name: str, work: LayerWork, hardware: Hardware, order: str, height: int) -> Candidate:
     """Return the mapping with its plan and bound, or what stands in its way."""
     try:
         plan = plan_layer(name, work, hardware, order, height)
     except MappingError as error:
         return Candidate(order, height, obstacle=str(error))
-    program = plan_program(hardware, [(plan, output_bytes, None)])
-    mapped = MappedLayer(program, describe(program))
-    description = mapped.description
+    program = plan_program(hardware, [plan])
+    description = machine_of(hardware).describe(program)
     moved_bytes = _moved_bytes(description)
     loads = _loads(description, moved_bytes.sum(1).tolist())
     busiest = max(loads, key=lambda part: loads[part])
     read_bytes, write_bytes = moved_bytes.sum(0).tolist()
-    return Candidate(order, height, mapped, loads[busiest], busiest, read_bytes, write_bytes)
+    return Candidate(order, height, program, description, loads[busiest], busiest, read_bytes, write_bytes)
 
 
 def _moved_bytes(description: Description) -> IntArray:

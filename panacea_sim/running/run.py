@@ -6,28 +6,31 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
 from panacea_sim.analysis.accounting import check_conservation
+from panacea_sim.analysis.layer_times import annotate_graphs
 from panacea_sim.analysis.summary import (
     Heading,
-    annotate_graphs,
     partial_summary,
-    sections,
     summarize,
     summarize_parts,
 )
+from panacea_sim.description.topology import Place, Topology, topology_of
 from panacea_sim.engines.choice import ChosenEngine, Engine, chosen_engine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import ConfigError, PanaceaError
+from panacea_sim.mapping.graph import TileGroupGraph
 from panacea_sim.running.prepare import Prepared, PreparedLayers, prepare
 from panacea_sim.running.scenario import Scenario, write_scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.run_log import LogLevel, open_log
-from panacea_sim.trace.store import RunFolder
+from panacea_sim.trace.store import PARTIAL, RunFolder
+from panacea_sim.trace.summary import Summary
+from panacea_sim.workload.layer import loaded
+from panacea_sim.workload.layer_file import LayerFile
 
 __all__ = ["Interrupted", "Progress", "RunOptions", "RunOutcome", "run"]
 
@@ -64,14 +67,24 @@ class RunOptions:
 class RunOutcome:
     """What a run gave: its summary, the engine's figures, and where the run folder is.
 
-    After a run as one simulation, `prepared.program.graph()` has the times of all tile groups. `folder` is None if none
-    was asked for.
+    `folder` is None if none was asked for.
     """
 
-    summary: dict[str, Any]
+    summary: Summary
     prepared: Prepared | PreparedLayers
     result: EngineResult
     folder: Path | None
+
+    def tile_groups(self) -> list[TileGroupGraph]:
+        """Return the graph of tile groups of each layer, its nodes with their start, end and stall in cycles.
+
+        A run of layers that ran alone has none: what each of them did is not kept. The machine must have a component
+        with the role `issue`.
+        """
+        if not isinstance(self.prepared, Prepared):
+            return []
+        annotate_graphs(self.prepared.program, self.prepared.description, self.result)
+        return [layer.plan.graph for layer in self.prepared.program.layers]
 
 
 class Interrupted(KeyboardInterrupt):
@@ -94,10 +107,25 @@ def run(scenario: Scenario | Prepared | PreparedLayers, options: RunOptions | No
     engine = chosen_engine(options.engine, values=prepared.scenario.values)
     if options.folder is None:
         return _simulate(prepared, options, engine, None)
+    prepared = _rescued(prepared, options.folder)
     folder = RunFolder(options.folder, force=options.force)
     outcome = _simulate(prepared, options, engine, folder)
     folder.complete()
     return replace(outcome, folder=folder.target)
+
+
+def _rescued(prepared: Prepared | PreparedLayers, target: Path) -> Prepared | PreparedLayers:
+    """Read layers whose files lie in the partial folder of this name, which the run is about to replace."""
+    partial = Path(f"{target}{PARTIAL}").resolve()
+    lost = [
+        number
+        for number, layer in enumerate(prepared.layers)
+        if isinstance(layer, LayerFile) and layer.path.resolve().is_relative_to(partial)
+    ]
+    if not lost:
+        return prepared
+    layers = tuple(loaded(layer) if number in lost else layer for number, layer in enumerate(prepared.layers))
+    return prepare(replace(prepared.scenario, layer=layers))
 
 
 def _simulate(
@@ -122,9 +150,9 @@ def _simulate(
                 error.add_note(f"What was recorded is in {folder.path}")
             raise
         summary = outcome.summary
-        log.info("end", cycle=summary["makespan_cycles"], exact=summary["exact"], host_seconds=summary["host_seconds"])
+        log.info("end", cycle=summary.makespan_cycles, exact=summary.exact, host_seconds=summary.host_seconds)
         if folder is not None:
-            folder.write_json("summary.json", summary)
+            folder.write_json("summary.json", summary.to_json())
         return outcome
 
 
@@ -141,18 +169,17 @@ class _OneRun:
         """Run all layers as one simulation."""
         program, description, values = prepared.program, prepared.description, prepared.values
         names = tuple(layer.name for layer in prepared.layers)
-        self._write_partial(names, sections(description))
+        self._write_partial(names, topology_of(description))
         groups = sum(layer.plan.output_count for layer in program.layers)
         progress = self.options.progress
-        watch = {} if progress is None else {"o_dma": lambda done: progress(done, groups)}
+        watch = None if progress is None else lambda done: progress(done, groups)
         debug = self.log.debug if self.options.log_level == "debug" else None
         recorder = Recorder(self.options.trace, names, self._make_spill_folder(), debug)
         started = time.perf_counter()
         try:
-            result = prepared.run(self.heading.engine, recorder, watch)
+            result = prepared.run(self.heading.engine, recorder, watch, ("fetch", "issue", "write_back"))
             host_seconds = time.perf_counter() - started
             check_conservation(description, result)
-            annotate_graphs(program, description, result)
             parts = summarize_parts(
                 program,
                 description,
@@ -172,7 +199,7 @@ class _OneRun:
         from panacea_sim.running.sequence import LayerSequence, SequenceOptions  # noqa: PLC0415
 
         options, names = self.options, tuple(layer.name for layer in prepared.layers)
-        self._write_partial(names, {})
+        self._write_partial(names, Topology((), (), ()))
         sequence = LayerSequence(
             prepared,
             SequenceOptions(
@@ -181,7 +208,7 @@ class _OneRun:
         )
         tiles = sequence.output_tiles()
         done_tiles = [0] * len(tiles)
-        known: dict[str, str] = {}
+        known: list[Place] = []
         done: list[str] = []
 
         def watch(number: int, tiles_done: int) -> None:
@@ -192,9 +219,9 @@ class _OneRun:
         def note(number: int, outcome: LayerOutcome | None) -> None:
             cycles = None if outcome is None else outcome.result.makespan_cycles
             self.log.info("layer", layer=names[number], makespan_cycles=cycles, simulated=outcome is not None)
-            if outcome is not None and len(outcome.parts.sections) > len(known):
-                known.update(outcome.parts.sections)
-                self._write_partial(names, outcome.parts.sections)
+            if outcome is not None and len(outcome.parts.topology.components) > len(known):
+                known[:] = outcome.parts.topology.components
+                self._write_partial(names, outcome.parts.topology)
             done.append(names[number])
             watch(number, tiles[number])
             if options.layer_progress is not None:
@@ -210,10 +237,10 @@ class _OneRun:
         summary = summarize(self.heading, result, sequence.parts(), time.perf_counter() - started)
         return RunOutcome(summary, prepared, result, None)
 
-    def _write_partial(self, layers: tuple[str, ...], known_sections: dict[str, str]) -> None:
+    def _write_partial(self, layers: tuple[str, ...], topology: Topology) -> None:
         """Write a summary without figures: whatever stops the run, the folder can be read."""
         if self.folder is not None:
-            self.folder.write_json("summary.json", partial_summary(self.heading, layers, known_sections))
+            self.folder.write_json("summary.json", partial_summary(self.heading, layers, topology).to_json())
 
     def _make_spill_folder(self) -> Path | None:
         return None if self.folder is None else self.folder.make_spill_folder()

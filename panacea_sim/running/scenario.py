@@ -4,35 +4,29 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias, get_args
 
-import numpy as np
-
 from panacea_sim.choices import Schedule
 from panacea_sim.errors import ConfigError, PanaceaError, nearest_name, with_article
-from panacea_sim.hardware.config import Hardware, from_mapping
-from panacea_sim.hardware.yaml_file import read_mapping
+from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
+from panacea_sim.running.digest import run_digest
+from panacea_sim.running.layer_entry import entry_of
+from panacea_sim.running.names import check_case_names, check_run_name
+from panacea_sim.running.scenario_file import ScenarioFile, read_scenario_file
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
-from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
-from panacea_sim.workload.layer import Layer
-from panacea_sim.workload.masked_layer import MaskedLayer
-from panacea_sim.workload.npz import load_layer, save_layer
-from panacea_sim.workload.synthetic import synthetic_layer
+from panacea_sim.workload.layer import AnyLayer
+from panacea_sim.workload.layer_file import layer_file
 
 __all__ = ["Scenario", "Schedule", "Study", "load_scenario", "write_scenario"]
 
 _VARIABLE = "scenario"
 """The name under which a script offers its Scenario or Study."""
 
-_LAYER_KEYS = {"file", "synthetic", "masked"}
-"""What scenario.yaml says where a layer comes from."""
-
-
-LayerLike: TypeAlias = Layer | Path | str
+LayerLike: TypeAlias = AnyLayer | Path | str
 
 
 @dataclass(frozen=True)
@@ -57,13 +51,36 @@ class Scenario:
     schedule: Schedule = "overlap"
 
     def __post_init__(self) -> None:
-        """Check that there are layers, and the schedule."""
+        """Check the name, that there are layers, and the schedule."""
+        check_run_name("scenario.name", self.name)
+        if not isinstance(self.values, bool):
+            raise ConfigError("scenario.values", repr(self.values), "True or False")
+        if not isinstance(self.description, str):
+            raise ConfigError("scenario.description", repr(self.description), "text")
         if not self.layers:
             raise ConfigError("scenario.layer", "no layers", "a layer, or a tuple of at least one")
         known = get_args(Schedule)
         if self.schedule not in known:
             hint = nearest_name(str(self.schedule), known)
             raise ConfigError("scenario.schedule", repr(self.schedule), " or ".join(known), hint)
+
+    def known_layers(self) -> tuple[AnyLayer, ...]:
+        """Return the layers with their sizes; of those in files the headers are read, which raises ConfigError."""
+        return tuple(layer_file(layer) if isinstance(layer, str | Path) else layer for layer in self.layers)
+
+    def digest(self) -> str:
+        """Return a digest, 64 hex digits, of what decides the figures: layers, machine, schedule and values.
+
+        The same content gives the same digest, whether a script, a path or a scenario.yaml says it; names and
+        descriptions do not count. Operands in files are read, one layer after the other. Raises ConfigError as `run`
+        does for what cannot be read.
+        """
+        return run_digest(self.known_layers(), self.resolved_hardware(), self.schedule, values=self.values)
+
+    def resolved_hardware(self) -> Hardware:
+        """Return the machine, with the settings applied; raises ConfigError for one that there cannot be."""
+        given = self.hardware if isinstance(self.hardware, Hardware) else load_hardware(self.hardware)
+        return with_settings(given, self.settings)
 
     @property
     def layers(self) -> tuple[LayerLike, ...]:
@@ -86,10 +103,12 @@ class Study:
     description: str = ""
 
     def __post_init__(self) -> None:
-        """Check that there are scenarios, each with its own name; raises ConfigError."""
-        names = [scenario.name for scenario in self.scenarios]
-        if not names or len(set(names)) < len(names):
-            raise ConfigError(f"study.{self.name}.scenarios", names, "at least one, each with a name of its own")
+        """Check the name, and that there are scenarios, each with its own; raises ConfigError."""
+        check_run_name("study.name", self.name)
+        place, names = f"study.{self.name}.scenarios", [scenario.name for scenario in self.scenarios]
+        if not names:
+            raise ConfigError(place, names, "at least one, each with a name of its own")
+        check_case_names(place, names)
 
 
 def load_scenario(path: Path) -> Scenario | Study:
@@ -101,7 +120,7 @@ def load_scenario(path: Path) -> Scenario | Study:
     if not path.is_file():
         raise ConfigError("scenario", f"no file {str(path)!r}", "the path of a scenario script or a scenario.yaml")
     if path.suffix in {".yaml", ".yml"}:
-        return _scenario_of(read_mapping(path), path)
+        return _read_yaml(path)
     found = _run_script(path).get(_VARIABLE)
     if isinstance(found, Scenario | Study):
         return found
@@ -113,50 +132,18 @@ def load_scenario(path: Path) -> Scenario | Study:
     )
 
 
-def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[Layer], hardware: Hardware) -> None:
+def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[AnyLayer], hardware: Hardware) -> None:
     """Write scenario.yaml, from which the same run can be made again, with the operands of its layers beside it."""
-    entries = [_entry_of(layer, number, folder.path) for number, layer in enumerate(layers)]
-    folder.write_yaml(
-        "scenario.yaml",
-        {
-            "schema": SCHEMA_VERSION,
-            "name": scenario.name,
-            "description": scenario.description,
-            "values": scenario.values,
-            "schedule": scenario.schedule,
-            "layers": entries,
-            "hardware": hardware.model_dump(),
-        },
+    content = ScenarioFile(
+        schema=SCHEMA_VERSION,
+        name=scenario.name,
+        description=scenario.description,
+        values=scenario.values,
+        schedule=scenario.schedule,
+        layers=[entry_of(layer, number, folder.path) for number, layer in enumerate(layers)],
+        hardware=hardware,
     )
-
-
-def _entry_of(layer: Layer, number: int, folder: Path) -> dict[str, Any]:
-    """Return what scenario.yaml says of a layer; operands that no recipe draws are written beside it."""
-    if isinstance(layer, MaskedLayer):
-        return {"name": layer.name, "masked": layer.recipe}
-    entry: dict[str, Any] = {"name": layer.name}
-    if layer.recipe is not None and _is_as_drawn(layer):
-        entry["synthetic"] = dict(layer.recipe)
-    else:
-        entry["file"] = f"layer-{number}.npz"
-        save_layer(replace(layer, output=None, source=None), folder / entry["file"])
-    if layer.source is not None:
-        entry["source"] = layer.source
-    if layer.output is not None:
-        output = asdict(layer.output)
-        entry["output"] = output | {"r": output["r"] and list(output["r"])}
-    return entry
-
-
-def _is_as_drawn(layer: GemmLayer) -> bool:
-    """Return whether the recipe of a synthetic layer still gives this layer, name and output format aside."""
-    assert layer.recipe is not None
-    drawn = synthetic_layer(**layer.recipe)  # type: ignore[arg-type]  # the recipe is what synthetic_layer was given
-    return all(
-        np.array_equal(getattr(drawn, each.name), getattr(layer, each.name))
-        for each in fields(GemmLayer)
-        if each.name not in {"name", "output", "source", "recipe"}
-    )
+    folder.write_yaml("scenario.yaml", content.content())
 
 
 def _run_script(path: Path) -> dict[str, Any]:
@@ -181,38 +168,13 @@ def _place(error: BaseException, path: Path) -> str:
     return f"See line {line}" if line else ""
 
 
-def _scenario_of(content: Mapping[str, Any], path: Path) -> Scenario:
-    keys = ("schema", "name", "layers", "hardware")
-    missing = [key for key in keys if key not in content]
-    if missing or content["schema"] != SCHEMA_VERSION:
-        found = f"no key {missing[0]!r}" if missing else f"schema {content['schema']}"
-        accepted = f"a scenario.yaml of schema {SCHEMA_VERSION} with {', '.join(keys)}"
-        raise ConfigError(str(path), found, accepted, "Take the one that a run has written")
+def _read_yaml(path: Path) -> Scenario:
+    content, layers = read_scenario_file(path)
     return Scenario(
-        content["name"],
-        tuple(_layer_of(entry, path.parent) for entry in _layer_entries(content["layers"], path)),
-        from_mapping(content["hardware"]),
-        values=content.get("values", True),
-        description=content.get("description", ""),
-        schedule=content.get("schedule", "overlap"),
+        content.name,
+        layers,
+        content.hardware,
+        values=content.values,
+        description=content.description,
+        schedule=content.schedule,
     )
-
-
-def _layer_entries(layers: object, path: Path) -> list[Mapping[str, Any]]:
-    accepted = "at least one layer, each with a name and one of file, synthetic and masked"
-    if not isinstance(layers, list) or not layers:
-        raise ConfigError(f"{path}: layers", layers, accepted)
-    for entry in layers:
-        if not isinstance(entry, Mapping) or "name" not in entry or not _LAYER_KEYS & set(entry):
-            raise ConfigError(f"{path}: layers", entry, accepted)
-    return layers
-
-
-def _layer_of(entry: Mapping[str, Any], folder: Path) -> Layer:
-    if "masked" in entry:
-        return MaskedLayer(**entry["masked"])
-    layer = synthetic_layer(**entry["synthetic"]) if "synthetic" in entry else load_layer(folder / entry["file"])
-    output = entry.get("output")
-    if output is not None:
-        output = OutputFormat(**(output | {"r": output["r"] and tuple(output["r"])}))
-    return replace(layer, name=entry["name"], output=output, source=entry.get("source"))

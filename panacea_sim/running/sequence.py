@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from panacea_sim.analysis.joined_results import joined_results
 from panacea_sim.analysis.summary import SummaryParts
 from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.running.layers import LayerOutcome, LayerRun, LayerTask, run_layers
+from panacea_sim.running.layers import LayerOutcome, LayerTask, run_layers
 from panacea_sim.running.prepare import PreparedLayers
+from panacea_sim.running.processes import opened_executor
 from panacea_sim.trace.joined_trace import JoinedTrace, TracePart
-from panacea_sim.trace.options import NOTHING, TraceOptions
-from panacea_sim.trace.schema import OPERATORS
+from panacea_sim.trace.options import NO_TRACE, TraceOptions
+from panacea_sim.trace.summary import LayerSummary
+from panacea_sim.workload.layer import AnyLayer
+from panacea_sim.workload.layer_file import LayerFile
 
 __all__ = ["LayerSequence", "SequenceOptions"]
 
@@ -31,7 +33,7 @@ class SequenceOptions:
     engine: ChosenEngine
     workers: int = 1
     memoize: bool = True
-    trace: TraceOptions = NOTHING
+    trace: TraceOptions = NO_TRACE
     spill_folder: Path | None = None
 
 
@@ -44,7 +46,7 @@ class LayerSequence:
     def __init__(self, prepared: PreparedLayers, options: SequenceOptions) -> None:
         self._prepared = prepared
         self._options = options
-        self._recorded = options.trace if options.spill_folder is not None else NOTHING
+        self._recorded = options.trace if options.spill_folder is not None else NO_TRACE
         # Rows of a layer that runs once for several would have to be written for each; values have to be compared.
         self._memoizes = options.memoize and self._recorded.level == "off" and not prepared.scenario.values
         self._keys: dict[int, bytes] = {}
@@ -56,16 +58,15 @@ class LayerSequence:
         `note` hears the number of each layer that is done, with its outcome if it was simulated; `watch` hears numbers
         of layers with the output tiles that are done, as far as that is known before. Raises what a layer raises.
         """
-
-        def note_run(number: int, run: LayerRun) -> None:
-            self._keys[number] = run.key
-            if run.outcome is not None:
-                self._outcomes[number] = run.outcome
-            note(number, run.outcome)
-
         # With a window, what is recorded of a layer depends on when it begins: they run one by one.
-        workers = 1 if self._recorded.window else self._options.workers
-        run_layers(len(self._prepared.layers), workers, self._task_of, note_run, watch, self._options.engine)
+        workers = 1 if self._recorded.window else min(self._options.workers, len(self._prepared.layers))
+        meanwhile = _load_compiled if self._options.engine == "compiled" else None
+        with opened_executor(workers, work="layer", meanwhile=meanwhile) as executor:
+            for number, layer_run in run_layers(self._tasks(), executor, watch):
+                self._keys[number] = layer_run.key
+                if layer_run.outcome is not None:
+                    self._outcomes[number] = layer_run.outcome
+                note(number, layer_run.outcome)
 
     def output_tiles(self) -> list[int]:
         """Return the number of output tiles of each layer."""
@@ -82,9 +83,9 @@ class LayerSequence:
         parts = [outcome.parts for _, outcome in self._done()]
         exact = [each.exact for each in parts]
         return SummaryParts(
-            list(self._entries()),
-            max((each.sections for each in parts), key=len),
-            {name: sum(each.operator_cycles[name] for each in parts) for name in OPERATORS},
+            tuple(self._layers()),
+            max((each.topology for each in parts), key=lambda topology: len(topology.components)),
+            _summed([each.actions for each in parts]),
             None if None in exact else all(exact),
         )
 
@@ -93,17 +94,29 @@ class LayerSequence:
         parts = [outcome.trace for _, outcome in self._done()]
         return JoinedTrace(self._recorded, [part for part in parts if isinstance(part, TracePart)])
 
+    def _tasks(self) -> Iterator[LayerTask]:
+        return map(self._task_of, range(len(self._prepared.layers)))
+
     def _task_of(self, number: int) -> LayerTask:
         prepared, folder = self._prepared, self._options.spill_folder
         return LayerTask(
-            prepared.layers[number],
+            _findable(prepared.layers[number]),
             prepared.hardware,
             prepared.scenario.values,
             self._options.engine,
             frozenset(self._keys.values()) if self._memoizes else frozenset(),
             self._trace_options(),
-            None if folder is None else _made(folder / f"{number:04d}"),
+            None if folder is None else _made(folder.absolute() / f"{number:04d}"),
+            producer=self._unchecked_producer(number),
         )
+
+    def _unchecked_producer(self, number: int) -> AnyLayer | None:
+        """Return the layer whose outputs this one reads, unless both were in memory and have been compared."""
+        source = self._prepared.sources[number]
+        if source is None:
+            return None
+        layer, producer = self._prepared.layers[number], self._prepared.layers[source]
+        return _findable(producer) if LayerFile in {type(layer), type(producer)} else None
 
     def _trace_options(self) -> TraceOptions:
         """Return what to record of the next layer; with a window, all before it are done."""
@@ -111,7 +124,7 @@ class LayerSequence:
             return self._recorded
         offset_cycles = sum(outcome.result.makespan_cycles for _, outcome in self._done())
         first, last = (cycle - offset_cycles for cycle in self._recorded.window)
-        return replace(self._recorded, window=(first, last)) if last > 0 else NOTHING
+        return replace(self._recorded, window=(first, last)) if last > 0 else NO_TRACE
 
     def _done(self) -> Iterator[tuple[int, LayerOutcome]]:
         """Return the layers that are done, in order, each with the number of the layer that was simulated for it."""
@@ -123,21 +136,44 @@ class LayerSequence:
             simulated = first.setdefault(self._keys[number], number) if self._memoizes else number
             yield simulated, self._outcomes[simulated]
 
-    def _entries(self) -> Iterator[dict[str, Any]]:
+    def _layers(self) -> Iterator[LayerSummary]:
         layers = self._prepared.layers
         offset_cycles = 0
         for number, (simulated, outcome) in enumerate(self._done()):
-            (entry,) = outcome.parts.layers
-            yield {
-                **entry,
+            (layer,) = outcome.parts.layers
+            changes = {
                 "name": layers[number].name,
-                "start_cycle": entry["start_cycle"] + offset_cycles,
-                "end_cycle": entry["end_cycle"] + offset_cycles,
+                "start_cycle": layer.start_cycle + offset_cycles,
+                "end_cycle": layer.end_cycle + offset_cycles,
                 "memoized_from": None if simulated == number else layers[simulated].name,
             }
+            yield layer.model_copy(update=changes)
             offset_cycles += outcome.result.makespan_cycles
+
+
+def _summed(all_actions: Sequence[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+    """Return the totals of each component's actions over all layers, in the order of the largest machine."""
+    sums: dict[str, dict[str, int]] = {}
+    for actions in sorted(all_actions, key=len, reverse=True):
+        for component, totals in actions.items():
+            mine = sums.setdefault(component, {})
+            for action, total in totals.items():
+                mine[action] = mine.get(action, 0) + total
+    return sums
 
 
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+def _load_compiled() -> None:
+    """Compile the engine, or load it: each worker would compile it otherwise."""
+    from panacea_sim.engines.compiled.engine import load_compiled  # noqa: PLC0415  # takes a while and need not be installed
+
+    load_compiled()
+
+
+def _findable(layer: AnyLayer) -> AnyLayer:
+    """Give a layer in a file a path that other processes understand: they need not be in this folder."""
+    return replace(layer, path=layer.path.absolute()) if isinstance(layer, LayerFile) else layer

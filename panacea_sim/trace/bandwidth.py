@@ -11,12 +11,7 @@ from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import within
 from panacea_sim.units import IntArray
 
-__all__ = ["bandwidth", "channels"]
-
-
-def channels(run: StoredRun) -> tuple[str, ...]:
-    """Return the names of the DRAM channels, in the machine's order."""
-    return tuple(name for name in run.sections if name.startswith("dram"))
+__all__ = ["bandwidth"]
 
 
 def bandwidth(run: StoredRun, edges: IntArray) -> dict[str, npt.NDArray[np.float64]]:
@@ -24,7 +19,7 @@ def bandwidth(run: StoredRun, edges: IntArray) -> dict[str, npt.NDArray[np.float
 
     Raises ConfigError if no accesses were recorded.
     """
-    numbers = {name: number for number, name in enumerate(channels(run))}
+    numbers = {name: number for number, name in enumerate(run.channels)}
     cover = Cover(edges, len(numbers))
     columns = ["channel", "start_cycle", "end_cycle", "bytes"]
     for batch in column_batches(run, "dram", columns, within((int(edges[0]), int(edges[-1])))):

@@ -7,20 +7,20 @@ memory once the batches go to disk (spill.py).
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
+from panacea_sim.description.actions import Action
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.schema import ACTIVITIES, DRAM, OPERATORS, QUEUES, State
 from panacea_sim.trace.spill import BatchList
 
-__all__ = ["CHUNK_ROWS", "NO_FIRING", "AccessLog", "ActivityLog", "OccupancyLog", "OperatorSteps", "Setting"]
+__all__ = ["CHUNK_ROWS", "NO_FIRING", "AccessLog", "ActivityLog", "OccupancyLog", "Setting"]
 
 CHUNK_ROWS = 16_384
 """What a channel's logs hold as Python objects before they are emptied."""
@@ -29,8 +29,6 @@ _ACCESS_WIDTH = 8
 
 NO_FIRING = -1
 """The firing of a row that belongs to none: idle time."""
-
-OperatorSteps: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class ActivityLog:
         labels: TileLabels,
         size_bytes: np.ndarray | None,
         service_cycles: np.ndarray | None,
-        operator_steps: OperatorSteps | None,
+        actions: Sequence[Action],
     ) -> None:
         self.component = component
         self.kinds: list[Kind] = []
@@ -96,7 +94,7 @@ class ActivityLog:
         self._labels = labels
         self._size_bytes = size_bytes
         self._service_cycles = service_cycles
-        self._operator_steps = operator_steps
+        self._actions = {action.name: action for action in actions}
         self._codes: dict[tuple[State, str, str], int] = {}
         self._totals_cycles = np.zeros(0, np.int64)
         self._batches = setting.new_batches(component)
@@ -170,8 +168,9 @@ class ActivityLog:
         if self._size_bytes is not None:
             moved = _pick(self._size_bytes, firing, served, 0)
         steps = np.zeros((len(OPERATORS), len(code)), np.int32)
-        if self._operator_steps is not None:
-            steps[:, served] = self._operator_steps(firing[served])
+        for row, operator in zip(steps, OPERATORS, strict=True):
+            if (action := self._actions.get(f"{operator}_steps")) is not None:
+                row[served] = action.amounts(firing[served])
         layers = ["", *self._setting.layers]
         columns = [
             _constant(self.component, len(code)),

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.schema import State
 
-__all__ = ["NOTHING", "OPEN_END", "TraceOptions", "parse_window", "window_text"]
+__all__ = ["NO_TRACE", "OPEN_END", "TraceOptions", "parse_window", "window_text"]
 
 OPEN_END = 2**63 - 1
 """The end of a window that is left open: no cycle of a table can be later."""
@@ -40,7 +40,7 @@ class TraceOptions:
         return {"level": self.level, "window": [first, None if last == OPEN_END else last]}
 
 
-NOTHING = TraceOptions("off")
+NO_TRACE = TraceOptions("off")
 """No trace at all."""
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from panacea_sim.description.actions import Action
 from panacea_sim.mapping.labels import TileLabels
-from panacea_sim.trace.logs import AccessLog, ActivityLog, OccupancyLog, OperatorSteps, Setting
+from panacea_sim.trace.logs import AccessLog, ActivityLog, OccupancyLog, Setting
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.schema import TABLES
 
@@ -47,15 +48,13 @@ class Recorder:
         labels: TileLabels | None,
         size_bytes: np.ndarray | None = None,
         service_cycles: np.ndarray | None = None,
-        operator_steps: OperatorSteps | None = None,
+        actions: Sequence[Action] = (),
     ) -> ActivityLog:
         """Return the new log of a component; `labels`, `size_bytes` and `service_cycles` are indexed by firing.
 
-        `operator_steps` returns the DWO, SWO and CS steps [3, n] of n firings, where there are operators.
+        `actions` become columns.
         """
-        log = ActivityLog(
-            self._setting, component, labels or TileLabels.none(0), size_bytes, service_cycles, operator_steps
-        )
+        log = ActivityLog(self._setting, component, labels or TileLabels.none(0), size_bytes, service_cycles, actions)
         return self.activities.setdefault(component, log)
 
     def occupancy_log(self, name: str) -> OccupancyLog:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,16 +14,21 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
 
+from panacea_sim.description.topology import Topology
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.trace.options import OPEN_END, TraceOptions
 from panacea_sim.trace.schema import SCHEMA_VERSION, TABLES, State
 from panacea_sim.trace.store import PARTIAL, RUN_MARK
+from panacea_sim.trace.summary import PartialSummary, RunHeading, Summary
 
 if TYPE_CHECKING:
     from panacea_sim.hardware.config import Hardware
 
 __all__ = ["StoredRun", "open_run"]
+
+_SECTIONS = TypeAdapter(dict[str, str])
 
 _LAST_CYCLE = {"activities": "end_cycle", "queues": "cycle", "dram": "end_cycle"}
 """Column of each table that tells how far the run had come."""
@@ -32,29 +38,67 @@ _LAST_CYCLE = {"activities": "end_cycle", "queues": "cycle", "dram": "end_cycle"
 class StoredRun:
     """A run folder, complete or NAME.partial.
 
-    `summary` is summary.json; that of a partial run has no figures, only "partial" (true), the names of scenario,
-    engine, hardware and layers, "clock_hz", "trace" and "sections". Which tables are there depends on what was
-    recorded. What the tables say nothing of is known from `recorded_cycles` and `recorded_states` alone: rows reach
-    beyond those cycles, and a component may have none in them.
+    `heading` is what summary.json says of every run; `summary` has the figures too, and a partial run has none. Which
+    tables are there depends on what was recorded. What the tables say nothing of is known from `recorded_cycles` and
+    `recorded_states` alone: rows reach beyond those cycles, and a component may have none in them.
     """
 
     path: Path
-    summary: Mapping[str, Any]
+    heading: RunHeading
+    layer_names: tuple[str, ...]
+    sections: Mapping[str, str]
+    """Section (memory, codecs, compute, output) of each component and channel, in the machine's order."""
 
     @property
     def name(self) -> str:
         """Name of the scenario."""
-        return str(self.summary["scenario"])
+        return self.heading.scenario
+
+    @property
+    def summary(self) -> Summary | None:
+        """The figures of the run, None of a partial one."""
+        return self.heading if isinstance(self.heading, Summary) else None
 
     @property
     def is_partial(self) -> bool:
         """Whether the run was interrupted or failed."""
-        return bool(self.summary.get("partial", False))
+        return self.summary is None
 
     @property
-    def sections(self) -> dict[str, str]:
-        """Section (memory, codecs, compute, output) of each component and channel, in the machine's order."""
-        return dict(self.summary["sections"])
+    def topology(self) -> Topology:
+        """The components with what joins them; raises ConfigError for a run that does not tell."""
+        if self.heading.topology is None:
+            found = f"a run of schema {self.heading.schema_version}, which has no topology"
+            raise ConfigError(f"{self.path}", found, "a run of schema 2 or later", "Run the scenario again")
+        return self.heading.topology
+
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """The members of each group of components, in the machine's order; in a run that does not tell, each alone."""
+        if self.heading.topology is None:
+            return {name: (name,) for name in self.sections if name not in self.channels}
+        return self.heading.topology.groups
+
+    @property
+    def short_names(self) -> dict[str, str]:
+        """One name for all members of a group of several, and for all queues between two groups."""
+        return {} if self.heading.topology is None else self.heading.topology.short_names
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The names of the DRAM channels, in the machine's order."""
+        if self.heading.topology is not None:
+            return self.heading.topology.channels
+        # Runs of schema 1 name the channels where they give their totals.
+        return () if self.summary is None else tuple(self.summary.dram.channels)
+
+    @property
+    def memories(self) -> frozenset[str]:
+        """The names of the memories, whose occupancy is in bytes; a run that does not tell has them in capitals."""
+        if self.heading.topology is None:
+            names = () if self.summary is None else self.summary.queues
+            return frozenset(name for name in names if name.isupper())
+        return frozenset(joint.name for joint in self.heading.topology.joints if joint.kind == "memory")
 
     @property
     def hardware(self) -> Hardware | None:
@@ -75,13 +119,13 @@ class StoredRun:
     @property
     def window(self) -> tuple[int, int] | None:
         """The cycles to which the recording was confined, as the user gave them; None if all were recorded."""
-        window = self.summary.get("trace", {}).get("window")
-        return None if window is None else (int(window[0]), OPEN_END if window[1] is None else int(window[1]))
+        window = None if self.heading.trace is None else self.heading.trace.window
+        return None if window is None else (window[0], OPEN_END if window[1] is None else window[1])
 
     @property
     def end_cycle(self) -> int:
         """The makespan; of a partial run the greatest end of its rows."""
-        return self._last_row_end if self.is_partial else int(self.summary["makespan_cycles"])
+        return self._last_row_end if self.summary is None else self.summary.makespan_cycles
 
     @property
     def recorded_cycles(self) -> tuple[int, int]:
@@ -95,19 +139,19 @@ class StoredRun:
     @property
     def recorded_states(self) -> tuple[State, ...]:
         """The states whose intervals were recorded, in the order of State; the other states leave no row."""
-        kept = TraceOptions(self._level)
+        kept = TraceOptions(self.level)
         return tuple(state for state in State if kept.keeps(state))
 
     @property
     def is_full(self) -> bool:
         """Whether everything was recorded of the recorded cycles: all states, queues and DRAM accesses."""
-        return self._level == "full"
+        return self.level == "full"
 
     @cached_property
-    def _level(self) -> Literal["off", "stalls", "full"]:
-        if "trace" in self.summary:
-            level: Literal["off", "stalls", "full"] = self.summary["trace"]["level"]
-            return level
+    def level(self) -> Literal["off", "stalls", "full"]:
+        """What was recorded."""
+        if self.heading.trace is not None:
+            return self.heading.trace.level
         # A run of an earlier version: stalls alone leave the queues without rows.
         has_queues = self.has_table("queues") and self.dataset("queues").head(1).num_rows
         return "full" if has_queues else "stalls" if self.has_table("activities") else "off"
@@ -169,14 +213,26 @@ def open_run(path: Path | str) -> StoredRun:
     if not path.is_dir() or not (path / RUN_MARK).is_file():
         found = "no such folder" if not path.exists() else "a folder without a run" if path.is_dir() else "a file"
         raise ConfigError(f"{path}", found, "a run folder, as panacea-sim run writes it")
-    summary = _read_summary(path / "summary.json")
-    _check_schema(path, summary.get("schema"))
-    if "study" in summary:
-        runs = ", ".join(str(path / name) for name in summary["runs"])
+    return _stored_run(path, _read_summary(path / "summary.json"))
+
+
+def _stored_run(path: Path, content: dict[str, Any]) -> StoredRun:
+    """Return the run that summary.json describes; raises ConfigError for one that is none, or of a newer schema."""
+    _check_schema(path, content.get("schema"))
+    if "study" in content:
+        runs = ", ".join(str(path / name) for name in content.get("runs", ()))
         raise ConfigError(f"{path}", "a study of several runs", "the folder of one run", f"Choose one of {runs}")
-    if "sections" not in summary:
-        raise ConfigError(f"{path}", "a summary without sections", "a run of this version", "Run the scenario again")
-    return StoredRun(path, summary)
+    model = PartialSummary if content.get("partial") else Summary
+    try:
+        heading = model.model_validate(content)
+        sections = heading.topology.sections if heading.topology else _SECTIONS.validate_python(content.get("sections"))
+    except ValidationError as error:
+        finding = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in finding["loc"]) or "sections"
+        found = "nothing" if finding["type"] == "missing" else reprlib.repr(finding["input"])
+        hint = "Run the scenario again"
+        raise ConfigError(f"{path / 'summary.json'}: {key}", found, finding["msg"], hint) from error
+    return StoredRun(path, heading, tuple(layer.name for layer in heading.layers), sections)
 
 
 def _read_summary(path: Path) -> dict[str, Any]:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.quant.activation_functions import ActivationFunction, activate
 from panacea_sim.quant.quantizer import panacea_quantizer
-from panacea_sim.workload.checks import FloatArray
+from panacea_sim.units import FloatArray
 from panacea_sim.workload.functional import FunctionalPass, functional_pass, real_outputs
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
-from panacea_sim.workload.layer import Layer
+from panacea_sim.workload.layer import AnyLayer, Layer
+from panacea_sim.workload.link import Link
+from panacea_sim.workload.network import LayerGraph, add_layer, add_link
 
-__all__ = ["calibrated_output", "chain_sources", "following"]
+__all__ = ["calibrated_output", "chain_graph", "check_link", "following", "source_numbers"]
 
 
 def calibrated_output(
@@ -75,18 +78,34 @@ def following(
     )
 
 
-def chain_sources(layers: Sequence[Layer], passes: Sequence[FunctionalPass | None]) -> list[int | None]:
+def chain_graph(layers: Sequence[Layer], passes: Sequence[FunctionalPass | None]) -> LayerGraph:
+    """Return the graph of layers of which some name, as `source`, the one whose outputs are their activations.
+
+    The layers run in this very order, because a source comes before. `passes` holds the functional pass of every layer
+    that is a source. Raises ConfigError where `source_numbers` and `check_link` do.
+    """
+    graph: LayerGraph = nx.DiGraph()
+    for layer, source in zip(layers, source_numbers(layers), strict=True):
+        if source is not None and isinstance(layer, GemmLayer):
+            check_link(layers[source], passes[source], layer)
+        add_layer(graph, layer)
+        if source is not None:
+            add_link(graph, layers[source].name, layer.name, Link("x", in_place=True))
+    return graph
+
+
+def source_numbers(layers: Sequence[AnyLayer]) -> list[int | None]:
     """Return for each layer the number of the one whose outputs are its activations, None for a layer without source.
 
-    `passes` holds the functional pass of every layer that is a source. Raises ConfigError if a source is not among
-    the layers before, has no output format, or if its outputs or their format are not the activations of the layer.
+    Raises ConfigError if two layers have one name, or if a source is not among the layers before or has no output
+    format. Operands are not looked at.
     """
     numbers: dict[str, int] = {}
     sources: list[int | None] = []
     for number, layer in enumerate(layers):
         source = None if layer.source is None else _number_of(layer.source, numbers)
-        if source is not None and isinstance(layer, GemmLayer):
-            _check_link(layers[source], passes[source], layer)
+        if source is not None:
+            _format_of(layers[source])
         sources.append(source)
         if layer.name in numbers:
             raise ConfigError("layer.name", f"{layer.name!r} twice", "a name of its own for each layer of a chain")
@@ -101,7 +120,8 @@ def _number_of(source: str, numbers: Mapping[str, int]) -> int:
     return numbers[source]
 
 
-def _check_link(previous: Layer, functional: FunctionalPass | None, layer: GemmLayer) -> None:
+def check_link(previous: Layer, functional: FunctionalPass | None, layer: GemmLayer) -> None:
+    """Check that a layer reads what `previous`, of which this is the functional pass, writes; raises ConfigError."""
     form = _format_of(previous)
     pairs = {
         "activation_scale": (layer.activation_scale, form.scale),
@@ -118,8 +138,8 @@ def _check_link(previous: Layer, functional: FunctionalPass | None, layer: GemmL
         raise ConfigError("layer.activation", "other values", f"the outputs of {previous.name!r}", hint)
 
 
-def _format_of(previous: Layer) -> OutputFormat:
+def _format_of(previous: AnyLayer) -> OutputFormat:
     if previous.output is None:
-        hint = "Set it, for example to calibrated_output(layer)"
+        hint = "For example dataclasses.replace(layer, output=calibrated_output(layer))"
         raise ConfigError("layer.output", f"None in {previous.name!r}", "an OutputFormat, as a layer follows", hint)
     return previous.output

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.quant.activation_functions import FunctionTable, PostProcessor, function_table
-from panacea_sim.quant.quantizer import ActivationQuantizer, calibrate_activations, dbs_bias, requantizer_for
+from panacea_sim.quant.quantizer import calibrate_activations, dbs_bias
+from panacea_sim.quant.requantizer import requantizer_for
 from panacea_sim.quant.slicing import AnyIntArray
-from panacea_sim.units import IntArray
-from panacea_sim.workload.checks import FloatArray
+from panacea_sim.units import FloatArray, IntArray
 from panacea_sim.workload.gemm_layer import GemmLayer
 
 __all__ = ["FunctionalPass", "functional_pass", "offline_compensation", "real_outputs"]
@@ -76,7 +76,7 @@ def _output_table(layer: GemmLayer, accumulator: AnyIntArray) -> FunctionTable:
     form = layer.output
     if form is None:
         return function_table("none", calibrate_activations(real_outputs(layer, accumulator), _DENSE_OUTPUT_BITS))
-    return function_table(form.function, ActivationQuantizer(form.scale, form.zero_point, form.bits, form.lo_bits))
+    return function_table(form.function, form.quantizer)
 
 
 def _bias(layer: GemmLayer) -> FloatArray:

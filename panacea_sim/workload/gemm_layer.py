@@ -10,12 +10,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.checks import require_channel_scales, require_choice, require_float_vector, require_scale
+from panacea_sim.errors import ConfigError
 from panacea_sim.quant.activation_functions import ACTIVATION_FUNCTIONS, ActivationFunction
 from panacea_sim.quant.aqs_gemm import check_accumulator, integer_gemm
+from panacea_sim.quant.operands import require_activation, require_same_k, require_weight
+from panacea_sim.quant.quantizer import ActivationQuantizer
 from panacea_sim.quant.slicing import (
-    ACTIVATION_BITS,
-    WEIGHT_BITS,
     ActivationSlices,
     WeightSlices,
     frequent_slices,
@@ -24,21 +25,20 @@ from panacea_sim.quant.slicing import (
     slice_weights,
     truncate,
 )
-from panacea_sim.workload.checks import (
-    FloatArray,
-    require_channel_scales,
-    require_float_vector,
+from panacea_sim.quant.widths import (
+    require_activation_bits,
     require_frequent,
-    require_integer,
     require_lo_bits,
-    require_operand,
-    require_scale,
-    require_width,
+    require_weight_bits,
+    require_zero_point,
 )
+from panacea_sim.units import FloatArray
 
-__all__ = ["DBS_OFFSETS", "GemmLayer", "OutputFormat"]
+__all__ = ["ACTIVATION_DTYPES", "DBS_OFFSETS", "WEIGHT_DTYPES", "GemmLayer", "OutputFormat"]
 
 DBS_OFFSETS = ("floor", "midpoint")
+WEIGHT_DTYPES = ("int8", "int16")
+ACTIVATION_DTYPES = ("uint8", "uint16")
 
 
 @dataclass(frozen=True)
@@ -58,22 +58,25 @@ class OutputFormat:
 
     def __post_init__(self) -> None:
         """Validate every field and make numpy scalars plain numbers."""
-        bits = require_width("output.bits", self.bits, ACTIVATION_BITS)
+        bits = require_activation_bits("output.bits", self.bits)
         lo_bits = require_lo_bits("output.lo_bits", self.lo_bits, bits)
         _set(self, "bits", bits)
         _set(self, "lo_bits", lo_bits)
         _set(self, "scale", require_scale("output.scale", self.scale))
-        _set(self, "zero_point", require_integer("output.zero_point", self.zero_point, 0, (1 << bits) - 1))
+        _set(self, "zero_point", require_zero_point("output.zero_point", self.zero_point, bits))
         if self.r is not None:
             _set(self, "r", require_frequent("output.r", self.r, bits, lo_bits))
-        if self.function not in ACTIVATION_FUNCTIONS:
-            hint = nearest_name(str(self.function), ACTIVATION_FUNCTIONS)
-            raise ConfigError("output.function", repr(self.function), ", ".join(ACTIVATION_FUNCTIONS), hint)
+        require_choice("output.function", self.function, ACTIVATION_FUNCTIONS)
 
     @property
     def frequent(self) -> tuple[int, ...]:
         """The frequent slice value of every HO slice, least significant first."""
         return frequent_slices(self.zero_point, self.bits, self.lo_bits) if self.r is None else self.r
+
+    @property
+    def quantizer(self) -> ActivationQuantizer:
+        """The quantizer from real outputs to codes; its `error_on(outputs)` says what this format costs."""
+        return ActivationQuantizer(self.scale, self.zero_point, self.bits, self.lo_bits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,26 +169,16 @@ class GemmLayer:
             self.reference_accumulator()
 
     def _check_widths(self) -> None:
-        _set(self, "weight_bits", require_width("layer.weight_bits", self.weight_bits, WEIGHT_BITS))
-        _set(self, "activation_bits", require_width("layer.activation_bits", self.activation_bits, ACTIVATION_BITS))
+        _set(self, "weight_bits", require_weight_bits("layer.weight_bits", self.weight_bits))
+        _set(self, "activation_bits", require_activation_bits("layer.activation_bits", self.activation_bits))
         _set(self, "lo_bits", require_lo_bits("layer.lo_bits", self.lo_bits, self.activation_bits))
-        zero_point = require_integer("layer.zero_point", self.zero_point, 0, (1 << self.activation_bits) - 1)
-        _set(self, "zero_point", zero_point)
-        if self.dbs_offset not in DBS_OFFSETS:
-            raise ConfigError("layer.dbs_offset", repr(self.dbs_offset), ", ".join(DBS_OFFSETS))
+        _set(self, "zero_point", require_zero_point("layer.zero_point", self.zero_point, self.activation_bits))
+        require_choice("layer.dbs_offset", self.dbs_offset, DBS_OFFSETS)
 
     def _check_operands(self) -> None:
-        limit = 1 << (self.weight_bits - 1)
-        weight = require_operand("layer.weight", self.weight, ("int8", "int16"), (-limit, limit - 1))
-        highest = (1 << self.activation_bits) - 1
-        activation = require_operand("layer.activation", self.activation, ("uint8", "uint16"), (0, highest))
-        if weight.shape[1] != activation.shape[0]:
-            raise ConfigError(
-                "layer.activation",
-                f"K = {activation.shape[0]}, shape {activation.shape}",
-                f"K = {weight.shape[1]}, as weight with shape {weight.shape}",
-                "weight is [M, K], activation is [K, N]",
-            )
+        weight = require_weight("layer.weight", self.weight, self.weight_bits, WEIGHT_DTYPES)
+        activation = require_activation("layer.activation", self.activation, self.activation_bits, ACTIVATION_DTYPES)
+        require_same_k(weight.shape, activation.shape)
         _set(self, "weight", _read_only(weight))
         _set(self, "activation", _read_only(activation))
 

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
+from panacea_sim.checks import require_integer, require_share
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.units import ceil_div
-from panacea_sim.workload.checks import require_integer, require_share
 
 __all__ = ["MaskedLayer"]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,17 +15,21 @@ import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError, nearest_name
-from panacea_sim.workload.gemm_layer import GemmLayer
+from panacea_sim.quant.operands import require_activation_form, require_same_k, require_weight_form
+from panacea_sim.workload.gemm_layer import ACTIVATION_DTYPES, WEIGHT_DTYPES, GemmLayer
 
-__all__ = ["load_layer", "save_layer"]
+__all__ = ["load_layer", "read_sizes", "save_layer"]
 
 _REQUIRED = ("weight", "activation", "zero_point")
 _INTEGERS = ("zero_point", "weight_bits", "activation_bits", "lo_bits")
 _REALS = ("weight_scale", "activation_scale", "bias")
 _TEXTS = ("name", "dbs_offset")
+_OPERANDS = ("weight", "activation")
 _KEYS = (*_REQUIRED, *_INTEGERS[1:], *_REALS, *_TEXTS, "r")
 # What numpy raises for files that are not archives of arrays, are cut off, damaged, encrypted or want pickle.
 _UNREADABLE = (ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+
+_HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def load_layer(path: str | Path) -> GemmLayer:
@@ -32,15 +39,34 @@ def load_layer(path: str | Path) -> GemmLayer:
     what is wrong with the file, and `layer.<field>` for what is wrong with a value.
     """
     path = Path(path)
-    arrays = _read_arrays(path)
+    arrays = _read_arrays(path, _array)
     _check_keys(path, arrays)
-    fields: dict[str, Any] = {"name": path.stem}
-    try:
-        fields |= {key: _field_value(key, array) for key, array in arrays.items()}
-        return GemmLayer(**fields)
-    except ConfigError as error:
-        hint = f"{error.hint}. File: {path}" if error.hint else f"File: {path}"
-        raise ConfigError(error.field, error.found, error.accepted, hint) from error
+    with _naming(path):
+        return GemmLayer(**_fields(path, arrays))
+
+
+def read_sizes(path: str | Path) -> tuple[str, int, int, int]:
+    """Return name, M, K and N of a LAYER.npz file, of whose operands only the headers are read.
+
+    Raises ConfigError where `load_layer` does, as far as it can be known without the operands' values.
+    """
+    path = Path(path)
+    arrays = _read_arrays(path, _array_or_form)
+    _check_keys(path, arrays)
+    weight, activation = arrays.pop("weight"), arrays.pop("activation")
+    if weight.dtype.name not in WEIGHT_DTYPES or activation.dtype.name not in ACTIVATION_DTYPES:
+        load_layer(path)  # what to do about another type depends on the values
+    with _naming(path):
+        require_weight_form("layer.weight", weight.dtype, weight.shape, WEIGHT_DTYPES)
+        require_activation_form("layer.activation", activation.dtype, activation.shape, ACTIVATION_DTYPES)
+        require_same_k(weight.shape, activation.shape)
+        # One column and one row are enough to have everything else checked.
+        thin = GemmLayer(
+            weight=np.zeros((weight.shape[0], 1), weight.dtype),
+            activation=np.zeros((1, activation.shape[1]), activation.dtype),
+            **_fields(path, arrays),
+        )
+    return thin.name, thin.M, weight.shape[1], thin.N
 
 
 def save_layer(layer: GemmLayer, path: str | Path) -> None:
@@ -51,7 +77,7 @@ def save_layer(layer: GemmLayer, path: str | Path) -> None:
     """
     for field in ("output", "source"):
         if getattr(layer, field) is not None:
-            hint = f"Save the layer without its {field}"
+            hint = f"Save dataclasses.replace(layer, {field}=None)"
             raise ConfigError(f"layer.{field}", getattr(layer, field), "None in a layer file", hint)
     arrays: dict[str, Any] = {key: np.asarray(getattr(layer, key)) for key in _KEYS if getattr(layer, key) is not None}
     if isinstance(layer.r, tuple):
@@ -63,7 +89,16 @@ def save_layer(layer: GemmLayer, path: str | Path) -> None:
         raise ConfigError(str(path), error.strerror, "a path that can be written") from error
 
 
-def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+@dataclass(frozen=True)
+class _Form:
+    """What the header of an array says."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+
+def _read_arrays(path: Path, read: Callable[[np.lib.npyio.NpzFile, str], Any]) -> dict[str, Any]:
+    """Return what `read` gives for each array in the file; raises ConfigError if it cannot be read."""
     accepted = "an .npz file of arrays, as numpy.savez writes"
     try:
         # numpy leaves a file that it opened itself open when the archive is damaged.
@@ -71,14 +106,44 @@ def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
             content = np.load(file, allow_pickle=False)
             if not isinstance(content, np.lib.npyio.NpzFile):
                 raise ConfigError(str(path), "a single array", accepted)
-            return {key: np.asarray(content[key]) for key in content.files}
+            return {key: read(content, key) for key in content.files}
     except OSError as error:
         raise ConfigError(str(path), error.strerror or error, "an .npz file that can be read") from error
     except _UNREADABLE as error:
         raise ConfigError(str(path), "a file that is not an .npz file or is damaged", accepted) from error
 
 
-def _check_keys(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+def _array(content: np.lib.npyio.NpzFile, key: str) -> npt.NDArray[Any]:
+    return np.asarray(content[key])
+
+
+def _array_or_form(content: np.lib.npyio.NpzFile, key: str) -> npt.NDArray[Any] | _Form:
+    if key not in _OPERANDS:
+        return _array(content, key)
+    assert content.zip is not None
+    with content.zip.open(f"{key}.npy") as member:
+        shape, _, dtype = _HEADER_READERS[np.lib.format.read_magic(member)](member)
+        if content.zip.getinfo(f"{key}.npy").file_size != member.tell() + math.prod(shape) * dtype.itemsize:
+            message = f"{key} is cut off"
+            raise ValueError(message)
+    return _Form(dtype, shape)
+
+
+def _fields(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    return {"name": path.stem} | {key: _field_value(key, array) for key, array in arrays.items()}
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Add the file to the hint of a ConfigError that names a field of a layer."""
+    try:
+        yield
+    except ConfigError as error:
+        hint = f"{error.hint}. File: {path}" if error.hint else f"File: {path}"
+        raise ConfigError(error.field, error.found, error.accepted, hint) from error
+
+
+def _check_keys(path: Path, arrays: Mapping[str, object]) -> None:
     missing = [key for key in _REQUIRED if key not in arrays]
     if missing:
         found = f"no {missing[0]!r} among the keys {', '.join(arrays)}"

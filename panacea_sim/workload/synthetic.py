@@ -10,16 +10,16 @@ import numpy as np
 import numpy.typing as npt
 from numpy.random import PCG64, Generator, SeedSequence
 
-from panacea_sim.quant.slicing import (
-    ACTIVATION_BITS,
+from panacea_sim.checks import require_integer, require_share
+from panacea_sim.quant.slicing import activation_ho_factors, frequent_slices, weight_ho_factors
+from panacea_sim.quant.widths import (
     SLICE_BITS,
-    WEIGHT_BITS,
-    activation_ho_factors,
-    frequent_slices,
-    weight_ho_factors,
+    require_activation_bits,
+    require_lo_bits,
+    require_weight_bits,
+    require_zero_point,
 )
 from panacea_sim.units import ceil_div
-from panacea_sim.workload.checks import require_integer, require_lo_bits, require_share, require_width
 from panacea_sim.workload.gemm_layer import GemmLayer
 
 # Wide enough for every operand; wider integers would only cost memory.
@@ -54,7 +54,7 @@ def synthetic_layer(  # noqa: PLR0913 (a recipe has as many parts; all but six a
     on N, nor the activation on M. `synthetic_layer(**layer.recipe)` draws the layer again. Raises ConfigError naming
     `layer.<argument>`.
     """
-    width = require_width("layer.activation_bits", activation_bits, ACTIVATION_BITS)
+    width = require_activation_bits("layer.activation_bits", activation_bits)
     recipe = _Recipe(
         M,
         K,
@@ -101,14 +101,13 @@ class _Recipe:
 
     def __post_init__(self) -> None:
         """Check every argument that the layer itself cannot, and those that the drawing relies on."""
-        highest = (1 << self.activation_bits) - 1
         checked = {
             **{field: require_integer(f"layer.{field}", getattr(self, field), 1) for field in ("M", "K", "N", "v")},
             **{field: require_share(f"layer.{field}", getattr(self, field)) for field in ("rho_w", "rho_x")},
             "seed": require_integer("layer.seed", self.seed, 0),
-            "weight_bits": require_width("layer.weight_bits", self.weight_bits, WEIGHT_BITS),
+            "weight_bits": require_weight_bits("layer.weight_bits", self.weight_bits),
             "lo_bits": require_lo_bits("layer.lo_bits", self.lo_bits, self.activation_bits),
-            "zero_point": require_integer("layer.zero_point", self.zero_point, 0, highest),
+            "zero_point": require_zero_point("layer.zero_point", self.zero_point, self.activation_bits),
         }
         for field, value in checked.items():
             object.__setattr__(self, field, value)

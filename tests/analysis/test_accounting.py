@@ -13,13 +13,14 @@ from strategies import machines
 from panacea_sim.analysis.accounting import check_conservation, state_cycles
 from panacea_sim.description.description import Description
 from panacea_sim.engines.reference.engine import run_reference
-from panacea_sim.engines.result import EngineResult, StallTotal
+from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import DeadlockError, InvariantError
 from panacea_sim.running.prepare import prepare
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import State
+from panacea_sim.trace.totals import StallTotal
 from panacea_sim.workload.synthetic import synthetic_layer
 
 Fault = Callable[[EngineResult], EngineResult]
@@ -127,6 +128,18 @@ def test_a_planted_fault_is_named(plant: Fault, message: str, ended: tuple[Descr
     description, result = ended
     with pytest.raises(InvariantError, match=message):
         check_conservation(description, plant(result))
+
+
+def test_a_channel_moves_no_byte_more_than_its_bus(ended: tuple[Description, EngineResult]) -> None:
+    """The last cycle in which all bytes could be moved is accepted, one cycle less is not."""
+    description, result = ended
+    totals = result.channels["dram0"]
+    moved, each_cycle = totals.read_bytes + totals.write_bytes, description.channels[0].device.most_bytes(1)
+    law = rf"dram0 moved {moved} bytes, but can move"
+    for cycles, is_broken in (((moved - 1) // each_cycle, True), (-(-moved // each_cycle), False)):
+        with pytest.raises(InvariantError) as caught:  # the states do not add up to another makespan
+            check_conservation(description, replace(result, makespan_cycles=cycles))
+        assert (law in str(caught.value)) == is_broken
 
 
 @pytest.mark.parametrize("plant", [_one_firing_lost, _one_token_lost, _queue_too_full, _one_byte_not_read])

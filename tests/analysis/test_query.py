@@ -6,6 +6,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from stored_runs import bare_run
 from strategies import TRACED_COMPONENTS, TRACED_LAYERS, activity_rows, trace_selections
 
 from panacea_sim.analysis.query import GROUP_KEYS, accesses, grouped, intervals, longest, occupancies
@@ -40,9 +42,8 @@ def _stored(rows: Rows, window: tuple[int, int] | None = None) -> Iterator[Store
     with tempfile.TemporaryDirectory() as folder:
         pq.write_table(pa.Table.from_pylist(rows, ACTIVITIES), Path(folder) / "activities.parquet", row_group_size=5)
         sections = dict.fromkeys(TRACED_COMPONENTS, "memory")
-        layers, trace = [{"name": name} for name in TRACED_LAYERS], {"level": "full", "window": window}
         # Of a partial run the rows alone tell when it ended.
-        yield StoredRun(Path(folder), {"partial": True, "sections": sections, "layers": layers, "trace": trace})
+        yield bare_run(Path(folder), sections, TRACED_LAYERS, window)
 
 
 def _matches(row: dict[str, Any], wanted: Selection) -> bool:
@@ -137,7 +138,7 @@ def test_groups_of_a_run_equal_its_summary(traced: StoredRun) -> None:
         (row["component"], row["state"]): row["cycles"]
         for row in grouped(traced, Selection(), ["component", "state"]).to_pylist()
     }
-    components = traced.summary["components"]
+    components = traced.summary.to_json()["components"]
     assert found == {(name, state): n for name, states in components.items() for state, n in states.items() if n}
 
 
@@ -190,7 +191,7 @@ def test_an_exact_name_is_no_glob() -> None:
         "cause_component": "",
     }
     with _stored([row | {"layer": "l[1]"}, row | {"layer": "l1"}]) as stored:
-        run_of_two = StoredRun(stored.path, {**stored.summary, "layers": [{"name": "l[1]"}, {"name": "l1"}]})
+        run_of_two = replace(stored, layer_names=("l[1]", "l1"))
         found = intervals(run_of_two, Selection(layers=("l[1]",))).read_all()
     assert found["layer"].to_pylist() == ["l[1]"]
 
@@ -259,7 +260,7 @@ def test_a_listing_needs_the_memory_of_one_row_group(tmp_path: Path) -> None:
         for _ in range(groups):
             writer.write_table(table)
     before, seen, most = pa.total_allocated_bytes(), 0, 0
-    for batch in intervals(StoredRun(tmp_path, {"partial": True, "sections": {}, "layers": []}), Selection()):
+    for batch in intervals(bare_run(tmp_path, {}, ()), Selection()):
         seen += batch.num_rows
         most = max(most, pa.total_allocated_bytes() - before)
     assert seen == rows * groups

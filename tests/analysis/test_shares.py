@@ -36,29 +36,29 @@ def test_shares_of_a_whole_run_are_its_summary(full_run: StoredRun) -> None:
     found = state_shares(full_run, 100)
     assert np.allclose(found.shares().sum(axis=2), 1)
     sums = {name: cycles.sum(axis=0).tolist() for name, cycles in zip(found.components, found.cycles, strict=True)}
-    assert sums == {name: list(states.values()) for name, states in full_run.summary["components"].items()}
+    assert sums == {name: list(states.values()) for name, states in full_run.summary.to_json()["components"].items()}
 
 
 def test_shares_of_stalls_are_of_the_whole_run(tmp_path: Path) -> None:
     """A trace of stalls gives them the same share of the makespan as summary.json."""
     run = RUNS["stalls"](tmp_path)
     found = state_shares(run, 1)
-    assert found.edges.tolist() == [0, run.summary["makespan_cycles"]]
+    assert found.edges.tolist() == [0, run.summary.to_json()["makespan_cycles"]]
     for name, cycles in zip(found.components, found.cycles[:, 0].tolist(), strict=True):
-        assert cycles == [0, *list(run.summary["components"][name].values())[1:-1], 0]
+        assert cycles == [0, *list(run.summary.to_json()["components"][name].values())[1:-1], 0]
 
 
 def test_bandwidth_keeps_all_bytes(full_run: StoredRun) -> None:
     """The bytes of each channel, summed over the bins, are those of summary.json."""
     edges = state_shares(full_run, 100).edges
     found = {name: (values * np.diff(edges)).sum() for name, values in bandwidth(full_run, edges).items()}
-    totals = full_run.summary["dram"]["channels"].items()
+    totals = full_run.summary.to_json()["dram"]["channels"].items()
     assert found == pytest.approx({name: total["read_bytes"] + total["write_bytes"] for name, total in totals})
 
 
 def test_windows_are_cut_to_what_was_recorded(full_run: StoredRun) -> None:
     """A window reaches to the end of the run at most, and one behind it is refused."""
-    end = full_run.summary["makespan_cycles"]
+    end = full_run.summary.to_json()["makespan_cycles"]
     assert full_run.recorded_cycles == chosen_window(full_run, None) == (0, end)
     assert chosen_window(full_run, (100, 10**9)) == (100, end)
     with pytest.raises(

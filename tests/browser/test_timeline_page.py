@@ -297,7 +297,7 @@ def test_search_jumps_to_a_layer(text: str, html: Path, open_page: Open, stored:
     """A layer's name, or a part of it, leads to the cycles of the layer."""
     page = open_page(html)
     _show(page, 1000, 1500)
-    layer = stored.summary["layers"][0]
+    layer = stored.summary.to_json()["layers"][0]
     assert f"Layer a<b & c: cycles {layer['start_cycle']:,} to {layer['end_cycle']:,} (" in _search(page, text)
     first, last = _view(page)
     assert first <= layer["start_cycle"] < layer["end_cycle"] <= last
@@ -422,7 +422,7 @@ def test_utilization_is_true(kind: str, request: pytest.FixtureRequest, open_pag
     assert names == ["DWO", "SWO", "CS"]
     table = stored.dataset("activities").to_table()
     start, end = (table[name].to_numpy().astype(float) for name in ("start_cycle", "end_cycle"))
-    operators, makespan = stored.summary["operators"], stored.summary["makespan_cycles"]
+    operators, makespan = stored.summary.to_json()["operators"], stored.summary.to_json()["makespan_cycles"]
     for name, lefts, values in zip(names, np.array(xs), np.array(ys), strict=True):
         edges = np.append(lefts[::2], lefts[-1])
         covered = np.maximum(np.minimum(end, edges[1:, None]) - np.maximum(start, edges[:-1, None]), 0)
@@ -456,7 +456,7 @@ def test_parts_of_a_trace_are_shown(level: str, tmp_path: Path, open_page: Open)
     write_timeline(stored, tmp_path / "part.html")
     page = open_page(tmp_path / "part.html")
     _keep_screenshot(page, f"only-{level}")
-    end = stored.summary["makespan_cycles"]
+    end = stored.summary.to_json()["makespan_cycles"]
     rows = stored.dataset("activities").to_table().to_pylist()
     assert level == "stalls" or max(row["end_cycle"] for row in rows) > 500
     first, last = _view(page)

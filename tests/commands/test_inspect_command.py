@@ -75,7 +75,7 @@ def test_groups_as_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     """Cycles are added up for each pair of keys, with shares as percentages; all groups are shown."""
     assert main(["inspect", str(folder), "--group-by", "component", "--group-by", "state"]) == 0
     printed = capsys.readouterr()
-    busy = open_run(folder).summary["components"]["ppu"]["busy"]
+    busy = open_run(folder).summary.to_json()["components"]["ppu"]["busy"]
     assert re.search(rf"ppu\s+busy\s+{busy:,}\s+\d+\.\d%", printed.out)
     assert len(printed.out.splitlines()) > 50
     assert printed.err == ""
@@ -190,7 +190,9 @@ def test_a_partial_run_says_so(folder: Path, tmp_path: Path, capsys: pytest.Capt
     for name in (".panacea-run", "activities.parquet"):
         (partial / name).write_bytes((folder / name).read_bytes())
     summary = json.loads((folder / "summary.json").read_text())
-    kept = {name: summary[name] for name in ("schema", "scenario", "sections", "layers")}
+    kept = {
+        name: summary[name] for name in ("schema", "scenario", "engine", "hardware", "clock_hz", "topology", "layers")
+    }
     (partial / "summary.json").write_text(json.dumps(kept | {"partial": True}))
     assert main(["inspect", str(tmp_path / "run"), "--group-by", "layer", "--format", "csv"]) == 0
     printed = capsys.readouterr()

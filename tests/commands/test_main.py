@@ -487,8 +487,8 @@ def test_bad_scenario_script(text: str, message: str, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: x\n", "no key 'schema'"),
-        ("schema: 99\nname: x\nlayers: []\nhardware: {}\n", "schema 99"),
+        ("name: x\n", "scenario.yaml: schema: found nothing"),
+        ("schema: 99\nname: x\nlayers: []\nhardware: {}\n", "scenario.yaml: schema: found 99"),
         ("schema: 1\nname: x\nlayers: []\nhardware: {}\n", "layers"),
         ("schema: 1\nname: x\nlayers: [{name: y}]\nhardware: {}\n", "layers"),
         ("- 1\n", "a YAML mapping"),

@@ -11,7 +11,10 @@ pytest.importorskip("numba")
 
 from engine_runs import assert_equal
 
-from panacea_sim.description.description import Component, Description, Give, Queue, Take
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
+from panacea_sim.description.parts import Queue
+from panacea_sim.description.steps import Give, Take
 from panacea_sim.engines.compiled.engine import run_compiled
 from panacea_sim.engines.compiled.lanes import find_sections
 from panacea_sim.engines.reference.engine import run_reference

@@ -8,7 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from panacea_sim.description.description import Component, Description, Give, Memory, Queue, Take, Wait
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
+from panacea_sim.description.parts import Memory, Queue
+from panacea_sim.description.steps import Give, Take, Wait
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.errors import DeadlockError
 from panacea_sim.running.prepare import Prepared, prepare

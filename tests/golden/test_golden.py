@@ -26,9 +26,10 @@ def found() -> dict[str, str]:
     """Run the quickstart and return file name to text: its summary without host times, and its report."""
     scenario = load_scenario(QUICKSTART)
     assert isinstance(scenario, Scenario)
-    summary = run(scenario, RunOptions(trace=TraceOptions("off"))).summary
+    outcome = run(scenario, RunOptions(trace=TraceOptions("off")))
+    summary = outcome.summary.to_json()
     report = io.StringIO()
-    print_run(Console(file=report, width=100, color_system=None), summary)
+    print_run(Console(file=report, width=100, color_system=None), outcome.summary)
     del summary["host_seconds"]
     lines = [line.rstrip() for line in report.getvalue().splitlines()]
     return {

@@ -12,11 +12,11 @@ from strategies import hardware_settings
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import (
-    Hardware,
     field_sources,
     list_presets,
     load_hardware,
     parse_settings,
+    settings_model,
     with_settings,
 )
 from panacea_sim.units import KIB
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 DEFAULTS = {
     "name": "panacea",
+    "machine": "panacea",
     "clock_hz": 10**9,
     "n_pea": 16,
     "v": 4,
@@ -102,14 +103,14 @@ def test_hardware_is_immutable() -> None:
 
 def test_python_has_no_defaults() -> None:
     """The preset file is the only table of defaults: every field of the model is required."""
-    assert all(field.is_required() for field in Hardware.model_fields.values())
+    assert all(field.is_required() for field in settings_model("panacea").model_fields.values())
 
 
 @pytest.mark.parametrize("preset", list_presets())
 def test_every_field_has_a_source(preset: str) -> None:
     """A preset gives every field but the name, each with a standing and a text."""
     sources = field_sources(preset)
-    assert set(sources) | {"name"} == set(Hardware.model_fields)
+    assert set(sources) | {"name"} == set(type(load_hardware(preset)).model_fields)
     assert all(source.standing in {"S", "2", "D", "A"} and source.text for source in sources.values())
 
 
@@ -178,7 +179,7 @@ def test_refused_value(field: str, value: object, found: str, accepted: str) -> 
 
 def test_other_errors_are_counted() -> None:
     """The message tells the first of several errors and counts the others."""
-    with pytest.raises(ConfigError, match=r"^hardware\.n_pea: found 0; .*Other fields with errors: 2$"):
+    with pytest.raises(ConfigError, match=r"^hardware\.wmem_bytes: found -5; .*Other fields with errors: 2$"):
         load_hardware("panacea", {"n_dwo": 0, "n_pea": 0, "wmem_bytes": -5})
 
 

@@ -22,7 +22,7 @@ def _plan(mapping: Mapping) -> LayerPlan:
 def test_tiles_do_not_overlap(mapping: Mapping, alignment: int, start: int) -> None:
     """Stacks, activations, outputs and spilled partial sums follow one another, each aligned, none over another."""
     plan, output_bytes = _plan(mapping), dense_outputs(mapping.work.tiling)
-    layout = dram_layout(start * alignment, plan, output_bytes, alignment)
+    layout = dram_layout(start * alignment, plan, alignment)
     partial_bytes = 4 * mapping.work.outputs if plan.partial_sums.spills else 0 * mapping.work.outputs
     sizes = [plan.weight.total, mapping.work.activation.total, output_bytes.total, partial_bytes]
     places = [layout.weight, layout.activation, layout.output, layout.partial_sums]
@@ -37,10 +37,10 @@ def test_tiles_do_not_overlap(mapping: Mapping, alignment: int, start: int) -> N
 @given(mappings())
 def test_activations_that_were_written_need_no_place(mapping: Mapping) -> None:
     """Where an earlier layer has written the activations, their addresses are taken over and nothing is set aside."""
-    plan, output_bytes = _plan(mapping), dense_outputs(mapping.work.tiling)
-    own = dram_layout(0, plan, output_bytes, 1)
+    plan = _plan(mapping)
+    own = dram_layout(0, plan, 1)
     written = np.arange(plan.work.activation.total.size).reshape(plan.work.activation.total.shape)
-    chained = dram_layout(0, plan, output_bytes, 1, written)
+    chained = dram_layout(0, plan, 1, written)
     assert np.array_equal(chained.activation, written)
     assert own.end - chained.end == plan.work.activation.total.sum()
     assert np.array_equal(chained.weight, own.weight)

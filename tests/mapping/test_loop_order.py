@@ -146,7 +146,7 @@ def test_a_partial_sum_is_read_after_it_was_written(mapping: Mapping) -> None:
 )
 def test_reuse_sets_by_hand(order: str, weight_set: list[int], activation_set: list[int]) -> None:
     """Of 2 x 2 x 2 tasks, a set is an iteration of the loops outside the one that does not index the operand."""
-    tiling = Tiling(2, 2, 2, v=1, tile_m=1, tile_k=1, tile_n=1)
+    tiling = Tiling(2, 2, 2, tile_m=1, tile_k=1, tile_n=1)
     tasks = task_sequence(order, *issue_order(tile_group_graph("layer", tiling, order, 1)), tiling, 1)
     assert tasks.weight_set.tolist() == weight_set
     assert tasks.activation_set.tolist() == activation_set

@@ -55,7 +55,7 @@ def test_the_dram_moves_the_bytes_of_the_loop_nest(scenario: Scenario) -> None:
     (layer,) = outcome.prepared.program.layers
     wanted = _wanted_of(layer, outcome.prepared.hardware)
     event(f"spills {wanted.spilled_each_way > 0}")
-    dram, (entry,) = outcome.summary["dram"], outcome.summary["layers"]
+    dram, (entry,) = outcome.summary.to_json()["dram"], outcome.summary.to_json()["layers"]
     assert dram["read_bytes"] == wanted.weight + wanted.activation + wanted.spilled_each_way
     assert dram["write_bytes"] == wanted.output + wanted.spilled_each_way
     assert entry["spilled_bytes"] == 2 * wanted.spilled_each_way

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from panacea_sim.errors import MappingError
 from panacea_sim.machines.panacea.encoder import encode_output_tile
-from panacea_sim.mapping.outputs import OutputBytes, dense_outputs, encoded_outputs
+from panacea_sim.machines.shared.encoded_outputs import encoded_outputs
+from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
+from panacea_sim.mapping.outputs import OutputBytes, dense_outputs
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.workload.gemm_layer import OutputFormat
 
@@ -18,7 +20,7 @@ _FORMS = st.sampled_from([(4, 4), (8, 4), (8, 5), (8, 6), (12, 4)])
 
 def test_dense_outputs_take_a_byte_each() -> None:
     """Without a next layer a tile takes one byte an output and nothing to encode."""
-    found = dense_outputs(Tiling(10, 7, 9, v=4, tile_m=8, tile_k=3, tile_n=4))
+    found = dense_outputs(Tiling(10, 7, 9, tile_m=8, tile_k=3, tile_n=4))
     assert found.total.tolist() == [[32, 32, 8], [8, 8, 2]]
     assert not found.ho.any()
 
@@ -45,7 +47,7 @@ def test_planned_bytes_are_packed_bytes(  # noqa: PLR0913  # the axes of one law
     seed: int,
 ) -> None:
     """Each encoded output tile has exactly the bytes that the plan says."""
-    tiling = Tiling(shape[0], 5, shape[1], v, tile_m=v * tile_k * k_per_m, tile_k=tile_k, tile_n=v * groups)
+    tiling = SlicedTiling(shape[0], 5, shape[1], v=v, tile_m=v * tile_k * k_per_m, tile_k=tile_k, tile_n=v * groups)
     generator = np.random.default_rng(seed)
     form = OutputFormat(1.0, 3, *widths)
     values = generator.integers(0, 1 << widths[0], shape)
@@ -71,6 +73,6 @@ def test_offsets_of_pieces_by_hand() -> None:
 
 def test_tiles_that_the_next_layer_cannot_read_are_refused() -> None:
     """An output tile that is no whole number of the next layer's tiles is a MappingError with both figures."""
-    tiling = Tiling(8, 8, 4, v=4, tile_m=8, tile_k=3, tile_n=4)
+    tiling = SlicedTiling(8, 8, 4, v=4, tile_m=8, tile_k=3, tile_n=4)
     with pytest.raises(MappingError, match=r"An output tile has 8 rows, which is not a multiple of tile_k = 3"):
         encoded_outputs(tiling, np.zeros((8, 4), np.uint8), OutputFormat(1.0, 0))

@@ -14,10 +14,10 @@ from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import load_hardware
 from panacea_sim.machines.shared.program import PlannedLayer
 from panacea_sim.mapping.graph import annotate_groups, issue_order, tile_group_graph
+from panacea_sim.mapping.loads import plan_loads
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.mapping.work import SkipMasks, layer_work
-from panacea_sim.running.prepare import prepare
+from panacea_sim.running.prepare import prepare, work_of
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.synthetic import synthetic_layer
 
@@ -34,8 +34,7 @@ def _plan(**settings: object) -> LayerPlan:
 def _ordered_plan(order: str, height: int, **settings: object) -> LayerPlan:
     layer = synthetic_layer(16, 24, 24, rho_w=0.3, rho_x=0.5, seed=1)
     hardware = load_hardware("panacea", {"n_pea": 2, "tile_k": 8, "tile_n": 8, **settings})
-    tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N))
-    return plan_layer("layer", layer_work(tiling, SkipMasks.of(layer, hardware.v)), hardware, order, height)
+    return plan_layer("layer", work_of(layer, hardware, values=False), hardware, order, height)
 
 
 @given(scenarios())
@@ -59,16 +58,37 @@ def test_fetches_come_in_the_order_of_use(scenario: Scenario) -> None:
 
 @given(scenarios())
 def test_bytes_of_a_tile_are_freed_after_its_last_use(scenario: Scenario) -> None:
-    """All bytes are freed in the end, and never those of a tile that a later task needs."""
+    """All bytes are freed in the end, in the order of the fetches, and each as soon as no later task needs them."""
     plan = _planned(scenario).plan
     for loads in (plan.weight_loads, plan.activation_loads):
         assert loads.release_bytes.sum() == loads.size_bytes.sum()
         fetched = np.cumsum(loads.size_bytes)
         freed = np.cumsum(loads.release_bytes)
-        # The oldest tile that a later task needs bounds what may be free: space is given back in ring order.
+        # The oldest tile that a later task needs bounds what is free: space is given back in ring order, as soon as
+        # all before that tile have had their last use.
         for task in range(plan.task_count - 1):
             oldest = int(loads.need[task + 1 :].min())
-            assert freed[task] <= fetched[oldest] - loads.size_bytes[oldest]
+            assert freed[task] == fetched[oldest] - loads.size_bytes[oldest]
+
+
+def test_space_comes_back_in_the_order_of_the_fetches() -> None:
+    """A tile that is done with before an older one is freed only together with that."""
+    tile_bytes, no_sets = np.array([10, 20, 40]), np.zeros(5, np.int64)
+    loads = plan_loads("WMEM", 100, tile_bytes, np.array([0, 1, 2, 0, 2]), no_sets, must_stay=True)
+    # The last uses are tasks 3, 1 and 4.
+    assert loads.release_bytes.tolist() == [0, 0, 0, 10 + 20, 40]
+
+
+@pytest.mark.parametrize(("psum_bytes", "ahead"), [(2 * 256 - 1, False), (2 * 256, True)])
+def test_a_fetch_goes_ahead_where_psum_holds_two_tiles(psum_bytes: int, ahead: bool) -> None:  # noqa: FBT001  # of a table
+    """The partial sum of a visit is fetched before that of the visit before it goes back, if both fit at once."""
+    sums = _ordered_plan("kmn", 1, psum_bytes=psum_bytes).partial_sums
+    assert sums.spills
+    place = {
+        (int(visit), int(kind)): at for at, (visit, kind) in enumerate(zip(sums.visit, sums.is_return, strict=True))
+    }
+    visits = len(sums.visit) // 2
+    assert all((place[visit, 0] < place[visit - 1, 1]) == ahead for visit in range(1, visits))
 
 
 def test_resident_panels_are_fetched_once() -> None:
@@ -179,7 +199,7 @@ def test_partial_sums_leave_less_for_finished_tiles() -> None:
 
 def test_the_graph_is_the_schedule() -> None:
     """Groups are nodes with their tiles and outputs; edges say what successive groups share; it is a path."""
-    tiling = Tiling(10, 7, 9, v=4, tile_m=8, tile_k=3, tile_n=4)
+    tiling = Tiling(10, 7, 9, tile_m=8, tile_k=3, tile_n=4)
     graph = tile_group_graph("ffn", tiling, "mnk", 1)
     assert list(nx.topological_sort(graph)) == [("ffn", m, n) for m in range(2) for n in range(3)]
     assert graph.nodes["ffn", 0, 2] == {"tiles": 3, "outputs": 8}
@@ -192,7 +212,7 @@ def test_the_graph_is_the_schedule() -> None:
 @pytest.mark.parametrize("order", ["nmk", "nkm", "knm"])
 def test_the_graph_follows_the_loops(order: str) -> None:
     """Where the loop over n is outside that over m, all m of an n come first and share its activations."""
-    graph = tile_group_graph("ffn", Tiling(10, 7, 9, v=4, tile_m=8, tile_k=3, tile_n=4), order, 1)
+    graph = tile_group_graph("ffn", Tiling(10, 7, 9, tile_m=8, tile_k=3, tile_n=4), order, 1)
     assert list(nx.topological_sort(graph)) == [("ffn", m, n) for n in range(3) for m in range(2)]
     assert graph.edges[("ffn", 0, 0), ("ffn", 1, 0)]["reuse"] == "activation"
     assert graph.edges[("ffn", 1, 0), ("ffn", 0, 1)]["reuse"] is None
@@ -200,13 +220,13 @@ def test_the_graph_follows_the_loops(order: str) -> None:
 
 def test_a_node_stands_for_a_stack() -> None:
     """With double-tile processing two m tiles are one node with the outputs of both; the last stack may have one."""
-    graph = tile_group_graph("ffn", Tiling(20, 7, 4, v=4, tile_m=8, tile_k=3, tile_n=4), "mnk", 2)
+    graph = tile_group_graph("ffn", Tiling(20, 7, 4, tile_m=8, tile_k=3, tile_n=4), "mnk", 2)
     assert {group: graph.nodes[group]["outputs"] for group in graph} == {("ffn", 0, 0): 64, ("ffn", 1, 0): 16}
 
 
 def test_the_issue_order_is_the_topological_order() -> None:
     """Another edge in the graph gives another order: the graph decides, not the loops."""
-    graph = tile_group_graph("ffn", Tiling(8, 4, 12, v=4, tile_m=8, tile_k=4, tile_n=4), "mnk", 1)
+    graph = tile_group_graph("ffn", Tiling(8, 4, 12, tile_m=8, tile_k=4, tile_n=4), "mnk", 1)
     assert [axis.tolist() for axis in issue_order(graph)] == [[0, 0, 0], [0, 1, 2]]
     graph.remove_edges_from(list(graph.edges))
     graph.add_edge(("ffn", 0, 2), ("ffn", 0, 0))
@@ -215,7 +235,7 @@ def test_the_issue_order_is_the_topological_order() -> None:
 
 def test_nodes_are_annotated_in_issue_order() -> None:
     """Times and stalls go to the groups in the order in which the machine works on them."""
-    graph = tile_group_graph("ffn", Tiling(8, 4, 8, v=4, tile_m=8, tile_k=4, tile_n=4), "mnk", 1)
+    graph = tile_group_graph("ffn", Tiling(8, 4, 8, tile_m=8, tile_k=4, tile_n=4), "mnk", 1)
     annotate_groups(graph, np.array([5, 9]), np.array([20, 30]), np.array([1, 2]))
     assert graph.nodes["ffn", 0, 1] == {
         "tiles": 1,

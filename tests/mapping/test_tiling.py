@@ -6,19 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panacea_sim.hardware.config import load_hardware
+from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.mapping.tiling import Tiling
 
 
 def test_ragged_edges_by_hand() -> None:
     """A 10 x 7 x 9 product in tiles of 8 x 3 x 4, vectors of 4."""
-    tiling = Tiling(10, 7, 9, v=4, tile_m=8, tile_k=3, tile_n=4)
+    tiling = SlicedTiling(10, 7, 9, v=4, tile_m=8, tile_k=3, tile_n=4)
     assert (tiling.m_tiles, tiling.k_tiles, tiling.n_tiles) == (2, 3, 3)
     assert tiling.rows.tolist() == [8, 2]
     assert tiling.depths.tolist() == [3, 3, 1]
     assert tiling.columns.tolist() == [4, 4, 1]
     assert tiling.row_groups.tolist() == [2, 1]
     assert tiling.column_groups.tolist() == [1, 1, 1]
-    assert tiling.pea_count == 2
+    assert tiling.most_row_groups == 2
 
 
 def test_of_takes_the_tile_of_the_hardware() -> None:
@@ -39,7 +40,7 @@ def test_tiles_cover_the_operands_once(
     shape: tuple[int, int, int], v: int, n_pea: int, tile_k: int, groups: int
 ) -> None:
     """Lengths add up to the shape, none is empty or too long, and only the last one is short."""
-    tiling = Tiling(*shape, v, n_pea * v, tile_k, groups * v)
+    tiling = SlicedTiling(*shape, n_pea * v, tile_k, groups * v, v)
     axes = (
         (tiling.rows, shape[0], n_pea * v),
         (tiling.depths, shape[1], tile_k),
@@ -52,5 +53,5 @@ def test_tiles_cover_the_operands_once(
     assert len(tiling.rows) == tiling.m_tiles
     assert (tiling.row_groups * v >= tiling.rows).all()
     assert ((tiling.row_groups - 1) * v < tiling.rows).all()
-    assert (tiling.row_groups <= tiling.pea_count).all()
+    assert (tiling.row_groups <= tiling.most_row_groups).all()
     assert tiling.column_groups.sum() == -(-shape[2] // v)

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from naive import NaiveResult
 from strategies import numbered
 
-from panacea_sim.description.description import Channel, Component, Description, Port, Requests
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
+from panacea_sim.description.parts import Channel, Port
+from panacea_sim.description.steps import Requests
 from panacea_sim.engines.reference.posted_request import gap_reasons
 from panacea_sim.hardware.dram.devices import dram_device, list_devices
 from panacea_sim.memory.arbiter import PORT, REQUEST_CYCLE, WIDTH, place_in_queue
@@ -66,9 +69,9 @@ def test_every_device_runs_a_layer(device: str) -> None:
     """A layer is exact on two channels of every device, its accounts add up, and bursts are counted once each."""
     settings = {"dram": device, "dram_channels": 2, "n_pea": 4, "tile_n": 16}
     outcome = run(Scenario("layer", _LAYER, settings=settings))
-    assert outcome.summary["exact"] is True
+    assert outcome.summary.to_json()["exact"] is True
     burst_bytes = dram_device(device, "device").burst_bytes
-    for channel in outcome.summary["dram"]["channels"].values():
+    for channel in outcome.summary.to_json()["dram"]["channels"].values():
         bursts = channel["row_hits"] + channel["row_misses"]
         assert bursts * burst_bytes >= channel["read_bytes"] + channel["write_bytes"]
         assert channel["row_hits"] > channel["row_misses"] > 0
@@ -79,7 +82,7 @@ def test_contended_time_adds_up_by_cause() -> None:
     outcome = run(
         Scenario("layer", _LAYER, settings={"dram": "lpddr4_3200", "dram_channels": 1, "n_pea": 4, "tile_n": 16})
     )
-    summary = outcome.summary
+    summary = outcome.summary.to_json()
     causes = {"dram0", "dram0:refresh", "dram0:turnaround", "dram0:row", "dram0:latency"}
     for name in ("w_dma", "x_dma", "o_dma"):
         contended = [stall for stall in summary["stalls"][name] if stall["state"] == "contended"]

@@ -124,6 +124,16 @@ def test_precharge_waits_for_ras(channel: Channel) -> None:
         assert fresh.serve(wait_cycles, fresh.address(row=1)).ready_cycle == max(wait_cycles, d.ras_cycles) + rest
 
 
+def test_a_refresh_waits_for_ras(channel: Channel) -> None:
+    """The precharge before a refresh, too, waits until tRAS, or the last read, allows it."""
+    d = channel.device
+    begin = d.refi_cycles - 1
+    channel.serve(begin, 0)
+    closed = begin + max(d.ras_cycles, d.rcd_read_cycles + d.rtp_cycles) + d.rp_cycles
+    rest = d.rfc_cycles + d.rcd_read_cycles + d.cl_cycles + d.burst_cycles
+    assert channel.serve(d.refi_cycles, 0).ready_cycle == closed + rest
+
+
 def test_precharge_waits_for_the_last_read(ddr4: Channel) -> None:
     """After many reads it is tRTP, not tRAS, that holds back the precharge."""
     # ACT 0; 40 reads of one bank group's row at columns 22, then round the groups every 4: the last of group 0 goes out
@@ -155,6 +165,14 @@ def test_activates_of_other_banks_overlap(channel: Channel) -> None:
     assert second == first + max(d.rrd_l_cycles, d.ccd_l_cycles)
 
 
+def test_activates_of_one_bank_group(ddr4: Channel) -> None:
+    """Two activates of one bank group are tRRD_L apart, of two groups tRRD_S, whatever the reads between them need."""
+    slow = Channel(ddr4.device.model_copy(update={"rrd_s_cycles": 40, "rrd_l_cycles": 60}))
+    first = slow.serve(0, 0).ready_cycle
+    assert slow.serve(0, slow.address(bank=1)).ready_cycle == first + 60
+    assert slow.serve(0, slow.address(group=1)).ready_cycle == first + 60 + 40
+
+
 def test_four_activate_window(channel: Channel) -> None:
     """The fifth activate waits for tFAW from the first, where that is later than tRRD from the fourth."""
     d = channel.device
@@ -173,6 +191,14 @@ def test_read_to_write(channel: Channel) -> None:
     write = channel.serve(1000, channel.address(column=1), write=True)
     assert write.start_cycle == read.end_cycle + d.bus_gap_cycles
     assert write.turnaround_until == write.start_cycle
+
+
+def test_read_to_write_in_another_group(ddr4: Channel) -> None:
+    """The bus has to turn round whatever the bank group."""
+    ddr4.serve(0, 0, 4)
+    read = ddr4.serve(1000, 0)
+    write = ddr4.serve(1000, ddr4.address(group=1, column=1), write=True)
+    assert write.start_cycle == read.end_cycle + ddr4.device.bus_gap_cycles
 
 
 def test_write_to_read(channel: Channel) -> None:
@@ -236,6 +262,20 @@ def test_closed_page(ddr4: Channel) -> None:
     service = closed.serve(1000, 0)
     assert service.ready_cycle == 1000 + 22 + 22 + 4
     assert service.row_hit == 0
+
+
+def test_closed_page_waits_for_the_last_read(ddr4: Channel) -> None:
+    """A row that is closed behind its segment opens again after tRTP from the last read and tRP."""
+    closed = Channel(ddr4.device, page="closed")
+    closed.serve(0, 0, 40)  # the last read of group 0 goes out at 166, as above
+    assert closed.serve(30, 0).ready_cycle == 166 + 12 + 22 + 22 + 22 + 4
+
+
+def test_segment_that_begins_inside_a_round(channel: Channel) -> None:
+    """From the last group of the last round on, one burst is left of the row."""
+    d = channel.device
+    last = channel.address(group=d.bank_groups - 1, column=d.bursts_per_row - 1)
+    assert channel.serve(0, last, 3).size_bytes == d.burst_bytes
 
 
 def test_segment_ends_with_its_row(channel: Channel) -> None:
@@ -361,3 +401,12 @@ def test_reasons_for_gaps(channel: Channel, reason: str) -> None:
         assert service.refresh_until == d.refi_cycles + d.rfc_cycles == service.row_until - d.rcd_read_cycles
     else:
         assert service.row_until == 1000
+
+
+def test_latency_that_earlier_data_hides_is_no_reason(ddr4: Channel) -> None:
+    """Of the latency only what comes behind earlier data is a reason of its own; the rest of the gap is the row's."""
+    ddr4.serve(0, 0)
+    assert ddr4.serve(1000, 0).end_cycle == 1026
+    # ACT 1010, RD 1032, data 1054. An open row would have had it at 1032, 6 cycles behind the data before.
+    service = ddr4.serve(1010, ddr4.address(bank=1))
+    assert (service.start_cycle, service.row_until) == (1054, 1054 - 6)

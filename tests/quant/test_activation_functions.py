@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,3 +130,20 @@ def test_a_scale_too_fine_for_the_table_is_refused(bits: int, scale: float) -> N
     )
     with pytest.raises(ConfigError, match=pattern):
         function_table("gelu", ActivationQuantizer(scale, 0, bits, 4))
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        ("gelo", "found 'gelo'; accepted: none, relu, gelu. Did you mean 'gelu'?"),
+        ("ReLU", "found 'ReLU'; accepted: none, relu, gelu. Did you mean 'relu'?"),
+        ("silu", "found 'silu'; accepted: none, relu, gelu"),
+        (None, "found None; accepted: none, relu, gelu"),
+    ],
+)
+def test_a_function_that_there_is_not_is_no_identity(function: Any, text: str) -> None:  # noqa: ANN401 (names of no function)
+    """An unknown name is refused by the real function and by its table."""
+    with pytest.raises(ConfigError, match="^function: " + re.escape(text)):
+        activate(function, np.ones(2))
+    with pytest.raises(ConfigError, match="^function: " + re.escape(text)):
+        function_table(function, ActivationQuantizer(1.0, 0, 8, 4))

@@ -51,7 +51,9 @@ def test_a_partial_run_shows_what_it_knows(folder: Path, tmp_path: Path) -> None
     """Without figures the HTML says that the run is partial."""
     (tmp_path / ".panacea-run").touch()
     summary = json.loads((folder / "summary.json").read_text())
-    kept = {name: summary[name] for name in ("schema", "scenario", "hardware", "engine", "sections", "layers")}
+    kept = {
+        name: summary[name] for name in ("schema", "scenario", "hardware", "engine", "clock_hz", "topology", "layers")
+    }
     (tmp_path / "summary.json").write_text(json.dumps(kept | {"partial": True}))
     html = Run.open(tmp_path)._repr_html_()
     assert "partial: it did not reach its end" in html

@@ -89,7 +89,7 @@ def test_pages_of_all_runs_need_nothing_else(any_run: StoredRun) -> None:
 def test_tables_have_the_figures(full_run: StoredRun) -> None:
     """States, longest stalls, causes, layers and DRAM are those of the run."""
     found = _read(report_page(full_run)).rows
-    summary = full_run.summary
+    summary = full_run.summary.to_json()
     stall = longest(full_run, Selection(states=("stall",)), 1).to_pylist()[0]
     idle = summary["components"]["pea3"]["idle"] / summary["makespan_cycles"]
     causes: Counter[tuple[str, str, str]] = Counter()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,6 +18,7 @@ from panacea_sim.report.terminal import print_run, print_sources, print_study
 from panacea_sim.running.run import run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.schema import State
+from panacea_sim.trace.summary import LayerSummary, Summary
 from panacea_sim.workload.synthetic import synthetic_layer
 
 
@@ -28,36 +28,40 @@ def _console(width: int = 120) -> tuple[Console, io.StringIO]:
 
 
 @pytest.fixture(scope="module")
-def summary() -> dict[str, Any]:
+def summary() -> Summary:
     """Return the summary of a small run with values."""
     layer = synthetic_layer(16, 24, 24, rho_w=0.3, rho_x=0.5, seed=1, name="ffn")
     return run(Scenario("seen", layer, settings={"n_pea": 2, "tile_k": 8, "tile_n": 8})).summary
 
 
-def _printed(summary: dict[str, Any], width: int = 120) -> str:
+def _with_layers(summary: Summary, *layers: LayerSummary) -> Summary:
+    return summary.model_copy(update={"layers": layers})
+
+
+def _printed(summary: Summary, width: int = 120) -> str:
     console, text = _console(width)
     print_run(console, summary)
     return text.getvalue()
 
 
-def test_a_run_shows_what_matters(summary: dict[str, Any]) -> None:
+def test_a_run_shows_what_matters(summary: Summary) -> None:
     """The report has cycles, layer, densities, operators, DRAM bytes and the verdict."""
     printed = _printed(summary)
-    assert f"seen on panacea, reference engine: {summary['makespan_cycles']:,} cycles" in printed
+    assert f"seen on panacea, reference engine: {summary.makespan_cycles:,} cycles" in printed
     assert "ffn: 16 x 24 x 24 (M x K x N)" in printed
-    (layer,) = summary["layers"]
-    assert f"rho_w {layer['rho_w']:.4f}, rho_x {layer['rho_x']:.4f}" in printed
-    assert f"{layer['stored_w']:,} w, {layer['stored_x']:,} x" in printed
+    (layer,) = summary.layers
+    assert f"rho_w {layer.rho_w:.4f}, rho_x {layer.rho_x:.4f}" in printed
+    assert f"{layer.stored_w:,} w, {layer.stored_x:,} x" in printed
     for name in ("DWO", "SWO", "CS"):
         assert re.search(rf"{name} \d+\.\d%", printed)
-    assert f"DRAM: {summary['dram']['read_bytes']:,} bytes read" in printed
+    assert f"DRAM: {summary.dram.read_bytes:,} bytes read" in printed
     assert "Exact: every accumulator equals the integer product" in printed
 
 
-def test_each_component_has_a_row(summary: dict[str, Any]) -> None:
+def test_each_component_has_a_row(summary: Summary) -> None:
     """All components and channels have a row, the PEAs one together."""
     printed = _printed(summary)
-    for name in summary["components"]:
+    for name in summary.components:
         if not name.startswith("pea"):
             assert re.search(rf"^ *{name} ", printed, re.MULTILINE)
     assert "2 PEAs (mean)" in printed
@@ -65,7 +69,7 @@ def test_each_component_has_a_row(summary: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
-def test_no_line_is_wider_than_the_terminal(width: int, summary: dict[str, Any]) -> None:
+def test_no_line_is_wider_than_the_terminal(width: int, summary: Summary) -> None:
     """Tables and lines fit the width of the terminal."""
     assert max(map(len, _printed(summary, width).splitlines())) <= width
 
@@ -74,21 +78,23 @@ def test_no_line_is_wider_than_the_terminal(width: int, summary: dict[str, Any])
     ("exact", "verdict"),
     [(True, "Exact: "), (False, "NOT EXACT: accumulators differ"), (None, "Values: none travelled")],
 )
-def test_the_verdict(exact: bool | None, verdict: str, summary: dict[str, Any]) -> None:  # noqa: FBT001  # the value shown
+def test_the_verdict(exact: bool | None, verdict: str, summary: Summary) -> None:  # noqa: FBT001  # the value shown
     """Exact, not exact and not compared read differently."""
-    assert verdict in _printed({**summary, "exact": exact})
+    assert verdict in _printed(summary.model_copy(update={"exact": exact}))
 
 
-def test_operands_without_slices_have_no_density(summary: dict[str, Any]) -> None:
+def test_operands_without_slices_have_no_density(summary: Summary) -> None:
     """A rho of null is shown as a dash."""
-    (layer,) = summary["layers"]
-    assert "rho_w -, rho_x -" in _printed({**summary, "layers": [{**layer, "rho_w": None, "rho_x": None}]})
+    (layer,) = summary.layers
+    assert "rho_w -, rho_x -" in _printed(
+        _with_layers(summary, layer.model_copy(update={"rho_w": None, "rho_x": None}))
+    )
 
 
 @given(st.lists(st.integers(0, 1000), min_size=6, max_size=6).filter(any))
 def test_bars_have_one_width(cycles: list[int]) -> None:
     """Whatever the states are, a bar is equally wide, and each part is within a letter of its share."""
-    states: dict[str, float] = dict(zip(State, cycles, strict=True))
+    states: dict[State, float] = dict(zip(State, cycles, strict=True))
     makespan_cycles = sum(cycles)
     bar = terminal._bar(states, makespan_cycles).plain
     assert len(bar) == 24
@@ -102,14 +108,14 @@ def test_states_have_distinct_letters_and_colours() -> None:
     assert len(set(STATE_COLOURS.values())) == len(set(terminal._LETTERS.values())) == 6
 
 
-def test_a_study_has_one_row_for_each_case(summary: dict[str, Any]) -> None:
+def test_a_study_has_one_row_for_each_case(summary: Summary) -> None:
     """A study's table has its title, and for each case cycles and verdict."""
     console, text = _console()
-    print_study(console, "Which is best?", {"one": summary, "two": {**summary, "exact": False}})
+    print_study(console, "Which is best?", {"one": summary, "two": summary.model_copy(update={"exact": False})})
     printed = text.getvalue()
     assert printed.startswith("Which is best?")
-    assert re.search(rf"one +{summary['makespan_cycles']:,} .* yes", printed)
-    assert re.search(rf"two +{summary['makespan_cycles']:,} .* NO", printed)
+    assert re.search(rf"one +{summary.makespan_cycles:,} .* yes", printed)
+    assert re.search(rf"two +{summary.makespan_cycles:,} .* NO", printed)
 
 
 def test_sources_show_each_field() -> None:
@@ -122,10 +128,12 @@ def test_sources_show_each_field() -> None:
         assert re.search(rf"hardware\.{field} .*{re.escape(source.text)}", printed)
 
 
-def test_markup_in_names_is_text(summary: dict[str, Any]) -> None:
+def test_markup_in_names_is_text(summary: Summary) -> None:
     """Square brackets in names of the user are shown, not interpreted."""
-    (layer,) = summary["layers"]
-    named = {**summary, "scenario": "[red]x", "layers": [{**layer, "name": "[bold]y[/nope]"}]}
+    (layer,) = summary.layers
+    named = _with_layers(summary, layer.model_copy(update={"name": "[bold]y[/nope]"})).model_copy(
+        update={"scenario": "[red]x"}
+    )
     printed = _printed(named)
     assert "[red]x" in printed
     assert "[bold]y[/nope]" in printed
@@ -138,11 +146,11 @@ def test_markup_in_names_is_text(summary: dict[str, Any]) -> None:
     assert "[see] figure 3" in text.getvalue()
 
 
-def test_a_network_shows_its_first_layers(summary: dict[str, Any]) -> None:
+def test_a_network_shows_its_first_layers(summary: Summary) -> None:
     """Twelve layers are listed, memoized ones with the layer whose work they have; the rest is counted."""
-    layer = summary["layers"][0]
-    copies = [{**layer, "name": f"copy{number}", "memoized_from": "ffn"} for number in range(14)]
-    printed = _printed({**summary, "layers": [layer, *copies]})
+    layer = summary.layers[0]
+    copies = [layer.model_copy(update={"name": f"copy{n}", "memoized_from": "ffn"}) for n in range(14)]
+    printed = _printed(_with_layers(summary, layer, *copies))
     assert "copy0 (the work of ffn): 16 x 24 x 24" in printed
     assert "copy10" in printed
     assert "copy11" not in printed

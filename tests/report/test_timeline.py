@@ -6,13 +6,13 @@ import base64
 import json
 import re
 import zlib
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,7 +58,7 @@ def _intervals(content: TimelineContent) -> list[tuple[Any, ...]]:
             cycle = start + int(columns["duration"][i])
             state, cause, other = header["kinds"][columns["kind"][i]]
             layer = header["layers"][columns["layer"][i]]
-            amounts = (columns[name][i] for name in ("bytes", "dwo_steps", "swo_steps", "cs_steps"))
+            amounts = (columns[name][i] for name in header["amounts"])
             found.append(
                 (lane["name"], header["states"][state], start, cycle, layer, m[i], n[i], k[i], cause, other, *amounts)
             )
@@ -125,7 +125,7 @@ def test_a_channel_without_accesses_moves_nothing(full_run: StoredRun) -> None:
 def test_cycles_without_a_stall_are_shown(most_rows: int, tmp_path: Path) -> None:
     """Of a trace of stalls, cycles without any are no error: nothing is in them, and the page says of what."""
     run = RUNS["stalls"](tmp_path)
-    end = run.summary["makespan_cycles"]
+    end = run.summary.to_json()["makespan_cycles"]
     quiet = (max(row["end_cycle"] for row in rows(run, "activities")), end)
     assert quiet[0] < end
     content = timeline_content(run, quiet, most_rows=most_rows)
@@ -158,7 +158,7 @@ def test_all_bytes_are_in_the_curves(full_run: StoredRun, most_rows: int) -> Non
         for curve in content.header["curves"]
         if curve["panel"] == "dram"
     }
-    channels = full_run.summary["dram"]["channels"]
+    channels = full_run.summary.to_json()["dram"]["channels"]
     assert moved == {name: channel["read_bytes"] + channel["write_bytes"] for name, channel in channels.items()}
 
 
@@ -182,8 +182,9 @@ def test_operators_are_counted(any_run: StoredRun, most_rows: int) -> None:
     if not busy:
         assert header["operators"] is None
         return
-    assert header["operators"]["names"] == ["DWO", "SWO", "CS"]
-    assert header["operators"]["counts"] == [16 * 4, 16 * 8, 16 * 4]
+    described = [(each["label"], each["count"]) for each in header["operators"]["actions"]]
+    assert described == [("DWO", 16 * 4), ("SWO", 16 * 8), ("CS", 16 * 4)]
+    assert header["operators"]["lanes"] == [f"pea{number}" for number in range(16)]
     first, last = header["operators"]["span"]
     assert header["span"][0] <= first < last <= header["span"][1]
     for number in range(16):
@@ -196,16 +197,18 @@ def test_steps_in_stretches_are_those_of_the_table(full_run: StoredRun) -> None:
     """In a page with stretches, the steps between any two edges are those of the rows, to a step."""
     content = timeline_content(full_run, None, most_rows=10)
     curves = [curve for curve in content.header["curves"] if curve["panel"] == "operators"]
-    assert [curve["name"] for curve in curves] == ["DWO", "SWO", "CS"]
+    assert [curve["name"] for curve in curves] == ["dwo_steps", "swo_steps", "cs_steps"]
     knots = np.cumsum(content.columns["knots"])
     for first, last in ((0, 1), (0, 700), (311, 1200), (0, len(knots))):
         for curve in curves:
             edges = knots[curve["from"] : curve["to"]]
             chosen = slice(first, min(last, len(edges) - 1))
             steps = content.columns["values"][curve["from"] : curve["to"]][chosen].sum()
-            expected = _steps(full_run, edges[chosen.start], edges[chosen.stop])[curve["name"]]
+            expected = _steps(full_run, edges[chosen.start], edges[chosen.stop])[
+                curve["name"].removesuffix("_steps").upper()
+            ]
             assert steps == pytest.approx(expected, abs=1)
-    operators = full_run.summary["operators"]
+    operators = full_run.summary.to_json()["operators"]
     totals = [int(content.columns["values"][curve["from"] : curve["to"]].sum()) for curve in curves]
     assert totals == [operators[f"{name}_busy"] for name in ("dwo", "swo", "cs")]
 
@@ -216,26 +219,24 @@ def test_bins_of_utilization_are_those_of_the_table(any_run: StoredRun) -> None:
     found = operator_steps(any_run, edges)
     for number, (first, last) in enumerate(pairwise(edges.tolist())):
         expected = _steps(any_run, first, last)
-        assert [found[name.lower()][number] for name in expected] == pytest.approx(list(expected.values()), abs=1e-6)
+        assert [found[f"{name.lower()}_steps"][number] for name in expected] == pytest.approx(
+            list(expected.values()), abs=1e-6
+        )
 
 
-def test_a_run_of_an_earlier_version_has_no_utilization(tmp_path: Path) -> None:
-    """Without the columns of steps the page opens, and says what it does not have."""
-    run = RUNS["full"](tmp_path)
-    table = pq.read_table(run.path / "activities.parquet")
-    pq.write_table(table.drop_columns(["dwo_steps", "swo_steps", "cs_steps"]), run.path / "activities.parquet")
-    content = timeline_content(run, None)
-    assert content.header["operators"] is None
-    assert not content.columns["dwo_steps"].any()
-    assert "DWO, SWO and CS utilization was not recorded" in " ".join(content.header["notes"])
-
-
-def test_operators_of_a_partial_run_without_its_scenario_are_unknown(tmp_path: Path) -> None:
-    """Where nothing tells how many operators there are, utilization is left out."""
+def test_operators_of_a_partial_run_are_known(tmp_path: Path) -> None:
+    """The topology tells what all PEAs together can do in a cycle, also of a run that did not end."""
     run = RUNS["partial"](tmp_path)
-    assert operator_counts(run) == {"dwo": 64, "swo": 128, "cs": 64}
-    (run.path / "scenario.yaml").unlink()
-    assert timeline_content(run, None).header["operators"] is None
+    assert operator_counts(run) == {"dwo_steps": 64, "swo_steps": 128, "cs_steps": 64}
+    assert timeline_content(run, None).header["operators"] is not None
+
+
+def test_a_run_without_topology_has_no_utilization(tmp_path: Path) -> None:
+    """A run of the first schema tells no operators: the page opens without their curves."""
+    run = RUNS["full"](tmp_path)
+    content = timeline_content(replace(run, heading=run.heading.model_copy(update={"topology": None})), None)
+    assert content.header["operators"] is None
+    assert content.header["amounts"] == ["bytes"]
 
 
 def test_no_text_ends_the_script(full_run: StoredRun) -> None:
@@ -244,7 +245,7 @@ def test_no_text_ends_the_script(full_run: StoredRun) -> None:
     header = re.search(r'<script type="application/json" id="header">(.*?)</script>', page, re.DOTALL)
     assert header is not None
     assert "<" not in header[1]
-    assert json.loads(header[1])["layers"][-1] == full_run.summary["layers"][-1]["name"]
+    assert json.loads(header[1])["layers"][-1] == full_run.summary.to_json()["layers"][-1]["name"]
     assert "<title>small &lt;b&gt; - timeline</title>" in page
     assert not re.search(r"<(script|link|img)[^>]* (src|href)=.?http", page)
 

@@ -11,7 +11,7 @@ from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.running import prepare as preparation
-from panacea_sim.running.prepare import demand_of, planned_alone, prepare
+from panacea_sim.running.prepare import planned_alone, prepare, work_of
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.synthetic import synthetic_layer
 
@@ -42,5 +42,5 @@ def test_the_engine_that_runs_simulates_mappings(values: bool, monkeypatch: pyte
     engine: ChosenEngine
     for engine in ("reference", "compiled"):
         counts[engine] = 0
-        planned_alone(LAYER, demand_of(LAYER, hardware, values=False), hardware, engine, values=False)
+        planned_alone(LAYER, work_of(LAYER, hardware, values=False), hardware, engine, values=False)
         assert counts[engine] > 1

@@ -6,10 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panacea_sim.hardware.config import load_hardware, with_settings
-from panacea_sim.mapping.outputs import dense_outputs
-from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.mapping.work import SkipMasks, layer_work
 from panacea_sim.running.mapping_choice import _floors, candidates
+from panacea_sim.running.prepare import work_of
 from panacea_sim.workload.synthetic import synthetic_layer
 
 
@@ -22,12 +20,11 @@ def test_a_floor_is_never_above_the_bound(shape: tuple[int, int, int], rho: floa
     """Cycles and bytes of every mapping, in any order and height, are at least its floor."""
     settings = {"psum_bytes": psum_bytes, "omem_bytes": psum_bytes + 32_768, "n_pea": 8, "spill": "allow"}
     hardware = with_settings(load_hardware("panacea"), settings)
-    tiling = Tiling.of(hardware, shape)
     layer = synthetic_layer(*shape, rho_w=rho, rho_x=rho, seed=1)
-    work, outputs = layer_work(tiling, SkipMasks.of(layer, hardware.v)), dense_outputs(tiling)
-    found = [each for each in candidates("layer", work, outputs, hardware) if each.plan]
+    work = work_of(layer, hardware, values=False)
+    found = [each for each in candidates("layer", work, hardware) if each.plan]
     assert found
-    floors = _floors(work, outputs, hardware, [(each.order, each.height) for each in found])
+    floors = _floors(work, hardware, [(each.order, each.height) for each in found])
     for each, (cycles, moved_bytes) in zip(found, floors, strict=True):
         assert cycles <= each.bound_cycles
         assert moved_bytes <= each.read_bytes + each.write_bytes

@@ -28,13 +28,17 @@ from panacea_sim.commands.main import main
 from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.errors import ConfigError, InvariantError, MappingError
 from panacea_sim.hardware.config import load_hardware
-from panacea_sim.running.layers import LayerTask, WorkerError, run_layer, run_layers
+from panacea_sim.running.layers import LayerTask, run_layer, run_layers
+from panacea_sim.running.prepare import work_of
+from panacea_sim.running.processes import WorkerError, opened_executor
 from panacea_sim.running.run import Interrupted, RunOptions, run
 from panacea_sim.running.scenario import Scenario, Schedule, load_scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.schema import TABLES
 from panacea_sim.trace.stored_run import open_run
 from panacea_sim.workload.chain import calibrated_output, following
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.synthetic import synthetic_layer
 
@@ -61,7 +65,7 @@ def _layers(summary: dict[str, Any], *without: str) -> list[dict[str, Any]]:
 
 def _traced(folder: Path, **options: Any) -> tuple[dict[str, Any], dict[str, pa.Table]]:  # noqa: ANN401  # RunOptions
     scenario = options.pop("scenario", None) or _scenario()
-    summary = run(scenario, RunOptions(folder, **{"engine": "reference", **options})).summary
+    summary = run(scenario, RunOptions(folder, **{"engine": "reference", **options})).summary.to_json()
     return summary, {table: pq.read_table(folder / f"{table}.parquet") for table in TABLES}
 
 
@@ -131,7 +135,7 @@ def _idle(component: str, start: int, end: int) -> dict[str, Any]:
 
 def test_equal_layers_run_once() -> None:
     """A layer with the masks of an earlier one names it, and no figure differs from a run that simulates both."""
-    once, each = (run(_scenario(), RunOptions(memoize=memoize)).summary for memoize in (True, False))
+    once, each = (run(_scenario(), RunOptions(memoize=memoize)).summary.to_json() for memoize in (True, False))
     assert [layer["memoized_from"] for layer in once["layers"]] == [None, None, "deep", None]
     assert [layer["memoized_from"] for layer in each["layers"]] == [None] * 4
     assert _figures(once) == _figures(each)
@@ -144,12 +148,84 @@ def test_layers_without_ho_slices_are_equal_whatever_they_hold() -> None:
         replace(synthetic_layer(8, 8, 8, 0, 0, seed, weight_bits=4, activation_bits=4), name=f"layer{seed}")
         for seed in range(2)
     )
-    summary = run(_scenario(layer=layers)).summary
+    summary = run(_scenario(layer=layers)).summary.to_json()
     assert [layer["memoized_from"] for layer in summary["layers"]] == [None, "layer0"]
-    compared = run(_scenario(layer=layers, values=True)).summary
+    compared = run(_scenario(layer=layers, values=True)).summary.to_json()
     assert [layer["memoized_from"] for layer in compared["layers"]] == [None, None]
     assert compared["exact"] is True
     assert compared["layers"][0]["output_sha256"] != compared["layers"][1]["output_sha256"]
+
+
+def _with_output(name: str, output: OutputFormat | None) -> GemmLayer:
+    layer = synthetic_layer(16, 24, 24, 0.3, 0.5, 1, name=name)
+    return replace(layer, weight_scale=0.01, activation_scale=0.1, output=output, recipe=None)
+
+
+def _memoized_from(layers: tuple[Layer, ...]) -> list[str | None]:
+    summary = run(_scenario(layer=layers), RunOptions(engine="reference")).summary.to_json()
+    return [layer["memoized_from"] for layer in summary["layers"]]
+
+
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        (OutputFormat(1.0, 100), "ho"),
+        (OutputFormat(1.0, 100, bits=12), "ho"),
+        (OutputFormat(0.1, 100, function="relu"), "ho"),
+        (None, "total"),  # beside a format of 4 bits, which has no HO slices either
+    ],
+)
+def test_layers_with_other_encoded_outputs_are_not_equal(other: OutputFormat | None, differs: str) -> None:
+    """Equal masks with other bytes to encode or to write are other work; a layer equal in all is not simulated."""
+    form = OutputFormat(0.1, 100) if differs == "ho" else OutputFormat(4.0, 7, bits=4)
+    layers = (_with_output("first", form), _with_output("other", other), _with_output("again", form))
+    once, each = (
+        run(_scenario(layer=layers), RunOptions(engine="reference", memoize=memoize)).summary.to_json()
+        for memoize in (True, False)
+    )
+    assert [layer["memoized_from"] for layer in once["layers"]] == [None, None, "first"]
+    assert _figures(once) == _figures(each)
+    assert _layers(once, "memoized_from") == _layers(each, "memoized_from")
+
+
+def test_outputs_of_equal_size_in_other_pieces_are_not_equal() -> None:
+    """Output tiles that change places, and encoded ones that are cut otherwise, are other work than the same bytes."""
+    work = work_of(_with_output("layer", OutputFormat(1.0, 100)), load_hardware("panacea", MACHINE), values=False)
+    bytes_of = work.output_bytes
+    swapped = replace(work, output_bytes=replace(bytes_of, ho=bytes_of.ho[:, ::-1], total=bytes_of.total[:, ::-1]))
+    pieces = replace(work, output_bytes=replace(bytes_of, pieces=None))
+    assert len({each.key() for each in (work, swapped, pieces)}) == 3
+
+
+def test_layers_of_other_sizes_are_not_equal() -> None:
+    """Layers differ by one token also where padding makes all their masks and bytes alike."""
+    form = OutputFormat(4.0, 7, bits=4)
+    narrow = {"weight_bits": 4, "activation_bits": 4}
+    layers = tuple(
+        replace(synthetic_layer(16, 8, tokens, 0, 0, 1, name=f"{tokens} tokens", **narrow), output=form)  # type: ignore[arg-type]  # none of them is the name
+        for tokens in (7, 8)
+    )
+    one, other = (work_of(layer, load_hardware("panacea", MACHINE), values=False) for layer in layers)
+    assert np.array_equal(one.output_bytes.total, other.output_bytes.total)
+    assert _memoized_from(layers) == [None, None]
+
+
+def test_masks_of_other_operands_are_not_equal() -> None:
+    """A mask of weights is not taken for an equal one of activations."""
+    layers = (
+        replace(synthetic_layer(8, 8, 8, 1, 1, 1, weight_bits=7, activation_bits=4), name="weights"),
+        replace(synthetic_layer(8, 8, 8, 1, 1, 1, weight_bits=4, activation_bits=8), name="activations"),
+    )
+    assert _memoized_from(layers) == [None, None]
+
+
+@pytest.mark.parametrize("rates", [(0.3, 0.6), (0.4, 0.5)], ids=["activation", "weight"])
+def test_one_mask_alone_makes_another_layer(rates: tuple[float, float]) -> None:
+    """A layer whose weights, or whose activations, skip other vectors is simulated."""
+    layers = (LAYERS[0], MaskedLayer("other", 16, 24, 16, *rates, seed=1))
+    masks = [layer.skip_masks(4) for layer in layers]
+    assert [np.array_equal(one, other) for one, other in zip(*masks, strict=True)].count(True) == 1
+    assert _memoized_from(layers) == [None, None]
 
 
 def test_traced_layers_all_run(tmp_path: Path) -> None:
@@ -193,8 +269,8 @@ def test_a_chain_runs_exactly_layer_by_layer() -> None:
     first = synthetic_layer(16, 24, 24, 0.3, 0.5, 1, name="first")
     first = replace(first, output=calibrated_output(first))
     second = following(first, "second", synthetic_layer(8, 16, 1, 0.3, 0.5, 2).weight)
-    overlapping = run(_scenario(layer=(first, second), values=True, schedule="overlap")).summary
-    summary = run(_scenario(layer=(first, second), values=True)).summary
+    overlapping = run(_scenario(layer=(first, second), values=True, schedule="overlap")).summary.to_json()
+    summary = run(_scenario(layer=(first, second), values=True)).summary.to_json()
     assert summary["exact"] is True
     shas = [[layer["output_sha256"] for layer in each["layers"]] for each in (summary, overlapping)]
     assert shas[0] == shas[1]
@@ -248,6 +324,9 @@ def test_errors_travel(error: Exception) -> None:
 
 _NETWORK = """
 from panacea_sim.running.scenario import Scenario
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.layer import Layer
+from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.masked_layer import MaskedLayer
 
 layers = tuple(MaskedLayer(f"layer{n}", 256, 256, 256, 0.1, 0.9, seed=n) for n in range(300))
@@ -313,12 +392,10 @@ class _Deadly:
 def test_a_process_that_dies_is_told() -> None:
     """A worker that ends without a word gives one error that says what to try."""
     layer: Any = _Deadly()
-
-    def task(_: int) -> LayerTask:
-        return LayerTask(layer, load_hardware("panacea"), values=False, engine="reference")
-
-    with pytest.raises(WorkerError, match=r"a worker process ended before its layer was done.*--workers 1.*__main__"):
-        run_layers(2, 2, task, lambda *_: None, lambda *_: None)
+    task = LayerTask(layer, load_hardware("panacea"), values=False, engine="reference")
+    message = r"a worker process ended before its layer was done.*--workers 1.*__main__"
+    with pytest.raises(WorkerError, match=message), opened_executor(2, work="layer") as executor:
+        list(run_layers([task, task], executor))
     assert active_children() == []
 
 
@@ -360,19 +437,19 @@ def test_progress_counts_layers_and_tiles() -> None:
 
 def test_the_kept_scenario_runs_again(tmp_path: Path) -> None:
     """scenario.yaml has schedule and masked layers, from which the same run is made."""
-    first = run(_scenario(), RunOptions(tmp_path / "out")).summary
+    first = run(_scenario(), RunOptions(tmp_path / "out")).summary.to_json()
     content = yaml.safe_load((tmp_path / "out" / "scenario.yaml").read_text())
     assert content["schedule"] == "barrier"
     assert content["layers"][0]["masked"]["rho_x"] == 0.5
     again = load_scenario(tmp_path / "out" / "scenario.yaml")
     assert isinstance(again, Scenario)
-    second = run(again, RunOptions(memoize=False)).summary
+    second = run(again, RunOptions(memoize=False)).summary.to_json()
     assert (_figures(first), first["layers"]) == (_figures(second), second["layers"])
 
 
 def test_masked_layers_overlap_too() -> None:
     """Under "overlap" masked layers are one simulation, in which the next one begins before the last one ends."""
-    summary = run(_scenario(schedule="overlap")).summary
+    summary = run(_scenario(schedule="overlap")).summary.to_json()
     assert summary["schedule"] == "overlap"
     assert summary["exact"] is None
     assert summary["layers"][1]["start_cycle"] < summary["layers"][0]["end_cycle"]

@@ -41,7 +41,7 @@ def _scenario(**changes: Any) -> Scenario:  # noqa: ANN401  # fields of a Scenar
 def test_a_real_layer_runs_exactly(name: str) -> None:
     """Each layer in scenarios/data gives the kept accumulators and densities, and stores at least what it must."""
     expected = EXPECTED[name]
-    summary = run(Scenario(name, DATA / f"{name}.npz"), RunOptions(trace=TraceOptions("off"))).summary
+    summary = run(Scenario(name, DATA / f"{name}.npz"), RunOptions(trace=TraceOptions("off"))).summary.to_json()
     (layer,) = summary["layers"]
     assert summary["exact"] is True
     assert layer["output_sha256"] == expected["output_sha256"]
@@ -59,7 +59,7 @@ def test_a_run_without_a_folder_writes_nothing(tmp_path: Path, monkeypatch: pyte
     outcome = run(_scenario())
     assert outcome.folder is None
     assert list(tmp_path.iterdir()) == []
-    assert outcome.summary["makespan_cycles"] == outcome.result.makespan_cycles
+    assert outcome.summary.to_json()["makespan_cycles"] == outcome.result.makespan_cycles
 
 
 def test_the_run_folder_holds_what_is_promised(tmp_path: Path) -> None:
@@ -71,12 +71,12 @@ def test_the_run_folder_holds_what_is_promised(tmp_path: Path) -> None:
     assert sorted(path.name for path in outcome.folder.iterdir()) == sorted(
         [*tables, ".panacea-run", "log.jsonl", "scenario.yaml", "summary.json"]
     )
-    assert json.loads((outcome.folder / "summary.json").read_text()) == outcome.summary
+    assert json.loads((outcome.folder / "summary.json").read_text()) == outcome.summary.to_json()
 
 
 def test_the_summary_has_its_documented_keys() -> None:
     """All keys of the summary are there, none has another name."""
-    summary = run(_scenario()).summary
+    summary = run(_scenario()).summary.to_json()
     assert {
         *("schema", "scenario", "engine", "makespan_cycles", "clock_hz", "seconds", "exact", "tiles", "host_seconds"),
         *("layers", "components", "operators", "dram"),
@@ -98,7 +98,7 @@ def test_the_summary_has_its_documented_keys() -> None:
 
 def test_stalls_of_the_summary_add_up_to_the_states() -> None:
     """For each component the stalls by cause sum to its four stall states."""
-    summary = run(_scenario()).summary
+    summary = run(_scenario()).summary.to_json()
     for name, states in summary["components"].items():
         stalled = states["starved"] + states["blocked"] + states["contended"] + states["waiting"]
         assert sum(stall["cycles"] for stall in summary["stalls"][name]) == stalled
@@ -106,7 +106,7 @@ def test_stalls_of_the_summary_add_up_to_the_states() -> None:
 
 def test_bytes_of_the_summary_are_those_of_the_layer() -> None:
     """What the DRAM moved is what the layer's tiles take."""
-    summary = run(_scenario()).summary
+    summary = run(_scenario()).summary.to_json()
     (layer,) = summary["layers"]
     assert summary["dram"]["read_bytes"] == layer["weight_bytes"] + layer["activation_bytes"]
     assert summary["dram"]["write_bytes"] == layer["output_bytes"] == layer["M"] * layer["N"]
@@ -115,7 +115,7 @@ def test_bytes_of_the_summary_are_those_of_the_layer() -> None:
 def test_four_bit_operands_have_no_density() -> None:
     """Operands without HO slices report no rho and no stored vectors."""
     layer = synthetic_layer(8, 8, 8, 0, 0, 0, weight_bits=4, activation_bits=4)
-    (entry,) = run(_scenario(layer=layer)).summary["layers"]
+    (entry,) = run(_scenario(layer=layer)).summary.to_json()["layers"]
     assert (entry["rho_w"], entry["rho_x"], entry["stored_w"], entry["stored_x"]) == (None, None, 0, 0)
 
 
@@ -123,37 +123,37 @@ def test_the_smallest_layer_runs() -> None:
     """A 1 x 1 x 1 product runs exactly on the default machine."""
     layer = GemmLayer("one", np.array([[-64]], np.int8), np.array([[255]], np.uint8), zero_point=3)
     outcome = run(Scenario("one", layer))
-    assert outcome.summary["exact"] is True
+    assert outcome.summary.to_json()["exact"] is True
     wanted = hashlib.sha256(np.array([-64 * 255], "<i4").tobytes()).hexdigest()
-    assert outcome.summary["layers"][0]["output_sha256"] == wanted
+    assert outcome.summary.to_json()["layers"][0]["output_sha256"] == wanted
 
 
 def test_outputs_are_encoded_for_the_next_layer() -> None:
     """With an output format, the image at the output address decodes to other bytes than the dense ones."""
     layer = replace(synthetic_layer(16, 24, 24, 0.3, 0.5, 1), output=OutputFormat(4.0, 128, lo_bits=5))
     outcome = run(_scenario(layer=layer))
-    assert outcome.summary["exact"] is True
-    assert outcome.summary["components"]["encoder"]["busy"] > 0
-    assert outcome.summary["layers"][0]["output_bytes"] != 16 * 24
+    assert outcome.summary.to_json()["exact"] is True
+    assert outcome.summary.to_json()["components"]["encoder"]["busy"] > 0
+    assert outcome.summary.to_json()["layers"][0]["output_bytes"] != 16 * 24
 
 
 def test_graph_nodes_carry_the_times_of_the_run() -> None:
     """After a run each tile group has start, end and stall, and the stalls sum to those of the dispatcher."""
     outcome = run(_scenario())
-    graph = outcome.prepared.program.layers[0].plan.graph
-    dispatcher = outcome.summary["components"]["dispatcher"]
+    (graph,) = outcome.tile_groups()
+    dispatcher = outcome.summary.to_json()["components"]["dispatcher"]
     assert graph.number_of_nodes() == 2 * 3
     nodes = [graph.nodes[group] for group in nx.lexicographical_topological_sort(graph)]
     assert sum(node["stall_cycles"] for node in nodes) == dispatcher["starved"] + dispatcher["blocked"]
     assert all(0 <= node["start_cycle"] < node["end_cycle"] for node in nodes)
     starts = [node["start_cycle"] for node in nodes]
     assert starts == sorted(starts)
-    assert max(node["end_cycle"] for node in nodes) == outcome.summary["makespan_cycles"]
+    assert max(node["end_cycle"] for node in nodes) == outcome.summary.to_json()["makespan_cycles"]
 
 
 def test_the_layer_spans_the_run() -> None:
     """A single layer starts with its first fetch and ends with its last write."""
-    summary = run(_scenario()).summary
+    summary = run(_scenario()).summary.to_json()
     assert summary["layers"][0]["start_cycle"] == 0
     assert summary["layers"][0]["end_cycle"] == summary["makespan_cycles"]
 
@@ -232,7 +232,7 @@ def test_an_interrupted_run_can_be_read(tmp_path: Path) -> None:
     assert json.loads((partial / "summary.json").read_text())["partial"] is True
     ends = pq.read_table(partial / "activities.parquet").column("end_cycle")
     assert len(ends) > 0
-    assert max(ends.to_pylist()) < run(_scenario()).summary["makespan_cycles"]
+    assert max(ends.to_pylist()) < run(_scenario()).summary.to_json()["makespan_cycles"]
     queues = pq.read_table(partial / "queues.parquet").column("cycle").to_pylist()
     assert open_run(partial).recorded_cycles == (2, max([*ends.to_pylist(), *queues]))
     assert not (partial / "spill").exists()
@@ -257,7 +257,7 @@ def test_an_interrupt_without_a_folder_says_so() -> None:
 def test_the_trace_changes_no_figure(trace: Any) -> None:  # noqa: ANN401  # a literal of TraceOptions
     """What is recorded changes nothing in the summary but the time of the host, and what it says of the trace."""
     options = TraceOptions(trace, (3, 7))
-    whole, other = run(_scenario()).summary, run(_scenario(), RunOptions(trace=options)).summary
+    whole, other = run(_scenario()).summary.to_json(), run(_scenario(), RunOptions(trace=options)).summary.to_json()
     assert whole["trace"] == {"level": "full", "window": None}
     assert other["trace"] == {"level": trace, "window": [3, 7]}
     assert {**whole, "host_seconds": 0, "trace": 0} == {**other, "host_seconds": 0, "trace": 0}
@@ -292,7 +292,7 @@ _CHANGED_LAYERS = {
 @pytest.mark.parametrize("name", _CHANGED_LAYERS)
 def test_a_changed_layer_is_kept_as_it_was(name: str, tmp_path: Path) -> None:
     """A synthetic layer with other fields than its recipe draws runs again from scenario.yaml with the same summary."""
-    first = run(_scenario(layer=_CHANGED_LAYERS[name]), RunOptions(tmp_path / "out")).summary
+    first = run(_scenario(layer=_CHANGED_LAYERS[name]), RunOptions(tmp_path / "out")).summary.to_json()
     again = load_scenario(tmp_path / "out" / "scenario.yaml")
     assert isinstance(again, Scenario)
-    assert {**run(again).summary, "host_seconds": 0} == {**first, "host_seconds": 0}
+    assert {**run(again).summary.to_json(), "host_seconds": 0} == {**first, "host_seconds": 0}

@@ -27,7 +27,7 @@ def _study(name: str) -> dict[str, Scenario]:
 
 
 def _summary(scenario: Scenario) -> dict[str, Any]:
-    return run(scenario, RunOptions(trace=TraceOptions("off"))).summary
+    return run(scenario, RunOptions(trace=TraceOptions("off"))).summary.to_json()
 
 
 @pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.py")), ids=lambda path: path.stem)

@@ -76,7 +76,7 @@ def _read_event(read: _Read, packet: Any, track: tuple[str, str], interned: dict
 
 
 def _ns(run: StoredRun, *cycles: int) -> list[int]:
-    found: list[int] = cycles_to_ns(np.array(cycles), run.summary["clock_hz"]).tolist()
+    found: list[int] = cycles_to_ns(np.array(cycles), run.heading.clock_hz).tolist()
     return found
 
 
@@ -105,7 +105,7 @@ def test_slices_are_the_rows(any_run: StoredRun, tmp_path: Path, monkeypatch: py
     first, last = any_run.recorded_cycles
     assert [(layer["name"], layer["start"], layer["end"]) for layer in layers] == [
         (layer["name"], *_ns(any_run, max(layer["start_cycle"], first), min(layer["end_cycle"], last)))
-        for layer in any_run.summary["layers"]
+        for layer in any_run.heading.to_json()["layers"]
         if "start_cycle" in layer and layer["start_cycle"] < last and layer["end_cycle"] > first
     ]
 

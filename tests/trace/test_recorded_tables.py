@@ -51,7 +51,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def makespan_cycles() -> int:
     """Return the makespan of that run."""
-    return int(run(_scenario()).summary["makespan_cycles"])
+    return int(run(_scenario()).summary.to_json()["makespan_cycles"])
 
 
 @settings(max_examples=15)
@@ -59,7 +59,7 @@ def makespan_cycles() -> int:
 def test_rows_tile_the_makespan(scenario: Scenario, tmp_path_factory: pytest.TempPathFactory) -> None:
     """The rows of each component and channel follow one another without gap from 0 to the makespan."""
     folder = tmp_path_factory.mktemp("tiled") / "run"
-    summary = run(scenario, RunOptions(folder)).summary
+    summary = run(scenario, RunOptions(folder)).summary.to_json()
     by_component: dict[str, list[Row]] = {}
     for row in _rows(folder, "activities"):
         by_component.setdefault(row["component"], []).append(row)
@@ -89,7 +89,7 @@ def test_busy_rows_name_layer_tile_and_bytes(full: Path) -> None:
     assert {row["layer"] for row in rows} == {"synthetic_16x24x24"}
     pea_tiles = [(row["m"], row["n"], row["k"]) for row in rows if row["component"] == "pea1"]
     assert pea_tiles == [(m, n, k) for m in range(2) for n in range(3) for k in range(3)]
-    (layer,) = run(_scenario()).summary["layers"]
+    (layer,) = run(_scenario()).summary.to_json()["layers"]
     for stream, key in (("w_dma", "weight_bytes"), ("x_dma", "activation_bytes"), ("o_dma", "output_bytes")):
         assert sum(row["bytes"] for row in rows if row["component"] == stream) == layer[key]
     assert sum(row["bytes"] for row in rows if row["component"] == "dram0") == sum(
@@ -105,7 +105,7 @@ def test_steps_of_all_firings_are_the_operators_work(
 ) -> None:
     """The steps of all rows add up to the busy cycles of the operators; only busy PEAs have any."""
     folder = tmp_path_factory.mktemp("steps") / "run"
-    summary = run(replace(scenario, values=False), RunOptions(folder, engine=engine)).summary
+    summary = run(replace(scenario, values=False), RunOptions(folder, engine=engine)).summary.to_json()
     rows = _rows(folder, "activities")
     for name in OPERATORS:
         assert sum(row[f"{name}_steps"] for row in rows) == summary["operators"][f"{name}_busy"]
@@ -135,7 +135,7 @@ def test_queue_rows_are_changes_at_the_end_of_a_cycle(full: Path) -> None:
     by_queue: dict[str, list[Row]] = {}
     for row in _rows(full, "queues"):
         by_queue.setdefault(row["queue"], []).append(row)
-    capacities = run(_scenario()).summary["queues"]
+    capacities = run(_scenario()).summary.to_json()["queues"]
     for name, rows in by_queue.items():
         assert rows[0]["occupancy"] > 0
         assert rows[-1]["occupancy"] == 0
@@ -151,7 +151,7 @@ def test_dram_rows_do_not_overlap_and_sum_to_the_bytes(full: Path) -> None:
     rows = _rows(full, "dram")
     assert all(row["request_cycle"] <= row["start_cycle"] < row["end_cycle"] for row in rows)
     assert all(before["end_cycle"] <= after["start_cycle"] for before, after in pairwise(rows))
-    dram = run(_scenario()).summary["dram"]
+    dram = run(_scenario()).summary.to_json()["dram"]
     assert sum(row["bytes"] for row in rows if not row["write"]) == dram["read_bytes"]
     assert sum(row["bytes"] for row in rows if row["write"]) == dram["write_bytes"]
     assert {row["port"] for row in rows if row["write"]} == {"o_dma"}
@@ -209,7 +209,7 @@ def test_a_window_after_the_end_is_empty(makespan_cycles: int, tmp_path: Path) -
     window = (makespan_cycles + 1, makespan_cycles + 9)
     outcome = run(_scenario(), RunOptions(tmp_path / "run", trace=TraceOptions("full", window)))
     assert [_rows(tmp_path / "run", table) for table in TABLES] == [[], [], []]
-    assert outcome.summary["makespan_cycles"] == makespan_cycles
+    assert outcome.summary.to_json()["makespan_cycles"] == makespan_cycles
 
 
 def _recorded(folder: Path | None) -> dict[str, pa.Table]:

@@ -45,9 +45,9 @@ def test_it_gives_summary_sections_and_tables(folder: Path) -> None:
     stored = open_run(folder)
     rows = stored.dataset("activities").to_table(filter=pc.field("component") == "pea3")
     cycles = pc.sum(pc.subtract(rows["end_cycle"], rows["start_cycle"])).as_py()
-    assert (stored.name, stored.is_partial, cycles) == ("small", False, stored.summary["makespan_cycles"])
+    assert (stored.name, stored.is_partial, cycles) == ("small", False, stored.summary.to_json()["makespan_cycles"])
     assert stored.sections["w_dma"] == stored.sections["dram0"] == "memory"
-    assert list(stored.sections) == list(stored.summary["components"])
+    assert list(stored.sections) == list(stored.summary.to_json()["components"])
 
 
 def test_a_name_stands_for_its_partial_folder(folder: Path, tmp_path: Path) -> None:

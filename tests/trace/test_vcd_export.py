@@ -48,7 +48,7 @@ def _changes(values: list[tuple[int, str | int]]) -> list[tuple[int, str | int]]
 
 
 def _ps(run: StoredRun, cycle: int) -> int:
-    return cycle * 10**12 // int(run.summary["clock_hz"])
+    return cycle * 10**12 // int(run.heading.clock_hz)
 
 
 def _of_components(run: StoredRun) -> dict[str, list[dict[str, Any]]]:

@@ -22,7 +22,7 @@ def _older(run: StoredRun, target: Path) -> StoredRun:
     target.mkdir()
     for file in run.path.iterdir():
         (target / file.name).write_bytes(file.read_bytes())
-    summary = {key: value for key, value in run.summary.items() if key != "trace"}
+    summary = {key: value for key, value in run.summary.to_json().items() if key != "trace"}
     (target / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
     return open_run(target)
 
@@ -34,7 +34,7 @@ def _last_end(run: StoredRun) -> int:
 
 def test_the_summary_tells_what_was_recorded(any_run: StoredRun) -> None:
     """Recorded are the cycles of the run that are in its window, whatever rows overlap them."""
-    end = any_run.summary.get("makespan_cycles", _last_end(any_run))
+    end = _last_end(any_run) if any_run.summary is None else any_run.summary.makespan_cycles
     first, last = any_run.window or (0, end)
     assert any_run.recorded_cycles == (first, last)
     assert 0 <= first < last <= end
@@ -55,7 +55,7 @@ def test_a_window_ends_with_the_run(level: str, tmp_path: Path) -> None:
     """Of a window that reaches beyond the end of the run, the recorded part is what counts."""
     trace = TraceOptions("full" if level == "full" else "stalls", (1300, 10**9))
     run = small_run(tmp_path / "run", trace, "compiled")
-    end = run.summary["makespan_cycles"]
+    end = run.summary.to_json()["makespan_cycles"]
     assert chosen_window(run, None) == run.recorded_cycles == (1300, end)
     assert left_out(run)[0] == f"Only the cycles 1,300 to {end:,} of {end:,} were recorded (--window)."
     with pytest.raises(ConfigError, match=rf"--window: found 0:1300; accepted: .* the recorded cycles 1300:{end}"):
@@ -65,7 +65,7 @@ def test_a_window_ends_with_the_run(level: str, tmp_path: Path) -> None:
 def test_a_window_behind_the_end_is_named(tmp_path: Path) -> None:
     """Whoever reads a run whose window lay behind its end hears so, whatever window is asked for."""
     run = small_run(tmp_path / "run", TraceOptions(window=(10**7, 10**8)), "compiled")
-    end = run.summary["makespan_cycles"]
+    end = run.summary.to_json()["makespan_cycles"]
     message = rf"--window 10000000:100000000 of the run lay behind its end at {end}; .* a --window before cycle {end}"
     for window in (None, (0, 100)):
         with pytest.raises(ConfigError, match=message):
@@ -78,7 +78,7 @@ def test_a_run_of_an_earlier_version_counts_as_recorded_to_its_end(
 ) -> None:
     """Without the key `trace`, cycles are those of the run, and the tables tell what was kept."""
     run = _older(RUNS[kind](tmp_path), tmp_path / "older")
-    assert run.recorded_cycles == (0, run.summary["makespan_cycles"])
+    assert run.recorded_cycles == (0, run.summary.to_json()["makespan_cycles"])
     assert run.recorded_states == states
 
 
@@ -119,4 +119,4 @@ def test_what_was_left_out_is_said(trace: TraceOptions, sentences: list[str], tm
     found = left_out(run)
     assert len(found) == len(sentences)
     for sentence, start in zip(found, sentences, strict=True):
-        assert sentence.startswith(start.format(end=f"{run.summary['makespan_cycles']:,}"))
+        assert sentence.startswith(start.format(end=f"{run.summary.to_json()['makespan_cycles']:,}"))

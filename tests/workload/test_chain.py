@@ -16,9 +16,10 @@ from strategies import layers_with_output
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.activation_functions import ActivationFunction, activate
-from panacea_sim.workload.chain import calibrated_output, chain_sources, following
+from panacea_sim.workload.chain import calibrated_output, chain_graph, following
 from panacea_sim.workload.functional import functional_pass, real_outputs
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.link import Link
 from panacea_sim.workload.synthetic import synthetic_layer
 
 FORM = OutputFormat(0.5, 9, lo_bits=5, r=(2,), function="relu")
@@ -104,12 +105,15 @@ def test_calibration_chooses_as_the_quantizer_does() -> None:
     assert calibrated_output(FIRST, bits=12, zpm="off", dbs=False).bits == 12
 
 
-def test_sources_are_numbers_of_layers_before() -> None:
-    """A layer without source has none; a chain may branch."""
+def test_sources_become_edges() -> None:
+    """An edge from each source says that the activation is read as it is written; a chain may branch."""
     left, right = following(FIRST, "left", SECOND_WEIGHT), following(FIRST, "right", SECOND_WEIGHT)
     passes = [functional_pass(FIRST), None, None]
-    assert chain_sources([FIRST, left, right], passes) == [None, 0, 0]
-    assert chain_sources([replace(left, source=None)], [None]) == [None]
+    graph = chain_graph([FIRST, left, right], passes)
+    assert list(graph.nodes(data="layer")) == [("first", FIRST), ("left", left), ("right", right)]
+    in_place = (Link("x", "same", in_place=True),)
+    assert list(graph.edges(data="links")) == [("first", "left", in_place), ("first", "right", in_place)]
+    assert not chain_graph([replace(left, source=None)], [None]).edges
 
 
 @pytest.mark.parametrize(
@@ -131,7 +135,7 @@ def test_refused_link(changes: dict[str, Any], text: str) -> None:
     """A layer that does not continue the one it names is refused with the field that differs."""
     second = replace(following(FIRST, "second", SECOND_WEIGHT), **changes)
     with pytest.raises(ConfigError, match="^" + re.escape(text)):
-        chain_sources([FIRST, second], [functional_pass(FIRST), None])
+        chain_graph([FIRST, second], [functional_pass(FIRST), None])
 
 
 def test_a_first_layer_has_no_layer_before() -> None:
@@ -140,12 +144,14 @@ def test_a_first_layer_has_no_layer_before() -> None:
     with pytest.raises(
         ConfigError, match=r"layer\.source: found 'first'; accepted: a layer before: none, for the first"
     ):
-        chain_sources([second, FIRST], [None, None])
+        chain_graph([second, FIRST], [None, None])
 
 
 def test_refused_predecessor() -> None:
     """Without an output format nothing can follow."""
-    with pytest.raises(ConfigError, match=r"^layer\.output: found None in 'first'; accepted: an OutputFormat"):
+    with pytest.raises(
+        ConfigError, match=r"^layer\.output: found None in 'first'; accepted: an OutputFormat.*replace\(layer, output="
+    ):
         following(replace(FIRST, output=None), "second", SECOND_WEIGHT)
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from strategies import gemm_layers
 
 from panacea_sim.errors import ConfigError
+from panacea_sim.quant.quantizer import ActivationQuantizer
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 
 
@@ -123,7 +124,7 @@ def test_accumulator_overflow() -> None:
         ({"weight": np.ones((0, 3), np.int8)}, "layer.weight: found an empty dimension, shape (0, 3); accepted: dim"),
         (
             {"weight": np.array([[1, 2, 3], [4, 64, 99]], np.int8)},
-            "layer.weight: found 64 at [1, 1]; accepted: -64 .. 63. Values out of range: 2. Clip them or set",
+            "layer.weight: found 64 at [1, 1]; accepted: -64 .. 63. Values out of range: 2. Set weight_bits=10",
         ),
         ({"weight_bits": 4}, "layer.weight: found 60 at [1, 0]; accepted: -8 .. 7"),
         ({"activation": np.ones((3, 4), np.int8)}, "layer.activation: found dtype int8; accepted: a matrix of uint8"),
@@ -135,6 +136,20 @@ def test_accumulator_overflow() -> None:
             "layer.activation: found K = 4, shape (4, 2); accepted: K = 3, as weight with shape (2, 3). weight is",
         ),
         ({"weight_bits": 8}, "layer.weight_bits: found 8; accepted: 4, 7, 10"),
+        ({"r": (8,), "lo_bits": 5}, "layer.r: found 8; accepted: a whole number in 0 .. 7. With a LO field of 5 bits"),
+        (
+            {"r": (15,), "lo_bits": 6},
+            "layer.r: found 15; accepted: a whole number in 0 .. 3. With a LO field of 6 bits",
+        ),
+        (
+            {"zero_point": -5},
+            "layer.zero_point: found -5; accepted: a whole number in 0 .. 255. Codes are unsigned: add 128",
+        ),
+        ({"dbs_offset": "Floor"}, "layer.dbs_offset: found 'Floor'; accepted: floor, midpoint. Did you mean 'floor'?"),
+        (
+            {"weight_scale": [1, 0]},
+            "layer.weight_scale: found 0.0 in row 1; accepted: finite numbers > 0. A row of zero",
+        ),
         ({"weight_bits": 7.0}, "layer.weight_bits: found 7.0; accepted: 4, 7, 10"),
         ({"activation_bits": 9}, "layer.activation_bits: found 9; accepted: 4, 8, 12"),
         ({"lo_bits": 3}, "layer.lo_bits: found 3; accepted: 4, 5, 6"),
@@ -156,7 +171,7 @@ def test_accumulator_overflow() -> None:
         ({"r": "most"}, "layer.r: found 'most'; accepted: 1 whole numbers in 0 .. 15, one for each HO slice"),
         ({"weight_scale": np.nan}, "layer.weight_scale: found nan; accepted: finite numbers > 0"),
         ({"weight_scale": 0.0}, "layer.weight_scale: found 0.0; accepted: finite numbers > 0"),
-        ({"weight_scale": [1, np.inf]}, "layer.weight_scale: found inf at [1]; accepted: finite numbers > 0"),
+        ({"weight_scale": [1, np.inf]}, "layer.weight_scale: found inf in row 1; accepted: finite numbers > 0"),
         ({"weight_scale": [1.0] * 3}, "layer.weight_scale: found shape (3,); accepted: one number, or shape (2,)"),
         ({"weight_scale": "big"}, "layer.weight_scale: found 'big'; accepted: real numbers"),
         ({"activation_scale": -0.5}, "layer.activation_scale: found -0.5; accepted: finite numbers > 0"),
@@ -177,6 +192,13 @@ def test_output_format_defaults() -> None:
     assert OutputFormat(0.5, 0x57, lo_bits=6).frequent == (1,)
     assert OutputFormat(0.5, 0x57, r=(3,)).frequent == (3,)
     assert OutputFormat(0.5, 0x357, bits=12) == OutputFormat(0.5, 0x357, bits=12)
+
+
+def test_an_output_format_says_what_it_costs() -> None:
+    """Its quantizer has its scale, zero point and widths, and takes real outputs."""
+    quantizer = OutputFormat(0.5, 0x57, lo_bits=6, r=(3,)).quantizer
+    assert quantizer == ActivationQuantizer(0.5, 0x57, 8, 6)
+    assert quantizer.error_on(np.array([0.0, 0.5, 1000.0])).clipped_share == 1 / 3
 
 
 @pytest.mark.parametrize(

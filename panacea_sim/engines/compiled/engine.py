@@ -9,19 +9,23 @@ from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
-from panacea_sim.description.description import Component, Description, Give, Queue, Take, joined_labels
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description, joined_labels
+from panacea_sim.description.parts import Queue
+from panacea_sim.description.steps import Give, Take
 from panacea_sim.engines.compiled import columns as col
 from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
 from panacea_sim.engines.compiled.evaluation import evaluate, high_water
 from panacea_sim.engines.compiled.lowering import Lowered, lower
 from panacea_sim.engines.compiled.tables import core_tables, stream_tables, trace_buffers
 from panacea_sim.engines.deadlock import StandStill, describe_deadlock
-from panacea_sim.engines.result import ChannelTotals, EngineResult, FiringTimes, QueueTotals, StallTotal
+from panacea_sim.engines.result import EngineResult, FiringTimes
 from panacea_sim.errors import DeadlockError
 from panacea_sim.trace.logs import ActivityLog
-from panacea_sim.trace.options import NOTHING
+from panacea_sim.trace.options import NO_TRACE
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import GAP_REASONS, NO_REQUESTS, State
+from panacea_sim.trace.totals import ChannelTotals, QueueTotals, StallTotal
 from panacea_sim.units import IntArray
 
 __all__ = ["load_compiled", "run_compiled"]
@@ -48,7 +52,7 @@ def load_compiled() -> None:
         Component("giver", "", 1, one, gives=(Give("queue", one),)),
         Component("taker", "", 1, one, takes=(Take("queue", one),)),
     )
-    run_compiled(Description(parts, (Queue("queue", 1),)), Recorder(NOTHING))
+    run_compiled(Description(parts, (Queue("queue", 1),)), Recorder(NO_TRACE))
 
 
 class _Engine:
@@ -85,7 +89,7 @@ class _Engine:
         """Open the logs in the order of the file: components, then channels."""
         recorder, description = self._recorder, self._description
         logs = [
-            recorder.activity_log(part.name, part.labels, part.size_bytes, operator_steps=part.operator_steps)
+            recorder.activity_log(part.name, part.labels, part.size_bytes, actions=part.actions)
             for part in description.components
         ]
         by_name = {part.name: part for part in description.components}

@@ -12,7 +12,10 @@ from itertools import groupby
 
 import numpy as np
 
-from panacea_sim.description.description import Component, Description, Give, Queue, Take
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
+from panacea_sim.description.parts import Queue
+from panacea_sim.description.steps import Give, Take
 from panacea_sim.units import IntArray
 
 __all__ = ["Section", "find_sections"]

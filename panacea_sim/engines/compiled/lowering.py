@@ -14,7 +14,8 @@ from enum import IntEnum
 
 import numpy as np
 
-from panacea_sim.description.description import Component, Description
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
 from panacea_sim.engines.compiled.lanes import Section, find_sections
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.schema import DATAFLOW, State

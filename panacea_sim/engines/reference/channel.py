@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from panacea_sim.description.description import Channel, Port
+from panacea_sim.description.parts import Channel, Port
 from panacea_sim.engines.reference.kernel import CycleEnvironment, CycleProcess, Signal, Waits
 from panacea_sim.engines.reference.posted_request import Part, PostedRequest, Stretch, gap_reasons
-from panacea_sim.engines.result import ChannelTotals
 from panacea_sim.memory.arbiter import ADDRESS, REQUEST_CYCLE, SIZE_BYTES, WIDTH, place_in_queue
 from panacea_sim.memory.device import Service
 from panacea_sim.trace.logs import CHUNK_ROWS, NO_FIRING, AccessLog, ActivityLog
 from panacea_sim.trace.schema import GAP_REASONS, NO_REQUESTS, State
+from panacea_sim.trace.totals import ChannelTotals
 
 __all__ = ["ChannelProcess"]
 

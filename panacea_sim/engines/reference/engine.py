@@ -10,17 +10,19 @@ from collections.abc import Callable, Collection, Mapping
 import numpy as np
 
 from panacea_sim.description.description import Description, joined_labels
+from panacea_sim.description.worker import Worker
 from panacea_sim.engines.deadlock import StandStill, describe_deadlock
 from panacea_sim.engines.reference.channel import ChannelProcess
 from panacea_sim.engines.reference.kernel import CycleEnvironment
 from panacea_sim.engines.reference.memory import ByteMemory
-from panacea_sim.engines.reference.processes import ComponentProcess, PrivateProcess, StreamProcess, Worker
+from panacea_sim.engines.reference.processes import ComponentProcess, PrivateProcess, StreamProcess
 from panacea_sim.engines.reference.queue import BoundedQueue, TokenStore
 from panacea_sim.engines.reference.steps import acquire_step, graph_step
-from panacea_sim.engines.result import EngineResult, FiringTimes, QueueTotals, StallTotal
+from panacea_sim.engines.result import EngineResult, FiringTimes
 from panacea_sim.errors import DeadlockError
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import DATAFLOW, State
+from panacea_sim.trace.totals import QueueTotals, StallTotal
 
 __all__ = ["run_reference"]
 
@@ -70,7 +72,7 @@ class _Machine:
                 component.labels,
                 component.size_bytes,
                 component.service_cycles,
-                component.operator_steps,
+                component.actions,
             )
             for component in description.components
         }

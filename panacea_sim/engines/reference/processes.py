@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
-from panacea_sim.description.description import Component, Requests
+from panacea_sim.description.component import Component
+from panacea_sim.description.steps import Requests
+from panacea_sim.description.worker import Worker
 from panacea_sim.engines.reference.channel import ChannelProcess
 from panacea_sim.engines.reference.kernel import CycleEnvironment, CycleProcess, Signal, Waits
 from panacea_sim.engines.reference.posted_request import PostedRequest
@@ -15,21 +17,10 @@ from panacea_sim.engines.reference.steps import FiringCounter, Inputs, Outputs, 
 from panacea_sim.trace.logs import NO_FIRING, ActivityLog, OccupancyLog
 from panacea_sim.trace.schema import State
 
-__all__ = ["ComponentProcess", "PrivateProcess", "StreamProcess", "Worker"]
+__all__ = ["ComponentProcess", "PrivateProcess", "StreamProcess"]
 
 _FLUSH_MASK = (1 << 13) - 1
 """Logs are emptied every 2,048 firings: rows stay small as Python objects, and the conversion is still vectorised."""
-
-
-class Worker(Protocol):
-    """What a component does to the values that travel."""
-
-    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
-        """Return one token for each put and give, in order.
-
-        `inputs` has a tuple of tokens for each take and need, in order.
-        """
-        ...
 
 
 class ComponentProcess:

@@ -1,51 +1,120 @@
-"""The machine of the diagram in docs/model.md, as a description."""
+"""The Panacea machine: the diagram in docs/model.md, as a builder of descriptions."""
 
 from __future__ import annotations
 
-from panacea_sim.description.description import Channel, Component, Description, Memory, Port, Queue, Store
+from collections.abc import Sequence
+
+import numpy as np
+
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
+from panacea_sim.description.parts import Memory, Port, Queue, Store
+from panacea_sim.hardware.config import Hardware
+from panacea_sim.machines.machine import Machine
 from panacea_sim.machines.panacea.decoder import activation_decoder, weight_decoder
 from panacea_sim.machines.panacea.dispatcher import dispatcher, pea_queue
 from panacea_sim.machines.panacea.encoder import encoder
-from panacea_sim.machines.panacea.pea import pe_array, sum_queue, task_cycles
+from panacea_sim.machines.panacea.pea import OPERATORS, pe_array, pea_work, sum_queue, task_cycles
+from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
+from panacea_sim.machines.panacea.values import TravellingValues
+from panacea_sim.machines.panacea.work import PanaceaWork, panacea_work
 from panacea_sim.machines.shared.accumulator import accumulator
+from panacea_sim.machines.shared.channels import dram_channels
+from panacea_sim.machines.shared.encoded_outputs import encoded_outputs
 from panacea_sim.machines.shared.ppu import ppu
 from panacea_sim.machines.shared.program import Program
-from panacea_sim.machines.shared.streams import activation_stream, output_stream, partial_sum_stream, weight_stream
-from panacea_sim.memory.channel_device import channel_device
+from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
+from panacea_sim.machines.shared.sliced_work import SkipMasks
+from panacea_sim.machines.shared.streams import (
+    WRITE_BACK,
+    activation_stream,
+    output_stream,
+    partial_sum_stream,
+    weight_stream,
+)
+from panacea_sim.mapping.outputs import dense_outputs
+from panacea_sim.mapping.work import LayerWork
+from panacea_sim.workload.functional import FunctionalPass
+from panacea_sim.workload.gemm_layer import GemmLayer
+from panacea_sim.workload.layer import Layer
 
-__all__ = ["describe"]
+__all__ = ["Panacea"]
+
+_HEIGHTS = {"off": (1,), "on": (2,), "auto": (1, 2)}
+"""How many weight tiles a stack may have, for each setting of double-tile processing."""
 
 
-def describe(program: Program) -> Description:
-    """Return the description of the machine that works through the program.
+class Panacea(Machine):
+    """Asymmetrically quantized GEMMs on PE arrays that skip frequent slices and compensate for them."""
 
-    `s_dma` and PSUM are there only where partial sums are kept between visits; PSUM is taken out of OMEM.
-    """
-    hardware, keeps = program.hardware, program.keeps_partial_sums
-    psum_bytes = hardware.psum_bytes if keeps else 0
-    streams = [
-        Port("w_dma", hardware.w_dma_priority, hardware.outstanding),
-        Port("x_dma", hardware.x_dma_priority, hardware.outstanding),
-        Port("o_dma", hardware.o_dma_priority, hardware.outstanding),
-        Port("s_dma", hardware.s_dma_priority, hardware.outstanding),
-    ]
-    return Description(
-        components=_components(program),
-        queues=_queues(program),
-        stores=(Store("w_loaded"), Store("x_loaded"), *((Store("s_loaded"),) if keeps else ())),
-        memories=(
-            Memory("WMEM", hardware.wmem_bytes),
-            Memory("AMEM", hardware.amem_bytes),
-            Memory("OMEM", hardware.omem_bytes - psum_bytes),
-            *((Memory("PSUM", psum_bytes),) if keeps else ()),
-        ),
-        channels=tuple(Channel(f"dram{number}", channel_device(hardware)) for number in range(hardware.dram_channels)),
-        ports=tuple(streams if keeps else streams[:-1]),
+    name = "panacea"
+    settings = PanaceaHardware
+    actions = (
+        "read_bytes",
+        "decoded_bytes",
+        "dealt_bytes",
+        *(f"{operator}_steps" for operator in OPERATORS),
+        "accumulated_outputs",
+        "written_bytes",
+        "requantized_outputs",
+        "encoded_bytes",
     )
+
+    def work(self, layer: Layer, hardware: Hardware, computed: FunctionalPass | None) -> PanaceaWork:
+        """Return the tiles, bytes and operator steps of a layer."""
+        chosen = panacea_hardware(hardware)
+        sizes = (layer.M, layer.K, layer.N, chosen.tile_m, chosen.tile_k, chosen.tile_n)
+        tiling = SlicedTiling(*sizes, chosen.v)
+        masks = SkipMasks.of(layer, chosen.v)
+        if computed is None or layer.output is None:
+            return PanaceaWork(tiling, dense_outputs(tiling), computed, masks)
+        return PanaceaWork(tiling, encoded_outputs(tiling, computed.output, layer.output), computed, masks)
+
+    def heights(self, hardware: Hardware) -> tuple[int, ...]:
+        """Return the heights that double-tile processing leaves open."""
+        return _HEIGHTS[panacea_hardware(hardware).dtp]
+
+    def least_cycles(self, work: LayerWork, hardware: Hardware, height: int) -> int:
+        """Return the cycles of the busiest PEA."""
+        cycles = pea_work(panacea_work(work), panacea_hardware(hardware), height).cycles
+        return int(cycles.sum((0, 2, 3), dtype=np.int64).max())
+
+    def describe(self, program: Program) -> Description:
+        """Return the machine that works through the program.
+
+        `s_dma` and PSUM are there only where partial sums are kept between visits; PSUM is taken out of OMEM.
+        """
+        hardware, keeps = program.hardware, program.keeps_partial_sums
+        psum_bytes = hardware.psum_bytes if keeps else 0
+        streams = [
+            Port("w_dma", hardware.w_dma_priority, hardware.outstanding),
+            Port("x_dma", hardware.x_dma_priority, hardware.outstanding),
+            Port(WRITE_BACK, hardware.o_dma_priority, hardware.outstanding),
+            Port("s_dma", hardware.s_dma_priority, hardware.outstanding),
+        ]
+        return Description(
+            components=_components(program),
+            queues=_queues(program),
+            stores=(Store("w_loaded"), Store("x_loaded"), *((Store("s_loaded"),) if keeps else ())),
+            memories=(
+                Memory("WMEM", hardware.wmem_bytes),
+                Memory("AMEM", hardware.amem_bytes),
+                Memory("OMEM", hardware.omem_bytes - psum_bytes),
+                *((Memory("PSUM", psum_bytes),) if keeps else ()),
+            ),
+            channels=dram_channels(hardware),
+            ports=tuple(streams if keeps else streams[:-1]),
+        )
+
+    def values(
+        self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]
+    ) -> TravellingValues:
+        """Return the values that travel through the machine."""
+        return TravellingValues(program, layers, functional)
 
 
 def _components(program: Program) -> tuple[Component, ...]:
-    hardware = program.hardware
+    peas = panacea_hardware(program.hardware).n_pea
     cycles = task_cycles(program)
     return (
         weight_stream(program),
@@ -53,8 +122,8 @@ def _components(program: Program) -> tuple[Component, ...]:
         weight_decoder(program),
         activation_decoder(program),
         dispatcher(program),
-        *(pe_array(program, pea, cycles[:, pea]) for pea in range(hardware.n_pea)),
-        accumulator(program),
+        *(pe_array(program, pea, cycles[:, pea]) for pea in range(peas)),
+        accumulator(program, [sum_queue(pea) for pea in range(peas)]),
         *((partial_sum_stream(program),) if program.keeps_partial_sums else ()),
         ppu(program),
         encoder(program),
@@ -63,7 +132,7 @@ def _components(program: Program) -> tuple[Component, ...]:
 
 
 def _queues(program: Program) -> tuple[Queue, ...]:
-    hardware = program.hardware
+    hardware = panacea_hardware(program.hardware)
     depth, peas = hardware.queue_depth, range(hardware.n_pea)
     return (
         Queue("q_w", depth),

@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.description.description import Component, Give, Need, Release
+from panacea_sim.description.actions import action_of
+from panacea_sim.description.component import Component
+from panacea_sim.description.steps import Give, Need, Release
+from panacea_sim.machines.panacea.settings import panacea_hardware
+from panacea_sim.machines.panacea.work import panacea_work
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.machines.shared.streams import REGION
 from panacea_sim.machines.shared.tile_format import TileShape, unpack_tile
@@ -49,12 +53,14 @@ def _decoder(operand: str, program: Program, ho_bytes: IntArray, loads: _LoadsOf
         f"{operand}_decoder",
         "codecs",
         tasks,
-        service_cycles=ceil_div(ho_bytes, program.hardware.codec_bytes_per_cycle),
+        service_cycles=ceil_div(ho_bytes, panacea_hardware(program.hardware).codec_bytes_per_cycle),
         needs=(Need(f"{operand}_loaded", need),),
         releases=(Release(REGION[operand], program.joined(lambda layer: loads(layer).release_bytes)),),
         gives=(Give(f"q_{operand}", program.one_per_task),),
         labels=program.task_labels,
         size_bytes=ho_bytes,
+        role="codec",
+        actions=(action_of("decoded_bytes", "bytes", ho_bytes),),
     )
 
 
@@ -78,7 +84,7 @@ class WeightDecoderWorker:
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
         """Return the decoded tiles of this task's stack, as a list."""
         number = self._labels.layer[firing]
-        tiling = self._program.layers[number].plan.work.tiling
+        tiling = panacea_work(self._program.layers[number].plan.work).tiling
         first, k = int(self._labels.m[firing]), self._labels.k[firing]
         slices = self._ho_slices[number]
         decoded = []
@@ -100,7 +106,7 @@ class ActivationDecoderWorker:
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
         """Return the decoded tile of this task."""
         number = self._labels.layer[firing]
-        tiling = self._program.layers[number].plan.work.tiling
+        tiling = panacea_work(self._program.layers[number].plan.work).tiling
         n, k = self._labels.n[firing], self._labels.k[firing]
         frequent = self._frequent[number]
         groups, depth = int(tiling.column_groups[n]), int(tiling.depths[k])

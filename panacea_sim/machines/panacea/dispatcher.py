@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.description.description import Component, Give, Take
+from panacea_sim.description.actions import action_of
+from panacea_sim.description.component import Component
+from panacea_sim.description.steps import Give, Take
 from panacea_sim.machines.panacea.decoder import WeightTile
+from panacea_sim.machines.panacea.settings import panacea_hardware
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.machines.shared.tile_format import SlicedTile
 from panacea_sim.quant.vectors import BoolArray
@@ -26,22 +29,23 @@ def pea_queue(pea: int) -> str:
 
 def dispatcher(program: Program) -> Component:
     """Return `dispatcher`: it reads a weight and an activation tile side by side and deals them to all PEAs."""
-    size_bytes = program.joined(
-        lambda layer: np.maximum(
-            layer.plan.weight.total.ravel()[layer.plan.weight_tile],
-            layer.plan.work.activation.total.ravel()[layer.plan.activation_tile],
-        )
+    weight_bytes = program.joined(lambda layer: layer.plan.weight.total.ravel()[layer.plan.weight_tile])
+    activation_bytes = program.joined(
+        lambda layer: layer.plan.work.activation.total.ravel()[layer.plan.activation_tile]
     )
-    one = program.one_per_task
+    size_bytes = np.maximum(weight_bytes, activation_bytes)
+    one, hardware = program.one_per_task, panacea_hardware(program.hardware)
     return Component(
         "dispatcher",
         "compute",
         len(size_bytes),
-        service_cycles=ceil_div(size_bytes, program.hardware.sram_bytes_per_cycle),
+        service_cycles=ceil_div(size_bytes, hardware.sram_bytes_per_cycle),
         takes=(Take("q_w", one), Take("q_x", one)),
-        gives=tuple(Give(pea_queue(pea), one) for pea in range(program.hardware.n_pea)),
+        gives=tuple(Give(pea_queue(pea), one) for pea in range(hardware.n_pea)),
         labels=program.task_labels,
         size_bytes=size_bytes,
+        role="issue",
+        actions=(action_of("dealt_bytes", "bytes", weight_bytes + activation_bytes),),
     )
 
 
@@ -61,8 +65,8 @@ class PeaTile:
 class DispatcherWorker:
     """Deals row group p of every weight tile in the stack to PEA p; a PEA without rows in a tile gets None for it."""
 
-    def __init__(self, program: Program) -> None:
-        self._peas = program.hardware.n_pea
+    def __init__(self, peas: int) -> None:
+        self._peas = peas
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:  # noqa: ARG002  # every task is dealt alike
         """Return for each PEA a list with one PeaTile or None for each tile of the stack."""

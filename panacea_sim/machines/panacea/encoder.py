@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.description.description import Component, Give, Take
+from panacea_sim.description.actions import action_of
+from panacea_sim.description.component import Component
+from panacea_sim.description.steps import Give, Take
+from panacea_sim.machines.panacea.settings import panacea_hardware
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.machines.shared.tile_format import pack_tile
 from panacea_sim.quant.slicing import slice_activations
@@ -27,11 +30,13 @@ def encoder(program: Program) -> Component:
         "encoder",
         "codecs",
         len(ho_bytes),
-        service_cycles=ceil_div(ho_bytes, program.hardware.codec_bytes_per_cycle),
+        service_cycles=ceil_div(ho_bytes, panacea_hardware(program.hardware).codec_bytes_per_cycle),
         takes=(Take("q_encode", one),),
         gives=(Give("q_o", one),),
         labels=program.output_labels,
         size_bytes=ho_bytes,
+        role="codec",
+        actions=(action_of("encoded_bytes", "bytes", ho_bytes),),
     )
 
 
@@ -59,7 +64,7 @@ class EncoderWorker:
     def __init__(self, program: Program, layers: Sequence[GemmLayer]) -> None:
         self._labels = program.output_labels
         self._forms = [layer.output for layer in layers]
-        self._hardware = program.hardware
+        self._hardware = panacea_hardware(program.hardware)
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
         """Return the pieces of the output tile."""

@@ -8,24 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from panacea_sim.description.description import Component, Give, Take
+from panacea_sim.description.actions import Action
+from panacea_sim.description.component import Component
+from panacea_sim.description.steps import Give, Take
 from panacea_sim.errors import InvariantError
-from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.panacea.dispatcher import PeaTile, pea_queue
+from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
+from panacea_sim.machines.panacea.work import PanaceaWork, panacea_work
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.machines.shared.tile_format import SlicedTile
-from panacea_sim.mapping.work import LayerWork
 from panacea_sim.units import IntArray, ceil_div, signed_type
 from panacea_sim.workload.gemm_layer import GemmLayer
 
-__all__ = ["PeaWork", "PeaWorker", "pe_array", "pea_work", "sum_queue", "task_cycles"]
+__all__ = ["OPERATORS", "PeaWork", "PeaWorker", "pe_array", "pea_work", "sum_queue", "task_cycles"]
+
+OPERATORS = ("dwo", "swo", "cs")
+"""The kinds of operators in a PEA."""
 
 
 def sum_queue(pea: int) -> str:
@@ -46,7 +50,7 @@ class PeaWork:
     cycles: IntArray
 
 
-def pea_work(work: LayerWork, hardware: Hardware, height: int) -> PeaWork:
+def pea_work(work: PanaceaWork, hardware: PanaceaHardware, height: int) -> PeaWork:
     """Return what the PEAs do for stacks of `height` tiles (docs/model.md, double-tile processing).
 
     A firing takes as long as its busiest operator. For two tiles, T cycles are enough if the DWOs can take over as much
@@ -60,10 +64,10 @@ def pea_work(work: LayerWork, hardware: Hardware, height: int) -> PeaWork:
     return known[key]
 
 
-_known_works: WeakKeyDictionary[LayerWork, dict[tuple[int, ...], PeaWork]] = WeakKeyDictionary()
+_known_works: WeakKeyDictionary[PanaceaWork, dict[tuple[int, ...], PeaWork]] = WeakKeyDictionary()
 
 
-def _pea_work(work: LayerWork, hardware: Hardware, height: int) -> PeaWork:
+def _pea_work(work: PanaceaWork, hardware: PanaceaHardware, height: int) -> PeaWork:
     # Static work and compensation are broadcast where all PEAs have rows; so are the steps that follow from them.
     dwo, swo, cs = (_unrepeated(steps, height) for steps in (work.dwo, work.swo, work.cs))
     kind = _timing_type([height * int(steps.max()) for steps in (dwo, swo, cs)], hardware)
@@ -82,7 +86,7 @@ def _pea_work(work: LayerWork, hardware: Hardware, height: int) -> PeaWork:
     return PeaWork(*(np.broadcast_to(steps, whole) for steps in (dynamic, static, compensation, cycles)))
 
 
-def _timing_type(most: Sequence[int], hardware: Hardware) -> type[np.signedinteger]:
+def _timing_type(most: Sequence[int], hardware: PanaceaHardware) -> type[np.signedinteger]:
     """Return the smallest type in which nothing that `_pea_work` computes overflows, from the most steps of a stack."""
     operators = (hardware.n_dwo, hardware.n_swo, hardware.n_cs)
     most_cycles = max(ceil_div(steps, count) for steps, count in zip(most, operators, strict=True))
@@ -114,12 +118,17 @@ def _quotient_up(dividend: IntArray, divisor: int) -> IntArray:
 
 def task_cycles(program: Program) -> IntArray:
     """Return the service cycles of every task of the program on every PEA, [task, PEA]."""
-    return program.joined(lambda layer: _layer_cycles(layer, program.hardware))
+    return program.joined(lambda layer: _layer_cycles(program, layer))
 
 
-def _layer_cycles(layer: PlannedLayer, hardware: Hardware) -> IntArray:
+def work_on_peas(program: Program, layer: PlannedLayer) -> PeaWork:
+    """Return what the PEAs do for a layer of the program."""
+    return pea_work(panacea_work(layer.plan.work), panacea_hardware(program.hardware), layer.plan.height)
+
+
+def _layer_cycles(program: Program, layer: PlannedLayer) -> IntArray:
     plan = layer.plan
-    cycles = pea_work(plan.work, hardware, plan.height).cycles
+    cycles = work_on_peas(program, layer).cycles
     stacks, peas, _, k_tiles = cycles.shape
     in_memory_order = cycles.transpose(2, 3, 0, 1).reshape(-1, peas)
     of_task: IntArray = in_memory_order[(plan.tasks.n * k_tiles + plan.tasks.k) * stacks + plan.tasks.stack]
@@ -139,23 +148,43 @@ def pe_array(program: Program, pea: int, service_cycles: IntArray) -> Component:
         takes=(Take(pea_queue(pea), program.one_per_task),),
         gives=tuple(Give(sum_queue(pea), tokens) for tokens in program.sums_given),
         labels=program.task_labels,
-        operator_steps=partial(_operator_steps, program, pea),
+        role="compute",
+        group="pea",
+        actions=tuple(_steps(program, pea, operator) for operator in OPERATORS),
     )
 
 
-def _operator_steps(program: Program, pea: int, firing: IntArray) -> IntArray:
-    """Return the DWO, SWO and CS steps [3, n] of these tasks on one PEA."""
+def _steps(program: Program, pea: int, operator: str) -> Action:
+    """Return the steps of one kind of operator as an action."""
+
+    def amounts(firing: IntArray) -> IntArray:
+        return _operator_steps(program, pea, operator, firing)
+
+    def total() -> int:
+        return sum(_total_steps(program, layer, operator)[pea] for layer in program.layers)
+
+    count: int = getattr(panacea_hardware(program.hardware), f"n_{operator}")
+    return Action(f"{operator}_steps", "operator-cycles", amounts, total, count)
+
+
+def _total_steps(program: Program, layer: PlannedLayer, operator: str) -> list[int]:
+    """Return the steps of a layer on each PEA."""
+    steps: IntArray = getattr(work_on_peas(program, layer), operator)
+    sums: list[int] = steps.sum((0, 2, 3), dtype=np.int64).tolist()
+    return sums
+
+
+def _operator_steps(program: Program, pea: int, operator: str, firing: IntArray) -> IntArray:
+    """Return the steps of one kind of operator in these tasks on one PEA."""
     labels = program.task_labels
     layer, stack_m, n, k = (column[firing] for column in (labels.layer, labels.m, labels.n, labels.k))
-    steps = np.empty((3, len(firing)), np.int64)
+    steps = np.empty(len(firing), np.int64)
     # Firings of one layer follow each other.
     starts = np.flatnonzero(np.diff(layer, prepend=-1)).tolist()
     for first, end in pairwise([*starts, len(firing)]):
         plan = program.layers[layer[first]].plan
-        work = pea_work(plan.work, program.hardware, plan.height)
-        at = stack_m[first:end] // plan.height, pea, n[first:end], k[first:end]
-        for row, counts in zip(steps, (work.dwo, work.swo, work.cs), strict=True):
-            row[first:end] = counts[at]
+        work = work_on_peas(program, program.layers[layer[first]])
+        steps[first:end] = getattr(work, operator)[stack_m[first:end] // plan.height, pea, n[first:end], k[first:end]]
     return steps
 
 
@@ -169,7 +198,7 @@ class PeaWorker:
     def __init__(self, program: Program, layers: Sequence[GemmLayer], pea: int) -> None:
         self._pea = pea
         self._labels = program.task_labels
-        self._plans = [layer.plan for layer in program.layers]
+        self._works = [panacea_work(layer.plan.work) for layer in program.layers]
         self._given = program.sums_given
         self._weight_factors = [np.array([1, *layer.weight_slices.ho_factors]) for layer in layers]
         self._activation_factors = [_activation_factors(layer) for layer in layers]
@@ -198,7 +227,7 @@ class PeaWorker:
 
     def _check_work(self, firing: int, place: int, tile: PeaTile) -> None:
         labels = self._labels
-        plan = self._plans[labels.layer[firing]]
+        work = self._works[labels.layer[firing]]
         at = (labels.m[firing] + place, self._pea, labels.n[firing], labels.k[firing])
         weight_stored = tile.stored.sum(0)
         activation_stored = tile.activation.stored.sum((0, 1))
@@ -206,7 +235,7 @@ class PeaWorker:
         compensation = int(activation_stored.sum())
         dynamic = int(weight_stored @ activation_stored + groups * weight_stored.sum()) + compensation
         found = (dynamic, depth * groups, compensation)
-        planned = (int(plan.work.dwo[at]), int(plan.work.swo[at]), int(plan.work.cs[at]))
+        planned = (int(work.dwo[at]), int(work.swo[at]), int(work.cs[at]))
         if found != planned:
             raise InvariantError(
                 f"pea{self._pea} found {found} DWO, SWO and CS steps in tile m, n, k = {at[0]}, {at[2]}, {at[3]}, "

@@ -7,16 +7,19 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.engines.reference.processes import Worker
+from panacea_sim.description.worker import Worker
 from panacea_sim.errors import InvariantError
 from panacea_sim.machines.panacea.decoder import ActivationDecoderWorker, WeightDecoderWorker
 from panacea_sim.machines.panacea.dispatcher import DispatcherWorker
 from panacea_sim.machines.panacea.encoder import EncoderWorker, encode_output_tile, pack_activations
 from panacea_sim.machines.panacea.pea import PeaWorker
+from panacea_sim.machines.panacea.settings import panacea_hardware
+from panacea_sim.machines.panacea.work import panacea_work
 from panacea_sim.machines.shared.accumulator import AccumulatorWorker
 from panacea_sim.machines.shared.ppu import PpuWorker
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.machines.shared.streams import (
+    WRITE_BACK,
     PartialSumWorker,
     ReadWorker,
     WriteWorker,
@@ -46,7 +49,8 @@ class TravellingValues:
         self._functional = functional
         for planned, layer in zip(program.layers, layers, strict=True):
             self._store_operands(planned, layer)
-        self._sums = AccumulatorWorker(program, layers)
+        self._peas = panacea_hardware(program.hardware).n_pea
+        self._sums = AccumulatorWorker(program, layers, self._peas)
         self.workers: dict[str, Worker] = self._build_workers()
 
     @property
@@ -70,16 +74,16 @@ class TravellingValues:
 
     def _store_operands(self, planned: PlannedLayer, layer: GemmLayer) -> None:
         for m, k, address in _weight_pieces(planned):
-            tiling = planned.plan.work.tiling
+            tiling = panacea_work(planned.plan.work).tiling
             rows = slice(m * tiling.tile_m, (m + 1) * tiling.tile_m)
             depth = slice(k * tiling.tile_k, (k + 1) * tiling.tile_k)
             data = _pack_weights(layer, rows, depth, tiling.v, tiling.tile_k)
             self._store(address, data, int(planned.plan.work.weight.total[m, k]), f"weight tile {m}, {k}")
-        if planned.source is None:
+        if not planned.reads_in_place:
             self._store_activations(planned, layer)
 
     def _store_activations(self, planned: PlannedLayer, layer: GemmLayer) -> None:
-        tiling = planned.plan.work.tiling
+        tiling = panacea_work(planned.plan.work).tiling
         form = OutputFormat(1.0, layer.zero_point, layer.activation_bits, layer.lo_bits, layer.frequent)
         for (n, k), address in np.ndenumerate(planned.layout.activation):
             rows = slice(k * tiling.tile_k, (k + 1) * tiling.tile_k)
@@ -103,19 +107,19 @@ class TravellingValues:
             "x_dma": ReadWorker(self.image, activations),
             "w_decoder": WeightDecoderWorker(program, layers),
             "x_decoder": ActivationDecoderWorker(program, layers),
-            "dispatcher": DispatcherWorker(program),
-            **{f"pea{pea}": PeaWorker(program, layers, pea) for pea in range(program.hardware.n_pea)},
+            "dispatcher": DispatcherWorker(self._peas),
+            **{f"pea{pea}": PeaWorker(program, layers, pea) for pea in range(self._peas)},
             "accumulator": self._sums,
             "ppu": PpuWorker(program, post_processors),
             "encoder": EncoderWorker(program, layers),
-            "o_dma": WriteWorker(self.image, output_addresses(program)),
+            WRITE_BACK: WriteWorker(self.image, output_addresses(program)),
         }
         if program.keeps_partial_sums:
             workers["s_dma"] = PartialSumWorker(program)
         return workers
 
     def _check_outputs(self, planned: PlannedLayer, layer: GemmLayer, wanted: FunctionalPass) -> None:
-        tiling = planned.plan.work.tiling
+        tiling = panacea_work(planned.plan.work).tiling
         for (m, n), first in np.ndenumerate(planned.layout.output):
             rows = slice(m * tiling.tile_m, (m + 1) * tiling.tile_m)
             columns = slice(n * tiling.tile_n, (n + 1) * tiling.tile_n)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.description.description import Acquire, Component, Give, Need, Take
-from panacea_sim.machines.panacea.pea import sum_queue
+from panacea_sim.description.actions import action_of
+from panacea_sim.description.component import Component
+from panacea_sim.description.steps import Acquire, Give, Need, Take
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.units import IntArray, ceil_div
@@ -19,8 +20,8 @@ from panacea_sim.workload.gemm_layer import GemmLayer
 __all__ = ["AccumulatorWorker", "accumulator"]
 
 
-def accumulator(program: Program) -> Component:
-    """Return `accumulator`: it joins the sums of all PEAs at each visit to an output tile.
+def accumulator(program: Program, sum_queues: Sequence[str]) -> Component:
+    """Return `accumulator`: it joins the sums that come through `sum_queues` at each visit to an output tile.
 
     A tile that is visited again stays a partial sum, of which `s_dma` takes care; after its last visit it is kept in
     OMEM until it is written.
@@ -41,12 +42,14 @@ def accumulator(program: Program) -> Component:
             ceil_div(outputs, hardware.accumulator_lanes),
             ceil_div(outputs * BYTES_PER_PARTIAL_SUM, hardware.omem_bytes_per_cycle),
         ),
-        takes=tuple(Take(sum_queue(pea), one) for pea in range(hardware.n_pea)),
+        takes=tuple(Take(queue, one) for queue in sum_queues),
         needs=(fetched,) if program.keeps_partial_sums else (),
         acquires=(Acquire("OMEM", outputs * BYTES_PER_PARTIAL_SUM * last),),
         gives=(Give("q_ppu", last), *((returned,) if program.keeps_partial_sums else ())),
         labels=program.visit_labels,
         size_bytes=outputs * BYTES_PER_PARTIAL_SUM,
+        role="accumulate",
+        actions=(action_of("accumulated_outputs", "outputs", outputs),),
     )
 
 
@@ -59,14 +62,14 @@ class AccumulatorWorker:
     `results` collects the accumulators of each layer, int32 [M, N].
     """
 
-    def __init__(self, program: Program, layers: Sequence[GemmLayer]) -> None:
+    def __init__(self, program: Program, layers: Sequence[GemmLayer], sum_queues: int) -> None:
         self.results = [np.zeros((layer.M, layer.N), np.int32) for layer in layers]
         self._labels = program.visit_labels
         self._last = program.joined(lambda layer: layer.plan.visits.last)
         self._returned = program.joined(lambda layer: layer.plan.partial_sums.returned)
         self._on_chip: dict[tuple[int, int, int], npt.NDArray[np.int32]] = {}
         self._keeps_partial_sums = program.keeps_partial_sums
-        self._peas = program.hardware.n_pea
+        self._sum_queues = sum_queues
         self._tilings = [layer.plan.work.tiling for layer in program.layers]
         self._offline = [offline_compensation(layer) for layer in layers]
 
@@ -77,10 +80,10 @@ class AccumulatorWorker:
         rows = slice(m * tiling.tile_m, m * tiling.tile_m + int(tiling.rows[m]))
         columns = slice(n * tiling.tile_n, n * tiling.tile_n + int(tiling.columns[n]))
         tile_of = (number, m, n)
-        from_peas = inputs[: self._peas]
-        sums = np.concatenate([taken[0] for taken in from_peas if taken[0] is not None])
+        from_queues = inputs[: self._sum_queues]
+        sums = np.concatenate([taken[0] for taken in from_queues if taken[0] is not None])
         total = sums[: rows.stop - rows.start, : columns.stop - columns.start]
-        fetched = [kept[0] for kept in inputs[self._peas :] if kept and kept[0] is not None]
+        fetched = [kept[0] for kept in inputs[self._sum_queues :] if kept and kept[0] is not None]
         for partial in (*fetched, self._on_chip.pop(tile_of, None)):
             if partial is not None:
                 total = total + partial

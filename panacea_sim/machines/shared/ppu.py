@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from panacea_sim.description.description import Component, Give, Take
+from panacea_sim.description.actions import action_of
+from panacea_sim.description.component import Component
+from panacea_sim.description.steps import Give, Take
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.quant.activation_functions import PostProcessor
@@ -32,6 +34,8 @@ def ppu(program: Program) -> Component:
         gives=(Give("q_encode", one),),
         labels=program.output_labels,
         size_bytes=outputs,
+        role="post_process",
+        actions=(action_of("requantized_outputs", "outputs", outputs),),
     )
 
 

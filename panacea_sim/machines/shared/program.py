@@ -6,42 +6,64 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import networkx as nx
 import numpy as np
 
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.mapping.graph import TileGroupGraph, network_graph
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.mapping.layout import DramLayout, dram_layout
 from panacea_sim.mapping.outputs import OutputBytes
 from panacea_sim.mapping.plan import LayerPlan, check_output_tile
+from panacea_sim.mapping.waits import outputs_needed
 from panacea_sim.units import IntArray
+from panacea_sim.workload.link import Operand
+from panacea_sim.workload.network import LayerGraph, layers_in_order, links_into
 
 __all__ = ["PlannedLayer", "Program", "plan_program"]
 
 
 @dataclass(frozen=True, eq=False)
 class PlannedLayer:
-    """A layer with its plan, the bytes of its outputs and its place in DRAM.
+    """A layer with its plan and its place in DRAM.
 
-    `source` is the number of the layer whose outputs are its activations, None if they are in DRAM from the start.
+    `reads_in_place` says that its activations are what another layer of the run writes, where it writes it. Otherwise
+    they lie at a place of their own.
     """
 
     plan: LayerPlan
-    output_bytes: OutputBytes
     layout: DramLayout
-    source: int | None = None
+    reads_in_place: bool = False
+
+    @property
+    def output_bytes(self) -> OutputBytes:
+        """The bytes of the layer's outputs."""
+        return self.plan.work.output_bytes
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """All layers of a run on one hardware."""
+    """All layers of a run on one hardware, in the order of their graph, which says what each needs of the others."""
 
     hardware: Hardware
     layers: tuple[PlannedLayer, ...]
+    graph: LayerGraph
 
-    def graph(self) -> TileGroupGraph:
-        """Return the dataflow graph of all layers; after a run its nodes carry their times."""
-        return network_graph([layer.plan.graph for layer in self.layers], [layer.source for layer in self.layers])
+    def outputs_before(self, operand: Operand) -> list[IntArray]:
+        """Return how many output tiles of the run must have been written before each tile of an operand, by layer.
+
+        Tiles are flat, as fetches number them. Where several producers serve an operand, the latest tells.
+        """
+        first = np.cumsum([0, *(layer.plan.output_count for layer in self.layers)]).tolist()
+        number = {layer.plan.name: at for at, layer in enumerate(self.layers)}
+        counts = []
+        for layer in self.layers:
+            needed = np.zeros(_operand_tiles(layer.plan, operand), np.int64)
+            for name, link in links_into(self.graph, layer.plan.name):
+                if link.operand == operand:
+                    of_producer = outputs_needed(link, layer.plan, self.layers[number[name]].plan)
+                    np.maximum(needed, of_producer + first[number[name]] * (of_producer > 0), out=needed)
+            counts.append(needed)
+        return counts
 
     @property
     def keeps_partial_sums(self) -> bool:
@@ -139,22 +161,32 @@ class Program:
         return np.repeat(np.arange(len(self.layers)), [firings(layer) for layer in self.layers])
 
 
-def plan_program(hardware: Hardware, layers: Sequence[tuple[LayerPlan, OutputBytes, int | None]]) -> Program:
-    """Return the program that runs these layers in order, laid out in DRAM one behind the other.
+def plan_program(hardware: Hardware, layers: Sequence[LayerPlan], graph: LayerGraph | None = None) -> Program:
+    """Return the program that runs these layers in the order of their graph, laid out in DRAM one behind the other.
 
-    Each layer comes with its plan, the bytes of its outputs, and the number of the layer whose outputs it reads.
-    Raises MappingError if an output tile does not fit OMEM beside the partial sums of another layer.
+    Each layer comes as its plan, named as its node. Without a graph none needs another, and they run in the order
+    given. Raises ConfigError if layers wait for each other in a circle, and MappingError if an output tile does not fit
+    OMEM beside the partial sums of another layer.
     """
-    keeps_partial_sums = any(plan.partial_sums.firings for plan, _, _ in layers)
-    planned: list[PlannedLayer] = []
+    if graph is None:
+        graph = nx.DiGraph()
+        graph.add_nodes_from(plan.name for plan in layers)
+    keeps_partial_sums = any(plan.partial_sums.firings for plan in layers)
+    given = {plan.name: plan for plan in layers}
+    planned: dict[str, PlannedLayer] = {}
     start = 0
-    for plan, output_bytes, source in layers:
+    for name in layers_in_order(graph):
+        plan = given[name]
         check_output_tile(plan.work, hardware, keeps_partial_sums=keeps_partial_sums)
-        written = None if source is None else _written_activation(planned[source])
-        layout = dram_layout(start, plan, output_bytes, hardware.dram_alignment_bytes, written)
-        planned.append(PlannedLayer(plan, output_bytes, layout, source))
+        written = [_written_activation(planned[each]) for each, link in links_into(graph, name) if link.in_place]
+        layout = dram_layout(start, plan, hardware.dram_alignment_bytes, *written)
+        planned[name] = PlannedLayer(plan, layout, reads_in_place=bool(written))
         start = layout.end
-    return Program(hardware, tuple(planned))
+    return Program(hardware, tuple(planned.values()), graph)
+
+
+def _operand_tiles(plan: LayerPlan, operand: Operand) -> int:
+    return (plan.weight if operand == "w" else plan.work.activation).ho.size
 
 
 def _written_activation(source: PlannedLayer) -> IntArray:

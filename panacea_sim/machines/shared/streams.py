@@ -7,17 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from panacea_sim.description.description import Acquire, Component, Put, Release, Requests, Take, Wait
-from panacea_sim.machines.shared.program import PlannedLayer, Program
+from panacea_sim.description.actions import action_of
+from panacea_sim.description.component import Component
+from panacea_sim.description.steps import Acquire, Put, Release, Requests, Take, Wait
+from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.labels import TileLabels
 from panacea_sim.mapping.layout import ChannelParts, split_over_channels
 from panacea_sim.mapping.loads import Loads
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.units import IntArray
+from panacea_sim.workload.link import Operand
 
 __all__ = [
     "REGION",
+    "WRITE_BACK",
     "PartialSumWorker",
     "ReadWorker",
     "WriteWorker",
@@ -32,22 +36,23 @@ __all__ = [
 REGION = {"w": "WMEM", "x": "AMEM"}
 """The memory that holds the encoded tiles of an operand."""
 
+WRITE_BACK = "o_dma"
+"""The component whose firings write output tiles, and for which fetches of what other layers write wait."""
+
 
 def weight_stream(program: Program) -> Component:
-    """Return `w_dma`: it fetches encoded weight tiles into WMEM."""
+    """Return `w_dma`: it fetches encoded weight tiles into WMEM, once the layers that make them have written them."""
     operands = [(layer.layout.weight, layer.plan.weight.total, layer.plan.weight_loads) for layer in program.layers]
-    return _read_stream("w", program, operands, program.weight_load_labels, ())
+    return _read_stream("w", program, operands, program.weight_load_labels)
 
 
 def activation_stream(program: Program) -> Component:
-    """Return `x_dma`: it fetches encoded activation tiles into AMEM, once the layer before has written them."""
+    """Return `x_dma`: it fetches encoded activation tiles into AMEM, once the layers before have written them."""
     operands = [
         (layer.layout.activation, layer.plan.work.activation.total, layer.plan.activation_loads)
         for layer in program.layers
     ]
-    written = _writes_before(program)
-    waits = (Wait("o_dma", written),) if written.any() else ()
-    return _read_stream("x", program, operands, program.activation_load_labels, waits)
+    return _read_stream("x", program, operands, program.activation_load_labels)
 
 
 def output_stream(program: Program) -> Component:
@@ -56,7 +61,7 @@ def output_stream(program: Program) -> Component:
     firings = len(labels.m)
     size_bytes = program.joined(lambda layer: layer.output_bytes.total[layer.plan.output_m, layer.plan.output_n])
     return Component(
-        "o_dma",
+        WRITE_BACK,
         "memory",
         firings,
         requests=_as_requests(_split(program, output_addresses(program), size_bytes), np.ones(firings, np.bool_)),
@@ -64,6 +69,8 @@ def output_stream(program: Program) -> Component:
         releases=(Release("OMEM", program.tile_outputs * BYTES_PER_PARTIAL_SUM),),
         labels=labels,
         size_bytes=size_bytes,
+        role="write_back",
+        actions=(action_of("written_bytes", "bytes", size_bytes),),
     )
 
 
@@ -93,6 +100,11 @@ def partial_sum_stream(program: Program) -> Component:
         puts=(Put("s_loaded"),),
         labels=program.partial_sum_labels,
         size_bytes=size_bytes,
+        role="spill",
+        actions=(
+            action_of("read_bytes", "bytes", size_bytes * (1 - is_return)),
+            action_of("written_bytes", "bytes", size_bytes * is_return),
+        ),
     )
 
 
@@ -120,35 +132,20 @@ def _partial_sum_requests(program: Program, moved: BoolArray, write: BoolArray) 
     return _as_requests(split.taken(np.where(moved, tile, first[-1])), write)
 
 
-def _writes_before(program: Program) -> IntArray:
-    """Return how many firings of `o_dma` must have ended before each activation fetch; 0 without a source."""
-    outputs_before = np.cumsum([0, *(layer.plan.output_count for layer in program.layers)])
-    counts = []
-    for layer in program.layers:
-        tile = layer.plan.activation_loads.tile
-        if layer.source is None:
-            counts.append(np.zeros(len(tile), np.int64))
-        else:
-            counts.append(outputs_before[layer.source] + _finished_as(program.layers[layer.source], layer)[tile] + 1)
-    return np.concatenate(counts)
-
-
-def _finished_as(source: PlannedLayer, layer: PlannedLayer) -> IntArray:
-    """Return, for each activation tile (flat), the place of the output tile that holds it in the order of finishing."""
-    plan, tiling = source.plan, source.plan.work.tiling
-    place = np.empty((tiling.m_tiles, tiling.n_tiles), np.int64)
-    place[plan.output_m, plan.output_n] = np.arange(plan.output_count)
-    n, k = np.divmod(np.arange(layer.plan.work.activation.ho.size), layer.plan.work.tiling.k_tiles)
-    finished: IntArray = place[k * tiling.tile_k // tiling.tile_m, n]
-    return finished
+def _waits(program: Program, operand: Operand, loads: Sequence[Loads]) -> tuple[Wait, ...]:
+    """Return the wait of a fetch for the last output tile that it needs; none where no layer makes the operand."""
+    if not program.graph.number_of_edges():
+        return ()  # at once: most programs are candidates, whose single layer is only to be bounded
+    before = program.outputs_before(operand)
+    firings = np.concatenate([of_tile[each.tile] for of_tile, each in zip(before, loads, strict=True)])
+    return (Wait(WRITE_BACK, firings),) if firings.any() else ()
 
 
 def _read_stream(
-    operand: str,
+    operand: Operand,
     program: Program,
     operands: Sequence[tuple[IntArray, IntArray, Loads]],
     labels: TileLabels,
-    waits: tuple[Wait, ...],
 ) -> Component:
     """Return the stream that fetches tiles; `operands` has the address and bytes of each tile, and the loads, by layer.
 
@@ -167,11 +164,13 @@ def _read_stream(
         "memory",
         len(size_bytes),
         requests=_as_requests(split.taken(np.concatenate(fetched)), np.zeros(len(size_bytes), np.bool_)),
-        waits=waits,
+        waits=_waits(program, operand, [loads for _, _, loads in operands]),
         acquires=(Acquire(REGION[operand], size_bytes),),
         puts=(Put(f"{operand}_loaded"),),
         labels=labels,
         size_bytes=size_bytes,
+        role="fetch",
+        actions=(action_of("read_bytes", "bytes", size_bytes),),
     )
 
 

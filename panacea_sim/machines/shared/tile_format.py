@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from panacea_sim.errors import InvariantError
 from panacea_sim.quant.rle import decode_tile, encode_tile
-from panacea_sim.quant.slicing import SLICE_BITS
 from panacea_sim.quant.vectors import BoolArray
+from panacea_sim.quant.widths import SLICE_BITS
 from panacea_sim.units import bits_to_bytes
 
 __all__ = ["SlicedTile", "TileShape", "pack_tile", "unpack_tile"]

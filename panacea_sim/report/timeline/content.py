@@ -12,14 +12,15 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from panacea_sim.analysis.shares import state_shares
+from panacea_sim.report.groups import group_label
 from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.report.timeline.curves import read_curves
 from panacea_sim.report.timeline.operators import read_operators
 from panacea_sim.report.timeline.packing import differences
 from panacea_sim.trace.column_batches import codes
-from panacea_sim.trace.schema import OPERATORS, State
+from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
-from panacea_sim.trace.utilization import is_pea
+from panacea_sim.trace.utilization import operator_counts
 from panacea_sim.trace.window import chosen_window, left_out, within
 from panacea_sim.units import IntArray
 
@@ -31,8 +32,7 @@ MOST_ROWS = 1_000_000
 _STRETCHES = 4096
 _SECTIONS = ("memory", "codecs", "compute", "output")
 _STATES = {state.value: number for number, state in enumerate(State)}
-_AMOUNTS = ("bytes", *(f"{name}_steps" for name in OPERATORS))
-_LANE_COLUMNS = ("gap", "duration", "kind", "layer", "m", "n", "k", *_AMOUNTS)
+_LANE_COLUMNS = ("gap", "duration", "kind", "layer", "m", "n", "k")
 _Columns = dict[str, npt.NDArray[Any]]
 
 
@@ -66,6 +66,9 @@ def timeline_content(run: StoredRun, window: tuple[int, int] | None, *, most_row
         "colours": [STATE_COLOURS[state] for state in State],
         "curves": curves.described,
         "operators": operators,
+        "amounts": ["bytes", *operator_counts(run)],
+        "shortNames": run.short_names,
+        "example": _example(run),
         "layerSpans": _layer_spans(run, span),
         "notes": [*notes, *curve_notes, *operator_notes],
         **described,
@@ -77,7 +80,15 @@ def _lanes(run: StoredRun) -> list[dict[str, Any]]:
     """Return the lanes from top to bottom, grouped by section."""
     order = {section: number for number, section in enumerate(_SECTIONS)}
     names = sorted(run.sections, key=lambda name: order.get(run.sections[name], len(order)))
-    return [{"name": name, "section": run.sections[name], "pea": is_pea(name)} for name in names]
+    several = {group: members for group, members in run.groups.items() if len(members) > 1}
+    group_of = {name: group_label(group, len(members)) for group, members in several.items() for name in members}
+    return [{"name": name, "section": run.sections[name], "group": group_of.get(name, "")} for name in names]
+
+
+def _example(run: StoredRun) -> str:
+    """Return a component to search for: the fourth of the largest group, as one of the first says less."""
+    members = max(run.groups.values(), key=len)
+    return members[min(3, len(members) - 1)]
 
 
 def _single(
@@ -92,6 +103,7 @@ def _single(
     begins = np.searchsorted(lane, np.arange(len(lanes) + 1))
     kinds, kind = _kinds(table)
     layers = table["layer"].chunk(0)
+    amounts = ["bytes", *operator_counts(run)]
     before = np.append(0, end[:-1])
     # A lane starts from zero again, so that what it holds does not depend on the one above.
     before[begins[:-1][begins[:-1] < len(lane)]] = 0
@@ -101,7 +113,7 @@ def _single(
         kind[order],
         layers.indices.to_numpy()[order],
         *(differences(table[name].to_numpy()[order]) for name in ("m", "n", "k")),
-        *(pc.fill_null(table[name], 0).to_numpy()[order] for name in _AMOUNTS),
+        *(table[name].to_numpy()[order] for name in amounts),
     ]
     described = {
         "detail": "intervals",
@@ -110,7 +122,7 @@ def _single(
         "kinds": kinds,
         "layers": layers.dictionary.to_pylist(),
     }
-    return described, dict(zip(_LANE_COLUMNS, columns, strict=True)), []
+    return described, dict(zip((*_LANE_COLUMNS, *amounts), columns, strict=True)), []
 
 
 def _kinds(table: pa.Table) -> tuple[list[list[Any]], IntArray]:
@@ -153,10 +165,9 @@ def _stretches(
 
 def _layer_spans(run: StoredRun, span: tuple[int, int]) -> list[dict[str, Any]]:
     """Return when each layer is worked on, in their order; a partial run knows it only from its activities."""
-    spans = [
-        {"name": layer["name"], "start": layer["start_cycle"], "end": layer["end_cycle"]}
-        for layer in run.summary["layers"]
-        if isinstance(layer, dict) and "start_cycle" in layer
+    spans: list[dict[str, Any]] = [
+        {"name": layer.name, "start": layer.start_cycle, "end": layer.end_cycle}
+        for layer in (() if run.summary is None else run.summary.layers)
     ]
     if not spans:
         rows = run.dataset("activities").to_table(
@@ -186,8 +197,7 @@ def _in_tracks(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _subtitle(run: StoredRun, span: tuple[int, int], count: int) -> str:
     return (
-        f"{run.summary['hardware']}, {run.summary['engine']} engine: cycles {span[0]:,} to {span[1]:,}, "
-        f"{count:,} intervals"
+        f"{run.heading.hardware}, {run.heading.engine} engine: cycles {span[0]:,} to {span[1]:,}, {count:,} intervals"
     )
 
 

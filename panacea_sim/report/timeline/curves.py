@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.dataset as ds
 
-from panacea_sim.trace.bandwidth import bandwidth, channels
+from panacea_sim.trace.bandwidth import bandwidth
 from panacea_sim.trace.binning import bin_edges
 from panacea_sim.trace.column_batches import codes, column_batches
 from panacea_sim.trace.stored_run import StoredRun
@@ -78,13 +78,14 @@ def _add_queues(curves: Curves, run: StoredRun, span: tuple[int, int], most_rows
     cycle, occupancy = table["cycle"].to_numpy(), table["occupancy"].to_numpy()
     # Before the first cycle all queues are empty; a recording that begins later knows them from a change on.
     from_start = run.recorded_cycles[0] == 0
+    memories = run.memories
     for name in sorted(names, key=_natural):
         mine = number == names[name]
         knots, values = cycle[mine], occupancy[mine]
         if from_start:
             knots, values = np.append(0, knots), np.append(0, values)
         first = max(int(np.searchsorted(knots, span[0], side="right")) - 1, 0)
-        panel = "memories" if name.isupper() else "queues"
+        panel = "memories" if name in memories else "queues"
         curves.add(name, panel, np.maximum(knots[first:], span[0]), values[first:])
     return []
 
@@ -109,7 +110,7 @@ def _add_channels(curves: Curves, run: StoredRun, span: tuple[int, int], most_ro
 
 def _accesses(run: StoredRun, span: tuple[int, int]) -> dict[str, tuple[IntArray, IntArray, IntArray]]:
     """Return start, end and bytes of the accesses of each channel; its bus serves one at a time."""
-    numbers = {name: number for number, name in enumerate(channels(run))}
+    numbers = {name: number for number, name in enumerate(run.channels)}
     columns = ["channel", "start_cycle", "end_cycle", "bytes"]
     parts = [np.zeros((len(columns), 0), np.int64)]
     parts += [

@@ -6,9 +6,14 @@ from typing import Any
 
 from panacea_sim.report.timeline.curves import GRID_BINS, Curves
 from panacea_sim.trace.binning import bin_edges
-from panacea_sim.trace.schema import OPERATORS
 from panacea_sim.trace.stored_run import StoredRun
-from panacea_sim.trace.utilization import operator_counts, operator_steps, recorded_operators
+from panacea_sim.trace.utilization import (
+    operator_counts,
+    operator_label,
+    operator_lanes,
+    operator_steps,
+    recorded_operators,
+)
 
 __all__ = ["read_operators"]
 
@@ -22,13 +27,23 @@ def read_operators(
     in stretches of time.
     """
     counts, known = operator_counts(run), recorded_operators(run, span)
-    if counts is None or known is None:
-        return None, ["DWO, SWO and CS utilization was not recorded; a run with --trace full has it."]
-    names = [name.upper() for name in OPERATORS]
+    if not counts:
+        return None, []
+    names = _listed([operator_label(action) for action in counts])
+    if known is None:
+        return None, [f"{names} utilization was not recorded; a run with --trace full has it."]
     notes = []
     if binned:
         edges = bin_edges(*known, GRID_BINS)
         for name, steps in operator_steps(run, edges).items():
-            curves.add_amounts(name.upper(), "operators", edges, steps)
-        notes = [f"DWO, SWO and CS utilization is a mean over {len(edges) - 1:,} stretches of time."]
-    return {"names": names, "counts": list(counts.values()), "span": known}, notes
+            curves.add_amounts(name, "operators", edges, steps)
+        notes = [f"{names} utilization is a mean over {len(edges) - 1:,} stretches of time."]
+    described = [
+        {"action": action, "label": operator_label(action), "count": count} for action, count in counts.items()
+    ]
+    return {"actions": described, "lanes": operator_lanes(run), "span": known}, notes
+
+
+def _listed(names: list[str]) -> str:
+    """Return names as a sentence lists them."""
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]

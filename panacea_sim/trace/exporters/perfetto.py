@@ -42,7 +42,7 @@ def write_perfetto(run: StoredRun, path: Path, window: tuple[int, int] | None = 
     """
     span = chosen_window(run, window)
     with path.open("wb") as file, gzip.GzipFile("", "wb", compresslevel=4, fileobj=file, mtime=0) as stream:
-        writer = _Writer(stream, run.summary["clock_hz"])
+        writer = _Writer(stream, run.heading.clock_hz)
         root = writer.group(run.name)
         _write_layers(writer, run, root, span)
         _write_activities(writer, run, root, span)
@@ -131,13 +131,13 @@ class _Writer:
 
 def _write_layers(writer: _Writer, run: StoredRun, root: int, span: tuple[int, int]) -> None:
     """Write each layer as a slice; Perfetto shows tracks of one name as one, and layers may overlap."""
-    for layer in run.summary["layers"]:
-        cycles = np.clip([layer.get("start_cycle", 0), layer.get("end_cycle", 0)], *span)
+    for layer in () if run.summary is None else run.summary.layers:
+        cycles = np.clip([layer.start_cycle, layer.end_cycle], *span)
         if cycles[0] < cycles[1]:
             track = writer.group("layers", root)
             start_ns, end_ns = cycles_to_ns(cycles, writer.clock_hz).tolist()
             event = writer.event(track, start_ns, TrackEvent.TYPE_SLICE_BEGIN)
-            event.name = layer["name"]
+            event.name = layer.name
             writer.event(track, end_ns, TrackEvent.TYPE_SLICE_END)
 
 

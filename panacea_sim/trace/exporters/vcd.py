@@ -56,9 +56,9 @@ def write_vcd(run: StoredRun, path: Path, window: tuple[int, int] | None = None)
             changes = [_activities(run, (first, last), span)]
             if queues:
                 changes.append(_occupancy(run, queues, (first, last), span))
-            _write(writer, changes, components, integers, run.summary["clock_hz"])
+            _write(writer, changes, components, integers, run.heading.clock_hz)
         if span[1] < run.end_cycle:
-            end_ps = int(cycles_to_ps(np.array(span), run.summary["clock_hz"])[1])
+            end_ps = int(cycles_to_ps(np.array(span), run.heading.clock_hz)[1])
             for integer in integers:
                 writer.change(integer, end_ps, "x")
 
@@ -68,9 +68,7 @@ def write_gtkw(run: StoredRun, path: Path, dump: Path, window: tuple[int, int] |
     sections: dict[str, list[str]] = {}
     for component, section in run.sections.items():
         sections.setdefault(section, []).append(component)
-    first_ps = (
-        0 if window is None else int(cycles_to_ps(np.array(chosen_window(run, window)), run.summary["clock_hz"])[0])
-    )
+    first_ps = 0 if window is None else int(cycles_to_ps(np.array(chosen_window(run, window)), run.heading.clock_hz)[0])
     with path.open("w", encoding="utf-8") as file:
         save = GTKWSave(file)
         save.dumpfile(str(dump.resolve()))

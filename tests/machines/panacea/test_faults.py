@@ -14,8 +14,7 @@ from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.errors import InvariantError, PanaceaError
 from panacea_sim.machines.panacea import dispatcher, pea
 from panacea_sim.machines.panacea.values import TravellingValues
-from panacea_sim.machines.shared import accumulator, ppu
-from panacea_sim.mapping import work
+from panacea_sim.machines.shared import accumulator, ppu, sliced_work
 from panacea_sim.quant import rle
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.running.prepare import Prepared, prepare
@@ -159,7 +158,7 @@ def test_fillers_are_needed_by_the_layer() -> None:
     """The layer of the filler faults stores one vector more than its mask asks for."""
     prepared, values = _prepared(_layer_with_fillers())
     (layer,) = prepared.program.layers
-    assert layer.plan.work.stored_x == 2
+    assert layer.plan.work.stored_x.vectors == 2
     assert not _is_noticed(prepared, values)
 
 
@@ -173,7 +172,7 @@ def test_a_filler_dropped_by_the_encoder_is_noticed(monkeypatch: pytest.MonkeyPa
 def test_a_filler_dropped_everywhere_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the plan knows of no fillers either, the skip count does not fit and the vector goes astray."""
     monkeypatch.setattr(rle, "stored_with_fillers", _no_fillers)
-    monkeypatch.setattr(work, "stored_with_fillers", _no_fillers)
+    monkeypatch.setattr(sliced_work, "stored_with_fillers", _no_fillers)
     assert _is_noticed(*_prepared(_layer_with_fillers()))
 
 

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from naive_work import Work, shared, tile_work
+from panacea_works import given_steps
 from strategies import scenarios
 
 from panacea_sim.hardware.config import load_hardware, with_settings
 from panacea_sim.machines.panacea.pea import pea_work
-from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.mapping.work import LayerWork, TileBytes
+from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
+from panacea_sim.machines.shared.sliced_work import SkipMasks
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.workload.gemm_layer import GemmLayer
 
 _PANACEA = load_hardware("panacea")
-
-
-@dataclass(frozen=True)
-class _Work:
-    """Outer products of DWOs and SWOs, compensation steps, and cycles, of one firing or of all firings of a PEA."""
-
-    dwo: int
-    swo: int
-    cs: int
-    cycles: int
 
 
 @given(scenarios())
@@ -40,14 +32,17 @@ def test_pea_cycles_and_operators_equal_the_plain_count(scenario: Scenario) -> N
     settings: Any = scenario.settings
     by_pea = [_pea_work(layer, settings, pea) for pea in range(settings["n_pea"])]
 
-    components, operators = outcome.summary["components"], outcome.summary["operators"]
+    components, operators = outcome.summary.to_json()["components"], outcome.summary.to_json()["operators"]
     assert [components[f"pea{pea}"]["busy"] for pea in range(len(by_pea))] == [work.cycles for work in by_pea]
     for name in ("dwo", "swo", "cs"):
         assert operators[f"{name}_busy"] == sum(getattr(work, name) for work in by_pea)
-        assert operators[f"{name}_capacity"] == len(by_pea) * settings[f"n_{name}"] * outcome.summary["makespan_cycles"]
+        assert (
+            operators[f"{name}_capacity"]
+            == len(by_pea) * settings[f"n_{name}"] * outcome.summary.to_json()["makespan_cycles"]
+        )
 
 
-def _pea_work(layer: GemmLayer, settings: dict[str, Any], pea: int) -> _Work:
+def _pea_work(layer: GemmLayer, settings: dict[str, Any], pea: int) -> Work:
     """Count stack by stack: every vector that is stored meets every vector that is stored."""
     v, tile_k, tile_n = settings["v"], settings["tile_k"], settings["tile_n"]
     tile_m = settings["n_pea"] * v
@@ -60,92 +55,11 @@ def _pea_work(layer: GemmLayer, settings: dict[str, Any], pea: int) -> _Work:
             for first_n in range(0, layer.N, tile_n):
                 columns = range(first_n, min(first_n + tile_n, layer.N))
                 # The last stack may have one tile only, and this PEA no rows in the last tile.
-                tiles = [_tile_work(layer, range(row, min(row + v, layer.M)), depth, columns, v) for row in firsts]
+                tiles = [tile_work(layer, range(row, min(row + v, layer.M)), depth, columns, v) for row in firsts]
                 if tiles:
-                    done = _shared(tiles, settings["n_dwo"], settings["n_swo"], settings["n_cs"])
+                    done = shared(tiles, settings["n_dwo"], settings["n_swo"], settings["n_cs"])
                     dwo, swo, cs, cycles = dwo + done.dwo, swo + done.swo, cs + done.cs, cycles + done.cycles
-    return _Work(dwo, swo, cs, cycles)
-
-
-def _shared(tiles: list[tuple[int, int, int]], n_dwo: int, n_swo: int, n_cs: int) -> _Work:
-    """Let the DWOs take over static work of a second tile, as little of it as makes the firing shortest."""
-    dynamic, static, compensation = (sum(column) for column in zip(*tiles, strict=True))
-    shareable = tiles[1][1] if len(tiles) > 1 else 0
-
-    def cycles(taken: int) -> int:
-        return max(
-            _rounded_up(dynamic + taken, n_dwo),
-            _rounded_up(static - taken, n_swo),
-            _rounded_up(compensation, n_cs),
-        )
-
-    taken = min(range(shareable + 1), key=cycles)  # the first of equals
-    return _Work(dynamic + taken, static - taken, compensation, cycles(taken))
-
-
-def _tile_work(layer: GemmLayer, rows: range, depth: range, columns: range, v: int) -> tuple[int, int, int]:
-    """Return the steps of DWOs, SWOs and CS for one row group, n tile and k tile."""
-    starts = columns[::v]
-    weight = _stored_weights(layer, rows, depth)
-    activation = [
-        stream for n in starts for stream in _stored_activations(layer, range(n, min(n + v, columns.stop)), depth)
-    ]
-    dynamic = compensation = 0
-    for at in range(len(depth)):
-        w_stored = sum(stream[at] for stream in weight)
-        x_stored = sum(stream[at] for stream in activation)
-        dynamic += w_stored * x_stored + len(starts) * w_stored + x_stored
-        compensation += x_stored
-    return dynamic, len(depth) * len(starts), compensation
-
-
-def _stored_weights(layer: GemmLayer, rows: range, depth: range) -> list[list[bool]]:
-    """Return for each HO slice of a row group which of its vectors are stored."""
-    slices = {4: 0, 7: 1, 10: 2}[layer.weight_bits]
-    digits = [[_signed_digits(int(layer.weight[row, k]), slices) for row in rows] for k in depth]
-    return [_stored([any(digit[number] for digit in at_k) for at_k in digits]) for number in range(slices)]
-
-
-def _stored_activations(layer: GemmLayer, columns: range, depth: range) -> list[list[bool]]:
-    """Return for each HO slice of a column group which of its vectors are stored."""
-    streams = []
-    for number, r in enumerate(layer.frequent):
-        shift = layer.lo_bits + 4 * number
-        needed = [any(int(layer.activation[k, n]) >> shift & 15 != r for n in columns) for k in depth]
-        streams.append(_stored(needed))
-    return streams
-
-
-def _signed_digits(value: int, slices: int) -> list[int]:
-    """Return the HO slices of a signed value, least significant first: it borrows so that small values have zeros."""
-    digits = []
-    for _ in range(slices):
-        value = value // 8 if value >= 0 else -((-value - 1) // 8)
-        digits.append(value)
-    # All but the last are themselves sliced again.
-    return [_low(digit) for digit in digits[:-1]] + digits[-1:]
-
-
-def _low(value: int) -> int:
-    return value % 8 if value >= 0 else -((-value - 1) % 8) - 1
-
-
-def _stored(needed: list[bool]) -> list[bool]:
-    """Add fillers: after 15 skipped vectors the next one is stored, if another one follows that must be."""
-    stored, skipped = list(needed), 0
-    for at, must_store in enumerate(needed):
-        if must_store:
-            skipped = 0
-        elif skipped == 15:
-            stored[at] = any(needed[at:])
-            skipped = 0
-        else:
-            skipped += 1
-    return stored
-
-
-def _rounded_up(work: int, operators: int) -> int:
-    return (work + operators - 1) // operators
+    return Work(dwo, swo, cs, cycles)
 
 
 # Double-tile processing
@@ -161,13 +75,12 @@ def test_cycles_of_a_stack_are_the_least_over_all_shares(
 ) -> None:
     """The closed form gives the cycles and the shares of the operators that trying every share of work finds."""
     dwo, swo, cs = np.array(tiles).T[:, :, None, None, None]
-    nothing = np.zeros((1, 1), np.int64)
-    bytes_of_none = TileBytes(nothing, nothing)
-    tiling = Tiling(4 * len(tiles), 1, 4, v=4, tile_m=4, tile_k=1, tile_n=4)
-    work = LayerWork(tiling, None, None, 0, 0, dwo, swo, cs, bytes_of_none, bytes_of_none, nothing)
+    tiling = SlicedTiling(4 * len(tiles), 1, 4, v=4, tile_m=4, tile_k=1, tile_n=4)
+    none = np.zeros((0, 1, 1), np.bool_)
+    work = given_steps(tiling, SkipMasks(none, none), (dwo, swo, cs))
     n_dwo, n_swo, n_cs = operators
     found = pea_work(work, with_settings(_PANACEA, {"n_dwo": n_dwo, "n_swo": n_swo, "n_cs": n_cs}), height)
-    wanted = [_shared(tiles[first : first + height], *operators) for first in range(0, len(tiles), height)]
+    wanted = [shared(tiles[first : first + height], *operators) for first in range(0, len(tiles), height)]
     for name in ("dwo", "swo", "cs", "cycles"):
         assert getattr(found, name).ravel().tolist() == [getattr(stack, name) for stack in wanted]
 
@@ -176,6 +89,6 @@ def test_the_second_tile_shares_its_static_work_by_hand() -> None:
     """Two tiles with nothing skipped statically: 60 + 60 steps for 8 SWOs are shared with 4 idle DWOs."""
     # Alone each takes max(4/4, 60/8) = 8 cycles. Together 8 + 120 = 128 steps on 12 operators: 11 cycles, in which the
     # SWOs do 88 steps and the DWOs take over 32, which fits their 44.
-    assert _shared([(4, 60, 0), (4, 60, 0)], 4, 8, 4) == _Work(8 + 32, 88, 0, 11)
+    assert shared([(4, 60, 0), (4, 60, 0)], 4, 8, 4) == Work(8 + 32, 88, 0, 11)
     # One DWO cannot help: ceil(128 / 9) = 15 cycles, which the SWOs need alone.
-    assert _shared([(4, 60, 0), (4, 60, 0)], 1, 8, 4) == _Work(8, 120, 0, 15)
+    assert shared([(4, 60, 0), (4, 60, 0)], 1, 8, 4) == Work(8, 120, 0, 15)

@@ -38,16 +38,16 @@ def _wanted_sha256(layer: GemmLayer) -> str:
 def test_simulated_accumulators_equal_the_integer_product(scenario: Scenario) -> None:
     """Any operands on any small machine give the accumulators of the plain integer product."""
     outcome = _run(scenario)
-    assert outcome.summary["exact"] is True
+    assert outcome.summary.to_json()["exact"] is True
     (layer,) = outcome.prepared.layers
-    assert outcome.summary["layers"][0]["output_sha256"] == _wanted_sha256(layer)
+    assert outcome.summary.to_json()["layers"][0]["output_sha256"] == _wanted_sha256(layer)
 
 
 @given(scenarios())
 def test_states_of_a_whole_machine_add_up(scenario: Scenario) -> None:
     """The six states of every component and channel sum to the makespan exactly."""
     outcome = _run(replace(scenario, values=False))
-    summary, n_pea = outcome.summary, outcome.prepared.hardware.n_pea
+    summary, n_pea = outcome.summary.to_json(), outcome.prepared.hardware.n_pea
     has_partial_sums = outcome.prepared.program.keeps_partial_sums
     assert len(summary["components"]) == 10 - 1 + has_partial_sums + n_pea + 1
     assert {sum(states.values()) for states in summary["components"].values()} == {summary["makespan_cycles"]}
@@ -57,7 +57,7 @@ def test_states_of_a_whole_machine_add_up(scenario: Scenario) -> None:
 def test_no_run_is_faster_than_its_bounds(scenario: Scenario) -> None:
     """The makespan is at least the work of the busiest PEA and at least the time that the bytes take on the bus."""
     outcome = _run(replace(scenario, values=False))
-    makespan_cycles, dram = outcome.summary["makespan_cycles"], outcome.summary["dram"]
+    makespan_cycles, dram = outcome.summary.to_json()["makespan_cycles"], outcome.summary.to_json()["dram"]
     pea_cycles = [
         int(part.service_cycles.sum())
         for part in outcome.prepared.description.components
@@ -77,7 +77,9 @@ def test_deep_queues_and_large_memories_change_no_value(scenario: Scenario) -> N
         "omem_bytes": 2 * _PLENTY_BYTES,
     }
     small, large = _run(scenario), _run(scenario, queue_depth=64, **roomy)
-    assert small.summary["layers"][0]["output_sha256"] == large.summary["layers"][0]["output_sha256"]
+    assert (
+        small.summary.to_json()["layers"][0]["output_sha256"] == large.summary.to_json()["layers"][0]["output_sha256"]
+    )
     assert small.prepared.values is not None
     assert large.prepared.values is not None
     assert small.prepared.values.image == large.prepared.values.image
@@ -86,7 +88,7 @@ def test_deep_queues_and_large_memories_change_no_value(scenario: Scenario) -> N
 @given(scenarios())
 def test_values_change_no_time(scenario: Scenario) -> None:
     """A run without values takes the same cycles, in every state of every component, as one with values."""
-    with_values, without = _run(scenario).summary, _run(replace(scenario, values=False)).summary
+    with_values, without = _run(scenario).summary.to_json(), _run(replace(scenario, values=False)).summary.to_json()
     assert without["exact"] is None
     assert without["layers"][0]["output_sha256"] is None
     assert without["components"] == with_values["components"]
@@ -100,7 +102,7 @@ def test_twice_the_bandwidth_is_not_slower(scenario: Scenario) -> None:
     timing = replace(scenario, values=False)
     slow, fast = _run(timing), _run(timing, dram_bytes_per_cycle=2 * bandwidth)
     few_cycles = 16
-    slow_cycles, fast_cycles = slow.summary["makespan_cycles"], fast.summary["makespan_cycles"]
+    slow_cycles, fast_cycles = slow.summary.to_json()["makespan_cycles"], fast.summary.to_json()["makespan_cycles"]
     assert fast_cycles <= 1.01 * slow_cycles + few_cycles
 
 
@@ -114,8 +116,8 @@ def test_every_mapping_gives_the_same_values(order: str, dtp: str, psum_bytes: i
     """Order, double-tile processing and spills change no accumulator, also where the last stack has one tile."""
     machine = {"n_pea": 2, "tile_k": 8, "tile_n": 8, "psum_bytes": psum_bytes}
     outcome = _run(Scenario("odd", _ODD_LAYER, settings={**machine, "loop_order": order, "dtp": dtp}))
-    (planned,), (entry,) = outcome.prepared.program.layers, outcome.summary["layers"]
-    assert outcome.summary["exact"] is True
+    (planned,), (entry,) = outcome.prepared.program.layers, outcome.summary.to_json()["layers"]
+    assert outcome.summary.to_json()["exact"] is True
     assert entry["output_sha256"] == _wanted_sha256(_ODD_LAYER)
     assert (entry["spilled_bytes"] > 0) == (psum_bytes == 256 and not planned.plan.order.endswith("k"))
 
@@ -124,6 +126,6 @@ def test_every_mapping_gives_the_same_values(order: str, dtp: str, psum_bytes: i
 def test_chains_are_exact_end_to_end(scenario: Scenario) -> None:
     """Layers that read what the one before has written into DRAM give the plain integer products."""
     outcome = _run(scenario)
-    assert outcome.summary["exact"] is True
-    for layer, entry in zip(outcome.prepared.layers, outcome.summary["layers"], strict=True):
+    assert outcome.summary.to_json()["exact"] is True
+    for layer, entry in zip(outcome.prepared.layers, outcome.summary.to_json()["layers"], strict=True):
         assert entry["output_sha256"] == _wanted_sha256(layer)

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from panacea_works import given_steps, layer_work
 
 from panacea_sim.hardware.config import load_hardware, with_settings
 from panacea_sim.machines.panacea.pea import pea_work
-from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.mapping.work import LayerWork, SkipMasks, TileBytes, layer_work
+from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
+from panacea_sim.machines.shared.sliced_work import SkipMasks
 from panacea_sim.units import signed_type
 
 PANACEA = load_hardware("panacea")
@@ -31,14 +32,14 @@ def test_the_smallest_type_that_holds_a_number(largest: int, kind: type[np.signe
 def test_the_fullest_tile_reaches_the_bound(depth: int) -> None:
     """With nothing skipped the steps are those of the closed form, on both sides of each change of types."""
     slices, groups = 2, 512
-    tiling = Tiling(1, depth, groups, v=1, tile_m=2, tile_k=depth, tile_n=groups)
+    tiling = SlicedTiling(1, depth, groups, v=1, tile_m=2, tile_k=depth, tile_n=groups)
     masks = SkipMasks(np.zeros((slices, 1, depth), np.bool_), np.zeros((slices, groups, depth), np.bool_))
     work = layer_work(tiling, masks)
     # Two weight slices meet two HO slices and the LO slice; the compensation adds the HO slices once more.
     assert work.dwo.ravel().tolist() == [depth * groups * (slices * (slices + 1) + slices), 0]
     assert work.swo.ravel().tolist() == [depth * groups, 0]
     assert work.cs.ravel().tolist() == [depth * groups * slices, 0]
-    assert (work.stored_w, work.stored_x) == (depth * slices, depth * groups * slices)
+    assert (work.stored_w.vectors, work.stored_x.vectors) == (depth * slices, depth * groups * slices)
 
 
 @pytest.mark.parametrize("depth", [1100, 4095, 4096, 5001])
@@ -47,7 +48,7 @@ def test_large_sums_are_exact(depth: int) -> None:
     generator = np.random.default_rng(depth)
     weight = generator.random((2, 3, depth)) < 0.1
     activation = generator.random((2, 512, depth)) < 0.1
-    tiling = Tiling(3, depth, 512, v=1, tile_m=3, tile_k=depth, tile_n=512)
+    tiling = SlicedTiling(3, depth, 512, v=1, tile_m=3, tile_k=depth, tile_n=512)
     # Runs of 16 skipped vectors hardly occur at these densities; fillers are left to their own tests.
     w_counts, x_counts = ((~mask).sum(0, dtype=np.int64) for mask in (weight, activation))
     per_position = x_counts.sum(0)
@@ -66,9 +67,9 @@ def test_pea_work_of_the_largest_tiles(
     """The same formulas in Python's integers give the same, whatever type the steps come in."""
     kind = signed_type(max(max(steps) for steps in tiles))
     dwo, swo, cs = np.array(tiles, kind).T[:, :, None, None, None]
-    nothing = TileBytes(np.zeros((1, 1), np.int64), np.zeros((1, 1), np.int64))
-    tiling = Tiling(len(tiles), 1, 1, v=1, tile_m=1, tile_k=1, tile_n=1)
-    work = LayerWork(tiling, None, None, 0, 0, dwo, swo, cs, nothing, nothing, nothing.ho)
+    none = np.zeros((0, 1, 1), np.bool_)
+    tiling = SlicedTiling(len(tiles), 1, 1, v=1, tile_m=1, tile_k=1, tile_n=1)
+    work = given_steps(tiling, SkipMasks(none, none), (dwo, swo, cs))
     hardware = with_settings(PANACEA, dict(zip(("n_dwo", "n_swo", "n_cs"), operators, strict=True)))
     found = pea_work(work, hardware, height)
     wanted = [_shares(tiles[first : first + height], *operators) for first in range(0, len(tiles), height)]
@@ -88,7 +89,7 @@ def _shares(stack: list[tuple[int, int, int]], n_dwo: int, n_swo: int, n_cs: int
 def test_the_work_of_a_layer_is_computed_once() -> None:
     """Whoever asks again for the same operators and height gets the same arrays; others do not."""
     masks = SkipMasks(np.zeros((1, 1, 2), np.bool_), np.zeros((1, 1, 2), np.bool_))
-    work = layer_work(Tiling(2, 2, 2, v=2, tile_m=2, tile_k=2, tile_n=2), masks)
+    work = layer_work(SlicedTiling(2, 2, 2, v=2, tile_m=2, tile_k=2, tile_n=2), masks)
     known = pea_work(work, PANACEA, 1)
     assert pea_work(work, with_settings(PANACEA, {"queue_depth": 7}), 1) is known
     other = pea_work(work, with_settings(PANACEA, {"n_dwo": 1}), 1)

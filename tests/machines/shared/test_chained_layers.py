@@ -81,7 +81,7 @@ def _chain() -> Scenario:
 def test_the_second_layer_starts_before_the_first_ends() -> None:
     """With n outermost the second layer works on the first tokens while the first layer is still busy with the last."""
     settings = {**_MACHINE, "loop_order": "nmk", "dtp": "off"}
-    first, second = run(replace(_chain(), settings=settings)).summary["layers"]
+    first, second = run(replace(_chain(), settings=settings)).summary.to_json()["layers"]
     trace = _traced(replace(_chain(), settings=settings))
     first_read = min(
         row["start_cycle"]
@@ -94,7 +94,7 @@ def test_the_second_layer_starts_before_the_first_ends() -> None:
 def test_the_second_layer_is_seen_waiting() -> None:
     """With m outermost the second layer needs the last output tiles of the first one, and waits for them."""
     settings = {**_MACHINE, "loop_order": "mnk", "dtp": "off"}
-    summary = run(replace(_chain(), settings=settings)).summary
+    summary = run(replace(_chain(), settings=settings)).summary.to_json()
     assert summary["components"]["x_dma"]["waiting"] > 0
     (stall,) = (stall for stall in summary["stalls"]["x_dma"] if stall["state"] == "waiting")
     assert (stall["cause"], stall["cause_component"]) == ("dataflow", "o_dma")
@@ -102,10 +102,10 @@ def test_the_second_layer_is_seen_waiting() -> None:
 
 def test_a_chain_runs_again_from_its_folder(tmp_path: Path) -> None:
     """scenario.yaml of a chain, with the operands beside it, gives the same summary."""
-    first = run(_chain(), RunOptions(tmp_path / "out")).summary
+    first = run(_chain(), RunOptions(tmp_path / "out")).summary.to_json()
     again = load_scenario(tmp_path / "out" / "scenario.yaml")
     assert isinstance(again, Scenario)
-    assert {**run(again).summary, "host_seconds": 0} == {**first, "host_seconds": 0}
+    assert {**run(again).summary.to_json(), "host_seconds": 0} == {**first, "host_seconds": 0}
     assert first["exact"] is True
 
 
@@ -118,7 +118,7 @@ def test_partial_sums_do_not_leak_into_the_next_layer(psum_bytes: int) -> None:
     settings = {**_MACHINE, "loop_order": "kmn", "dtp": "off", "psum_bytes": psum_bytes}
     outcome = run(Scenario("leak", (several, once, again), settings=settings))
     assert [layer.plan.partial_sums.firings > 0 for layer in outcome.prepared.program.layers] == [True, False, True]
-    assert outcome.summary["exact"] is True
+    assert outcome.summary.to_json()["exact"] is True
 
 
 def test_partial_sums_of_another_layer_leave_less_for_finished_tiles() -> None:
@@ -126,7 +126,7 @@ def test_partial_sums_of_another_layer_leave_less_for_finished_tiles() -> None:
     large = synthetic_layer(8, 24, 8, 0.3, 0.5, 1, name="large")  # one output tile of 8 x 8
     small = synthetic_layer(2, 24, 10, 0.3, 0.5, 1, name="small")  # two of 2 rows, visited three times each
     settings = {**_MACHINE, "loop_order": "kmn", "dtp": "off", "omem_bytes": 300, "psum_bytes": 100}
-    assert run(Scenario("alone", large, settings=settings)).summary["exact"] is True
+    assert run(Scenario("alone", large, settings=settings)).summary.to_json()["exact"] is True
     for layers in ((large, small), (small, large)):
         with pytest.raises(MappingError, match="OMEM holds 200 bytes for finished tiles, but an output tile needs 256"):
             prepare(Scenario("together", layers, settings=settings))

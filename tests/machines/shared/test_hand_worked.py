@@ -10,19 +10,10 @@ from engine_runs import reference
 from naive import STATES, NaiveResult, interpret
 from strategies import numbered
 
-from panacea_sim.description.description import (
-    Acquire,
-    Channel,
-    Component,
-    Description,
-    Give,
-    Memory,
-    Port,
-    Queue,
-    Release,
-    Requests,
-    Take,
-)
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
+from panacea_sim.description.parts import Channel, Memory, Port, Queue
+from panacea_sim.description.steps import Acquire, Give, Release, Requests, Take
 from panacea_sim.memory.device import IdealDevice
 from panacea_sim.units import IntArray
 
@@ -155,11 +146,29 @@ def test_memory_that_frees_late(run: Run) -> None:
     assert result.high_water == {"q": 1, "mem": 60}
 
 
-def test_tie_between_two_channels(run: Run) -> None:
+def test_a_bus_that_is_not_filled(run: Run) -> None:
+    """A request keeps an ideal bus for its last byte as for a full cycle."""
+    # 8 bytes a cycle: 9 bytes take from 0 to 2, one byte from 2 to 3.
+    writer = Component("writer", "test", 2, requests=_one_part_each(9, 1, write=True), labels=numbered(2))
+    machine = Description(
+        (writer,),
+        channels=(Channel("dram0", IdealDevice(bytes_per_cycle=8, latency_cycles=5)),),
+        ports=(Port("writer", outstanding=2),),
+    )
+    assert run(machine).rows == [
+        ("writer", "busy", 0, 2, 0, "", ""),
+        ("writer", "busy", 2, 3, 1, "", ""),
+        ("dram0", "busy", 0, 2, 0, "", "writer"),
+        ("dram0", "busy", 2, 3, 1, "", "writer"),
+    ]
+
+
+@pytest.mark.parametrize("channels", [(1, 0), (0, 1)])
+def test_tie_between_two_channels(run: Run, channels: tuple[int, int]) -> None:
     """Where two parts of a request are granted in one cycle, the stall names the channel of the first."""
-    # The holder has both buses from 0 to 2. The other's parts, first dram1 and then dram0, are both granted in 2.
+    # The holder has both buses from 0 to 2. The other's parts, first that of one channel, are both granted in 2.
     holder = Component("holder", "test", 1, requests=_two_parts(channels=(0, 1), size_bytes=16), labels=numbered(1))
-    other = Component("other", "test", 1, requests=_two_parts(channels=(1, 0), size_bytes=8), labels=numbered(1))
+    other = Component("other", "test", 1, requests=_two_parts(channels=channels, size_bytes=8), labels=numbered(1))
     device = IdealDevice(bytes_per_cycle=8, latency_cycles=0)
     machine = Description(
         (holder, other),
@@ -170,7 +179,7 @@ def test_tie_between_two_channels(run: Run) -> None:
     assert result.rows == [
         ("holder", "busy", 0, 2, 0, "", ""),
         ("holder", "idle", 2, 3, -1, "", ""),
-        ("other", "contended", 0, 2, 0, "dram1", "holder"),
+        ("other", "contended", 0, 2, 0, f"dram{channels[0]}", "holder"),
         ("other", "busy", 2, 3, 0, "", ""),
         ("dram0", "busy", 0, 2, 0, "", "holder"),
         ("dram0", "busy", 2, 3, 0, "", "other"),

@@ -20,7 +20,7 @@ function makeCurve({ name, panel, from, to }, knots, values) {
 }
 
 // The steps of one kind of operator in some lanes, whose firings do theirs evenly.
-function makeStepsCurve(name, lanes, { start, end }, steps) {
+function makeStepsCurve(lanes, { start, end }, steps) {
   const before = new Float64Array(steps.length + 1);
   for (let i = 0; i < steps.length; i++) before[i + 1] = before[i] + steps[i];
   const ofLane = (lane, cycle) => {
@@ -28,12 +28,12 @@ function makeStepsCurve(name, lanes, { start, end }, steps) {
     const part = i < lane.to && cycle > start[i] ? (steps[i] * (cycle - start[i])) / (end[i] - start[i]) : 0;
     return before[i] - before[lane.from] + part;
   };
-  return { name, panel: "operators", upTo: (cycle) => lanes.reduce((sum, lane) => sum + ofLane(lane, cycle), 0) };
+  return { panel: "operators", upTo: (cycle) => lanes.reduce((sum, lane) => sum + ofLane(lane, cycle), 0) };
 }
 
 // Steps as percent of what `count` operators can do; known between first and last only.
-function asUtilization({ name, panel, upTo }, count, [first, last]) {
-  return { name, panel, upTo: (cycle) => (cycle < first || cycle > last ? NaN : (100 * upTo(cycle)) / count) };
+function asUtilization({ panel, upTo }, count, [first, last]) {
+  return { panel, upTo: (cycle) => (cycle < first || cycle > last ? NaN : (100 * upTo(cycle)) / count) };
 }
 
 // Mean of some curves in each bin between first and last, as the corners of a line with steps.

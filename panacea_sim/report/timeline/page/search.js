@@ -1,4 +1,4 @@
-// Finding lanes by name, firings by tile and layers: "pea3", "4,0,2", "pea3 4,0,2", "ffn1"; * in a tile is anything.
+// Finding lanes by name, firings by tile and layers: "ppu", "4,0,2", "ppu 4,0,2", "ffn1"; * in a tile is anything.
 
 function parseSearch(text) {
   const found = text.trim().match(/^(?:([A-Za-z_]\w*))?\s*(?:(\*|\d+)\s*,\s*(\*|\d+)\s*,\s*(\*|\d+))?$/);

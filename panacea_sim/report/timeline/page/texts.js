@@ -10,8 +10,9 @@ function tileText(m, n, k) {
 }
 
 function stepsText(data, i) {
-  const [dwo, swo, cs] = [data.dwo_steps[i], data.swo_steps[i], data.cs_steps[i]];
-  return dwo + swo + cs > 0 && `${number(dwo)} DWO, ${number(swo)} SWO, ${number(cs)} CS steps`;
+  const { actions } = header.operators || { actions: [] };
+  const counts = actions.map(({ action, label }) => [data.amounts[action][i], label]);
+  return counts.some(([count]) => count > 0) && `${counts.map(([count, label]) => `${number(count)} ${label}`).join(", ")} steps`;
 }
 
 function intervalText(data, lane, i) {
@@ -23,7 +24,7 @@ function intervalText(data, lane, i) {
     tileText(data.m[i], data.n[i], data.k[i]),
     cause && `cause ${cause}`,
     other && `other end ${other}`,
-    data.bytes[i] > 0 && `${number(data.bytes[i])} bytes`,
+    data.amounts.bytes[i] > 0 && `${number(data.amounts.bytes[i])} bytes`,
     stepsText(data, i),
   ].filter(Boolean).join("\n");
 }

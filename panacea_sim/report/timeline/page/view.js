@@ -32,7 +32,7 @@ async function load(base64) {
     data.kind = columns.kind;
     data.state = columns.kind.map((kind) => header.kinds[kind][0]);
     data.layer = columns.layer;
-    for (const name of ["bytes", "dwo_steps", "swo_steps", "cs_steps"]) data[name] = columns[name];
+    data.amounts = Object.fromEntries(header.amounts.map((name) => [name, columns[name]]));
     for (const name of ["m", "n", "k"]) data[name] = sums(columns[name], Int32Array);
   } else {
     data.edges = sums(columns.edges, Float64Array);
@@ -45,13 +45,14 @@ async function load(base64) {
 
 // One curve for each kind of operator: from single firings, or from their steps in stretches of time.
 function utilization() {
-  const peas = header.lanes.filter((lane) => lane.pea);
-  return header.operators.names.map((name, kind) => {
-    const steps = data[`${name.toLowerCase()}_steps`];
-    const curve = steps
-      ? makeStepsCurve(name, peas, data, steps)
-      : data.curves.find((each) => each.panel === "operators" && each.name === name);
-    return asUtilization(curve, header.operators.counts[kind], header.operators.span);
+  const { actions, span } = header.operators;
+  const working = new Set(header.operators.lanes);
+  const lanes = header.lanes.filter(({ name }) => working.has(name));
+  return actions.map(({ action, label, count }) => {
+    const curve = data.amounts
+      ? makeStepsCurve(lanes, data, data.amounts[action])
+      : data.curves.find((each) => each.panel === "operators" && each.name === action);
+    return { ...asUtilization(curve, count, span), name: label };
   });
 }
 
@@ -59,19 +60,23 @@ function utilization() {
 function layOut() {
   rows = [];
   let section = null;
-  const peas = header.lanes.filter((lane) => lane.pea);
+  const grouped = new Set();
   for (const lane of header.lanes) {
     if (lane.section !== section) rows.push({ label: (section = lane.section).toUpperCase() });
-    if (!(view.together && lane.pea)) rows.push({ label: lane.name, lanes: [lane] });
-    else if (lane === peas[0]) rows.push({ label: `${peas.length} PEAs`, lanes: peas, together: true });
+    if (!(view.together && lane.group)) rows.push({ label: lane.name, lanes: [lane] });
+    else if (!grouped.has(lane.group)) {
+      grouped.add(lane.group);
+      rows.push({ label: lane.group, lanes: header.lanes.filter(({ group }) => group === lane.group), together: true });
+    }
   }
+  const groupNames = [...new Set(header.lanes.map(({ group }) => group).filter(Boolean))].join(", ");
   const { lanes } = models;
   lanes.y_range.setv({ start: rows.length - 0.4, end: -0.6 });
   models.laneAxis.ticker.ticks = rows.map((_, y) => y);
   lanes.height = rows.length * LANE_PIXELS + 8;
   element("together").setAttribute("aria-pressed", view.together);
-  element("together").textContent = view.together ? `Show ${peas.length} PEAs` : `Join ${peas.length} PEAs`;
-  element("together").hidden = peas.length < 2;
+  element("together").textContent = `${view.together ? "Show" : "Join"} ${groupNames}`;
+  element("together").hidden = !groupNames;
   models.mark.visible = false;
 }
 
@@ -155,10 +160,10 @@ function curveSets() {
   const kinds = new Map();
   const queues = data.curves.filter((curve) => curve.panel === "queues");
   for (const curve of queues) {
-    const kind = curve.name.replace(/\d+$/, "");
+    const kind = header.shortNames[curve.name] || curve.name;
     kinds.set(kind, [...(kinds.get(kind) || []), curve]);
   }
-  const means = [...kinds].map(([kind, curves]) => [curves.length > 1 ? `${kind}* (mean of ${curves.length})` : kind, curves]);
+  const means = [...kinds].map(([kind, curves]) => [curves.length > 1 ? `${kind} (mean of ${curves.length})` : kind, curves]);
   if (means.length) sets.set("queues", { unit: "tokens", lines: means });
   for (const curve of [...memories, ...queues]) {
     sets.set(curve.name, { unit: curve.panel === "memories" ? "bytes" : "tokens", lines: [[curve.name, [curve]]] });
@@ -263,7 +268,7 @@ function search(text) {
   const asked = parseSearch(text);
   const named = header.lanes.filter((lane) => asked && (!asked.name || lane.name === asked.name));
   if (!named.length) return searchLayer(text.trim(), asked);
-  if (asked.name && view.together && named[0].pea) { view.together = false; layOut(); schedule(); }
+  if (asked.name && view.together && named[0].group) { view.together = false; layOut(); schedule(); }
   const names = new Set(named.map((lane) => lane.name));
   if (!asked.tile) {
     markRows(names, ...header.span);
@@ -278,9 +283,10 @@ function search(text) {
 function searchLayer(text, asked) {
   const found = findLayers(header.layerSpans, text);
   const lanes = header.lanes.map((lane) => lane.name);
+  const { example } = header;
   if (found.length) showFound(found, new Set(lanes), ({ name }) => `Layer ${name}`);
   else if (asked) say(`No component or layer ${asked.name}: the components are ${lanes.join(", ")}.`);
-  else say("Give a component (pea3), a tile (m,n,k), both (pea3 4,0,2) or a layer.");
+  else say(`Give a component (${example}), a tile (m,n,k), both (${example} 4,0,2) or a layer.`);
 }
 
 // One of the places that were found, the next one each time.
@@ -304,6 +310,7 @@ function fillControls() {
   }));
   element("notes").replaceChildren(...header.notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })));
   element("curves").replaceChildren(...[...data.sets.keys()].map((name) => new Option(name, name)));
+  element("search").placeholder = `${header.example}, tile m,n,k or layer, then Enter`;
   element("curves").disabled = !data.sets.size;
   element("together").onclick = () => { view.together = !view.together; layOut(); schedule(); };
   element("curves").onchange = () => { view.curves = element("curves").value; schedule(); };

@@ -1,0 +1,60 @@
+"""A component: one hardware unit with its work, as arrays over its firings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from panacea_sim.description.actions import Action
+from panacea_sim.description.steps import Acquire, Give, Need, Put, Release, Requests, Take, Wait
+from panacea_sim.mapping.labels import TileLabels
+from panacea_sim.units import IntArray
+
+__all__ = ["Component", "Role"]
+
+Role = Literal["fetch", "codec", "issue", "compute", "accumulate", "post_process", "spill", "write_back", "pass"]
+"""What a component is for. Layers begin with the first `fetch` and end with the last `write_back`; tile groups begin
+with the firings of `issue`. The other roles are for readers.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Component:
+    """A hardware component: it repeats one firing, step by step, `firings` times.
+
+    The steps of a firing are, in this order: `takes` and `needs`, `waits`, `acquires`, then either `service_cycles`
+    of private service or `requests` posted to the channels, then `releases`, `puts` and `gives`.
+
+    Components that do the same side by side share a `group` (by default a component is a group of its own), and readers
+    show them as one. `role` says what a component is for, whatever it is called; `section` is where people look for it.
+    `actions` are what the trace and energy count of each firing, `size_bytes` what the trace shows as bytes.
+    """
+
+    name: str
+    section: str
+    firings: int
+    service_cycles: IntArray | None = None
+    requests: Requests | None = None
+    takes: tuple[Take, ...] = ()
+    needs: tuple[Need, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    acquires: tuple[Acquire, ...] = ()
+    releases: tuple[Release, ...] = ()
+    puts: tuple[Put, ...] = ()
+    gives: tuple[Give, ...] = ()
+    labels: TileLabels | None = None
+    size_bytes: IntArray | None = None
+    role: Role = "pass"
+    group: str = ""
+    actions: tuple[Action, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Let a component without a group be one by itself."""
+        if not self.group:
+            # The only way to fill a field of a frozen dataclass.
+            object.__setattr__(self, "group", self.name)
+
+    @property
+    def posted(self) -> bool:
+        """Whether the component posts requests to channels instead of serving by itself."""
+        return self.requests is not None

@@ -1,0 +1,119 @@
+"""The topology of a machine: which components there are, what they are for, and what joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Literal
+
+from panacea_sim.description.component import Role
+from panacea_sim.description.description import Description
+
+__all__ = ["Joint", "Place", "Topology", "topology_of"]
+
+CHANNEL_SECTION = "memory"
+"""Where people look for a channel."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A component as readers of a run know it; `actions` are what it counts, and how often it can do that in a cycle.
+
+    0 stands for no limit.
+    """
+
+    name: str
+    group: str
+    role: Role
+    section: str
+    actions: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Joint:
+    """A queue, store or memory between two components; the producer of a memory releases its space."""
+
+    name: str
+    kind: Literal["queue", "store", "memory"]
+    producer: str
+    consumer: str
+
+
+@dataclass(frozen=True)
+class Topology:
+    """The components in the machine's order, what joins them, and the channels."""
+
+    components: tuple[Place, ...]
+    joints: tuple[Joint, ...]
+    channels: tuple[str, ...]
+
+    @property
+    def sections(self) -> dict[str, str]:
+        """The section of each component and channel."""
+        sections = {part.name: part.section for part in self.components}
+        return sections | dict.fromkeys(self.channels, CHANNEL_SECTION)
+
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """The members of each group, both in the machine's order."""
+        members: dict[str, list[str]] = {}
+        for part in self.components:
+            members.setdefault(part.group, []).append(part.name)
+        return {group: tuple(names) for group, names in members.items()}
+
+    @property
+    def group_of(self) -> dict[str, str]:
+        """The group of each component."""
+        return {part.name: part.group for part in self.components}
+
+    @property
+    def per_cycle(self) -> dict[str, int]:
+        """How often all components together can do each action in a cycle, where that is limited."""
+        counts: dict[str, int] = {}
+        for part in self.components:
+            for action, count in part.actions.items():
+                if count:
+                    counts[action] = counts.get(action, 0) + count
+        return counts
+
+    @property
+    def short_names(self) -> dict[str, str]:
+        """One name for all members of a group of several, and for all queues that join two groups: "pea*", "q_sum*"."""
+        return {name: short for names in self._alike() for short in [_short(names)] for name in names}
+
+    def _alike(self) -> Iterator[Sequence[str]]:
+        several = {group: names for group, names in self.groups.items() if len(names) > 1}
+        yield from several.values()
+        group_of = self.group_of
+        between: dict[tuple[str, str, str], list[str]] = {}
+        for joint in self.joints:
+            ends = group_of[joint.producer], group_of[joint.consumer]
+            if not several.keys().isdisjoint(ends):
+                between.setdefault((joint.kind, *ends), []).append(joint.name)
+        yield from between.values()
+
+
+def topology_of(description: Description) -> Topology:
+    """Return the topology of a described machine."""
+    kinds: dict[str, Literal["queue", "store", "memory"]] = {
+        **{queue.name: "queue" for queue in description.queues},
+        **{store.name: "store" for store in description.stores},
+        **{memory.name: "memory" for memory in description.memories},
+    }
+    return Topology(
+        tuple(
+            Place(part.name, part.group, part.role, part.section, {each.name: each.per_cycle for each in part.actions})
+            for part in description.components
+        ),
+        tuple(
+            Joint(name, kind, description.producer[name], description.consumer[name]) for name, kind in kinds.items()
+        ),
+        tuple(channel.name for channel in description.channels),
+    )
+
+
+def _short(names: Sequence[str]) -> str:
+    """Return what names have in common, with a star; without that the first and the number of others."""
+    prefix = "".join(letters[0] for letters in takewhile(lambda each: len(set(each)) == 1, zip(*names, strict=False)))
+    return f"{prefix}*" if prefix else f"{names[0]} +{len(names) - 1}"

@@ -1,0 +1,83 @@
+"""What a kind of machine is: a builder that turns layers and hardware into work, a description and workers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from panacea_sim.description.description import Description
+from panacea_sim.description.worker import Worker
+from panacea_sim.hardware.config import Hardware
+from panacea_sim.hardware.registry import registered
+from panacea_sim.machines.shared.program import Program
+from panacea_sim.mapping.work import LayerWork
+from panacea_sim.workload.functional import FunctionalPass
+from panacea_sim.workload.gemm_layer import GemmLayer
+from panacea_sim.workload.layer import Layer
+
+__all__ = ["Machine", "Values", "machine_of"]
+
+
+class Values(Protocol):
+    """The values of a run: they travel through the workers, and are compared when the run is over."""
+
+    @property
+    def workers(self) -> Mapping[str, Worker]:
+        """What each component does, by its name."""
+        ...
+
+    @property
+    def accumulators(self) -> Sequence[npt.NDArray[np.int32]]:
+        """What came out: the accumulators of each layer, int32 [M, N]."""
+        ...
+
+    def exact(self) -> bool:
+        """Return whether every accumulator equals the plain integer product.
+
+        Raises InvariantError if the accumulators are right but a written output is not.
+        """
+        ...
+
+
+class Machine(ABC):
+    """A kind of machine. Engines, traces and reports know nothing of it but the description that it builds.
+
+    `name` is what `hardware.machine` says, `settings` the model of its hardware, and `actions` names everything that
+    its components count, in the order of the trace's columns.
+    """
+
+    name: str
+    settings: type[Hardware]
+    actions: tuple[str, ...]
+
+    def check(self, layer: Layer) -> None:  # noqa: B027  # most machines take all layers
+        """Raise ConfigError for a layer that this machine does not accept."""
+
+    @abstractmethod
+    def work(self, layer: Layer, hardware: Hardware, computed: FunctionalPass | None) -> LayerWork:
+        """Return what a layer asks of this hardware; `computed` are its numbers, where somebody needs them."""
+
+    def heights(self, hardware: Hardware) -> tuple[int, ...]:  # noqa: ARG002  # those that have a choice look at it
+        """Return how many weight tiles a stack may have, which is fetched and multiplied as one."""
+        return (1,)
+
+    def least_cycles(self, work: LayerWork, hardware: Hardware, height: int) -> int:  # noqa: ARG002  # the same
+        """Return cycles that no mapping with stacks of this height can be below, for its multiplications alone."""
+        return 0
+
+    @abstractmethod
+    def describe(self, program: Program) -> Description:
+        """Return the description of the machine that works through the program."""
+
+    @abstractmethod
+    def values(self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> Values:
+        """Return the workers of a run with values, and their comparison with what the layers compute."""
+
+
+def machine_of(hardware: Hardware) -> Machine:
+    """Return the kind of machine that `hardware.machine` names."""
+    return cast("Machine", registered(hardware.machine))

@@ -1,0 +1,62 @@
+"""The settings of the Panacea machine."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from panacea_sim.errors import ConfigError
+from panacea_sim.hardware.config import Hardware, NotNegative, Positive
+
+__all__ = ["PanaceaHardware", "panacea_hardware"]
+
+
+class PanaceaHardware(Hardware):
+    """A Panacea-like accelerator: PE arrays with dynamic, static and compensation operators, and run-length codecs."""
+
+    n_pea: Positive
+    v: Literal[1, 2, 4, 8]
+    n_dwo: Positive
+    n_swo: Positive
+    n_cs: Positive
+    pea_latency_cycles: NotNegative
+    dtp: Literal["off", "on", "auto"]
+    codec_bytes_per_cycle: Positive
+    sram_bytes_per_cycle: Positive
+
+    @property
+    def tile_m(self) -> int:
+        """Rows of a weight tile: every PEA works on one group of `v`."""
+        return self.n_pea * self.v
+
+    @field_validator("v", mode="before")
+    @classmethod
+    def _whole_number(cls, value: object) -> object:
+        # A Literal compares by equality, and True == 1 == 1.0.
+        if type(value) is not int:
+            raise PydanticCustomError("literal_error", "not a whole number")
+        return value
+
+    @field_validator("v")
+    @classmethod
+    def _divides_tile_n(cls, value: int, info: ValidationInfo) -> int:
+        tile_n = info.data.get("tile_n")
+        if tile_n is not None and tile_n % value:
+            accepted = f"a whole number >= 1 that is a multiple of hardware.v = {value}"
+            hint = "Change it with --set hardware.tile_n=VALUE or in the YAML file"
+            raise ConfigError("hardware.tile_n", tile_n, accepted, hint)
+        return value
+
+    @field_validator("dtp", mode="before")
+    @classmethod
+    def _word(cls, value: object) -> object:
+        # YAML 1.1 reads the words off and on as booleans.
+        return {False: "off", True: "on"}[value] if isinstance(value, bool) else value
+
+
+def panacea_hardware(hardware: Hardware) -> PanaceaHardware:
+    """Return the hardware as what it is; a builder of another machine has no business here."""
+    assert isinstance(hardware, PanaceaHardware)
+    return hardware

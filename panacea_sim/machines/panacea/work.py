@@ -1,0 +1,101 @@
+"""The operator steps of a layer on the Panacea machine, tile by tile, as integer arrays computed from its skip masks.
+
+All formulas are in docs/model.md, chapter "Work of a tile".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
+from panacea_sim.machines.shared.sliced_work import SlicedWork
+from panacea_sim.mapping.work import LayerWork
+from panacea_sim.units import FloatArray, IntArray, signed_type
+
+__all__ = ["PanaceaWork", "panacea_work"]
+
+_EXACT_IN_FLOAT32 = 1 << 24
+"""Whole numbers below this are exact in float32, whatever the order in which they are added."""
+
+_UNTHREADED_PRODUCTS = 1 << 18
+"""Matrix products with more multiplications make OpenBLAS start threads, which cost more here than they save."""
+
+
+@dataclass(frozen=True, eq=False)
+class PanaceaWork(SlicedWork):
+    """What a layer asks of the PEAs, beside its bytes.
+
+    `dwo`, `swo` and `cs` count outer products and compensation steps, [m, PEA, n, k] in tile coordinates; a PEA without
+    rows has none.
+    """
+
+    @cached_property
+    def dwo(self) -> IntArray:
+        """Steps of the DWOs."""
+        return _dynamic_steps(
+            self.weight_counts, self.activation_counts, self.activation_entries, self.tiling, self._most_steps
+        )
+
+    @cached_property
+    def swo(self) -> IntArray:
+        """Steps of the SWOs."""
+        steps = self.tiling.column_groups[:, None] * self.tiling.depths
+        return _on_peas_with_rows(steps, self.tiling, signed_type(self._most_steps))
+
+    @cached_property
+    def cs(self) -> IntArray:
+        """Steps of the CS."""
+        return _on_peas_with_rows(self.activation_entries, self.tiling, signed_type(self._most_steps))
+
+    @cached_property
+    def _most_steps(self) -> int:
+        """An upper bound of the steps of each kind that a PEA has in a tile task."""
+        w_slices, x_slices = len(self.masks.weight), len(self.masks.activation)
+        groups = self.tiling.most_column_groups
+        dynamic = w_slices * (x_slices + 1) * groups + x_slices * groups
+        return min(self.tiling.tile_k, self.tiling.K) * max(dynamic, groups)
+
+
+def panacea_work(work: LayerWork) -> PanaceaWork:
+    """Return the work as what it is: the layers of a program are planned by the builder that describes it."""
+    assert isinstance(work, PanaceaWork)
+    return work
+
+
+def _dynamic_steps(
+    w_counts: FloatArray, x_counts: FloatArray, x_sums: IntArray, tiling: SlicedTiling, most: int
+) -> IntArray:
+    """Return the DWO steps [m, PEA, n, k]: a view of an array that is stored in the order n, k, m, PEA.
+
+    A stored weight vector meets the stored HO vectors and all LO vectors of the activation tile; the compensation adds
+    the HO vectors once more. The matrix products are exact: all sums are below the bound of the floating point type.
+    """
+    if most >= _EXACT_IN_FLOAT32:
+        w_counts, x_counts = w_counts.astype(np.float64), x_counts.astype(np.float64)
+    steps = np.empty((tiling.n_tiles, tiling.k_tiles, len(w_counts)), signed_type(most))
+    met = x_counts + tiling.column_groups[:, None].astype(x_counts.dtype)
+    panel = np.empty((tiling.n_tiles, len(w_counts)), x_counts.dtype)
+    block = max(1, _UNTHREADED_PRODUCTS // (tiling.n_tiles * min(tiling.tile_k, tiling.K)))
+    for k, first in enumerate(range(0, tiling.K, tiling.tile_k)):
+        depth = slice(first, first + tiling.tile_k)
+        for row in range(0, len(w_counts), block):
+            rows = slice(row, row + block)
+            np.matmul(met[:, depth], w_counts[rows, depth].T, out=panel[:, rows])
+        panel += x_sums[:, k, None].astype(panel.dtype)
+        steps[:, k] = panel
+    steps[:, :, int(tiling.row_groups.sum()) :] = 0
+    by_pea: IntArray = steps.reshape(*steps.shape[:2], tiling.m_tiles, tiling.most_row_groups).transpose(2, 3, 0, 1)
+    return by_pea
+
+
+def _on_peas_with_rows(steps: IntArray, tiling: SlicedTiling, kind: type[np.signedinteger]) -> IntArray:
+    """Return steps [n, k] that all PEAs with rows have alike as [m, PEA, n, k]: a view unless some have no rows."""
+    has_rows = np.arange(tiling.most_row_groups) < tiling.row_groups[:, None]
+    if has_rows.all():
+        return np.broadcast_to(steps, (*has_rows.shape, *steps.shape))
+    # In the order in which the dynamic steps are stored.
+    on_peas: IntArray = (steps.astype(kind)[:, :, None, None] * has_rows).transpose(2, 3, 0, 1)
+    return on_peas

@@ -1,0 +1,128 @@
+"""The bytes of tiles whose HO slices are stored in the run-length code, from the skip masks of a layer.
+
+All formulas are in docs/model.md, chapter "Bytes of a tile".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
+from panacea_sim.mapping.work import LayerWork, Stored, TileBytes
+from panacea_sim.quant.rle import encoded_bits, stored_with_fillers
+from panacea_sim.quant.vectors import BoolArray, skipped_activation_vectors, skipped_share, skipped_weight_vectors
+from panacea_sim.quant.widths import SLICE_BITS
+from panacea_sim.units import FloatArray, IntArray, bits_to_bytes
+from panacea_sim.workload.gemm_layer import GemmLayer
+from panacea_sim.workload.layer import Layer
+
+__all__ = ["SkipMasks", "SlicedWork", "stream_bytes"]
+
+
+@dataclass(frozen=True, eq=False)
+class SkipMasks:
+    """Which slice vectors of a layer need not be stored.
+
+    `weight` is bool [S_w, ceil(M / v), K] and `activation` is bool [S_x, ceil(N / v), K], S = number of HO slices.
+    """
+
+    weight: BoolArray
+    activation: BoolArray
+
+    @classmethod
+    def of(cls, layer: Layer, v: int) -> SkipMasks:
+        """Return the masks of a layer's operands, or those that it has instead of operands."""
+        if not isinstance(layer, GemmLayer):
+            return cls(*layer.skip_masks(v))
+        return cls(
+            skipped_weight_vectors(layer.weight_slices.ho, v),
+            skipped_activation_vectors(layer.activation_slices.ho, layer.frequent, v),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SlicedWork(LayerWork):
+    """The work of a layer whose operands are stored in slices, HO slices in the run-length code."""
+
+    tiling: SlicedTiling
+    masks: SkipMasks
+
+    @cached_property
+    def weight(self) -> TileBytes:
+        """Bytes of the weight tiles [m, k]."""
+        return _operand_bytes(self.tiling, self.tiling.row_groups, len(self.masks.weight), self.weight_entries)
+
+    @cached_property
+    def activation(self) -> TileBytes:
+        """Bytes of the activation tiles [n, k]."""
+        groups = self.tiling.column_groups
+        return _operand_bytes(self.tiling, groups, len(self.masks.activation), self.activation_entries)
+
+    @cached_property
+    def stored_w(self) -> Stored:
+        """What is stored of the weights."""
+        return Stored(skipped_share(self.masks.weight), int(self.weight_entries.sum()))
+
+    @cached_property
+    def stored_x(self) -> Stored:
+        """What is stored of the activations."""
+        return Stored(skipped_share(self.masks.activation), int(self.activation_entries.sum()))
+
+    @cached_property
+    def weight_counts(self) -> FloatArray:
+        """Stored weight vectors, fillers included, over all HO slices: float32 [m * row groups of a full tile, K]."""
+        return _counts(self.masks.weight, self.tiling.m_tiles * self.tiling.most_row_groups, self.tiling.tile_k)
+
+    @cached_property
+    def activation_counts(self) -> FloatArray:
+        """Stored activation vectors of each n tile, fillers included, over all HO slices: float32 [n, K]."""
+        lanes = self.tiling.n_tiles * self.tiling.most_column_groups
+        counts = _counts(self.masks.activation, lanes, self.tiling.tile_k)
+        summed: FloatArray = counts.reshape(self.tiling.n_tiles, -1, self.tiling.K).sum(1)
+        return summed
+
+    @cached_property
+    def weight_entries(self) -> IntArray:
+        """Entries in the streams of each weight tile [m, k]."""
+        return _sum_tiles(self.weight_counts.reshape(self.tiling.m_tiles, -1, self.tiling.K).sum(1), self.tiling.tile_k)
+
+    @cached_property
+    def activation_entries(self) -> IntArray:
+        """Entries in the streams of each activation tile [n, k]."""
+        return _sum_tiles(self.activation_counts, self.tiling.tile_k)
+
+    def deciding(self) -> Iterable[np.ndarray]:
+        """Return the skip masks: which vectors are stored decides bytes and steps."""
+        return self.masks.weight, self.masks.activation
+
+
+def stream_bytes(entries: IntArray, streams: IntArray, v: int, tile_k: int) -> IntArray:
+    """Return the bytes of tiles with these run-length entries and streams, each tile rounded up once."""
+    return bits_to_bytes(np.asarray(encoded_bits(entries, streams, v, tile_k)))
+
+
+def _operand_bytes(tiling: SlicedTiling, groups: IntArray, ho_slices: int, entries: IntArray) -> TileBytes:
+    streams = np.broadcast_to((groups * ho_slices)[:, None], entries.shape)
+    lo_bits = groups[:, None] * tiling.v * tiling.depths * SLICE_BITS
+    return TileBytes(stream_bytes(entries, streams, tiling.v, tiling.tile_k), bits_to_bytes(lo_bits))
+
+
+def _counts(skipped: BoolArray, lanes: int, tile_k: int) -> FloatArray:
+    """Return how many slices [S, lanes, K] store each vector, fillers included, [lanes, K]; added lanes have none.
+
+    Floating point, because matrix products of whole numbers are slow; such small ones are exact.
+    """
+    stored = stored_with_fillers(skipped, tile_k)
+    counts: FloatArray = np.zeros((lanes, stored.shape[2]), np.float32)
+    for of_slice in stored:
+        counts[: len(of_slice)] += of_slice
+    return counts
+
+
+def _sum_tiles(counts: FloatArray, tile_k: int) -> IntArray:
+    sums: IntArray = np.add.reduceat(counts.astype(np.int64), np.arange(0, counts.shape[1], tile_k), 1)
+    return sums

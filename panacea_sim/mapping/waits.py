@@ -1,0 +1,120 @@
+"""What fetches wait for: links between layers, lowered to numbers of output tiles that must have been written.
+
+A tile of an operand needs a rectangle of outputs: a range of features times a range of columns. In every loop order
+output tiles with a higher m, or n, are written later, so that the last corner of the rectangle stands for all of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from panacea_sim.errors import InvariantError
+from panacea_sim.mapping.plan import LayerPlan
+from panacea_sim.units import IntArray, ceil_div
+from panacea_sim.workload.link import Columns, Link
+
+__all__ = ["outputs_needed"]
+
+
+def outputs_needed(link: Link, consumer: LayerPlan, producer: LayerPlan) -> IntArray:
+    """Return how many output tiles of `producer` must have been written before each tile of the operand is read.
+
+    Operand tiles are flat, as fetches number them: [stack, k] of weights, [n, k] of activations. 0: it needs nothing.
+    """
+    tiling = producer.work.tiling
+    features = _features(link, _tiles_along(link.features_on, consumer), tiling.M)
+    columns = _columns(link, _tiles_along(link.columns_on, consumer), tiling.N)
+    written = _written_tiles(producer)
+    last_m, last_n = ceil_div(features, tiling.tile_m), ceil_div(columns, tiling.tile_n)
+    needed = written[last_m, last_n[:, None]] if link.features_on == "k" else written[last_m[:, None], last_n]
+    return needed.ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class _Ranges:
+    """Ranges of indices, `low` to before `high`; a range is empty where `high` is not above `low`."""
+
+    low: IntArray
+    high: IntArray
+
+    @property
+    def some(self) -> IntArray:
+        """1 where a range is not empty, else 0."""
+        return (self.low < self.high).astype(np.int64)
+
+    def within(self, first: int, end: int) -> _Ranges:
+        """Return what lies in `first` to before `end`."""
+        return _Ranges(np.maximum(self.low, first), np.minimum(self.high, end))
+
+    def shifted(self, offset: int) -> _Ranges:
+        """Return the ranges, `offset` further on."""
+        return _Ranges(self.low + offset, self.high + offset)
+
+    @property
+    def ends(self) -> IntArray:
+        """The ends of the ranges; 0 for empty ones."""
+        return self.high * self.some
+
+
+def _tiles_along(axis: str, plan: LayerPlan) -> _Ranges:
+    """Return the indices of each tile along an axis; along m those of a stack."""
+    tiling = plan.work.tiling
+    size, tile = {
+        "m": (tiling.M, tiling.tile_m * plan.height),
+        "n": (tiling.N, tiling.tile_n),
+        "k": (tiling.K, tiling.tile_k),
+    }[axis]
+    low = np.arange(0, size, tile)
+    return _Ranges(low, np.minimum(low + tile, size))
+
+
+def _features(link: Link, tiles: _Ranges, count: int) -> IntArray:
+    """Return before which of the producer's `count` features all lie that each tile needs; 0 where it needs none."""
+    first, end = link.feature_span or (0, int(tiles.high[-1]))
+    own = tiles.within(first, end)
+    if link.features is not None:
+        needed = _everywhere(*link.features, own).shifted(link.feature_offset)
+    elif link.needs == "all":
+        needed = _everywhere(0, count, own)
+    elif link.needs == "features":
+        needed = _everywhere(first, end, own).shifted(link.feature_offset)
+    elif isinstance(link.needs, Columns):
+        taps = link.needs.taps
+        needed = _Ranges(own.low // taps, ceil_div(own.high, taps) * own.some).shifted(link.feature_offset)
+    else:
+        needed = own.shifted(link.feature_offset)
+    return needed.within(0, count).ends
+
+
+def _columns(link: Link, tiles: _Ranges, count: int) -> IntArray:
+    """Return before which of the producer's `count` columns all lie that each tile needs; 0 where it needs none."""
+    first, end = link.column_span or (0, int(tiles.high[-1]))
+    own = tiles.within(first, end)
+    if link.needs == "all":
+        return _everywhere(0, count, own).ends
+    if isinstance(link.needs, Columns):
+        windows = _Ranges(link.needs.low, link.needs.high).shifted(link.column_offset).within(0, count)
+        number = np.arange(len(windows.low))
+        is_inside = (number >= first) & (number < end)
+        return np.maximum.reduceat(windows.ends * is_inside, tiles.low)
+    return own.shifted(link.column_offset).within(0, count).ends
+
+
+def _everywhere(first: int, end: int, where: _Ranges) -> _Ranges:
+    """Return one range for all tiles that have something in `where`, and an empty one for the others."""
+    return _Ranges(first * where.some, end * where.some)
+
+
+def _written_tiles(producer: LayerPlan) -> IntArray:
+    """Return how many output tiles have been written with (m, n), at [m + 1, n + 1]; 0 before the first row and column.
+
+    Raises InvariantError if they are not written in the order of m and of n.
+    """
+    tiling = producer.work.tiling
+    written = np.zeros((tiling.m_tiles + 1, tiling.n_tiles + 1), np.int64)
+    written[producer.output_m + 1, producer.output_n + 1] = np.arange(1, producer.output_count + 1)
+    if (np.diff(written, axis=0) < 0).any() or (np.diff(written, axis=1) < 0).any():
+        raise InvariantError(f"{producer.name} does not write its output tiles in the order of m and of n")
+    return written

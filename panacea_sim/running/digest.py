@@ -1,0 +1,97 @@
+"""A digest of everything that decides the figures of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from panacea_sim.choices import Schedule
+from panacea_sim.hardware.config import Hardware
+from panacea_sim.workload.chain import source_numbers
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.layer import AnyLayer, Layer, loaded
+
+__all__ = ["run_digest"]
+
+_FORM = "panacea_sim run 1"
+"""What is digested first: raised when the same content is to give another digest."""
+
+_DIGEST_BYTES = 32
+_BLOCK_ELEMENTS = 1 << 20
+
+
+def run_digest(layers: Sequence[AnyLayer], hardware: Hardware, schedule: Schedule, *, values: bool) -> str:
+    """Return the BLAKE2b digest, in hex, of layers, machine and options that decide figures; names are not among them.
+
+    Layers in files are read one after the other. Raises ConfigError for a file that cannot be read, and for sources
+    that are no layers before.
+    """
+    content = _Content()
+    content.add("options", {"schedule": schedule, "values": values})
+    content.add("hardware", _figures_of(hardware))
+    for layer, source in zip(layers, source_numbers(layers), strict=True):
+        content.add("source", source)
+        _add_layer(content, loaded(layer))
+    return content.digest()
+
+
+class _Content:
+    """Things to digest, each so that no two sequences of things look alike."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        self.add("form", _FORM)
+
+    def add(self, name: str, value: object) -> None:
+        """Add plain values; a number is written so that it can be read back exactly."""
+        text = json.dumps([name, value], sort_keys=True, allow_nan=False)
+        self._hash.update(f"{text}\n".encode())
+
+    def add_array(self, name: str, array: npt.NDArray[Any], dtype: str) -> None:
+        """Add the elements of an array as `dtype`, whatever theirs is, block by block."""
+        self.add(name, [dtype, list(array.shape)])
+        rows = max(1, _BLOCK_ELEMENTS // max(1, array[:1].size))
+        for first in range(0, len(array), rows):
+            self._hash.update(np.ascontiguousarray(array[first : first + rows], dtype).data)
+
+    def digest(self) -> str:
+        """Return the digest in hex."""
+        return self._hash.hexdigest()
+
+
+def _figures_of(hardware: Hardware) -> dict[str, object]:
+    """Return the fields of the machine that are figures; a device counts by what it does, not by its name or source."""
+    device = hardware.dram_device
+    memory = hardware.dram if device is None else device.model_dump(exclude={"source"})
+    return hardware.model_dump(exclude={"name", "dram"}) | {"dram": memory}
+
+
+def _add_layer(content: _Content, layer: Layer) -> None:
+    if isinstance(layer, GemmLayer):
+        _add_operands(content, layer)
+    else:
+        content.add("masked", {name: value for name, value in layer.recipe.items() if name != "name"})
+
+
+def _add_operands(content: _Content, layer: GemmLayer) -> None:
+    """Add a layer by what its fields mean: a scale for all rows is that of each, and no bias is one of zeros."""
+    content.add("bits", [layer.weight_bits, layer.activation_bits, layer.lo_bits])
+    content.add(
+        "activation", [layer.zero_point, layer.activation_scale, [int(r) for r in layer.frequent], layer.dbs_offset]
+    )
+    content.add("output", _meaning_of(layer.output))
+    content.add_array("weight", layer.weight, "<i2")
+    content.add_array("activations", layer.activation, "<u2")
+    content.add_array("weight_scale", np.broadcast_to(layer.weight_scale, (layer.M,)), "<f8")
+    bias = np.zeros(layer.M) if layer.bias is None else layer.bias
+    content.add_array("bias", bias + 0.0, "<f8")  # -0.0 becomes 0.0
+
+
+def _meaning_of(output: OutputFormat | None) -> dict[str, object] | None:
+    return None if output is None else asdict(output) | {"r": list(output.frequent)}

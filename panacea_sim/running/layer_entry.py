@@ -1,0 +1,179 @@
+"""Layers in scenario.yaml: what an entry may hold, a layer made of it, and an entry made of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields, replace
+from pathlib import Path, PurePath
+from typing import Annotated, Any, Self
+
+import numpy as np
+from annotated_types import Ge, Le, MinLen
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+
+from panacea_sim.errors import ConfigError
+from panacea_sim.hardware.validation import refusal
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.layer import AnyLayer
+from panacea_sim.workload.layer_file import LayerFile, layer_file
+from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.npz import save_layer
+from panacea_sim.workload.synthetic import synthetic_layer
+
+__all__ = ["Entry", "LayerEntry", "entry_of", "layer_of"]
+
+_Text = Annotated[str, MinLen(1)]
+_Size = Annotated[int, Ge(1), Le(2**31 - 1)]
+_Share = Annotated[float, Ge(0), Le(1)]
+_NotNegative = Annotated[int, Ge(0)]
+
+
+class Entry(BaseModel):
+    """What all parts of scenario.yaml have in common: they are as written, and nothing is unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class MaskedEntry(Entry):
+    """The recipe of a masked layer: the fields of a MaskedLayer."""
+
+    name: _Text
+    M: _Size
+    K: _Size
+    N: _Size
+    rho_w: _Share
+    rho_x: _Share
+    seed: _NotNegative
+
+
+class SyntheticEntry(Entry):
+    """The recipe of a synthetic layer: the arguments of `synthetic_layer`."""
+
+    M: _Size
+    K: _Size
+    N: _Size
+    rho_w: _Share
+    rho_x: _Share
+    seed: _NotNegative
+    weight_bits: int = 7
+    activation_bits: int = 8
+    lo_bits: int = 4
+    zero_point: int | None = None
+    v: Annotated[int, Ge(1)] = 4
+    name: _Text | None = None
+
+
+class OutputEntry(Entry):
+    """The output format of a layer: the fields of an OutputFormat."""
+
+    scale: float
+    zero_point: int
+    bits: int = 8
+    lo_bits: int = 4
+    r: list[int] | None = None
+    function: str = "none"
+
+
+class LayerEntry(Entry):
+    """A layer: its name, where it comes from and, where it has them, whose outputs it reads and what it writes."""
+
+    name: _Text
+    file: _Text | None = None
+    synthetic: SyntheticEntry | None = None
+    masked: MaskedEntry | None = None
+    source: _Text | None = None
+    output: OutputEntry | None = None
+
+    @field_validator("file")
+    @classmethod
+    def _inside(cls, value: str) -> str:
+        path = PurePath(value)
+        if path.is_absolute() or ".." in path.parts or "\0" in value:
+            raise refusal(repr(value), "a file in the folder of scenario.yaml, or below", hint="Copy the file there")
+        return value
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        origins = [name for name in ("file", "synthetic", "masked") if getattr(self, name) is not None]
+        if len(origins) != 1:
+            raise refusal(" and ".join(origins) or "none of them", "exactly one of file, synthetic and masked")
+        for name in ("source", "output"):
+            if self.masked is not None and getattr(self, name) is not None:
+                hint = "A masked layer has no values that could be read or written"
+                raise refusal(name, "no source and no output beside masked", f".{name}", hint)
+        return self
+
+
+def layer_of(entry: LayerEntry, place: str, folder: Path) -> AnyLayer:
+    """Return the layer that an entry describes; of one in a file, which lies in `folder`, the headers are read.
+
+    Raises ConfigError naming `place`, which is that of the entry, or the layer file.
+    """
+    output = None if entry.output is None else _output_of(entry.output, f"{place}.output")
+    if entry.masked is not None:
+        with _placed(f"{place}.masked", "layer."):
+            return MaskedLayer(**entry.masked.model_dump() | {"name": entry.name})
+    if entry.synthetic is not None:
+        with _placed(f"{place}.synthetic", "layer."):
+            drawn = synthetic_layer(**entry.synthetic.model_dump())
+        return replace(drawn, name=entry.name, output=output, source=entry.source)
+    assert entry.file is not None
+    path = folder / entry.file
+    if not path.is_file():
+        raise ConfigError(f"{place}.file", f"{entry.file!r}, which does not exist", "a LAYER.npz beside scenario.yaml")
+    return replace(layer_file(path), name=entry.name, output=output, source=entry.source)
+
+
+def entry_of(layer: AnyLayer, number: int, folder: Path) -> LayerEntry:
+    """Return the entry that describes a layer; operands that no recipe draws are written into `folder`."""
+    given: dict[str, Any] = {"name": layer.name}
+    if isinstance(layer, MaskedLayer):
+        return LayerEntry(name=layer.name, masked=MaskedEntry.model_validate(layer.recipe))
+    if isinstance(layer, GemmLayer) and layer.recipe is not None and _is_as_drawn(layer):
+        given["synthetic"] = SyntheticEntry.model_validate(layer.recipe)
+    else:
+        given["file"] = f"layer-{number}.npz"
+        _write_operands(layer, folder / given["file"])
+    if layer.source is not None:
+        given["source"] = layer.source
+    if layer.output is not None:
+        output = asdict(layer.output)
+        given["output"] = OutputEntry(**output | {"r": output["r"] and list(output["r"])})
+    return LayerEntry(**given)
+
+
+def _write_operands(layer: GemmLayer | LayerFile, path: Path) -> None:
+    if isinstance(layer, LayerFile):
+        layer.copy_to(path)
+    else:
+        save_layer(replace(layer, output=None, source=None), path)
+
+
+def _is_as_drawn(layer: GemmLayer) -> bool:
+    """Return whether the recipe of a synthetic layer still gives this layer, name and output format aside."""
+    assert layer.recipe is not None
+    drawn = synthetic_layer(**layer.recipe)  # type: ignore[arg-type]  # the recipe is what synthetic_layer was given
+    return all(
+        np.array_equal(getattr(drawn, each.name), getattr(layer, each.name))
+        for each in fields(GemmLayer)
+        if each.name not in {"name", "output", "source", "recipe"}
+    )
+
+
+def _output_of(entry: OutputEntry, place: str) -> OutputFormat:
+    given = entry.model_dump()
+    with _placed(place, "output."):
+        return OutputFormat(**given | {"r": given["r"] if given["r"] is None else tuple(given["r"])})
+
+
+@contextmanager
+def _placed(place: str, part: str) -> Iterator[None]:
+    """Name the place in the file in what is refused, instead of the `part` of an object."""
+    try:
+        yield
+    except ConfigError as error:
+        field = f"{place}.{error.field.removeprefix(part)}"
+        raise ConfigError(field, error.found, error.accepted, error.hint) from error
+    except MemoryError as error:
+        raise ConfigError(place, "sizes whose operands take more memory than there is", "smaller M, K and N") from error

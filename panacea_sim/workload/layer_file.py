@@ -1,0 +1,73 @@
+"""Layers whose operands stay in their file until their turn comes."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from panacea_sim.errors import ConfigError
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.npz import load_layer, read_sizes
+
+__all__ = ["LayerFile", "layer_file"]
+
+
+@dataclass(frozen=True)
+class LayerFile:
+    """A layer in a LAYER.npz file, of which only the headers were read: its name and sizes are known.
+
+    `output` and `source`, which no layer file has, are those of the layer in its network. `size_bytes` and
+    `modified_ns` are the file's when the headers were read. Make one with `layer_file`.
+    """
+
+    path: Path
+    name: str
+    M: int
+    K: int
+    N: int
+    size_bytes: int
+    modified_ns: int
+    output: OutputFormat | None = None
+    source: str | None = None
+
+    def load(self) -> GemmLayer:
+        """Return the layer with its operands.
+
+        Raises ConfigError where `load_layer` does, for a file that has changed since, and for a bad source.
+        """
+        self._check_unchanged()
+        layer = load_layer(self.path)
+        if (layer.name, layer.output, layer.source) == (self.name, self.output, self.source):
+            return layer  # making a layer anew checks all its values once more
+        return replace(layer, name=self.name, output=self.output, source=self.source)
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the file as it is, without output and source; raises ConfigError if it has changed or cannot be read."""
+        self._check_unchanged()
+        try:
+            shutil.copyfile(self.path, path)
+        except OSError as error:
+            found = f"{str(self.path)!r} ({error.strerror})"
+            raise ConfigError("layer", found, f"a file that can be copied to {path}") from error
+
+    def _check_unchanged(self) -> None:
+        if _state_of(self.path) != (self.size_bytes, self.modified_ns):
+            accepted = "the file as it was when the run was prepared"
+            raise ConfigError(str(self.path), "a file that has changed meanwhile", accepted, "Run again")
+
+
+def layer_file(path: str | Path) -> LayerFile:
+    """Return the layer of a LAYER.npz file, its operands unread; raises ConfigError as `read_sizes` does."""
+    path = Path(path)
+    state = _state_of(path)
+    return LayerFile(path, *read_sizes(path), *state)
+
+
+def _state_of(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(str(path), reason, "an .npz file that can be read") from error
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,123 @@
+"""Waits of fetches: a second writing in plain Python says which outputs each fetch needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import event, given, settings
+from naive_waits import OperandTile, needed_outputs
+from strategies import chains, linked_programs
+
+from panacea_sim.errors import InvariantError
+from panacea_sim.hardware.config import load_hardware
+from panacea_sim.machines.panacea import MACHINE
+from panacea_sim.machines.shared.program import Program
+from panacea_sim.mapping.plan import LayerPlan, plan_layer
+from panacea_sim.mapping.waits import outputs_needed
+from panacea_sim.running.prepare import prepare
+from panacea_sim.running.scenario import Scenario
+from panacea_sim.workload.link import Columns, Link
+from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.network import layers_in_order
+
+
+def _waits(program: Program, operand: str) -> list[tuple[OperandTile, int]]:
+    """Return the tile of each fetch of an operand, and the firings of `o_dma` for which it waits."""
+    component = next(part for part in MACHINE.describe(program).components if part.name == f"{operand}_dma")
+    assert {wait.component for wait in component.waits} <= {"o_dma"}
+    firings = sum(wait.firings for wait in component.waits) + np.zeros(component.firings, np.int64)
+    labels = component.labels
+    assert labels is not None
+    found = []
+    for number, layer in enumerate(program.layers):
+        mine = labels.layer == number
+        # A stack is labelled with its first tile.
+        across = labels.n[mine] if operand == "x" else labels.m[mine] // layer.plan.height
+        tiles = zip(across.tolist(), labels.k[mine].tolist(), strict=True)
+        names = [OperandTile(layer.plan.name, operand, *tile) for tile in tiles]
+        found += zip(names, firings[mine].tolist(), strict=True)
+    return found
+
+
+def _check(program: Program) -> None:
+    written, needed = needed_outputs(program)
+    for operand in ("w", "x"):
+        for tile, firings in _waits(program, operand):
+            assert firings == max((written.index(output) + 1 for output in needed[tile]), default=0), tile
+
+
+@settings(max_examples=300)
+@given(linked_programs())
+def test_a_fetch_waits_for_the_last_output_that_it_needs(program: Program) -> None:
+    """Whatever the links, nothing is fetched before all that it needs is written, and nothing waits longer."""
+    links = [link for _, _, links in program.graph.edges(data="links") for link in links]
+    event(f"links: {len(links)}, weights: {any(link.operand == 'w' for link in links)}")
+    event(f"waits: {sorted({operand for operand in 'wx' if any(firings for _, firings in _waits(program, operand))})}")
+    assert [layer.plan.name for layer in program.layers] == layers_in_order(program.graph)
+    _check(program)
+
+
+@given(chains())
+def test_a_chained_fetch_waits_for_the_tile_that_holds_it(scenario: Scenario) -> None:
+    """A layer that reads another's outputs in place waits for the same outputs that it reads."""
+    _check(prepare(replace(scenario, values=False)).program)
+
+
+def _plan(m: int, k: int, n: int) -> LayerPlan:
+    """Return the plan of a layer of these sizes in tiles of 4 x 4, in the order mnk."""
+    hardware = load_hardware("panacea", {"n_pea": 2, "v": 2, "tile_k": 4, "tile_n": 4})
+    layer = MaskedLayer("layer", m, k, n, 0.5, 0.5, 1)
+    return plan_layer("layer", MACHINE.work(layer, hardware, None), hardware, "mnk", 1)
+
+
+# A producer of 8 features and 12 columns writes its tiles 1, 2, 3 (features 0 to 3) and 4, 5, 6 (features 4 to 7).
+_SHIFTED = Columns(np.arange(12) + 1, np.arange(12) + 2)
+
+
+@pytest.mark.parametrize(
+    ("link", "consumer", "needed"),
+    [
+        (Link("x"), (4, 8, 12), [[1, 4], [2, 5], [3, 6]]),
+        (Link("x", "features"), (4, 8, 12), [[4, 4], [5, 5], [6, 6]]),
+        (Link("x", "all"), (4, 8, 12), [[6, 6], [6, 6], [6, 6]]),
+        (Link("x", _SHIFTED), (4, 8, 12), [[2, 5], [3, 6], [3, 6]]),
+        (Link("x", Columns(_SHIFTED.low, _SHIFTED.high, 2)), (4, 8, 12), [[2, 2], [3, 3], [3, 3]]),
+        (Link("x", _SHIFTED, column_span=(0, 6)), (4, 8, 12), [[2, 5], [2, 5], [0, 0]]),
+        (Link("x", feature_offset=-4), (4, 12, 12), [[0, 1, 4], [0, 2, 5], [0, 3, 6]]),
+        (Link("x", feature_offset=4), (4, 4, 12), [[4], [5], [6]]),
+        (Link("x", feature_span=(0, 4)), (4, 8, 12), [[1, 0], [2, 0], [3, 0]]),
+        (Link("x", column_span=(8, 12), column_offset=-8), (4, 8, 12), [[0, 0], [0, 0], [1, 4]]),
+        (Link("x", "all", features=(0, 4)), (4, 8, 4), [[3, 3]]),
+        (Link("w"), (12, 8, 4), [[1, 4], [2, 5], [3, 6]]),
+        (Link("w", features_on="m"), (8, 12, 4), [[1, 2, 3], [4, 5, 6]]),
+    ],
+    ids=[
+        "the same outputs",
+        "norm",
+        "all",
+        "windows",
+        "im2col of two taps",
+        "windows of the first six columns",
+        "Concat, behind four features",
+        "the second head",
+        "Concat, before four features",
+        "the new token of decode",
+        "some features of all columns",
+        "K of attention",
+        "V of attention",
+    ],
+)
+def test_needed_outputs(link: Link, consumer: tuple[int, int, int], needed: list[list[int]]) -> None:
+    """Tiles [n, k] of activations, [m, k] of weights, wait for the last of the tiles that hold what they need."""
+    assert outputs_needed(link, _plan(*consumer), _plan(8, 4, 12)).reshape(np.shape(needed)).tolist() == needed
+
+
+def test_the_last_corner_must_be_the_last_tile() -> None:
+    """A producer that wrote its tiles in another order than that of m and n would make fetches come too early."""
+    consumer, producer = _plan(4, 8, 12), _plan(8, 4, 12)
+    for backwards in ([1, 0, 2, 3, 4, 5], [3, 4, 5, 0, 1, 2]):
+        visits = replace(producer.visits, m=producer.visits.m[backwards], n=producer.visits.n[backwards])
+        with pytest.raises(InvariantError, match="layer does not write its output tiles in the order of m and of n"):
+            outputs_needed(Link("x"), consumer, replace(producer, visits=visits))

@@ -1,0 +1,1011 @@
+"""Faults of one line each, and the tests that must see them.
+
+A mutation names its file and the whole line, without the spaces around it, so that it survives a move of the file: only
+`file` changes. Leave out lines whose change nobody could ever notice.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["MUTATIONS", "Mutation"]
+
+
+class Mutation(NamedTuple):
+    """A line of a file, what stands there instead, and the tests (files or node ids) of which one must fail."""
+
+    name: str
+    file: str
+    before: str
+    after: str
+    tests: tuple[str, ...]
+
+
+# The tests of the list in a few words; each takes seconds.
+ACCOUNTS = ("tests/analysis/test_accounting.py",)
+BARRIER = tuple(
+    f"tests/test_barrier.py::{name}"
+    for name in (
+        "test_layers_with_other_encoded_outputs_are_not_equal",
+        "test_outputs_of_equal_size_in_other_pieces_are_not_equal",
+        "test_layers_of_other_sizes_are_not_equal",
+        "test_masks_of_other_operands_are_not_equal",
+        "test_one_mask_alone_makes_another_layer",
+    )
+)
+BUILD = ("tests/machine/test_build.py",)
+BYTES = ("tests/mapping/test_mapped_bytes.py::test_planned_bytes_are_those_of_the_loop_nest",)
+CHAIN = ("tests/machine/test_chained_layers.py",)
+COMPILED = ("tests/machine/test_compiled_equality.py::test_equal_on_ideal_channels",)
+DRAM = ("tests/machine/test_dram_timing.py",)
+DRAM_CHANNEL = ("tests/machine/test_dram_channel.py",)
+FLOOR = ("tests/machine/test_candidate_floor.py",)
+DMA = ("tests/machine/test_dma.py",)
+GRAPH = ("tests/mapping/test_network_graph.py",)
+HAND_WORKED = ("tests/machine/test_hand_worked.py",)
+INTERPRETER = ("tests/machine/test_interpreter_equality.py::test_reference_equals_the_naive_interpreter",)
+INTERPRETER_BANKS = ("tests/machine/test_interpreter_equality.py::test_equal_with_banks_and_refresh",)
+JOINED = ("tests/analysis/test_joined.py",)
+LAYOUT = ("tests/mapping/test_layout.py",)
+ORDER = ("tests/mapping/test_loop_order.py",)
+OUTPUTS = ("tests/mapping/test_output_bytes.py",)
+PEA = ("tests/machine/test_pea_work.py::test_cycles_of_a_stack_are_the_least_over_all_shares",)
+PLAN = ("tests/mapping/test_plan.py",)
+RLE = ("tests/quant/test_rle.py",)
+SEQUENCE = ("tests/test_barrier.py::test_the_whole_is_the_sum_of_its_layers",)
+SERVICE = ("tests/machine/test_service_cycles.py",)
+SIMULATION = ("tests/test_simulation.py::test_graph_nodes_carry_the_times_of_the_run",)
+WORK = ("tests/mapping/test_layer_work.py",)
+
+
+SERVICE_RULES = (
+    Mutation(
+        "encoder twice as fast",
+        "panacea_sim/machines/panacea/encoder.py",
+        "service_cycles=ceil_div(ho_bytes, program.hardware.codec_bytes_per_cycle),",
+        "service_cycles=ceil_div(ho_bytes, 2 * program.hardware.codec_bytes_per_cycle),",
+        SERVICE,
+    ),
+    Mutation(
+        "encoder encodes the LO slices",
+        "panacea_sim/machines/panacea/encoder.py",
+        "ho_bytes = program.joined(lambda layer: layer.output_bytes.ho[layer.plan.output_m, layer.plan.output_n])",
+        "ho_bytes = program.joined(lambda layer: layer.output_bytes.total[layer.plan.output_m, layer.plan.output_n])",
+        SERVICE,
+    ),
+    Mutation(
+        "decoders twice as fast",
+        "panacea_sim/machines/panacea/decoder.py",
+        "service_cycles=ceil_div(ho_bytes, program.hardware.codec_bytes_per_cycle),",
+        "service_cycles=ceil_div(ho_bytes, 2 * program.hardware.codec_bytes_per_cycle),",
+        SERVICE,
+    ),
+    Mutation(
+        "weight decoder decodes the LO slices",
+        "panacea_sim/machines/panacea/decoder.py",
+        "ho_bytes = program.joined(lambda layer: layer.plan.weight.ho.ravel()[layer.plan.weight_tile])",
+        "ho_bytes = program.joined(lambda layer: layer.plan.weight.total.ravel()[layer.plan.weight_tile])",
+        SERVICE,
+    ),
+    Mutation(
+        "activation decoder decodes the LO slices",
+        "panacea_sim/machines/panacea/decoder.py",
+        "ho_bytes = program.joined(lambda layer: layer.plan.work.activation.ho.ravel()[layer.plan.activation_tile])",
+        "ho_bytes = program.joined(lambda layer: layer.plan.work.activation.total.ravel()[layer.plan.activation_tile])",
+        SERVICE,
+    ),
+    Mutation(
+        "dispatcher reads one tile after the other",
+        "panacea_sim/machines/panacea/dispatcher.py",
+        "lambda layer: np.maximum(",
+        "lambda layer: np.add(",
+        SERVICE,
+    ),
+    Mutation(
+        "dispatcher is one byte a cycle wider",
+        "panacea_sim/machines/panacea/dispatcher.py",
+        "service_cycles=ceil_div(size_bytes, program.hardware.sram_bytes_per_cycle),",
+        "service_cycles=ceil_div(size_bytes, program.hardware.sram_bytes_per_cycle + 1),",
+        SERVICE,
+    ),
+    Mutation(
+        "accumulator has the lanes of the PPU",
+        "panacea_sim/machines/shared/accumulator.py",
+        "ceil_div(outputs, hardware.accumulator_lanes),",
+        "ceil_div(outputs, hardware.ppu_lanes),",
+        SERVICE,
+    ),
+    Mutation(
+        "accumulator writes a byte an output",
+        "panacea_sim/machines/shared/accumulator.py",
+        "ceil_div(outputs * BYTES_PER_PARTIAL_SUM, hardware.omem_bytes_per_cycle),",
+        "ceil_div(outputs, hardware.omem_bytes_per_cycle),",
+        SERVICE,
+    ),
+    Mutation(
+        "accumulator takes the faster of lanes and port",
+        "panacea_sim/machines/shared/accumulator.py",
+        "service_cycles=np.maximum(",
+        "service_cycles=np.minimum(",
+        SERVICE,
+    ),
+    Mutation(
+        "PPU rounds down",
+        "panacea_sim/machines/shared/ppu.py",
+        "ceil_div(outputs, program.hardware.ppu_lanes),",
+        "outputs // program.hardware.ppu_lanes,",
+        SERVICE,
+    ),
+    Mutation(
+        "PPU reads a byte an output",
+        "panacea_sim/machines/shared/ppu.py",
+        "ceil_div(outputs * BYTES_PER_PARTIAL_SUM, program.hardware.omem_bytes_per_cycle),",
+        "ceil_div(outputs, program.hardware.omem_bytes_per_cycle),",
+        SERVICE,
+    ),
+    Mutation(
+        "compensation takes no time",
+        "panacea_sim/machines/panacea/pea.py",
+        "np.maximum(_quotient_up(compensation, hardware.n_cs), _quotient_up(own_static, hardware.n_swo)),",
+        "_quotient_up(own_static, hardware.n_swo),",
+        SERVICE,
+    ),
+    Mutation(
+        "DWOs leave all static work to the SWOs",
+        "panacea_sim/machines/panacea/pea.py",
+        "own_static = swo[::height].astype(kind)",
+        "own_static = static",
+        SERVICE,
+    ),
+    Mutation(
+        "DWOs have room for all static work",
+        "panacea_sim/machines/panacea/pea.py",
+        "np.maximum(cycles, _quotient_up(dynamic + static, hardware.n_dwo + hardware.n_swo), out=cycles)",
+        "np.maximum(cycles, _quotient_up(static, hardware.n_dwo + hardware.n_swo), out=cycles)",
+        SERVICE,
+    ),
+    Mutation(
+        "static work that DWOs take over is not counted",
+        "panacea_sim/machines/panacea/pea.py",
+        "taken_over = np.maximum(static - cycles * hardware.n_swo, 0)",
+        "taken_over = 0 * static",
+        PEA,
+    ),
+    Mutation(
+        "PEA cycles rounded down",
+        "panacea_sim/machines/panacea/pea.py",
+        "quotient = dividend + (divisor - 1)",
+        "quotient = dividend + 0",
+        SERVICE,
+    ),
+    Mutation(
+        "a stack is its first tile twice",
+        "panacea_sim/machines/panacea/pea.py",
+        "upper = steps[place::height]",
+        "upper = steps[::height]",
+        SERVICE,
+    ),
+    Mutation(
+        "a stack is decoded like its larger tile",
+        "panacea_sim/mapping/plan.py",
+        "return TileBytes(np.add.reduceat(tiles.ho, first), np.add.reduceat(tiles.lo, first))",
+        "return TileBytes(np.maximum.reduceat(tiles.ho, first), np.add.reduceat(tiles.lo, first))",
+        SERVICE,
+    ),
+    Mutation(
+        "a task is served for the cycles of the next k",
+        "panacea_sim/machines/panacea/pea.py",
+        "of_task: IntArray = in_memory_order[(plan.tasks.n * k_tiles + plan.tasks.k) * stacks + plan.tasks.stack]",
+        "of_task: IntArray = in_memory_order[(plan.tasks.n * k_tiles + plan.tasks.k) * stacks + plan.tasks.stack - 1]",
+        SERVICE,
+    ),
+)
+
+WORK_RULES = (
+    Mutation(
+        "HO x LO products forgotten",
+        "panacea_sim/mapping/work.py",
+        "met = x_counts + tiling.column_groups[:, None].astype(x_counts.dtype)",
+        "met = x_counts",
+        WORK,
+    ),
+    Mutation(
+        "LO x HO products forgotten",
+        "panacea_sim/mapping/work.py",
+        "panel += x_sums[:, k, None].astype(panel.dtype)",
+        "panel += 0",
+        WORK,
+    ),
+    Mutation(
+        "a PEA without rows works",
+        "panacea_sim/mapping/work.py",
+        "steps[:, :, int(tiling.row_groups.sum()) :] = 0",
+        "steps[:, :, int(tiling.row_groups.sum()) + 1 :] = 0",
+        WORK,
+    ),
+    Mutation(
+        "weights without fillers",
+        "panacea_sim/mapping/work.py",
+        "w_stored = stored_with_fillers(masks.weight, tiling.tile_k)",
+        "w_stored = ~masks.weight",
+        SERVICE,
+    ),
+    Mutation(
+        "activations without fillers",
+        "panacea_sim/mapping/work.py",
+        "x_stored = stored_with_fillers(masks.activation, tiling.tile_k)",
+        "x_stored = ~masks.activation",
+        SERVICE,
+    ),
+    Mutation(
+        "LO bytes of the nominal depth",
+        "panacea_sim/mapping/work.py",
+        "lo_bits = groups[:, None] * tiling.v * tiling.depths * SLICE_BITS",
+        "lo_bits = groups[:, None] * tiling.v * np.full_like(tiling.depths, tiling.tile_k) * SLICE_BITS",
+        SERVICE,
+    ),
+    Mutation(
+        "one stream for all HO slices",
+        "panacea_sim/mapping/work.py",
+        "streams = np.broadcast_to((groups * ho_slices)[:, None], entries.shape)",
+        "streams = np.broadcast_to(groups[:, None], entries.shape)",
+        SERVICE,
+    ),
+    Mutation(
+        "the count of entries has a bit too few",
+        "panacea_sim/quant/rle.py",
+        "return tile_k.bit_length()",
+        "return (tile_k - 1).bit_length()",
+        RLE,
+    ),
+    Mutation(
+        "streams without their count of entries",
+        "panacea_sim/quant/rle.py",
+        "return entries * _entry_bits(v) + streams * count_bits(tile_k)",
+        "return entries * _entry_bits(v)",
+        RLE,
+    ),
+    Mutation(
+        "fillers at the end of a stream",
+        "panacea_sim/quant/rle.py",
+        "fillers: BoolArray = (run > 0) & (run & MAX_SKIP == 0) & (position < last_stored[:, -1:])",
+        "fillers: BoolArray = (run > 0) & (run & MAX_SKIP == 0)",
+        RLE,
+    ),
+    Mutation(
+        "no filler for a run of just 16",
+        "panacea_sim/quant/rle.py",
+        "candidates = np.flatnonzero((stored_counts > 0) & (stored_counts < stream_k - MAX_SKIP))",
+        "candidates = np.flatnonzero((stored_counts > 0) & (stored_counts < stream_k - MAX_SKIP - 1))",
+        RLE,
+    ),
+    Mutation(
+        "encoded outputs without padded vectors",
+        "panacea_sim/mapping/outputs.py",
+        "lo = bits_to_bytes(depths[:, None] * tiling.column_groups * tiling.v * SLICE_BITS)",
+        "lo = bits_to_bytes(depths[:, None] * tiling.columns * SLICE_BITS)",
+        SERVICE,
+    ),
+    Mutation(
+        "pieces begin at the first output tile",
+        "panacea_sim/mapping/outputs.py",
+        "offsets: IntArray = before - before[:, k // rows_per_tile * rows_per_tile]",
+        "offsets: IntArray = before",
+        OUTPUTS,
+    ),
+    Mutation(
+        "operators of one PEA make the capacity",
+        "panacea_sim/analysis/summary.py",
+        'operators[f"{name}_capacity"] = makespan_cycles * hardware.n_pea * count',
+        'operators[f"{name}_capacity"] = makespan_cycles * count',
+        ("tests/machine/test_pea_work.py",),
+    ),
+)
+
+MAPPING_RULES = (
+    Mutation(
+        "a set that just fits is not resident",
+        "panacea_sim/mapping/loads.py",
+        "resident = largest_set <= capacity_bytes",
+        "resident = largest_set < capacity_bytes",
+        PLAN,
+    ),
+    Mutation(
+        "space is free before that of older tiles",
+        "panacea_sim/mapping/loads.py",
+        "np.add.at(released, np.maximum.accumulate(last_use), size_bytes)",
+        "np.add.at(released, last_use, size_bytes)",
+        PLAN,
+    ),
+    Mutation(
+        "space is free a task too late",
+        "panacea_sim/mapping/loads.py",
+        "last_use[need] = np.arange(len(need))",
+        "last_use[need] = np.minimum(np.arange(len(need)) + 1, len(need) - 1)",
+        PLAN,
+    ),
+    Mutation(
+        "reuse sets of the loops inside",
+        "panacea_sim/mapping/order.py",
+        "for loop in order[: order.index(free_loop)]:",
+        "for loop in order[order.index(free_loop) + 1 :]:",
+        ORDER,
+    ),
+    Mutation(
+        "a visit never ends where n changes",
+        "panacea_sim/mapping/order.py",
+        "group = tasks.stack * tiling.n_tiles + tasks.n",
+        "group = tasks.stack * tiling.n_tiles",
+        ORDER,
+    ),
+    Mutation(
+        "partial sums that just fit spill",
+        "panacea_sim/mapping/partial_sums.py",
+        "spills = largest_live > region_bytes",
+        "spills = largest_live >= region_bytes",
+        PLAN,
+    ),
+    Mutation(
+        "partial sums stay for ever",
+        "panacea_sim/mapping/partial_sums.py",
+        "live = np.cumsum(tile_bytes * begins) - np.append(0, np.cumsum(tile_bytes * ends)[:-1])",
+        "live = np.cumsum(tile_bytes * begins)",
+        ORDER,
+    ),
+    Mutation(
+        "no fetch goes ahead of a return",
+        "panacea_sim/mapping/partial_sums.py",
+        "ahead = int(spills and largest_tile * 2 <= region_bytes)",
+        "ahead = 0",
+        PLAN,
+    ),
+    Mutation(
+        "a fetch goes ahead where PSUM holds one tile",
+        "panacea_sim/mapping/partial_sums.py",
+        "ahead = int(spills and largest_tile * 2 <= region_bytes)",
+        "ahead = int(spills)",
+        PLAN,
+    ),
+    Mutation(
+        "the first visit reads its partial sum",
+        "panacea_sim/mapping/partial_sums.py",
+        "reads = (is_return == 0) & (visits.first[visit] == 0)",
+        "reads = is_return == 0",
+        ORDER,
+    ),
+    Mutation(
+        "the last visit writes its partial sum",
+        "panacea_sim/mapping/partial_sums.py",
+        "writes = (is_return == 1) & (visits.last[visit] == 0)",
+        "writes = is_return == 1",
+        ORDER,
+    ),
+    Mutation(
+        "a partial sum is read before it is written",
+        "panacea_sim/mapping/partial_sums.py",
+        "after = np.where(reads, return_of[visits.before[visit]] + 1, 0)",
+        "after = np.where(reads, return_of[visits.before[visit]], 0)",
+        ORDER,
+    ),
+    Mutation(
+        "the floor counts a spill too many",
+        "panacea_sim/mapping/partial_sums.py",
+        "return 2 * (tiling.k_tiles - 1) * tiling.M * tiling.N * BYTES_PER_PARTIAL_SUM",
+        "return 2 * tiling.k_tiles * tiling.M * tiling.N * BYTES_PER_PARTIAL_SUM",
+        FLOOR,
+    ),
+    Mutation(
+        "channels take turns the other way round",
+        "panacea_sim/mapping/layout.py",
+        "channel_start = np.arange(channels) * interleave_bytes",
+        "channel_start = np.arange(channels)[::-1] * interleave_bytes",
+        LAYOUT,
+    ),
+    Mutation(
+        "tiles lie side by side",
+        "panacea_sim/mapping/layout.py",
+        "padded = ceil_div(np.concatenate([size.ravel() for size in sizes]), alignment_bytes) * alignment_bytes",
+        "padded = np.concatenate([size.ravel() for size in sizes])",
+        LAYOUT,
+    ),
+    Mutation(
+        "partial sums of the next tile",
+        "panacea_sim/machines/shared/streams.py",
+        "tile = first[labels.layer] + labels.m * n_tiles[labels.layer] + labels.n",
+        "tile = first[labels.layer] + labels.m + labels.n * n_tiles[labels.layer]",
+        SERVICE,
+    ),
+    Mutation(
+        "finished tiles may use the room of partial sums",
+        "panacea_sim/mapping/plan.py",
+        "capacity = hardware.omem_bytes - hardware.psum_bytes * keeps_partial_sums",
+        "capacity = hardware.omem_bytes",
+        PLAN,
+    ),
+    Mutation(
+        "a layer without its source",
+        "panacea_sim/mapping/graph.py",
+        "if source is None:",
+        "if source is not None:",
+        GRAPH,
+    ),
+    Mutation(
+        "only the first group needs its tokens",
+        "panacea_sim/mapping/graph.py",
+        "for group in list(layer):",
+        "for group in list(layer)[:1]:",
+        GRAPH,
+    ),
+    Mutation(
+        "a program's graph without sources",
+        "panacea_sim/machines/shared/program.py",
+        "return network_graph([layer.plan.graph for layer in self.layers], [layer.source for layer in self.layers])",
+        "return network_graph([layer.plan.graph for layer in self.layers], [None for layer in self.layers])",
+        CHAIN,
+    ),
+)
+
+MACHINE_RULES = (
+    Mutation(
+        "OMEM keeps the room of PSUM",
+        "panacea_sim/machines/panacea/build.py",
+        'Memory("OMEM", hardware.omem_bytes - psum_bytes),',
+        'Memory("OMEM", hardware.omem_bytes),',
+        BUILD,
+    ),
+    Mutation(
+        "sums arrive at once",
+        "panacea_sim/machines/panacea/build.py",
+        "*(Queue(sum_queue(pea), depth, hardware.pea_latency_cycles) for pea in peas),",
+        "*(Queue(sum_queue(pea), depth) for pea in peas),",
+        BUILD,
+    ),
+    Mutation(
+        "one queue is deeper",
+        "panacea_sim/machines/panacea/build.py",
+        'Queue("q_encode", depth),',
+        'Queue("q_encode", depth + 1),',
+        BUILD,
+    ),
+    Mutation(
+        "writes have the priority of the weights",
+        "panacea_sim/machines/panacea/build.py",
+        'Port("o_dma", hardware.o_dma_priority, hardware.outstanding),',
+        'Port("o_dma", hardware.w_dma_priority, hardware.outstanding),',
+        BUILD,
+    ),
+    Mutation(
+        "one request in flight",
+        "panacea_sim/machines/panacea/build.py",
+        'Port("x_dma", hardware.x_dma_priority, hardware.outstanding),',
+        'Port("x_dma", hardware.x_dma_priority, 1),',
+        BUILD,
+    ),
+    Mutation(
+        "devices run at the machine's clock",
+        "panacea_sim/machines/panacea/build.py",
+        "hardware.clock_hz,",
+        "None,",
+        BUILD,
+    ),
+    Mutation(
+        "pages are always left open",
+        "panacea_sim/machines/panacea/build.py",
+        "page=hardware.dram_page,",
+        'page="open",',
+        BUILD,
+    ),
+    Mutation(
+        "activations are fetched without their LO slices",
+        "panacea_sim/machines/shared/streams.py",
+        "(layer.layout.activation, layer.plan.work.activation.total, layer.plan.activation_loads)",
+        "(layer.layout.activation, layer.plan.work.activation.ho, layer.plan.activation_loads)",
+        SERVICE,
+    ),
+    Mutation(
+        "outputs are written without their LO slices",
+        "panacea_sim/machines/shared/streams.py",
+        "size_bytes = program.joined(lambda layer: layer.output_bytes.total[layer.plan.output_m, layer.plan.output_n])",
+        "size_bytes = program.joined(lambda layer: layer.output_bytes.ho[layer.plan.output_m, layer.plan.output_n])",
+        SERVICE,
+    ),
+    Mutation(
+        "o_dma frees the bytes that it writes",
+        "panacea_sim/machines/shared/streams.py",
+        'releases=(Release("OMEM", program.tile_outputs * BYTES_PER_PARTIAL_SUM),),',
+        'releases=(Release("OMEM", size_bytes),),',
+        SERVICE,
+    ),
+    Mutation(
+        "every visit takes room for a finished tile",
+        "panacea_sim/machines/shared/accumulator.py",
+        'acquires=(Acquire("OMEM", outputs * BYTES_PER_PARTIAL_SUM * last),),',
+        'acquires=(Acquire("OMEM", outputs * BYTES_PER_PARTIAL_SUM),),',
+        SERVICE,
+    ),
+    Mutation(
+        "outputs are read instead of written",
+        "panacea_sim/machines/shared/streams.py",
+        "requests=_as_requests(_split(program, output_addresses(program), size_bytes), np.ones(firings, np.bool_)),",
+        "requests=_as_requests(_split(program, output_addresses(program), size_bytes), np.zeros(firings, np.bool_)),",
+        ("tests/mapping/test_mapped_bytes.py::test_the_dram_moves_the_bytes_of_the_loop_nest",),
+    ),
+    Mutation(
+        "a chained tile is read before its last write",
+        "panacea_sim/machines/shared/streams.py",
+        "counts.append(outputs_before[layer.source] + _finished_as(program.layers[layer.source], layer)[tile] + 1)",
+        "counts.append(outputs_before[layer.source] + _finished_as(program.layers[layer.source], layer)[tile])",
+        CHAIN,
+    ),
+    Mutation(
+        "a chained tile waits for one write too many",
+        "panacea_sim/machines/shared/streams.py",
+        "finished: IntArray = place[k * tiling.tile_k // tiling.tile_m, n]",
+        "finished: IntArray = np.minimum(place[k * tiling.tile_k // tiling.tile_m, n] + 1, plan.output_count - 1)",
+        CHAIN,
+    ),
+    Mutation(
+        "a spilled sum is read without waiting",
+        "panacea_sim/machines/shared/streams.py",
+        'waits=(Wait("s_dma", after + 1),),',
+        'waits=(Wait("s_dma", after),),',
+        DMA,
+    ),
+)
+
+ENGINE_RULES = (
+    Mutation(
+        "a memory is full one byte early",
+        "panacea_sim/engines/reference/memory.py",
+        "if size_bytes > self.free_bytes:",
+        "if size_bytes >= self.free_bytes:",
+        INTERPRETER,
+    ),
+    Mutation(
+        "who waits for space wants a byte more",
+        "panacea_sim/engines/reference/memory.py",
+        "if self._waiting and self._wanted_bytes <= self.free_bytes:",
+        "if self._waiting and self._wanted_bytes < self.free_bytes:",
+        INTERPRETER,
+    ),
+    Mutation(
+        "a queue holds one token more",
+        "panacea_sim/engines/reference/queue.py",
+        "elif len(tokens) >= self._capacity:",
+        "elif len(tokens) > self._capacity:",
+        HAND_WORKED,
+    ),
+    Mutation(
+        "tokens arrive a cycle late",
+        "panacea_sim/engines/reference/queue.py",
+        "self._ready_cycles.append(self._env.cycle + self._latency_cycles)",
+        "self._ready_cycles.append(self._env.cycle + self._latency_cycles + 1)",
+        HAND_WORKED,
+    ),
+    Mutation(
+        "one request more in flight",
+        "panacea_sim/engines/reference/processes.py",
+        "if self._posted - self.ended.ended >= self._outstanding:",
+        "if self._posted - self.ended.ended > self._outstanding:",
+        HAND_WORKED,
+    ),
+    Mutation(
+        "who waits for a firing wants one more",
+        "panacea_sim/engines/reference/steps.py",
+        "due = [signal for firings, signal in self.waiting if firings <= self.ended]",
+        "due = [signal for firings, signal in self.waiting if firings < self.ended]",
+        INTERPRETER,
+    ),
+    Mutation(
+        "requests of one cycle in order of arrival",
+        "panacea_sim/memory/arbiter.py",
+        "if (queue[base + REQUEST_CYCLE], queue[base + PORT]) <= (request_cycle, port):",
+        "if queue[base + REQUEST_CYCLE] <= request_cycle:",
+        INTERPRETER,
+    ),
+    Mutation(
+        "of equal priorities the last goes",
+        "panacea_sim/memory/arbiter.py",
+        "if queue[position * WIDTH + PRIORITY] < queue[best * WIDTH + PRIORITY]:",
+        "if queue[position * WIDTH + PRIORITY] <= queue[best * WIDTH + PRIORITY]:",
+        DRAM,
+    ),
+    Mutation(
+        "the greatest priority number goes first",
+        "panacea_sim/memory/arbiter.py",
+        "if queue[position * WIDTH + PRIORITY] < queue[best * WIDTH + PRIORITY]:",
+        "if queue[position * WIDTH + PRIORITY] > queue[best * WIDTH + PRIORITY]:",
+        HAND_WORKED,
+    ),
+    Mutation(
+        "an ideal bus rounds down",
+        "panacea_sim/memory/ideal_timing.py",
+        "end_cycle = cycle + -(-size_bytes // params[BYTES_PER_CYCLE])",
+        "end_cycle = cycle + max(1, size_bytes // params[BYTES_PER_CYCLE])",
+        HAND_WORKED,
+    ),
+    Mutation(
+        "an ideal write has the latency of a read",
+        "panacea_sim/memory/ideal_timing.py",
+        "out[OUT_READY] = end_cycle if write else end_cycle + params[LATENCY]",
+        "out[OUT_READY] = end_cycle + params[LATENCY]",
+        HAND_WORKED,
+    ),
+    Mutation(
+        "a request is ready with its first part",
+        "panacea_sim/engines/reference/posted_request.py",
+        "self.ready_cycle = max(self.ready_cycle, ready_cycle)",
+        "self.ready_cycle = ready_cycle",
+        INTERPRETER,
+    ),
+    Mutation(
+        "compiled: a queue holds one token more",
+        "panacea_sim/engines/compiled/evaluation.py",
+        "index = events[adds_to] - steps[step, AMOUNT]",
+        "index = events[adds_to] - steps[step, AMOUNT] - 1",
+        COMPILED,
+    ),
+    Mutation(
+        "compiled: one request less in flight",
+        "panacea_sim/engines/compiled/evaluation.py",
+        "index, adds = firing - steps[step, AMOUNT], 1",
+        "index, adds = firing - steps[step, AMOUNT] + 1, 1",
+        COMPILED,
+    ),
+)
+
+DRAM_RULES = (
+    Mutation(
+        "no tRCD",
+        "panacea_sim/memory/banked_timing.py",
+        "state[at_bank + ACTIVATED] + rcd,",
+        "state[at_bank + ACTIVATED],",
+        DRAM,
+    ),
+    Mutation(
+        "no tFAW",
+        "panacea_sim/memory/banked_timing.py",
+        "state[ACTIVATE_4] + params[FAW],",
+        "state[ACTIVATE_4],",
+        DRAM,
+    ),
+    Mutation(
+        "no tRP",
+        "panacea_sim/memory/banked_timing.py",
+        "cycle = max(cycle, max(now, state[at_bank + PRECHARGE_READY]) + params[RP])",
+        "cycle = max(cycle, now, state[at_bank + PRECHARGE_READY])",
+        DRAM,
+    ),
+    Mutation(
+        "no tRAS",
+        "panacea_sim/memory/banked_timing.py",
+        "state[at_bank + PRECHARGE_READY] = cycle + params[RAS]",
+        "state[at_bank + PRECHARGE_READY] = cycle",
+        DRAM,
+    ),
+    Mutation(
+        "tCCD_S in one bank group",
+        "panacea_sim/memory/banked_timing.py",
+        "state[at_group + own] + ccd_l,",
+        "state[at_group + own] + ccd_s,",
+        DRAM,
+    ),
+    Mutation(
+        "tRRD_S in one bank group",
+        "panacea_sim/memory/banked_timing.py",
+        "state[at_group + GROUP_ACTIVATE] + params[RRD_L],",
+        "state[at_group + GROUP_ACTIVATE] + params[RRD_S],",
+        DRAM,
+    ),
+    Mutation(
+        "the bus turns to writes at once",
+        "panacea_sim/memory/banked_timing.py",
+        "floor = max(now, state[LAST_READ] + turnaround)",
+        "floor = now",
+        DRAM,
+    ),
+    Mutation(
+        "the bus turns to reads at once",
+        "panacea_sim/memory/banked_timing.py",
+        "floor = max(now, state[LAST_WRITE] + params[WRITE_TO_READ_S])",
+        "floor = now",
+        DRAM,
+    ),
+    Mutation(
+        "no tWTR_L",
+        "panacea_sim/memory/banked_timing.py",
+        "state[at_group + other] + turnaround,",
+        "state[at_group + other],",
+        DRAM,
+    ),
+    Mutation(
+        "write recovery from the command",
+        "panacea_sim/memory/params.py",
+        "WRITE_TO_PRECHARGE: data_cycles + device.wr_cycles,",
+        "WRITE_TO_PRECHARGE: device.wr_cycles,",
+        DRAM,
+    ),
+    Mutation(
+        "no gap between reads and writes",
+        "panacea_sim/memory/params.py",
+        "READ_TO_WRITE: device.cl_cycles + device.burst_cycles + device.bus_gap_cycles - device.cwl_cycles,",
+        "READ_TO_WRITE: device.cl_cycles + device.burst_cycles - device.cwl_cycles,",
+        DRAM,
+    ),
+    Mutation(
+        "refresh takes no time",
+        "panacea_sim/memory/banked_timing.py",
+        "end = max(start + more * params[RFC], due + more * params[REFI]) + params[RFC]",
+        "end = max(start + more * params[RFC], due + more * params[REFI])",
+        DRAM,
+    ),
+    Mutation(
+        "refresh is due after it was late",
+        "panacea_sim/memory/banked_timing.py",
+        "state[REFRESH_DUE] = due + (more + 1) * params[REFI]",
+        "state[REFRESH_DUE] = now + params[REFI]",
+        ("tests/machine/test_dram_segments.py",),
+    ),
+    Mutation(
+        "refresh needs no precharge",
+        "panacea_sim/memory/banked_timing.py",
+        "start = max(start, max(due, state[at_bank + PRECHARGE_READY]) + params[RP])",
+        "start = max(start, due, state[at_bank + PRECHARGE_READY])",
+        DRAM,
+    ),
+    Mutation(
+        "closed pages need no precharge",
+        "panacea_sim/memory/banked_timing.py",
+        "state[at_bank + ACTIVATE_READY], state[at_bank + PRECHARGE_READY] + params[RP]",
+        "state[at_bank + ACTIVATE_READY], state[at_bank + PRECHARGE_READY]",
+        DRAM,
+    ),
+    Mutation(
+        "the next command waits for the data",
+        "panacea_sim/memory/banked_timing.py",
+        "state[NEXT_DECISION] = last + params[CCD_S]",
+        "state[NEXT_DECISION] = end",
+        DRAM,
+    ),
+    Mutation(
+        "a segment runs over the end of its row",
+        "panacea_sim/memory/banked_timing.py",
+        "left = (params[BURSTS_PER_ROW] - column) * rotated - (group & rotated - 1)",
+        "left = (params[BURSTS_PER_ROW] - column) * rotated",
+        DRAM,
+    ),
+    Mutation(
+        "too old a cycle early",
+        "panacea_sim/memory/banked_timing.py",
+        "if cycle - queue[base + REQUEST_CYCLE] > params[AGE_CAP]:",
+        "if cycle - queue[base + REQUEST_CYCLE] >= params[AGE_CAP]:",
+        DRAM,
+    ),
+    Mutation(
+        "rows of waiting requests stay closed",
+        "panacea_sim/memory/banked_timing.py",
+        "if ready <= now:",
+        "if ready > now:",
+        DRAM,
+    ),
+    Mutation(
+        "data is there before its cycle begins",
+        "panacea_sim/memory/banked_timing.py",
+        "return -(-cycle * params[CLOCK_DENOMINATOR] // params[CLOCK_NUMERATOR])",
+        "return cycle * params[CLOCK_DENOMINATOR] // params[CLOCK_NUMERATOR]",
+        DRAM,
+    ),
+    Mutation(
+        "requests arrive before their cycle",
+        "panacea_sim/memory/banked_timing.py",
+        "return -(-cycle * params[CLOCK_NUMERATOR] // params[CLOCK_DENOMINATOR])",
+        "return cycle * params[CLOCK_NUMERATOR] // params[CLOCK_DENOMINATOR]",
+        DRAM,
+    ),
+)
+
+ACCOUNTING_RULES = (
+    Mutation(
+        "a wait has one holder",
+        "panacea_sim/engines/reference/posted_request.py",
+        "if current is not None and current[2:] == stretch[2:]:",
+        "if current is not None:",
+        INTERPRETER,
+    ),
+    Mutation(
+        "the part whose data comes last speaks",
+        "panacea_sim/engines/reference/posted_request.py",
+        "if self._first_data is None or (cycle, part) < self._first_data:",
+        "if self._first_data is None or (cycle, part) > self._first_data:",
+        INTERPRETER,
+    ),
+    Mutation(
+        "the channel of the last part speaks for equal ones",
+        "panacea_sim/engines/reference/posted_request.py",
+        "if self._first_data is None or (cycle, part) < self._first_data:",
+        "if self._first_data is None or cycle <= self._first_data[0]:",
+        HAND_WORKED,
+    ),
+    Mutation(
+        "turnaround takes the rows' time",
+        "panacea_sim/engines/reference/posted_request.py",
+        "min(service.turnaround_until, row_until),",
+        "row_until,",
+        INTERPRETER_BANKS,
+    ),
+    Mutation(
+        "rows take the latency's time",
+        "panacea_sim/engines/reference/posted_request.py",
+        "row_until = min(service.row_until, service.start_cycle)",
+        "row_until = service.start_cycle",
+        INTERPRETER_BANKS,
+    ),
+    Mutation(
+        "latency that other data hides counts as latency",
+        "panacea_sim/memory/banked_timing.py",
+        "shown_latency = max(0, now + latency - max(now, state[BUS_END]))",
+        "shown_latency = latency",
+        DRAM,
+    ),
+    Mutation(
+        "a channel is starved before its first request",
+        "panacea_sim/engines/reference/channel.py",
+        "self._without_request = self.activity.code(State.IDLE)",
+        "self._without_request = self.activity.code(State.STARVED, NO_REQUESTS)",
+        INTERPRETER,
+    ),
+    Mutation(
+        "a component is busy after its last firing",
+        "panacea_sim/engines/reference/processes.py",
+        "self.log.rows.extend((self._idle, self.last_end_cycle, makespan_cycles, NO_FIRING))",
+        "self.log.rows.extend((self._busy, self.last_end_cycle, makespan_cycles, NO_FIRING))",
+        HAND_WORKED,
+    ),
+    Mutation(
+        "waits for space show behind data in flight",
+        "panacea_sim/engines/reference/processes.py",
+        "visible_cycle = max(start_cycle, self.last_end_cycle)",
+        "visible_cycle = start_cycle",
+        HAND_WORKED,
+    ),
+    Mutation(
+        "states may fall short of the makespan",
+        "panacea_sim/analysis/accounting.py",
+        "if total != result.makespan_cycles:",
+        "if total > result.makespan_cycles:",
+        ACCOUNTS,
+    ),
+    Mutation(
+        "tokens may be left over",
+        "panacea_sim/analysis/accounting.py",
+        "if queue.put != queue.taken:",
+        "if queue.put < queue.taken:",
+        ACCOUNTS,
+    ),
+    Mutation(
+        "memories may be overfull by one",
+        "panacea_sim/analysis/accounting.py",
+        "if queue.high_water > queue.capacity:",
+        "if queue.high_water > queue.capacity + 1:",
+        ACCOUNTS,
+    ),
+    Mutation(
+        "channels may move more than was asked for",
+        "panacea_sim/analysis/accounting.py",
+        "if asked != moved:",
+        "if asked > moved:",
+        ACCOUNTS,
+    ),
+    Mutation(
+        "channels may be twice as fast",
+        "panacea_sim/analysis/accounting.py",
+        "if moved > most:",
+        "if moved > 2 * most:",
+        ACCOUNTS,
+    ),
+    Mutation(
+        "what a dispatcher waits is no stall of a group",
+        "panacea_sim/analysis/summary.py",
+        "waited = dispatched.end_cycle - before - service_cycles",
+        "waited = dispatched.end_cycle - before",
+        SIMULATION,
+    ),
+)
+
+SEQUENCE_RULES = (
+    Mutation(
+        "layers are equal whatever they write",
+        "panacea_sim/running/layers.py",
+        "for field in fields(demand.output_bytes):",
+        "for field in ():",
+        BARRIER,
+    ),
+    Mutation(
+        "layers are equal whatever they write beside HO streams",
+        "panacea_sim/running/layers.py",
+        "for field in fields(demand.output_bytes):",
+        "for field in fields(demand.output_bytes)[:1]:",
+        BARRIER,
+    ),
+    Mutation(
+        "layers of all sizes are equal",
+        "panacea_sim/running/layers.py",
+        "digest = hashlib.blake2b(repr(demand.tiling).encode())",
+        "digest = hashlib.blake2b()",
+        BARRIER,
+    ),
+    Mutation(
+        "masks are equal whatever they are of",
+        "panacea_sim/running/layers.py",
+        "digest.update(repr(array.shape).encode())",
+        "digest.update(bytes())",
+        BARRIER,
+    ),
+    Mutation(
+        "layers are equal whatever their activations skip",
+        "panacea_sim/running/layers.py",
+        "for array in (demand.masks.weight, demand.masks.activation):",
+        "for array in (demand.masks.weight,):",
+        BARRIER,
+    ),
+    Mutation(
+        "layers are equal whatever their weights skip",
+        "panacea_sim/running/layers.py",
+        "for array in (demand.masks.weight, demand.masks.activation):",
+        "for array in (demand.masks.activation,):",
+        BARRIER,
+    ),
+    Mutation(
+        "layers run side by side",
+        "panacea_sim/analysis/joined_results.py",
+        "sum(result.makespan_cycles for result in results),",
+        "max(result.makespan_cycles for result in results),",
+        SEQUENCE,
+    ),
+    Mutation(
+        "the capacity of the smallest layer",
+        "panacea_sim/analysis/joined_results.py",
+        "max(totals.capacity for totals in found),",
+        "min(totals.capacity for totals in found),",
+        JOINED,
+    ),
+    Mutation(
+        "high-water marks add up",
+        "panacea_sim/analysis/joined_results.py",
+        "max(totals.high_water for totals in found),",
+        "sum(totals.high_water for totals in found),",
+        JOINED,
+    ),
+    Mutation(
+        "a part that a layer lacks is nowhere",
+        "panacea_sim/analysis/joined_results.py",
+        'for total in result.totals.get(name, [StallTotal(State.IDLE, "", "", result.makespan_cycles)]):',
+        "for total in result.totals.get(name, []):",
+        SEQUENCE,
+    ),
+    Mutation(
+        "every layer ends as if it had begun in cycle 0",
+        "panacea_sim/running/sequence.py",
+        '"end_cycle": entry["end_cycle"] + offset_cycles,',
+        '"end_cycle": entry["end_cycle"],',
+        SEQUENCE,
+    ),
+    Mutation(
+        "traced layers are taken for equal ones",
+        "panacea_sim/running/sequence.py",
+        'self._memoizes = options.memoize and self._recorded.level == "off" and not prepared.scenario.values',
+        "self._memoizes = options.memoize and not prepared.scenario.values",
+        ("tests/test_barrier.py::test_traced_layers_all_run",),
+    ),
+)
+
+MUTATIONS = (
+    *SERVICE_RULES,
+    *WORK_RULES,
+    *MAPPING_RULES,
+    *MACHINE_RULES,
+    *ENGINE_RULES,
+    *DRAM_RULES,
+    *ACCOUNTING_RULES,
+    *SEQUENCE_RULES,
+)

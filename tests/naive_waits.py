@@ -1,0 +1,139 @@
+"""What fetches wait for, element by element in plain Python: judge of the lowering of links between layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import networkx as nx
+from naive_mapping import loop_nest, visits
+
+from panacea_sim.machines.shared.program import Program
+from panacea_sim.workload.link import Columns, Link
+
+__all__ = ["OperandTile", "Output", "needed_outputs"]
+
+Output = tuple[str, int, int]
+"""An output tile: the layer's name and its coordinates (m, n)."""
+
+Element = tuple[int, int]
+"""Feature and column of an output."""
+
+
+@dataclass(frozen=True)
+class OperandTile:
+    """A tile, or stack of tiles, of an operand of a layer: along m or n, and along k."""
+
+    layer: str
+    operand: str
+    across: int
+    k: int
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """How a layer is cut and worked through."""
+
+    sizes: dict[str, int]
+    tiles: dict[str, int]
+    order: str
+    height: int
+
+    def indices(self, axis: str, tile: int, height: int = 1) -> range:
+        """Return the indices of a tile (of `height` in a stack) along an axis."""
+        step = self.tiles[axis] * height
+        return range(tile * step, min((tile + 1) * step, self.sizes[axis]))
+
+    def trips(self, axis: str, height: int = 1) -> int:
+        """Return the number of tiles along an axis."""
+        return -(-self.sizes[axis] // (self.tiles[axis] * height))
+
+    def written(self) -> list[tuple[int, int]]:
+        """Return the output tiles in the order in which they are written: that of their last visits."""
+        trips = {axis: self.trips(axis, self.height if axis == "m" else 1) for axis in "mnk"}
+        visited = visits(loop_nest(self.order, trips), self.trips("m"), self.height)
+        return [tile for at, tile in enumerate(visited) if tile not in visited[at + 1 :]]
+
+
+def needed_outputs(program: Program) -> tuple[list[Output], dict[OperandTile, set[Output]]]:
+    """Return all output tiles in the order in which they are written, and those that each tile of an operand needs."""
+    cuts = {
+        layer.plan.name: _Cut(
+            {"m": layer.plan.work.tiling.M, "n": layer.plan.work.tiling.N, "k": layer.plan.work.tiling.K},
+            {
+                "m": layer.plan.work.tiling.tile_m,
+                "n": layer.plan.work.tiling.tile_n,
+                "k": layer.plan.work.tiling.tile_k,
+            },
+            layer.plan.order,
+            layer.plan.height,
+        )
+        for layer in program.layers
+    }
+    written = [(name, m, n) for name, cut in cuts.items() for m, n in cut.written()]
+    needed: dict[OperandTile, set[Output]] = {}
+    for name, cut in cuts.items():
+        for operand, axis, height in (("w", "m", cut.height), ("x", "n", 1)):
+            for across, k in product(range(cut.trips(axis, height)), range(cut.trips("k"))):
+                tile = {axis: cut.indices(axis, across, height), "k": cut.indices("k", k)}
+                needed[OperandTile(name, operand, across, k)] = {
+                    (producer, feature // cuts[producer].tiles["m"], column // cuts[producer].tiles["n"])
+                    for producer, link in _links(program.graph, name)
+                    if link.operand == operand
+                    for feature, column in _elements(link, tile, cut.sizes, cuts[producer].sizes)
+                }
+    return written, needed
+
+
+def _links(graph: nx.DiGraph[str], consumer: str) -> Iterator[tuple[str, Link]]:
+    for producer, to, links in graph.edges(data="links"):
+        if to == consumer:
+            yield from ((producer, link) for link in links)
+
+
+def _elements(link: Link, tile: dict[str, range], sizes: dict[str, int], producer: dict[str, int]) -> set[Element]:
+    """Return the outputs that a tile of the operand needs."""
+    across = "m" if link.operand == "w" else "n"
+    feature_axis, column_axis = ("k", across) if link.features_on == "k" else (across, "k")
+    features = _spanned(tile[feature_axis], link.feature_span)
+    columns = _spanned(tile[column_axis], link.column_span)
+    if not features or not columns:
+        return set()
+    wanted_features = set(_wanted_features(link, features, range(sizes[feature_axis]), producer["m"]))
+    wanted_columns = set(_wanted_columns(link, columns, producer["n"]))
+    return {
+        (feature, column)
+        for feature in range(producer["m"])
+        for column in range(producer["n"])
+        if feature in wanted_features and column in wanted_columns
+    }
+
+
+def _spanned(indices: range, span: tuple[int, int] | None) -> list[int]:
+    return [index for index in indices if span is None or span[0] <= index < span[1]]
+
+
+def _wanted_features(link: Link, own: list[int], axis: range, count: int) -> Iterator[int]:
+    if link.features is not None:
+        yield from (feature + link.feature_offset for feature in range(*link.features))
+    elif link.needs == "all":
+        yield from range(count)
+    elif link.needs == "features":
+        yield from (index + link.feature_offset for index in _spanned(axis, link.feature_span))
+    elif isinstance(link.needs, Columns):
+        yield from (index // link.needs.taps + link.feature_offset for index in own)
+    else:
+        yield from (index + link.feature_offset for index in own)
+
+
+def _wanted_columns(link: Link, own: list[int], count: int) -> Iterator[int]:
+    if link.needs == "all":
+        yield from range(count)
+    elif isinstance(link.needs, Columns):
+        low, high = link.needs.low.tolist(), link.needs.high.tolist()
+        windows = [range(low[index] + link.column_offset, high[index] + link.column_offset) for index in own]
+        found = [column for window in windows for column in window if 0 <= column < count]
+        yield from range(min(found, default=0), max(found, default=-1) + 1)
+    else:
+        yield from (index + link.column_offset for index in own)
