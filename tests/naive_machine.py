@@ -70,6 +70,13 @@ class Grant(NamedTuple):
     earliest_cycle: int
 
 
+def _must_stay_before(earlier: Part, later: Part) -> bool:
+    """Return whether some byte is still to be granted to both parts and is written by one of them."""
+    first_common = max(earlier.address, later.address)
+    end_common = min(part.address + part.size_bytes for part in (earlier, later))
+    return first_common < end_common and (earlier.write or later.write)
+
+
 class Machine:
     """The machine in one cycle: what was put, taken, acquired, posted and ended so far."""
 
@@ -236,7 +243,9 @@ class Machine:
                     break
                 pending.sort(key=lambda part: (part.request_cycle, part.port))  # the rest: posting order
                 queue = [number for part in pending for number in part.as_numbers()]
-                part = pending[device.choose(self.now, queue, len(pending))]
+                position = device.choose(self.now, queue, len(pending))
+                part = pending[position]
+                assert not any(_must_stay_before(other, part) for other in pending[:position]), "order is not kept"
                 service = device.serve(self.now, part.address, part.size_bytes, write=part.write)
                 assert self.now < service.end_cycle <= service.ready_cycle, "a grant is visible in its own cycle"
                 part.services.append(service)

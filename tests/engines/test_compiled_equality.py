@@ -20,7 +20,7 @@ from panacea_sim.description.description import Description
 from panacea_sim.engines.compiled.engine import run_compiled
 from panacea_sim.engines.compiled.lanes import find_sections
 from panacea_sim.errors import ConfigError
-from panacea_sim.machines.panacea import MACHINE
+from panacea_sim.machines.panacea.build import MACHINE
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.running.prepare import prepare
 from panacea_sim.running.scenario import Scenario

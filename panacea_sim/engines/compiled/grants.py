@@ -85,7 +85,7 @@ _REFRESH, _TURNAROUND, _ROW = range(3)
 _REASONS = len(GAP_REASONS)
 
 _arbiter = compiled_functions(arbiter, {})
-_shared = {"first_come_first_served": _arbiter["first_come_first_served"]}
+_shared = {name: _arbiter[name] for name in ("first_come_first_served", "keep_order")}
 _banked = compiled_functions(banked_timing, _shared)
 _ideal = compiled_functions(ideal_timing, {})
 
