@@ -30,6 +30,12 @@ from panacea_sim.workload.synthetic import synthetic_layer
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+FOLLOWED = [
+    "README.md",
+    "docs/tutorial.md",
+    "docs/how-to-add-a-component.md",
+    "docs/how-to-add-a-machine.md",
+]
 COLUMNS = "110"
 SKIPPED = ("make ", ". .venv/")
 """Commands that set up an environment: the tests run in one."""
@@ -54,7 +60,7 @@ def playground(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/how-to-add-a-component.md"])
+@pytest.mark.parametrize("page", FOLLOWED)
 def test_pages_can_be_followed(page: str, playground: Path) -> None:
     """Every command and snippet of a page runs, in order, and prints what the page shows."""
     blocks = _blocks(ROOT / page)
