@@ -16,8 +16,8 @@ import pytest
 
 from panacea_sim.description.parts import Queue
 from panacea_sim.engines.reference.engine import run_reference
-from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.panacea import build
+from panacea_sim.machines.panacea.settings import PanaceaHardware
 from panacea_sim.machines.panacea.values import TravellingValues
 from panacea_sim.running.prepare import Prepared, prepare
 from panacea_sim.running.run import RunOptions, run
@@ -30,6 +30,12 @@ from panacea_sim.workload.synthetic import synthetic_layer
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+FOLLOWED = [
+    "README.md",
+    "docs/tutorial.md",
+    "docs/how-to-add-a-component.md",
+    "docs/how-to-add-a-machine.md",
+]
 COLUMNS = "110"
 SKIPPED = ("make ", ". .venv/")
 """Commands that set up an environment: the tests run in one."""
@@ -54,7 +60,7 @@ def playground(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/how-to-add-a-component.md"])
+@pytest.mark.parametrize("page", FOLLOWED)
 def test_pages_can_be_followed(page: str, playground: Path) -> None:
     """Every command and snippet of a page runs, in order, and prints what the page shows."""
     blocks = _blocks(ROOT / page)
@@ -150,12 +156,14 @@ def test_files_page_names_everything() -> None:
     layer = synthetic_layer(4, 4, 4, 0.5, 0.5, seed=0)
     summary = run(Scenario("tiny", layer), RunOptions(trace=TraceOptions("off"))).summary.to_json()
     stalls = next(stalls for stalls in summary["stalls"].values() if stalls)
-    nested = (summary, summary["layers"][0], stalls[0], summary["operators"], summary["dram"])
+    topology = summary["topology"]
+    places = (topology, topology["components"][0], topology["joints"][0])
+    nested = (summary, summary["layers"][0], stalls[0], summary["operators"], summary["dram"], *places)
     names = {
         *(key for part in nested for key in part),
         *(key for parts in ("components", "queues") for part in summary[parts].values() for key in part),
         *(column for schema in TABLES.values() for column in schema.names),
-        *Hardware.model_fields,
+        *PanaceaHardware.model_fields,
         *(field.name for field in fields(GemmLayer) if field.name not in {"output", "recipe"}),
     }
     page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
