@@ -19,10 +19,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from panacea_sim.trace.schema import ACTIVITIES, OPERATORS, SCHEMA_VERSION
+from panacea_sim.description.topology import Place, Topology
+from panacea_sim.trace.schema import action_column, with_actions
 from panacea_sim.trace.store import RUN_MARK
+from panacea_sim.trace.summary import LayerName, PartialSummary, TraceSummary
 
 COMPONENTS = ["w_dma", "x_dma", "dispatcher", *(f"pea{p}" for p in range(16)), "accumulator", "o_dma", "dram0"]
+ACTIONS = ("dwo_steps", "swo_steps", "cs_steps")
+ACTIVITIES = with_actions(action_column(name, "operator-cycles") for name in ACTIONS)
 STATES = ["busy", "starved", "blocked", "contended", "waiting"]
 CAUSES = ["", "q_w", "q_x", "WMEM", "dram0:row", "q_pea3"]
 ROW_GROUP_ROWS = 131_072
@@ -56,7 +60,6 @@ def write_run(folder: Path, rows: int) -> int:
     (folder / RUN_MARK).touch()
     each = rows // len(COMPONENTS)
     rng = np.random.default_rng(1)
-    makespan = 0
     with pq.ParquetWriter(folder / "activities.parquet", ACTIVITIES, compression="zstd") as writer:
         for component in COMPONENTS:
             cycle = 0
@@ -64,12 +67,17 @@ def write_run(folder: Path, rows: int) -> int:
                 batch = batch_of(component, cycle, min(ROW_GROUP_ROWS, each - first), rng)
                 writer.write_batch(batch)
                 cycle = batch["end_cycle"][-1].as_py()
-            makespan = max(makespan, cycle)
-    summary = {
-        "schema": SCHEMA_VERSION, "scenario": "synthetic", "layers": [{"name": "layer"}],
-        "sections": dict.fromkeys(COMPONENTS, ""), "makespan_cycles": makespan,
-    }  # fmt: skip
-    (folder / "summary.json").write_text(json.dumps(summary))
+    places = tuple(Place(name, name, "pass", "", dict.fromkeys(ACTIONS, 1)) for name in COMPONENTS)
+    summary = PartialSummary(
+        scenario="synthetic",
+        engine="reference",
+        hardware="synthetic",
+        clock_hz=10**9,
+        trace=TraceSummary(level="full", window=None),
+        topology=Topology(places, (), ()),
+        layers=(LayerName(name="layer"),),
+    )
+    (folder / "summary.json").write_text(json.dumps(summary.to_json()))
     return each * SPAN_CYCLES
 
 
@@ -90,7 +98,7 @@ def batch_of(component: str, cycle: int, rows: int, rng: np.random.Generator) ->
         names(np.where(busy, 0, rng.integers(1, len(CAUSES), rows)), CAUSES),
         names(np.where(busy, 0, rng.integers(1, 17, rows)), ["", *COMPONENTS]),
         np.where(busy, 2048, 0),
-        *[np.where(busy, rng.integers(0, 4096, rows), 0).astype(np.int32) for _ in OPERATORS],
+        *[np.where(busy, rng.integers(0, 4096, rows), 0) for _ in ACTIONS],
     ]
     return pa.record_batch(columns, schema=ACTIVITIES)
 

@@ -15,12 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from playwright.sync_api import Page, sync_playwright
 
+from panacea_sim.description.topology import Place, Topology
 from panacea_sim.report.timeline import write_timeline
-from panacea_sim.trace.schema import ACTIVITIES, DRAM, OPERATORS, QUEUES, SCHEMA_VERSION, State
+from panacea_sim.trace.schema import DRAM, QUEUES, State, action_column, with_actions
 from panacea_sim.trace.store import RUN_MARK
 from panacea_sim.trace.stored_run import open_run
+from panacea_sim.trace.summary import LayerName, PartialSummary, TraceSummary
 
 PEAS = 16
+ACTIONS = {"dwo_steps": 4, "swo_steps": 8, "cs_steps": 4}
+ACTIVITIES = with_actions(action_column(name, "operator-cycles") for name in ACTIONS)
 OTHERS = {
     "w_dma": "memory", "x_dma": "memory", "w_decoder": "codecs", "x_decoder": "codecs", "dispatcher": "compute",
     "accumulator": "output", "ppu": "output", "encoder": "codecs", "o_dma": "memory", "dram0": "memory",
@@ -98,13 +102,22 @@ def write_synthetic_run(path: Path, count: int) -> None:
             writer.write_table(table)
     pq.write_table(queues(each, makespan, random), path / "queues.parquet")
     pq.write_table(accesses(each, makespan, random), path / "dram.parquet")
-    summary = {
-        "schema": SCHEMA_VERSION, "scenario": "synthetic", "engine": "none", "hardware": "synthetic",
-        "clock_hz": 10**9, "makespan_cycles": makespan, "sections": SECTIONS,
-        "operators": {f"{name}_capacity": 64 * makespan for name in OPERATORS},
-        "layers": [{"name": "layer", "start_cycle": 0, "end_cycle": makespan}],
-    }  # fmt: skip
-    (path / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    summary = PartialSummary(
+        scenario="synthetic",
+        engine="reference",
+        hardware="synthetic",
+        clock_hz=10**9,
+        trace=TraceSummary(level="full", window=None),
+        topology=Topology(tuple(map(place, [name for name in SECTIONS if name != "dram0"])), (), ("dram0",)),
+        layers=(LayerName(name="layer"),),
+    )
+    (path / "summary.json").write_text(json.dumps(summary.to_json()), encoding="utf-8")
+
+
+def place(name: str) -> Place:
+    """Return what the topology says of a component."""
+    is_pea = name.startswith("pea")
+    return Place(name, "pea" if is_pea else name, "compute", SECTIONS[name], ACTIONS if is_pea else {})
 
 
 def lane(name: str, count: int, random: np.random.Generator) -> pa.Table:
@@ -120,7 +133,7 @@ def lane(name: str, count: int, random: np.random.Generator) -> pa.Table:
         names(np.zeros(count, np.int32), ["layer"]), firing // 3072, firing // 12 % 256, firing % 12,
         names(cause, ["", *CAUSES]), names(np.where(busy, 0, 1), ["", "dispatcher"]),
         np.where(busy, random.integers(1000, 3000, count), 0),
-        *(np.where(busy & name.startswith("pea"), random.integers(0, 4 * duration), 0) for _ in OPERATORS),
+        *(np.where(busy & name.startswith("pea"), random.integers(0, 4 * duration), 0) for _ in ACTIONS),
     ]  # fmt: skip
     return table(columns, ACTIVITIES)
 
@@ -137,7 +150,7 @@ def accesses(count: int, makespan: int, random: np.random.Generator) -> pa.Table
     zero = np.zeros(count, np.int32)
     columns = [
         names(zero, ["dram0"]), zero, zero == 0, names(zero, ["w_dma"]), start, start, start + makespan // count // 2,
-        random.integers(500, 1500, count), zero == 1,
+        random.integers(500, 1500, count), zero == 1, np.arange(count), start + makespan // count // 2,
     ]  # fmt: skip
     return table(columns, DRAM)
 
