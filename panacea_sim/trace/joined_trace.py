@@ -18,7 +18,7 @@ from panacea_sim.trace.spill import read_batches
 
 __all__ = ["JoinedTrace", "TracePart"]
 
-_CYCLES = frozenset({"cycle", "start_cycle", "end_cycle", "request_cycle", "ready_cycle"})
+_CYCLES = frozenset({"cycle", "start_cycle", "end_cycle", "request_cycle", "ready_cycle", "since_cycle"})
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class JoinedTrace:
         self._parts = parts
 
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:
-        """Return the rows of "activities", "queues" or "dram" in the order of the file."""
+        """Return the rows of a table in the order of the file."""
         names = max((part.files[table] for part in self._parts), key=len, default={})
         for name in names:
             offset_cycles = 0

@@ -1,4 +1,4 @@
-"""The recorder: what happened in a run, in one log for each component, queue and channel."""
+"""The recorder: what happened in a run, in one log for each component, queue, channel and stream."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from panacea_sim.trace.access_log import AccessLog
 from panacea_sim.trace.activity_log import ActivityLog
 from panacea_sim.trace.occupancy_log import OccupancyLog
 from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.posting_log import PostingLog
 from panacea_sim.trace.recording import Recording
 from panacea_sim.trace.schema import TABLES
 
 __all__ = ["Recorder"]
+
+_Log = ActivityLog | OccupancyLog | AccessLog | PostingLog
 
 
 class Recorder:
@@ -38,6 +41,7 @@ class Recorder:
         self.activities: dict[str, ActivityLog] = {}
         self.occupancies: dict[str, OccupancyLog] = {}
         self.accesses: dict[str, AccessLog] = {}
+        self.postings: dict[str, PostingLog] = {}
         self._recording = Recording(options or TraceOptions(), layers, spill_folder, debug)
 
     @property
@@ -68,8 +72,12 @@ class Recorder:
         """Return the new log of a channel with these ports."""
         return self.accesses.setdefault(channel, AccessLog(self._recording, channel, ports))
 
+    def posting_log(self, component: str) -> PostingLog:
+        """Return the new log of what a stream posts."""
+        return self.postings.setdefault(component, PostingLog(self._recording, component))
+
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:
-        """Return the rows of "activities", "queues" or "dram" in the order of the file."""
+        """Return the rows of a table in the order of the file."""
         for log in self._logs(table).values():
             yield from log.batches()
 
@@ -81,10 +89,11 @@ class Recorder:
         """Return a whole table in memory, for small runs and tests."""
         return pa.Table.from_batches(self.batches(table), TABLES[table])
 
-    def _logs(self, table: str) -> Mapping[str, ActivityLog | OccupancyLog | AccessLog]:
-        logs: dict[str, Mapping[str, ActivityLog | OccupancyLog | AccessLog]] = {
+    def _logs(self, table: str) -> Mapping[str, _Log]:
+        logs: dict[str, Mapping[str, _Log]] = {
             "activities": self.activities,
             "queues": self.occupancies,
             "dram": self.accesses,
+            "postings": self.postings,
         }
         return logs[table]
