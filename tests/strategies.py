@@ -42,7 +42,7 @@ from panacea_sim.quant.requantizer import requantizer_for
 from panacea_sim.quant.slicing import activation_ho_factors, frequent_slices
 from panacea_sim.quant.widths import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS
 from panacea_sim.running.scenario import Scenario
-from panacea_sim.trace.schema import OPERATORS, State
+from panacea_sim.trace.schema import State
 from panacea_sim.units import IntArray
 from panacea_sim.workload.chain import following
 from panacea_sim.workload.gemm_layer import DBS_OFFSETS, GemmLayer, OutputFormat
@@ -803,6 +803,7 @@ BANKED_DEVICES: st.SearchStrategy[Device] = st.builds(
 
 TRACED_COMPONENTS = ("w_dma", "pea0", "pea1", "dram0")
 TRACED_LAYERS = ("first", "second")
+TRACED_ACTIONS = ("dwo_steps", "swo_steps", "cs_steps")
 _CAUSES = ("q_w", "q_x", "WMEM", "dram0:row")
 
 
@@ -827,7 +828,7 @@ def activity_rows(draw: st.DrawFn) -> list[dict[str, Any]]:
                     "cause": draw(st.sampled_from(_CAUSES)) if is_stall else "",
                     "cause_component": draw(st.sampled_from(["", *TRACED_COMPONENTS])) if is_stall else "",
                     "bytes": draw(st.integers(0, 64)),
-                    **{f"{name}_steps": draw(st.integers(0, 64)) for name in OPERATORS},
+                    **{name: draw(st.integers(0, 64)) for name in TRACED_ACTIONS},
                 }
             )
             cycle = end + draw(st.sampled_from([0, 0, 4]))

@@ -187,9 +187,9 @@ def _place(error: BaseException, path: Path) -> str:
 def _scenario_of(content: Mapping[str, Any], path: Path) -> Scenario:
     keys = ("schema", "name", "layers", "hardware")
     missing = [key for key in keys if key not in content]
-    if missing or content["schema"] != SCHEMA_VERSION:
+    if missing or content["schema"] not in range(1, SCHEMA_VERSION + 1):
         found = f"no key {missing[0]!r}" if missing else f"schema {content['schema']}"
-        accepted = f"a scenario.yaml of schema {SCHEMA_VERSION} with {', '.join(keys)}"
+        accepted = f"a scenario.yaml of schema 1 to {SCHEMA_VERSION} with {', '.join(keys)}"
         raise ConfigError(str(path), found, accepted, "Take the one that a run has written")
     return Scenario(
         content["name"],

@@ -60,12 +60,12 @@ class AccessLog:
             bank.astype(np.int32),
             row_hit.astype(bool),
             names(port, self._ports),
-            firing,
             request,
             start,
             end,
-            ready,
             size_bytes,
             write.astype(bool),
+            firing,
+            ready,
         ]
         self._batches.append(pa.record_batch(batch, schema=DRAM))

@@ -16,7 +16,7 @@ from panacea_sim.description.actions import Action
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.trace.log_columns import as_columns, constant, names
 from panacea_sim.trace.recording import Recording
-from panacea_sim.trace.schema import ACTIVITIES, OPERATORS, State
+from panacea_sim.trace.schema import ACTIVITIES, State
 from panacea_sim.trace.spill import BatchList
 
 __all__ = ["NO_FIRING", "ActivityLog", "Kind"]
@@ -61,6 +61,7 @@ class ActivityLog:
         self._size_bytes = size_bytes
         self._service_cycles = service_cycles
         self._actions = {action.name: action for action in actions}
+        recording.declare(actions)
         self._codes: dict[tuple[State, str, str], int] = {}
         self._totals_cycles = np.zeros(0, np.int64)
         self._batches = recording.new_batches(component)
@@ -133,9 +134,10 @@ class ActivityLog:
         moved = np.zeros(len(code), np.int64)
         if self._size_bytes is not None:
             moved = _pick(self._size_bytes, firing, served, 0)
-        steps = np.zeros((len(OPERATORS), len(code)), np.int32)
-        for row, operator in zip(steps, OPERATORS, strict=True):
-            if (action := self._actions.get(f"{operator}_steps")) is not None:
+        schema = self._recording.activities
+        amounts = np.zeros((len(schema) - len(ACTIVITIES), len(code)), np.int64)
+        for row, name in zip(amounts, schema.names[len(ACTIVITIES) :], strict=True):
+            if (action := self._actions.get(name)) is not None:
                 row[served] = action.amounts(firing[served])
         layers = ["", *self._recording.layers]
         columns = [
@@ -150,9 +152,9 @@ class ActivityLog:
             names(code, [kind.cause for kind in self.kinds]),
             names(code, [kind.cause_component for kind in self.kinds]),
             moved,
-            *steps,
+            *amounts,
         ]
-        return pa.record_batch(columns, schema=ACTIVITIES)
+        return pa.record_batch(columns, schema=schema)
 
 
 def _columns(labels: TileLabels) -> tuple[np.ndarray, ...]:

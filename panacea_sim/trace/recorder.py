@@ -76,6 +76,10 @@ class Recorder:
         """Return the new log of what a stream posts."""
         return self.postings.setdefault(component, PostingLog(self._recording, component))
 
+    def schema(self, table: str) -> pa.Schema:
+        """Return the columns of a table."""
+        return self._recording.activities if table == "activities" else TABLES[table]
+
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:
         """Return the rows of a table in the order of the file."""
         for log in self._logs(table).values():
@@ -87,7 +91,7 @@ class Recorder:
 
     def table(self, table: str) -> pa.Table:
         """Return a whole table in memory, for small runs and tests."""
-        return pa.Table.from_batches(self.batches(table), TABLES[table])
+        return pa.Table.from_batches(self.batches(table), self.schema(table))
 
     def _logs(self, table: str) -> Mapping[str, _Log]:
         logs: dict[str, Mapping[str, _Log]] = {

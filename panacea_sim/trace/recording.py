@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
+from panacea_sim.description.actions import Action
 from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.schema import action_column, with_actions
 from panacea_sim.trace.spill import BatchList
 
 __all__ = ["CHUNK_ROWS", "Recording"]
@@ -33,6 +37,20 @@ class Recording:
         self.debug = debug
         self._spill_folder = spill_folder
         self._spills = 0
+        self._actions: dict[str, pa.Field] = {}
+        self._activities = with_actions(())
+
+    @property
+    def activities(self) -> pa.Schema:
+        """The columns of activities; complete when all logs are open, which is before the first row."""
+        return self._activities
+
+    def declare(self, actions: Sequence[Action]) -> None:
+        """Let activities have a column for each of these actions."""
+        for action in actions:
+            self._actions.setdefault(action.name, action_column(action.name, action.unit))
+        if actions:
+            self._activities = with_actions(self._actions.values())
 
     def new_batches(self, name: str) -> BatchList:
         """Return an empty list of batches for the log of `name`."""

@@ -5,6 +5,7 @@ The same descriptions are written into the metadata of the Parquet files.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import pyarrow as pa
@@ -15,17 +16,20 @@ __all__ = [
     "DRAM",
     "GAP_REASONS",
     "NO_REQUESTS",
-    "OPERATORS",
     "POSTINGS",
     "QUEUES",
     "SCHEMA_VERSION",
     "SLOT",
     "TABLES",
     "State",
+    "action_column",
+    "with_actions",
 ]
 
-SCHEMA_VERSION = 1
-"""Version of summary.json and of the tables; raised when a key or a column changes its name or meaning."""
+SCHEMA_VERSION = 2
+"""Version of summary.json and of the tables; raised when a key or a column changes its name or meaning.
+
+Readers accept all from 1 on."""
 
 
 class State(StrEnum):
@@ -51,9 +55,6 @@ SLOT = "slot"
 GAP_REASONS = ("refresh", "turnaround", "row", "latency")
 """Why a channel has no data on its bus while requests wait, in order of time: causes are called CHANNEL:REASON."""
 
-OPERATORS = ("dwo", "swo", "cs")
-"""The kinds of operators in a PEA; activities has a column NAME_steps for each."""
-
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -74,12 +75,6 @@ ACTIVITIES = pa.schema(
         _column("cause", _NAME, "the queue, store, memory or resource that is waited for; empty when busy or idle"),
         _column("cause_component", _NAME, "the component at the other end of the cause; for a busy channel its port"),
         _column("bytes", pa.int64(), "bytes that the firing moves or codes; 0 in stalls", "bytes"),
-        *(
-            _column(
-                f"{name}_steps", pa.int32(), f"{name.upper()} work of a PEA's firing; 0 elsewhere", "operator-cycles"
-            )
-            for name in OPERATORS
-        ),
     ],
     metadata={"table": "activities", "schema": str(SCHEMA_VERSION), "order": "component, then start_cycle"},
 )
@@ -99,13 +94,13 @@ DRAM = pa.schema(
         _column("bank", pa.int32(), "the bank; 0 for the ideal device"),
         _column("row_hit", pa.bool_(), "whether the row was open; false for the ideal device"),
         _column("port", _NAME, "the component that asked"),
-        _column("firing", pa.int64(), "number of that component's firing, from 0"),
         _column("request_cycle", pa.int64(), "when the request reached the channel", "cycles"),
         _column("start_cycle", pa.int64(), "first cycle on the data bus", "cycles"),
         _column("end_cycle", pa.int64(), "first cycle after the data bus", "cycles"),
-        _column("ready_cycle", pa.int64(), "when the data is there for the component", "cycles"),
         _column("bytes", pa.int64(), "bytes moved", "bytes"),
         _column("write", pa.bool_(), "whether the bytes went to the device"),
+        _column("firing", pa.int64(), "number of the port's firing, from 0"),
+        _column("ready_cycle", pa.int64(), "when the data is there for the component", "cycles"),
     ],
     metadata={"table": "dram", "schema": str(SCHEMA_VERSION), "order": "channel, then start_cycle"},
 )
@@ -123,5 +118,18 @@ POSTINGS = pa.schema(
     metadata={"table": "postings", "schema": str(SCHEMA_VERSION), "order": "component, then firing"},
 )
 
+
+def action_column(name: str, unit: str) -> pa.Field:
+    """Return the column of an action, which a machine declares."""
+    return _column(name, pa.int64(), f"{name.replace('_', ' ')} of the firing; 0 where there are none", unit)
+
+
+def with_actions(columns: Iterable[pa.Field]) -> pa.Schema:
+    """Return the schema of activities with the columns of a machine's actions behind those that every machine has."""
+    known = set(ACTIVITIES.names)
+    more = {column.name: column for column in columns if column.name not in known}
+    return pa.schema([*ACTIVITIES, *more.values()], metadata=ACTIVITIES.metadata)
+
+
 TABLES = {"activities": ACTIVITIES, "queues": QUEUES, "dram": DRAM, "postings": POSTINGS}
-"""Table name (the file is NAME.parquet) to schema."""
+"""Table name (the file is NAME.parquet) to the columns that it has for every machine."""

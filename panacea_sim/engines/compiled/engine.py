@@ -132,14 +132,19 @@ class _Engine:
 
     def _kind(self, owner: int, code: int) -> tuple[State, str, str]:
         """Return state, cause and cause component for a code of the evaluation."""
+        if code == BUSY:
+            return State.BUSY, "", ""
         if code == IDLE:
             return (State.IDLE, *self._first_cause(owner))
-        plain = {BUSY: (State.BUSY, "", ""), STARVED: (State.STARVED, NO_REQUESTS, "")}
-        if code in plain:
-            return plain[code]
+        if code == STARVED:
+            return State.STARVED, NO_REQUESTS, ""
         if code >= 0:
             return self._slots[code][1:]
-        number, ports = CONTENDED - code, len(self._ports)
+        return self._channel_kind(owner, CONTENDED - code)
+
+    def _channel_kind(self, owner: int, number: int) -> tuple[State, str, str]:
+        """Return what a stream waits for at the channels, or what a channel does; see CONTENDED."""
+        ports = len(self._ports)
         if owner < len(self._names):
             channel, what = divmod(number, ports + len(GAP_REASONS))
             name = self._description.channels[channel].name
