@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from panacea_sim.mapping.labels import NO_TILE
+from panacea_sim.trace.log_columns import widened
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import ACTIVITIES, TABLES, State, with_actions
@@ -60,7 +61,7 @@ class JoinedTrace:
             for part in self._parts:
                 if name in part.files[table]:
                     for batch in read_batches(part.files[table][name]):
-                        yield _shifted(batch, offset_cycles, self.schema(table))
+                        yield widened(_shifted(batch, offset_cycles), self.schema(table))
                 elif table == "activities":
                     yield from self._idle(name, offset_cycles, offset_cycles + part.makespan_cycles)
                 offset_cycles += part.makespan_cycles
@@ -78,12 +79,9 @@ class JoinedTrace:
         yield pa.RecordBatch.from_pylist([row], schema)
 
 
-def _shifted(batch: pa.RecordBatch, offset_cycles: int, schema: pa.Schema) -> pa.RecordBatch:
-    """Return a batch later by so many cycles, with 0 for the actions that its run does not have."""
-    nothing = pa.array(np.zeros(batch.num_rows, np.int64))
-    stored = dict(zip(batch.schema.names, batch.columns, strict=True))
+def _shifted(batch: pa.RecordBatch, offset_cycles: int) -> pa.RecordBatch:
     columns = [
-        pc.add(stored[name], np.int64(offset_cycles)) if name in _CYCLES else stored.get(name, nothing)
-        for name in schema.names
+        pc.add(column, np.int64(offset_cycles)) if name in _CYCLES else column
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
     ]
-    return pa.record_batch(columns, schema=schema)
+    return pa.record_batch(columns, schema=batch.schema)

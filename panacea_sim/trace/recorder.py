@@ -12,6 +12,7 @@ from panacea_sim.description.actions import Action
 from panacea_sim.mapping.labels import TileLabels
 from panacea_sim.trace.access_log import AccessLog
 from panacea_sim.trace.activity_log import ActivityLog
+from panacea_sim.trace.log_columns import widened
 from panacea_sim.trace.occupancy_log import OccupancyLog
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.posting_log import PostingLog
@@ -83,7 +84,8 @@ class Recorder:
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:
         """Return the rows of a table in the order of the file."""
         for log in self._logs(table).values():
-            yield from log.batches()
+            for batch in log.batches():
+                yield widened(batch, self.schema(table))
 
     def spilled(self, table: str) -> dict[str, Path | None]:
         """Finish all logs of a table and return their files by name, None where nothing was kept."""
