@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
-from naive_machine import Grant, Machine, Part, Row, StuckError
+from naive_machine import Grant, Machine, Part, Posting, Row, StuckError
 
 from panacea_sim.description.description import Description
 from panacea_sim.memory.device import Service
 from panacea_sim.trace.activity_log import NO_FIRING
 
-__all__ = ["STATES", "Access", "NaiveResult", "Row", "StuckError", "interpret"]
+__all__ = ["STATES", "Access", "NaiveResult", "Posting", "Row", "StuckError", "interpret"]
 
 STATES = ("busy", "starved", "blocked", "contended", "waiting", "idle")
 
@@ -45,6 +45,7 @@ class NaiveResult:
     states: dict[str, dict[str, int]]
     high_water: dict[str, int]
     accesses: list[Access]
+    postings: list[Posting]
 
 
 def interpret(description: Description) -> NaiveResult:
@@ -80,7 +81,8 @@ def _account(machine: Machine) -> NaiveResult:
             state: sum(row.end_cycle - row.start_cycle for row in rows if row.state == state) for state in STATES
         }
     all_rows = [row for rows in rows_of.values() for row in rows]
-    return NaiveResult(makespan_cycles, all_rows, states, machine.high_water, _accesses(machine))
+    postings = [posting for of_component in machine.postings.values() for posting in of_component]
+    return NaiveResult(makespan_cycles, all_rows, states, machine.high_water, _accesses(machine), postings)
 
 
 def _accesses(machine: Machine) -> list[Access]:

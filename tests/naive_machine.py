@@ -17,7 +17,7 @@ from panacea_sim.description.steps import Requests
 from panacea_sim.memory.device import Service
 from panacea_sim.trace.activity_log import NO_FIRING
 
-__all__ = ["Grant", "Machine", "Part", "Row", "StuckError"]
+__all__ = ["Grant", "Machine", "Part", "Posting", "Row", "StuckError"]
 
 _DONE = object()
 
@@ -36,6 +36,30 @@ class Row(NamedTuple):
     firing: int
     cause: str
     cause_component: str
+
+
+class Delay(NamedTuple):
+    """A step that has waited since a cycle, for what."""
+
+    state: str
+    cause: str
+    cause_component: str
+    since_cycle: int
+
+
+NO_DELAY = Delay("", "", "", -1)
+
+
+class Posting(NamedTuple):
+    """A posting as postings.parquet has it: the step that delayed it last; if none did, it waited since its cycle."""
+
+    component: str
+    firing: int
+    cycle: int
+    state: str
+    cause: str
+    cause_component: str
+    since_cycle: int
 
 
 @dataclass(eq=False)
@@ -98,6 +122,8 @@ class Machine:
         self.end_cycles: dict[str, list[int]] = {name: [] for name in names}
         self.parts: dict[str, list[list[Part]]] = {name: [] for name in names}
         self.rows: dict[str, list[Row]] = {name: [] for name in names}
+        self.delay = dict.fromkeys(names, NO_DELAY)  # the last one of the firing that is about to be served or posted
+        self.postings: dict[str, list[Posting]] = {name: [] for name in names}
         self.devices = [channel.device.new_state() for channel in description.channels]
         self.pending: list[list[Part]] = [[] for _ in description.channels]
         self.grants: list[list[Grant]] = [[] for _ in description.channels]
@@ -126,9 +152,11 @@ class Machine:
 
     def _issue(self, component: Component) -> Iterator[None]:
         for firing in range(component.firings):
+            self.delay[component.name] = NO_DELAY
             yield from self._take_inputs(component, firing)
             if firing == 0:
-                self.rows[component.name] = [Row(component.name, "idle", 0, self.now, NO_FIRING, "", "")]
+                _, cause, other, _ = self.delay[component.name]
+                self.rows[component.name] = [Row(component.name, "idle", 0, self.now, NO_FIRING, cause, other)]
             yield from self._get_permission(component, firing)
             if component.requests is not None:
                 yield from self._post(component.name, component.requests, firing)
@@ -152,12 +180,12 @@ class Machine:
             while not self._exist(take.queue, last):
                 yield
             self.taken[take.queue] = last
-            self._passed(name, firing, since, "starved", take.queue, producer[take.queue])
+            self._delayed(name, firing, since, "starved", take.queue, producer[take.queue])
         for need in component.needs:
             since = self.now
             while not self._exist(need.store, int(need.index[firing]) + 1):  # NO_NEED + 1 is 0: always true
                 yield
-            self._passed(name, firing, since, "starved", need.store, producer[need.store])
+            self._delayed(name, firing, since, "starved", need.store, producer[need.store])
 
     def _get_permission(self, component: Component, firing: int) -> Iterator[None]:
         name, releaser = component.name, self.description.producer
@@ -165,13 +193,13 @@ class Machine:
             since = self.now
             while len(self.end_cycles[wait.component]) < wait.firings[firing]:
                 yield
-            self._passed(name, firing, since, "waiting", "dataflow", wait.component)
+            self._delayed(name, firing, since, "waiting", "dataflow", wait.component)
         for acquire in component.acquires:
             since, size_bytes = self.now, int(acquire.size_bytes[firing])
             while self.used_bytes[acquire.memory] + size_bytes > self.memory_bytes[acquire.memory]:
                 yield
             self.used_bytes[acquire.memory] += size_bytes
-            self._passed(name, firing, since, "blocked", acquire.memory, releaser[acquire.memory])
+            self._delayed(name, firing, since, "blocked", acquire.memory, releaser[acquire.memory])
 
     def _serve(self, name: str, service_cycles: int, firing: int) -> Iterator[None]:
         since, end_cycle = self.now, self.now + service_cycles
@@ -183,10 +211,14 @@ class Machine:
     def _post(self, name: str, requests: Requests, firing: int) -> Iterator[None]:
         port_number = self.description.port_of(name)
         port = self.description.ports[port_number]
-        posted = self.post_cycles[name]
+        posted, since = self.post_cycles[name], self.now
         while len(posted) - len(self.end_cycles[name]) >= port.outstanding:
             yield
+        if self.now > since:
+            self.delay[name] = Delay("blocked", "slot", name, since)
         self.moves += 1
+        delay = self.delay[name] if self.delay[name] != NO_DELAY else Delay("", "", "", self.now)
+        self.postings[name].append(Posting(name, firing, self.now, *delay))
         posted.append(self.now)
         self.parts[name].append([])
         span = slice(requests.offsets[firing], requests.offsets[firing + 1])
@@ -220,6 +252,12 @@ class Machine:
         """Note that a step is over which began in cycle `since`."""
         self.moves += 1
         self.rows[name].append(Row(name, state, since, self.now, firing, cause, other))
+
+    def _delayed(self, name: str, firing: int, since: int, state: str, cause: str, other: str) -> None:
+        """Note that a step before a service or a posting is over, which may have had to wait since cycle `since`."""
+        self._passed(name, firing, since, state, cause, other)
+        if self.now > since:
+            self.delay[name] = Delay(state, cause, other, since)
 
     def _exist(self, name: str, count: int) -> bool:
         cycles = self.put_cycles[name]

@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from panacea_sim.description.actions import Action
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
-from panacea_sim.trace.log_columns import as_columns, constant, names
+from panacea_sim.trace.log_columns import as_columns, constant, names, widened
 from panacea_sim.trace.recording import Recording
-from panacea_sim.trace.schema import ACTIVITIES, State
+from panacea_sim.trace.schema import State, action_column, with_actions
 from panacea_sim.trace.spill import BatchList
 
 __all__ = ["NO_FIRING", "ActivityLog", "Kind"]
@@ -60,7 +60,8 @@ class ActivityLog:
         self._labels = labels
         self._size_bytes = size_bytes
         self._service_cycles = service_cycles
-        self._actions = {action.name: action for action in actions}
+        self._actions = actions
+        self._schema = with_actions(action_column(action.name, action.unit) for action in actions)
         recording.declare(actions)
         self._codes: dict[tuple[State, str, str], int] = {}
         self._totals_cycles = np.zeros(0, np.int64)
@@ -108,7 +109,7 @@ class ActivityLog:
             batch = self._batch(code[kept], start[kept], end[kept], firing[kept])
             self._batches.append(batch)
             if self._recording.debug is not None:
-                for row in batch.to_pylist():
+                for row in widened(batch, self._recording.activities).to_pylist():
                     self._recording.debug("activity", **row)
 
     def _take_rows(self) -> np.ndarray:
@@ -134,11 +135,9 @@ class ActivityLog:
         moved = np.zeros(len(code), np.int64)
         if self._size_bytes is not None:
             moved = _pick(self._size_bytes, firing, served, 0)
-        schema = self._recording.activities
-        amounts = np.zeros((len(schema) - len(ACTIVITIES), len(code)), np.int64)
-        for row, name in zip(amounts, schema.names[len(ACTIVITIES) :], strict=True):
-            if (action := self._actions.get(name)) is not None:
-                row[served] = action.amounts(firing[served])
+        amounts = np.zeros((len(self._actions), len(code)), np.int64)
+        for row, action in zip(amounts, self._actions, strict=True):
+            row[served] = action.amounts(firing[served])
         layers = ["", *self._recording.layers]
         columns = [
             constant(self.component, len(code)),
@@ -154,7 +153,7 @@ class ActivityLog:
             moved,
             *amounts,
         ]
-        return pa.record_batch(columns, schema=schema)
+        return pa.record_batch(columns, schema=self._schema)
 
 
 def _columns(labels: TileLabels) -> tuple[np.ndarray, ...]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from panacea_sim.mapping.labels import NO_TILE
+from panacea_sim.trace.log_columns import widened
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import ACTIVITIES, TABLES, State, with_actions
@@ -18,7 +19,7 @@ from panacea_sim.trace.spill import read_batches
 
 __all__ = ["JoinedTrace", "TracePart"]
 
-_CYCLES = frozenset({"cycle", "start_cycle", "end_cycle", "request_cycle", "ready_cycle"})
+_CYCLES = frozenset({"cycle", "start_cycle", "end_cycle", "request_cycle", "ready_cycle", "since_cycle"})
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,14 @@ class JoinedTrace:
         return self._activities if table == "activities" else TABLES[table]
 
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:
-        """Return the rows of "activities", "queues" or "dram" in the order of the file."""
+        """Return the rows of a table in the order of the file."""
         names = max((part.files[table] for part in self._parts), key=len, default={})
         for name in names:
             offset_cycles = 0
             for part in self._parts:
                 if name in part.files[table]:
                     for batch in read_batches(part.files[table][name]):
-                        yield _shifted(batch, offset_cycles, self.schema(table))
+                        yield widened(_shifted(batch, offset_cycles), self.schema(table))
                 elif table == "activities":
                     yield from self._idle(name, offset_cycles, offset_cycles + part.makespan_cycles)
                 offset_cycles += part.makespan_cycles
@@ -78,12 +79,9 @@ class JoinedTrace:
         yield pa.RecordBatch.from_pylist([row], schema)
 
 
-def _shifted(batch: pa.RecordBatch, offset_cycles: int, schema: pa.Schema) -> pa.RecordBatch:
-    """Return a batch later by so many cycles, with 0 for the actions that its run does not have."""
-    nothing = pa.array(np.zeros(batch.num_rows, np.int64))
-    stored = dict(zip(batch.schema.names, batch.columns, strict=True))
+def _shifted(batch: pa.RecordBatch, offset_cycles: int) -> pa.RecordBatch:
     columns = [
-        pc.add(stored[name], np.int64(offset_cycles)) if name in _CYCLES else stored.get(name, nothing)
-        for name in schema.names
+        pc.add(column, np.int64(offset_cycles)) if name in _CYCLES else column
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
     ]
-    return pa.record_batch(columns, schema=schema)
+    return pa.record_batch(columns, schema=batch.schema)

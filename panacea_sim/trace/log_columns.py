@@ -7,7 +7,7 @@ from array import array
 import numpy as np
 import pyarrow as pa
 
-__all__ = ["as_columns", "constant", "names"]
+__all__ = ["as_columns", "constant", "names", "widened"]
 
 
 def as_columns(rows: list[int], width: int) -> np.ndarray:
@@ -23,3 +23,14 @@ def names(codes: np.ndarray, of_codes: list[str]) -> pa.DictionaryArray:
 def constant(name: str, length: int) -> pa.DictionaryArray:
     """Return a column that holds one name."""
     return names(np.zeros(length, np.int32), [name])
+
+
+def widened(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return a batch with all columns of `schema`: a log keeps only those of its own actions, the others are 0."""
+    if batch.schema.names == schema.names:
+        return batch
+    stored, nothing = (
+        dict(zip(batch.schema.names, batch.columns, strict=True)),
+        pa.array(np.zeros(batch.num_rows, np.int64)),
+    )
+    return pa.record_batch([stored.get(name, nothing) for name in schema.names], schema=schema)

@@ -1,4 +1,4 @@
-"""The recorder: what happened in a run, in one log for each component, queue and channel."""
+"""The recorder: what happened in a run, in one log for each component, queue, channel and stream."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from panacea_sim.description.actions import Action
 from panacea_sim.mapping.labels import TileLabels
 from panacea_sim.trace.access_log import AccessLog
 from panacea_sim.trace.activity_log import ActivityLog
+from panacea_sim.trace.log_columns import widened
 from panacea_sim.trace.occupancy_log import OccupancyLog
 from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.posting_log import PostingLog
 from panacea_sim.trace.recording import Recording
 from panacea_sim.trace.schema import TABLES
 
 __all__ = ["Recorder"]
+
+_Log = ActivityLog | OccupancyLog | AccessLog | PostingLog
 
 
 class Recorder:
@@ -38,6 +42,7 @@ class Recorder:
         self.activities: dict[str, ActivityLog] = {}
         self.occupancies: dict[str, OccupancyLog] = {}
         self.accesses: dict[str, AccessLog] = {}
+        self.postings: dict[str, PostingLog] = {}
         self._recording = Recording(options or TraceOptions(), layers, spill_folder, debug)
 
     @property
@@ -68,14 +73,19 @@ class Recorder:
         """Return the new log of a channel with these ports."""
         return self.accesses.setdefault(channel, AccessLog(self._recording, channel, ports))
 
+    def posting_log(self, component: str) -> PostingLog:
+        """Return the new log of what a stream posts."""
+        return self.postings.setdefault(component, PostingLog(self._recording, component))
+
     def schema(self, table: str) -> pa.Schema:
         """Return the columns of a table."""
         return self._recording.activities if table == "activities" else TABLES[table]
 
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:
-        """Return the rows of "activities", "queues" or "dram" in the order of the file."""
+        """Return the rows of a table in the order of the file."""
         for log in self._logs(table).values():
-            yield from log.batches()
+            for batch in log.batches():
+                yield widened(batch, self.schema(table))
 
     def spilled(self, table: str) -> dict[str, Path | None]:
         """Finish all logs of a table and return their files by name, None where nothing was kept."""
@@ -85,10 +95,11 @@ class Recorder:
         """Return a whole table in memory, for small runs and tests."""
         return pa.Table.from_batches(self.batches(table), self.schema(table))
 
-    def _logs(self, table: str) -> Mapping[str, ActivityLog | OccupancyLog | AccessLog]:
-        logs: dict[str, Mapping[str, ActivityLog | OccupancyLog | AccessLog]] = {
+    def _logs(self, table: str) -> Mapping[str, _Log]:
+        logs: dict[str, Mapping[str, _Log]] = {
             "activities": self.activities,
             "queues": self.occupancies,
             "dram": self.accesses,
+            "postings": self.postings,
         }
         return logs[table]

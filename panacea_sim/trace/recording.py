@@ -42,7 +42,7 @@ class Recording:
 
     @property
     def activities(self) -> pa.Schema:
-        """The columns of activities; complete when all logs are open, which is before the first row."""
+        """The columns of activities; complete when all logs are open."""
         return self._activities
 
     def declare(self, actions: Sequence[Action]) -> None:

@@ -16,8 +16,10 @@ __all__ = [
     "DRAM",
     "GAP_REASONS",
     "NO_REQUESTS",
+    "POSTINGS",
     "QUEUES",
     "SCHEMA_VERSION",
+    "SLOT",
     "TABLES",
     "State",
     "action_column",
@@ -46,6 +48,9 @@ NO_REQUESTS = "requests"
 
 DATAFLOW = "dataflow"
 """The cause of waiting for a layer before."""
+
+SLOT = "slot"
+"""The cause of a stream's waiting where as many requests are in flight as it may have."""
 
 GAP_REASONS = ("refresh", "turnaround", "row", "latency")
 """Why a channel has no data on its bus while requests wait, in order of time: causes are called CHANNEL:REASON."""
@@ -100,6 +105,19 @@ DRAM = pa.schema(
     metadata={"table": "dram", "schema": str(SCHEMA_VERSION), "order": "channel, then start_cycle"},
 )
 
+POSTINGS = pa.schema(
+    [
+        _column("component", _NAME, "the component that posts, a DMA stream"),
+        _column("firing", pa.int64(), "number of its firing, from 0"),
+        _column("cycle", pa.int64(), "when it posted the request of this firing", "cycles"),
+        _column("state", _NAME, "starved, blocked or waiting at the step that delayed it last; empty if none did"),
+        _column("cause", _NAME, "what that step waited for; `slot` for a number of requests in flight that is full"),
+        _column("cause_component", _NAME, "the component at the other end of the cause"),
+        _column("since_cycle", pa.int64(), "when that step began to wait; the cycle itself if none did", "cycles"),
+    ],
+    metadata={"table": "postings", "schema": str(SCHEMA_VERSION), "order": "component, then firing"},
+)
+
 
 def action_column(name: str, unit: str) -> pa.Field:
     """Return the column of an action, which a machine declares."""
@@ -113,5 +131,5 @@ def with_actions(columns: Iterable[pa.Field]) -> pa.Schema:
     return pa.schema([*ACTIVITIES, *more.values()], metadata=ACTIVITIES.metadata)
 
 
-TABLES = {"activities": ACTIVITIES, "queues": QUEUES, "dram": DRAM}
+TABLES = {"activities": ACTIVITIES, "queues": QUEUES, "dram": DRAM, "postings": POSTINGS}
 """Table name (the file is NAME.parquet) to the columns that it has for every machine."""

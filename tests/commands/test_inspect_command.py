@@ -122,7 +122,7 @@ def test_nothing_that_matches_is_no_error(folder: Path, capsys: pytest.CaptureFi
     ("options", "reason"),
     [
         (["--cause", "dataflow"], "no row of activities has the cause dataflow"),
-        (["--cause", "x_loaded", "--cause", "w_loaded"], "no row of activities has the cause x_loaded or w_loaded"),
+        (["--cause", "WMEM", "--cause", "AMEM"], "no row of activities has the cause WMEM or AMEM"),
         (["--cause", "dram1:refresh"], "no row of activities has the cause dram1:refresh"),
         (["--dram", "--component", "pea0"], "no row of dram has the component pea0"),
         (["--queues", "--component", "q_encode"], "no row of queues has the queue q_encode"),

@@ -15,6 +15,7 @@ from panacea_sim.engines.choice import Engine
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario, Study, load_scenario
 from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.schema import TABLES
 
 pytest.importorskip("numba")
 
@@ -52,7 +53,7 @@ def test_engines_agree_on_a_scenario(scenario: Scenario, tmp_path: Path) -> None
     ]
     assert [summary["engine"] for summary in summaries] == list(ENGINES)
     assert _figures(summaries[0]) == _figures(summaries[1])
-    for table in ("activities", "queues", "dram"):
+    for table in TABLES:
         slow, fast = (_plain(pq.read_table(tmp_path / engine / f"{table}.parquet")) for engine in ENGINES)
         assert slow.num_rows > 0
         assert slow.equals(fast)

@@ -114,7 +114,9 @@ def test_what_is_no_window_is_told(folder: Path, window: Any, message: str) -> N
 def test_an_unknown_table_is_told_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also without pandas the name of the table is what is wrong."""
     monkeypatch.setattr(notebook, "find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match=r"table: found 'queue'; accepted: one of activities, queues, dram\. Did you"):
+    with pytest.raises(
+        ConfigError, match=r"table: found 'queue'; accepted: one of activities, queues, dram, postings\. Did you"
+    ):
         Run.open(folder).to_pandas("queue")
 
 

@@ -16,6 +16,7 @@ from panacea_sim.commands.main import main
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario, Study, load_scenario
 from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.schema import TABLES
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
@@ -51,7 +52,7 @@ def test_two_processes_give_the_same_files(tmp_path: Path) -> None:
     ]
     assert [process.wait(timeout=200) for process in started] == [0, 0]
     one, two = tmp_path / "1", tmp_path / "2"
-    for table in ("activities", "queues", "dram"):
+    for table in TABLES:
         first, second = one / f"{table}.parquet", two / f"{table}.parquet"
         assert pq.read_table(first).equals(pq.read_table(second))
         assert first.read_bytes() == second.read_bytes()

@@ -18,10 +18,12 @@ from panacea_sim.engines.choice import Engine
 from panacea_sim.machines.panacea.pea import OPERATORS, pea_work
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
-from panacea_sim.trace import access_log
+from panacea_sim.trace import access_log, posting_log
+from panacea_sim.trace.activity_log import Kind
 from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.posting_log import Delay
 from panacea_sim.trace.recorder import Recorder
-from panacea_sim.trace.schema import TABLES, State
+from panacea_sim.trace.schema import ACTIVITIES, TABLES, State
 from panacea_sim.units import ceil_div
 from panacea_sim.workload.synthetic import synthetic_layer
 
@@ -75,12 +77,63 @@ def test_rows_tile_the_makespan(scenario: Scenario, tmp_path_factory: pytest.Tem
 
 
 def test_stalls_name_their_cause(full: Path) -> None:
-    """Each stall names what is waited for; busy time and idle time have no cause."""
+    """Each stall names what is waited for; busy time has no cause, and idle time has one at most at the start."""
     for row in _rows(full, "activities"):
         is_stall = row["state"] in {"starved", "blocked", "contended", "waiting"}
-        assert bool(row["cause"]) == is_stall
+        if row["state"] != "idle" or row["start_cycle"]:
+            assert bool(row["cause"]) == is_stall
         if is_stall and row["cause"] != "requests":
             assert row["cause_component"]
+
+
+def test_idle_time_names_the_input_that_came_last(full: Path) -> None:
+    """Before its first firing a component names what it waited for last and the producer; totals call that no stall."""
+    first = {row["component"]: row for row in reversed(_rows(full, "activities"))}
+    waits = {name: (row["cause"], row["cause_component"]) for name, row in first.items() if row["state"] == "idle"}
+    assert waits["w_decoder"] == ("w_loaded", "w_dma")
+    assert waits["pea1"] == ("q_pea1", "dispatcher")
+    assert waits["accumulator"][0].startswith("q_sum")
+    assert waits["o_dma"] == ("q_o", "encoder")
+    assert first["w_dma"]["state"] != "idle"
+    stalls = run(_scenario()).summary.to_json()["stalls"]
+    assert not [stall for of_component in stalls.values() for stall in of_component if stall["state"] == "idle"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_each_request_was_posted_once(engine: Engine, tmp_path: Path) -> None:
+    """Every firing of a stream has one posting, in whose cycle its request reached the channels."""
+    scenario = replace(_scenario(), values=False, settings={**_scenario().settings, "outstanding": 2})
+    run(scenario, RunOptions(tmp_path / "run", engine=engine))
+    postings: dict[str, list[Row]] = {}
+    for row in _rows(tmp_path / "run", "postings"):
+        postings.setdefault(row["component"], []).append(row)
+    assert list(postings) == ["w_dma", "x_dma", "o_dma"]
+    for rows in postings.values():
+        assert [row["firing"] for row in rows] == list(range(len(rows)))
+        assert all(before["cycle"] <= after["cycle"] for before, after in pairwise(rows))
+    grants = _rows(tmp_path / "run", "dram")
+    assert {row["port"] for row in grants} == set(postings)
+    for row in grants:
+        assert row["request_cycle"] == postings[row["port"]][row["firing"]]["cycle"]
+        assert row["end_cycle"] <= row["ready_cycle"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_posting_names_what_delayed_it_last(engine: Engine, tmp_path: Path) -> None:
+    """A full number of requests in flight, a full memory or a missing output delays a posting up to its cycle."""
+    scenario = replace(_scenario(), values=False, settings={**_scenario().settings, "outstanding": 2})
+    run(scenario, RunOptions(tmp_path / "run", engine=engine))
+    rows = _rows(tmp_path / "run", "postings")
+    for row in rows:
+        assert bool(row["state"]) == bool(row["cause"]) == (row["since_cycle"] < row["cycle"])
+    kinds = {(row["component"], row["state"], row["cause"], row["cause_component"]) for row in rows}
+    assert {("w_dma", "", "", ""), ("w_dma", "blocked", "slot", "w_dma")} <= kinds
+    assert ("o_dma", "starved", "q_o", "encoder") in kinds
+    third = [row for row in rows if row["component"] == "w_dma"][2]
+    ready = [
+        row["ready_cycle"] for row in _rows(tmp_path / "run", "dram") if (row["port"], row["firing"]) == ("w_dma", 0)
+    ]
+    assert (third["cause"], third["since_cycle"], third["cycle"]) == ("slot", 0, max(ready))
 
 
 def test_busy_rows_name_layer_tile_and_bytes(full: Path) -> None:
@@ -111,6 +164,18 @@ def test_steps_of_all_firings_are_the_operators_work(
         assert sum(row[f"{name}_steps"] for row in rows) == summary["operators"][f"{name}_busy"]
         working = [row for row in rows if row[f"{name}_steps"]]
         assert all(row["state"] == "busy" and row["component"].startswith("pea") for row in working)
+
+
+def test_actions_of_all_rows_are_those_of_the_summary(full: Path) -> None:
+    """Each action that a component declares is a column; its rows add up to the total in the summary."""
+    rows, actions = _rows(full, "activities"), run(_scenario()).summary.to_json()["actions"]
+    columns = {action for of_component in actions.values() for action in of_component}
+    assert columns == set(rows[0]) - set(ACTIVITIES.names)
+    for action in columns:
+        found: dict[str, int] = {}
+        for row in rows:
+            found[row["component"]] = found.get(row["component"], 0) + row[action]
+        assert found == {name: actions.get(name, {}).get(action, 0) for name in found}
 
 
 @pytest.mark.parametrize("dtp", ["on", "off"])
@@ -180,8 +245,8 @@ def test_stalls_only(full: Path, tmp_path: Path) -> None:
     stalls = [row for row in _rows(full, "activities") if row["state"] not in {"busy", "idle"}]
     assert stalls
     assert _rows(tmp_path / "run", "activities") == stalls
-    assert _rows(tmp_path / "run", "queues") == []
-    assert _rows(tmp_path / "run", "dram") == []
+    for table in ("queues", "dram", "postings"):
+        assert _rows(tmp_path / "run", table) == []
 
 
 def test_off_writes_no_tables(tmp_path: Path) -> None:
@@ -200,15 +265,16 @@ def test_window_keeps_what_overlaps(first_share: float, full: Path, makespan_cyc
     for table in ("activities", "dram"):
         inside = [row for row in _rows(full, table) if row["start_cycle"] < last and row["end_cycle"] > first]
         assert _rows(tmp_path / "run", table) == inside
-    changes = [row for row in _rows(full, "queues") if first <= row["cycle"] < last]
-    assert _rows(tmp_path / "run", "queues") == changes
+    for table in ("queues", "postings"):
+        inside = [row for row in _rows(full, table) if first <= row["cycle"] < last]
+        assert _rows(tmp_path / "run", table) == inside
 
 
 def test_a_window_after_the_end_is_empty(makespan_cycles: int, tmp_path: Path) -> None:
     """A window in which nothing happens gives tables without rows that can still be read."""
     window = (makespan_cycles + 1, makespan_cycles + 9)
     outcome = run(_scenario(), RunOptions(tmp_path / "run", trace=TraceOptions("full", window)))
-    assert [_rows(tmp_path / "run", table) for table in TABLES] == [[], [], []]
+    assert [_rows(tmp_path / "run", table) for table in TABLES] == [[], [], [], []]
     assert outcome.summary.to_json()["makespan_cycles"] == makespan_cycles
 
 
@@ -217,12 +283,14 @@ def _recorded(folder: Path | None) -> dict[str, pa.Table]:
     log = recorder.activity_log("c", None)
     busy, starved = log.code(State.BUSY), log.code(State.STARVED, "q", "p")
     occupancy = recorder.occupancy_log("q")
-    accesses = recorder.access_log("dram0", ["c", "p"])
+    accesses, postings = recorder.access_log("dram0", ["c", "p"]), recorder.posting_log("c")
     for cycle in range(0, 300, 3):
         log.rows.extend((busy, cycle, cycle + 1, -1))
         log.rows.extend((starved, cycle + 1, cycle + 3, -1))
         occupancy.rows.extend((cycle, cycle % 7))
         accesses.add((0, True, cycle % 2, cycle // 2, cycle, cycle + 1, cycle + 2, cycle + 9, 8, False))
+        delay = Delay(Kind(State.STARVED, "q", "p"), cycle - 1) if cycle % 2 else None
+        postings.add(cycle // 3, cycle, delay)
         if cycle % 60 == 0:
             log.flush()
             occupancy.flush()
@@ -231,7 +299,8 @@ def _recorded(folder: Path | None) -> dict[str, pa.Table]:
 
 def test_spilled_chunks_equal_those_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables that went over disk in many chunks equal those that stayed in memory."""
-    monkeypatch.setattr(access_log, "CHUNK_ROWS", 16)
+    for module in (access_log, posting_log):
+        monkeypatch.setattr(module, "CHUNK_ROWS", 16)
     in_memory, spilled = _recorded(None), _recorded(tmp_path)
     assert list(tmp_path.iterdir())
     for table in TABLES:

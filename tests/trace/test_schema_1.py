@@ -9,6 +9,7 @@ import pytest
 
 from panacea_sim.commands.main import main
 from panacea_sim.errors import ConfigError
+from panacea_sim.report.notebook import Run
 from panacea_sim.running.scenario import load_scenario
 from panacea_sim.trace.stored_run import open_run
 
@@ -22,6 +23,15 @@ def test_its_tables_are_as_they_were(table: str) -> None:
     assert found.select(stored.column_names).to_pydict() == stored.to_pydict()
     for name in set(found.column_names) - set(stored.column_names):
         assert found[name].null_count == stored.num_rows > 0
+
+
+def test_a_notebook_opens_it() -> None:
+    """Its figures and rows are there in a notebook; that it has no postings is told."""
+    run = Run.open(_FOLDER)
+    assert run.summary["makespan_cycles"] == 305
+    assert run.activities.count_rows() > 0
+    with pytest.raises(ConfigError, match=r"no postings\.parquet"):
+        run.stored.dataset("postings")
 
 
 def test_it_has_no_topology() -> None:

@@ -15,6 +15,7 @@ from panacea_sim.description.parts import Queue
 from panacea_sim.description.steps import Give, Take
 from panacea_sim.engines.compiled import columns as col
 from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
+from panacea_sim.engines.compiled.delays import first_delay, posting_columns
 from panacea_sim.engines.compiled.evaluation import evaluate, high_water
 from panacea_sim.engines.compiled.lowering import Lowered, lower
 from panacea_sim.engines.compiled.tables import core_tables, stream_tables, trace_buffers
@@ -71,6 +72,12 @@ class _Engine:
         self._streams = stream_tables(self._lowered)
         self._trace = trace_buffers(self._lowered, traced=self._traced)
         self._logs = self._open_logs()
+        # The lane of each component in its actor; a stream's is the one that posts, which comes before the other.
+        self._lanes = {
+            actor.component + lane: (number, lane)
+            for number, actor in reversed(list(enumerate(self._lowered.actors)))
+            for lane in range(actor.lanes)
+        }
 
     def run(self, watch: Mapping[str, Callable[[int], None]]) -> EngineResult:
         status = PAUSED
@@ -83,6 +90,7 @@ class _Engine:
             raise DeadlockError(describe_deadlock(self._last_cycle(), self._stand_stills()))
         makespan_cycles = int(self._core.components[:, col.LAST_END].max(initial=0))
         self._note_idle_ends(makespan_cycles)
+        self._note_postings()
         return self._result(makespan_cycles)
 
     def _open_logs(self) -> list[ActivityLog]:
@@ -97,6 +105,9 @@ class _Engine:
         for channel in description.channels:
             logs.append(recorder.activity_log(channel.name, labels, sizes))
             recorder.access_log(channel.name, self._ports)
+        for part in description.components:
+            if part.posted:
+                recorder.posting_log(part.name)
         return logs
 
     def _empty_buffers(self) -> None:
@@ -121,12 +132,19 @@ class _Engine:
 
     def _kind(self, owner: int, code: int) -> tuple[State, str, str]:
         """Return state, cause and cause component for a code of the evaluation."""
-        plain = {BUSY: (State.BUSY, "", ""), IDLE: (State.IDLE, "", ""), STARVED: (State.STARVED, NO_REQUESTS, "")}
-        if code in plain:
-            return plain[code]
+        if code == BUSY:
+            return State.BUSY, "", ""
+        if code == IDLE:
+            return (State.IDLE, *self._first_cause(owner))
+        if code == STARVED:
+            return State.STARVED, NO_REQUESTS, ""
         if code >= 0:
             return self._slots[code][1:]
-        number, ports = CONTENDED - code, len(self._ports)
+        return self._channel_kind(owner, CONTENDED - code)
+
+    def _channel_kind(self, owner: int, number: int) -> tuple[State, str, str]:
+        """Return what a stream waits for at the channels, or what a channel does; see CONTENDED."""
+        ports = len(self._ports)
         if owner < len(self._names):
             channel, what = divmod(number, ports + len(GAP_REASONS))
             name = self._description.channels[channel].name
@@ -139,6 +157,11 @@ class _Engine:
         name = self._description.channels[owner - len(self._names)].name
         return State.CONTENDED, f"{name}:{GAP_REASONS[reason - 1]}", self._ports[port]
 
+    def _first_cause(self, owner: int) -> tuple[str, str]:
+        """Return what a component waited for last before its first inputs were there, and who is at the other end."""
+        delay = first_delay(self._lowered, self._core, *self._lanes[owner]) if owner in self._lanes else None
+        return ("", "") if delay is None else (delay.kind.cause, delay.kind.cause_component)
+
     def _note_idle_ends(self, makespan_cycles: int) -> None:
         if not self._traced:
             return
@@ -147,6 +170,13 @@ class _Engine:
             if end < makespan_cycles:
                 one = np.ones(1, np.int64)
                 log.extend(one * log.code(State.IDLE), one * end, one * makespan_cycles, -one)
+
+    def _note_postings(self) -> None:
+        if self._recorder.options.level != "full":
+            return
+        for name, log in self._recorder.postings.items():
+            number, _ = self._lanes[self._names.index(name)]
+            log.extend(np.stack(posting_columns(self._lowered, self._core, self._streams, number, log)))
 
     def _last_cycle(self) -> int:
         """Return the last cycle in which anything moved: a component, one of its lanes, or data that arrived."""

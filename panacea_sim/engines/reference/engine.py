@@ -20,6 +20,7 @@ from panacea_sim.engines.reference.queue import BoundedQueue, TokenStore
 from panacea_sim.engines.reference.steps import acquire_step, graph_step
 from panacea_sim.engines.result import EngineResult, FiringTimes
 from panacea_sim.errors import DeadlockError
+from panacea_sim.trace.activity_log import ActivityLog, Kind
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import DATAFLOW, State
 from panacea_sim.trace.totals import QueueTotals, StallTotal
@@ -92,6 +93,7 @@ class _Machine:
                     port=port,
                     outstanding=description.ports[port].outstanding,
                     channels=self._channels,
+                    postings=recorder.posting_log(component.name),
                 )
             else:
                 self.processes[component.name] = PrivateProcess(env, component, log, worker, keep_times=keep)
@@ -169,14 +171,7 @@ class _Machine:
 
     def _result(self, makespan_cycles: int) -> EngineResult:
         recorder, processes = self._recorder, self.processes
-        totals = {
-            name: [
-                StallTotal(kind.state, kind.cause, kind.cause_component, cycles)
-                for kind, cycles in zip(log.kinds, log.totals_cycles(), strict=True)
-                if cycles
-            ]
-            for name, log in recorder.activities.items()
-        }
+        totals = {name: _totals(log) for name, log in recorder.activities.items()}
         queues = {
             queue.name: QueueTotals(
                 queue.capacity,
@@ -204,6 +199,15 @@ class _Machine:
             {channel.channel.name: channel.totals for channel in self._channels},
             {name: _times(process.times) for name, process in processes.items() if process.times is not None},
         )
+
+
+def _totals(log: ActivityLog) -> list[StallTotal]:
+    """Return the cycles of each kind of interval; idle time is one kind, as it is no stall, whatever it waited for."""
+    sums: dict[Kind, int] = {}
+    for each, cycles in zip(log.kinds, log.totals_cycles(), strict=True):
+        kind = Kind(State.IDLE) if each.state is State.IDLE else each
+        sums[kind] = sums.get(kind, 0) + cycles
+    return [StallTotal(kind.state, kind.cause, kind.cause_component, cycles) for kind, cycles in sums.items() if cycles]
 
 
 def _times(times: list[tuple[int, int]]) -> FiringTimes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from itertools import pairwise
 from typing import Any
 
@@ -14,9 +14,10 @@ from panacea_sim.engines.reference.channel import ChannelProcess
 from panacea_sim.engines.reference.kernel import CycleEnvironment, CycleProcess, Signal, Waits
 from panacea_sim.engines.reference.posted_request import PostedRequest
 from panacea_sim.engines.reference.steps import BoundStep, FiringCounter, Inputs, Outputs
-from panacea_sim.trace.activity_log import NO_FIRING, ActivityLog
+from panacea_sim.trace.activity_log import NO_FIRING, ActivityLog, Kind
 from panacea_sim.trace.occupancy_log import OccupancyLog
-from panacea_sim.trace.schema import State
+from panacea_sim.trace.posting_log import Delay, PostingLog
+from panacea_sim.trace.schema import SLOT, State
 
 __all__ = ["ComponentProcess", "PrivateProcess", "StreamProcess"]
 
@@ -67,13 +68,23 @@ class ComponentProcess:
         self.watched = True
         self._watchers.append(function)
 
-    def _first_inputs(self) -> Waits:
-        """Wait for the inputs of the first firing, which is idle time and not a stall."""
+    def _first_inputs(self) -> Generator[Signal, Any, Delay | None]:
+        """Wait for the inputs of the first firing, which is idle time and no stall; return the last that was late."""
+        last, idle = None, self._idle
         for try_now, wait, code in self.inputs.steps:
             if not try_now(0):
+                since_cycle = self._env.cycle
                 self.stalled_at = code
                 yield wait(0)
-        self.log.rows.extend((self._idle, 0, self._env.cycle, NO_FIRING))
+                last = self._delay(code, since_cycle) or last
+        if last is not None:
+            idle = self.log.code(State.IDLE, last.kind.cause, last.kind.cause_component)
+        self.log.rows.extend((idle, 0, self._env.cycle, NO_FIRING))
+        return last
+
+    def _delay(self, code: int, since_cycle: int) -> Delay | None:
+        """Return the wait that is over now, None if it has taken no time."""
+        return Delay(self.log.kinds[code], since_cycle) if self._env.cycle > since_cycle else None
 
     def _after_firing(self, start_cycle: int) -> None:
         """Wake those who wait for the firing that has just ended, and empty the logs."""
@@ -151,8 +162,11 @@ class StreamProcess(ComponentProcess):
         port: int,
         outstanding: int,
         channels: list[ChannelProcess],
+        postings: PostingLog,
     ) -> None:
         super().__init__(env, component, log, worker, keep_times=keep_times)
+        self._postings = postings
+        self._no_slot = Kind(State.BLOCKED, SLOT, component.name)
         self._port = port
         self._outstanding = outstanding
         self._channels = channels
@@ -171,7 +185,7 @@ class StreamProcess(ComponentProcess):
     def _post(self) -> Waits:
         assert self.component.requests is not None
         parts = _parts(self.component.requests)
-        yield from self._first_inputs()
+        delay = yield from self._first_inputs()
         before = self.before
         for firing in range(self.component.firings):
             for try_now, wait, code in before:
@@ -180,10 +194,15 @@ class StreamProcess(ComponentProcess):
                     self.stalled_at = code
                     yield wait(firing)
                     self._note_post_stall(code, start_cycle, firing)
+                    delay = self._delay(code, start_cycle) or delay
             if self._posted - self.ended.ended >= self._outstanding:
+                start_cycle = self._env.cycle
                 self._waits_for_slot = True
                 yield self._slot.arm()
+                delay = Delay(self._no_slot, start_cycle) if self._env.cycle > start_cycle else delay
             self._post_request(firing, parts[firing])
+            self._postings.add(firing, self._env.cycle, delay)
+            delay = None
             if not firing:
                 before = [*self.inputs.steps, *before]
 

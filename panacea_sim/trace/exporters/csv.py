@@ -15,10 +15,10 @@ __all__ = ["write_csv"]
 
 
 def write_csv(run: StoredRun, table: str, path: Path, window: tuple[int, int] | None = None) -> None:
-    """Write "activities", "queues" or "dram" as CSV, batch by batch: the rows that overlap `window`, or all."""
+    """Write a table as CSV, batch by batch: the rows that overlap `window`, or all."""
     schema = run.dataset(table).schema
     plain = pa.schema([(field.name, _plain(field.type)) for field in schema])
-    where = within_cycle(window) if table == "queues" else within(window)
+    where = within(window) if "start_cycle" in schema.names else within_cycle(window)
     with CSVWriter(path, plain) as writer:
         for batch in column_batches(run, table, schema.names, where):
             columns = [batch[field.name].cast(field.type) for field in plain]

@@ -79,12 +79,12 @@ def find_flows(run: StoredRun, where: ds.Expression | None = None) -> Flows:
 
 def _read_rows(run: StoredRun, where: ds.Expression | None) -> _Rows | None:
     numbers = {name: number for number, name in enumerate(run.sections)}
-    busy = {State.BUSY.value: 1}
+    no_stalls = {State.BUSY.value: 1, State.IDLE.value: 1}
     parts = []
     columns = ["component", "state", "cause_component", "start_cycle", "end_cycle"]
     for batch in column_batches(run, "activities", columns, where):
         other = codes(batch["cause_component"], numbers)
-        other[codes(batch["state"], busy) == 1] = -1
+        other[codes(batch["state"], no_stalls) == 1] = -1
         component = codes(batch["component"], numbers)
         start, end = batch["start_cycle"].to_numpy(), batch["end_cycle"].to_numpy()
         parts.append((component.astype(np.int16), other.astype(np.int16), start, end))

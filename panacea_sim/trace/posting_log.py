@@ -1,0 +1,86 @@
+"""The log of a DMA stream's postings: when each request was posted, and what delayed it last."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from panacea_sim.trace.activity_log import Kind
+from panacea_sim.trace.log_columns import as_columns, constant, names
+from panacea_sim.trace.recording import CHUNK_ROWS, Recording
+from panacea_sim.trace.schema import POSTINGS
+from panacea_sim.trace.spill import BatchList
+
+__all__ = ["Delay", "PostingLog"]
+
+_WIDTH = 4
+
+
+class Delay(NamedTuple):
+    """A wait of a step: what for, and since which cycle."""
+
+    kind: Kind
+    since_cycle: int
+
+
+class PostingLog:
+    """The postings of one stream, in order, with the step that delayed each of them last."""
+
+    def __init__(self, recording: Recording, component: str) -> None:
+        self._recording = recording
+        self._component = component
+        self._keep = recording.options.level == "full"
+        self._kinds: list[Kind | None] = [None]
+        self._rows: list[int] = []
+        self._batches = recording.new_batches(f"{component}-postings")
+
+    def code(self, kind: Kind) -> int:
+        """Return the number that stands for this kind of wait; 0 stands for none."""
+        if kind not in self._kinds:
+            self._kinds.append(kind)
+        return self._kinds.index(kind)
+
+    def add(self, firing: int, cycle: int, delay: Delay | None) -> None:
+        """Add the posting of a firing in a cycle, with the last step that had to wait for it."""
+        if self._keep:
+            code, since_cycle = (0, cycle) if delay is None else (self.code(delay.kind), delay.since_cycle)
+            self._rows.extend((firing, cycle, code, since_cycle))
+            if len(self._rows) >= CHUNK_ROWS * _WIDTH:
+                self._flush()
+
+    def extend(self, columns: np.ndarray) -> None:
+        """Add many postings at once: rows of firings, cycles, codes and since when each waited, [4, postings]."""
+        if self._keep:
+            self._write(columns)
+
+    def batches(self) -> BatchList:
+        """Return everything that was kept, in order."""
+        self._flush()
+        return self._batches
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._write(as_columns(self._rows, _WIDTH))
+            self._rows.clear()
+
+    def _write(self, columns: np.ndarray) -> None:
+        window = self._recording.options.window
+        if window is not None:
+            columns = columns[:, (columns[1] >= window[0]) & (columns[1] < window[1])]
+        firing, cycle, code, since = columns
+        if not len(firing):
+            return
+        kinds = [
+            ("", "", "") if kind is None else (kind.state.value, kind.cause, kind.cause_component)
+            for kind in self._kinds
+        ]
+        batch = [
+            constant(self._component, len(firing)),
+            firing,
+            cycle,
+            *(names(code, list(texts)) for texts in zip(*kinds, strict=True)),
+            since,
+        ]
+        self._batches.append(pa.record_batch(batch, schema=POSTINGS))
