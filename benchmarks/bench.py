@@ -77,6 +77,7 @@ def main() -> None:
         figure("large layer, ideal memory, compiled engine, trace off", "tiles/s", fast_ideal, simpy_rate),
         figure("compiled / reference on it", "times", fast_ideal / slow_ideal, None),
         figure("quickstart with values, whole command", "s", whole_command(), None),
+        figure("--help against import typer, rich", "times", help_ratio(), None),
         figure("small layer without values, nothing compiled before", "s", cold_s, None),
         figure("the same once more", "s", warm_s, None),
         figure("OPT-2.7B prefill, 39.3 million tiles, whole command", "s", network_s, None),
@@ -142,6 +143,22 @@ def engine_s(engine: Engine, prepared: Prepared) -> float:
 def memory(dram: str) -> dict[str, object]:
     """Return the settings of a memory: one ideal channel, or two with banks."""
     return {"dram": dram, "dram_channels": 1 if dram == "ideal" else 2}
+
+
+def help_ratio() -> float:
+    """Return how many times as long as importing typer and rich the list of commands takes, by the best of several."""
+    commands = (["-m", "panacea_sim", "--help"], ["-c", "import typer, rich"])
+    # In turns, so that both meet the same noise.
+    seconds = [[process_s(command) for command in commands] for _ in range(2 * REPETITIONS)]
+    helped, imported = (min(each) for each in zip(*seconds, strict=True))
+    return helped / imported
+
+
+def process_s(arguments: list[str]) -> float:
+    """Return the wall seconds of a Python process."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)  # noqa: S603  # our own command
+    return time.perf_counter() - started
 
 
 def start_ups() -> tuple[float, float]:
@@ -239,7 +256,7 @@ def whole_command() -> float:
 
 def command_s(script: Path, *arguments: str, environment: dict[str, str] | None = None) -> float:
     """Return the wall seconds of `panacea-sim run`, from its start to the written folder."""
-    command = [sys.executable, "-m", "panacea_sim.commands.main", "run", str(script), "--json", *arguments]
+    command = [sys.executable, "-m", "panacea_sim", "run", str(script), "--json", *arguments]
     started = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)  # noqa: S603  # our own
     return time.perf_counter() - started

@@ -103,7 +103,7 @@ def names(codes: np.ndarray, texts: list[str]) -> pa.DictionaryArray:
 def measured(arguments: list[str]) -> tuple[float, float, float]:
     """Run `panacea-sim inspect`; return its seconds, its CPU seconds and its peak memory in MB."""
     started = time.perf_counter()
-    command = [sys.executable, "-m", "panacea_sim.commands.main", "inspect", *arguments]
+    command = [sys.executable, "-m", "panacea_sim", "inspect", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603  # our own command
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

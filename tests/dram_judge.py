@@ -1,16 +1,20 @@
-"""The judge of the DRAM timing: it serves burst by burst, from the table of rules between commands.
+"""The judges of a DRAM channel.
 
-It is written from the rules and shares nothing with the code that it judges but the figures of the devices.
+`Judge` knows the timing: it serves burst by burst, from the table of rules between commands. `contents` knows the
+order: it says what a memory holds and what is read from it when accesses happen one after the other.
+
+This is written from the rules and shares nothing with the code that it judges but the figures of the devices.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from panacea_sim.hardware.dram.devices import DramDevice
 
-__all__ = ["LONG_AGO", "Judge", "Place", "place"]
+__all__ = ["LONG_AGO", "Access", "Judge", "Place", "contents", "place"]
 
 LONG_AGO = -(10**9)
 _ALL_BANKS = (-1, -1)
@@ -34,6 +38,28 @@ def place(device: DramDevice, address_map: str, address: int) -> Place:
         rest, found[name] = divmod(rest, sizes[name])
     row, bank = divmod(rest, device.banks_per_group)
     return Place(found["group"], bank, row)
+
+
+class Access(NamedTuple):
+    """Bytes that a request reads or writes."""
+
+    request: int
+    address: int
+    size_bytes: int
+    write: bool
+
+
+def contents(accesses: Iterable[Access]) -> tuple[dict[int, int], dict[tuple[int, int], int | None]]:
+    """Return which request wrote each byte last and, for each byte of each read, which one wrote what it has read."""
+    memory: dict[int, int] = {}
+    seen: dict[tuple[int, int], int | None] = {}
+    for access in accesses:
+        for byte in range(access.address, access.address + access.size_bytes):
+            if access.write:
+                memory[byte] = access.request
+            else:
+                seen[access.request, byte] = memory.get(byte)
+    return memory, seen
 
 
 @dataclass

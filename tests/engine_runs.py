@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from naive import STATES, NaiveResult, Row
+from naive import STATES, Access, NaiveResult, Row
 
 from panacea_sim.description.description import Description
 from panacea_sim.engines.reference.engine import run_reference
@@ -74,15 +74,16 @@ def _assert_figures(expected: EngineResult, results: list[EngineResult]) -> None
 
 
 def _as_naive(result: EngineResult, recorder: Recorder) -> NaiveResult:
-    columns = recorder.table("activities").to_pydict()
+    activities, accesses = recorder.table("activities").to_pydict(), recorder.table("dram").to_pydict()
     names = ("component", "state", "start_cycle", "end_cycle", "m", "cause", "cause_component")
     states = {
         name: {state: sum(total.cycles for total in totals if total.state.value == state) for state in STATES}
         for name, totals in result.totals.items()
     }
     high_water = {name: totals.high_water for name, totals in (result.queues | result.memories).items()}
-    rows = [Row(*values) for values in zip(*(columns[name] for name in names), strict=True)]
-    return NaiveResult(result.makespan_cycles, rows, states, high_water)
+    rows = [Row(*values) for values in zip(*(activities[name] for name in names), strict=True)]
+    grants = [Access(*values) for values in zip(*(accesses[name] for name in Access._fields), strict=True)]
+    return NaiveResult(result.makespan_cycles, rows, states, high_water, grants)
 
 
 def figures(result: EngineResult) -> tuple[object, ...]:

@@ -7,16 +7,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from naive_machine import Grant, Machine, Part, Row, StuckError
 
 from panacea_sim.description.description import Description
 from panacea_sim.memory.device import Service
-from panacea_sim.trace.logs import NO_FIRING
+from panacea_sim.trace.activity_log import NO_FIRING
 
-__all__ = ["STATES", "NaiveResult", "Row", "StuckError", "interpret"]
+__all__ = ["STATES", "Access", "NaiveResult", "Row", "StuckError", "interpret"]
 
 STATES = ("busy", "starved", "blocked", "contended", "waiting", "idle")
+
+
+class Access(NamedTuple):
+    """A grant as dram.parquet has it."""
+
+    channel: str
+    port: str
+    firing: int
+    request_cycle: int
+    start_cycle: int
+    end_cycle: int
+    ready_cycle: int
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,7 @@ class NaiveResult:
     rows: list[Row]
     states: dict[str, dict[str, int]]
     high_water: dict[str, int]
+    accesses: list[Access]
 
 
 def interpret(description: Description) -> NaiveResult:
@@ -65,7 +79,24 @@ def _account(machine: Machine) -> NaiveResult:
         states[name] = {
             state: sum(row.end_cycle - row.start_cycle for row in rows if row.state == state) for state in STATES
         }
-    return NaiveResult(makespan_cycles, [row for rows in rows_of.values() for row in rows], states, machine.high_water)
+    all_rows = [row for rows in rows_of.values() for row in rows]
+    return NaiveResult(makespan_cycles, all_rows, states, machine.high_water, _accesses(machine))
+
+
+def _accesses(machine: Machine) -> list[Access]:
+    return [
+        Access(
+            channel.name,
+            part.component,
+            part.firing,
+            part.request_cycle,
+            service.start_cycle,
+            service.end_cycle,
+            service.ready_cycle,
+        )
+        for channel, grants in zip(machine.description.channels, machine.grants, strict=True)
+        for service, part, _ in grants
+    ]
 
 
 def _posted_rows(machine: Machine, name: str) -> list[Row]:

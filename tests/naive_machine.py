@@ -15,7 +15,7 @@ from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
 from panacea_sim.description.steps import Requests
 from panacea_sim.memory.device import Service
-from panacea_sim.trace.logs import NO_FIRING
+from panacea_sim.trace.activity_log import NO_FIRING
 
 __all__ = ["Grant", "Machine", "Part", "Row", "StuckError"]
 
@@ -68,6 +68,13 @@ class Grant(NamedTuple):
     service: Service
     part: Part
     earliest_cycle: int
+
+
+def _must_stay_before(earlier: Part, later: Part) -> bool:
+    """Return whether some byte is still to be granted to both parts and is written by one of them."""
+    first_common = max(earlier.address, later.address)
+    end_common = min(part.address + part.size_bytes for part in (earlier, later))
+    return first_common < end_common and (earlier.write or later.write)
 
 
 class Machine:
@@ -236,7 +243,9 @@ class Machine:
                     break
                 pending.sort(key=lambda part: (part.request_cycle, part.port))  # the rest: posting order
                 queue = [number for part in pending for number in part.as_numbers()]
-                part = pending[device.choose(self.now, queue, len(pending))]
+                position = device.choose(self.now, queue, len(pending))
+                part = pending[position]
+                assert not any(_must_stay_before(other, part) for other in pending[:position]), "order is not kept"
                 service = device.serve(self.now, part.address, part.size_bytes, write=part.write)
                 assert self.now < service.end_cycle <= service.ready_cycle, "a grant is visible in its own cycle"
                 part.services.append(service)

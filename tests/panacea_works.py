@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machines.panacea import MACHINE
+from panacea_sim.machines.panacea.build import MACHINE
 from panacea_sim.machines.panacea.work import PanaceaWork
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.machines.shared.sliced_work import SkipMasks

@@ -43,7 +43,7 @@ from panacea_sim.quant.requantizer import requantizer_for
 from panacea_sim.quant.slicing import activation_ho_factors, frequent_slices
 from panacea_sim.quant.widths import ACTIVATION_BITS, LO_BITS, WEIGHT_BITS
 from panacea_sim.running.scenario import Scenario
-from panacea_sim.trace.schema import OPERATORS, State
+from panacea_sim.trace.schema import State
 from panacea_sim.units import IntArray
 from panacea_sim.workload.chain import following
 from panacea_sim.workload.gemm_layer import DBS_OFFSETS, GemmLayer, OutputFormat
@@ -542,10 +542,12 @@ def _draw_component(draw: st.DrawFn, plan: _Plan, channels: int) -> Component:
         return Component(plan.name, "test", plan.firings, _pattern(draw, 0, 12, plan.firings), **steps)
     offsets = np.concatenate([[0], np.cumsum(_pattern(draw, 0, 3, plan.firings))])
     parts = int(offsets[-1])
+    # Streams meet at the same bytes, in part too, or keep to rows of their own.
+    step_bytes = draw(st.sampled_from([16, 40, 64, 6400, 64 * 4096]))
     requests = Requests(
         offsets,
         channel=_pattern(draw, 0, channels - 1, parts),
-        address=_pattern(draw, 0, 63, parts) * 64 * draw(st.sampled_from([1, 100, 4096])),
+        address=_pattern(draw, 0, 63, parts) * step_bytes,
         size_bytes=_pattern(draw, 1, 64, parts),
         write=_pattern(draw, 0, 1, parts),
     )
@@ -844,12 +846,27 @@ any_linked_programs = linked_programs(st.integers(1, 8), _CHANNELS)
 
 @dataclass(frozen=True)
 class Ask:
-    """A request of a DRAM channel, `wait_cycles` after the one before."""
+    """A request of a DRAM channel, `wait_cycles` after the one before; with less `priority` it goes first."""
 
     wait_cycles: int
     address: int
     size_bytes: int
     write: bool
+    priority: int = 0
+
+
+@st.composite
+def crowds(draw: st.DrawFn, device: DramDevice) -> list[Ask]:
+    """Draw requests that wait together for the same bytes, around the ends of two rows of one bank."""
+    found = []
+    row_bytes = device.row_bytes * device.bank_groups
+    for _ in range(draw(st.integers(2, 12))):
+        end = draw(st.sampled_from([1, 1, 1 + device.banks_per_group])) * row_bytes
+        offset = draw(st.integers(-3, 3)) * device.burst_bytes + draw(st.sampled_from([0, 0, 1, -8]))
+        size_bytes = draw(st.sampled_from([1, 8, device.burst_bytes, 2 * device.burst_bytes, 5 * device.burst_bytes]))
+        wait_cycles = draw(st.sampled_from([0, 0, 0, 1, 20, 300]))
+        found.append(Ask(wait_cycles, end + offset, size_bytes, draw(st.booleans()), draw(st.integers(0, 2))))
+    return found
 
 
 @st.composite
@@ -889,6 +906,7 @@ BANKED_DEVICES: st.SearchStrategy[Device] = st.builds(
 
 TRACED_COMPONENTS = ("w_dma", "pea0", "pea1", "dram0")
 TRACED_LAYERS = ("first", "second")
+TRACED_ACTIONS = ("dwo_steps", "swo_steps", "cs_steps")
 _CAUSES = ("q_w", "q_x", "WMEM", "dram0:row")
 
 
@@ -913,7 +931,7 @@ def activity_rows(draw: st.DrawFn) -> list[dict[str, Any]]:
                     "cause": draw(st.sampled_from(_CAUSES)) if is_stall else "",
                     "cause_component": draw(st.sampled_from(["", *TRACED_COMPONENTS])) if is_stall else "",
                     "bytes": draw(st.integers(0, 64)),
-                    **{f"{name}_steps": draw(st.integers(0, 64)) for name in OPERATORS},
+                    **{name: draw(st.integers(0, 64)) for name in TRACED_ACTIONS},
                 }
             )
             cycle = end + draw(st.sampled_from([0, 0, 4]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,6 @@ import typer
 from panacea_sim.choices import Map, Page, Policy
 from panacea_sim.commands.options import Json
 from panacea_sim.commands.written import written
-from panacea_sim.errors import ConfigError
 
 if TYPE_CHECKING:
     from panacea_sim.hardware.dram.devices import DramDevice
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["dram_command"]
 
-_COLUMNS = ["cycle", "address", "bytes", "op"]
-_WRITES = {"read": False, "write": True}
 _NO_AGE_CAP = 1 << 60
 """A channel alone is compared with public simulators, which have none."""
 
@@ -43,12 +40,13 @@ def dram_command(  # the options of the command line
 
     Cycles are those of the device clock.
     """
+    from panacea_sim.commands.dram_request_file import read_requests
     from panacea_sim.hardware.dram.devices import dram_device
     from panacea_sim.memory.params import dram_params
     from panacea_sim.memory.replay import replay
 
     found = dram_device(device, "DEVICE")
-    asked = _read_requests(requests)
+    asked = read_requests(requests)
     params = dram_params(found, None, address_map=address_map, policy=policy, page=page, age_cap_cycles=_NO_AGE_CAP)
     outcome = replay(params, asked)
     if per_request is not None:
@@ -58,50 +56,6 @@ def dram_command(  # the options of the command line
         print(json.dumps(figures, indent=2))  # noqa: T201  # rich would wrap it
     else:
         _print_figures(figures)
-
-
-def _read_requests(path: Path) -> list[ChannelRequest]:
-    """Return the requests of a CSV file; raises ConfigError that names the file, the line and the column."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = csv.DictReader(file)
-            if sorted(rows.fieldnames or []) != sorted(_COLUMNS):
-                raise ConfigError(str(path), f"the columns {rows.fieldnames}", f"the columns {','.join(_COLUMNS)}")
-            requests = list(_parsed(path, rows))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(str(path), str(error), "a CSV file that can be read", "Check the path") from error
-    if not requests:
-        raise ConfigError(str(path), "no request", "at least one line below the header")
-    return requests
-
-
-def _parsed(path: Path, rows: csv.DictReader[str]) -> Iterator[ChannelRequest]:
-    from panacea_sim.memory.replay import ChannelRequest
-
-    earliest = 0
-    for row in rows:
-        at = f"{path}: line {rows.line_num}"
-        if None in row or None in row.values():
-            raise ConfigError(at, "too many values" if None in row else "too few values", "one value for each column")
-        cycle = _whole_number(f"{at}: cycle", row["cycle"], earliest)
-        address = _whole_number(f"{at}: address", row["address"], 0)
-        size_bytes = _whole_number(f"{at}: bytes", row["bytes"], 1)
-        operation = row["op"].strip().lower()
-        if operation not in _WRITES:
-            raise ConfigError(f"{at}: op", repr(row["op"]), " or ".join(_WRITES))
-        yield ChannelRequest(cycle, address, size_bytes, _WRITES[operation])
-        earliest = cycle
-
-
-def _whole_number(field: str, text: str, least: int) -> int:
-    """Return the number that the text spells, decimal or, with 0x in front, hexadecimal."""
-    try:
-        number = int(text, 0)
-    except ValueError:
-        number = -1
-    if number < least:
-        raise ConfigError(field, repr(text), f"a whole number >= {least}")
-    return number
 
 
 def _figures(device: DramDevice, requests: Sequence[ChannelRequest], outcome: Replay) -> dict[str, Any]:
@@ -120,7 +74,7 @@ def _figures(device: DramDevice, requests: Sequence[ChannelRequest], outcome: Re
         "min_latency_ns": float(latency_ns.min()),
         "mean_latency_ns": float(latency_ns.mean()),
         "max_latency_ns": float(latency_ns.max()),
-        "refresh_share": outcome.refreshes * device.rfc_cycles / span_cycles,
+        "refresh_share": outcome.refresh_cycles / span_cycles,
     }
 
 

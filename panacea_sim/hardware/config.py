@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
-from panacea_sim.hardware.registry import machine_names, registered
+from panacea_sim.hardware.registry import machine_names, settings_of
 from panacea_sim.hardware.validation import config_error
 from panacea_sim.hardware.yaml_file import parse_scalar, read_mapping
 
@@ -35,6 +35,7 @@ DEFAULT_PRESET = "panacea"
 DEFAULT_MACHINE = "panacea"
 _SECTION = "hardware"
 _MACHINE = "machine"
+_REMEDY = "Change it with --set {path}=VALUE or in the YAML file"
 _PRESETS_DIR = Path(__file__).parent / "presets"
 _CLOCK_STEP_HZ = 1000
 """Clocks of whole kilohertz keep the conversion to a device's clock within 64 bits."""
@@ -153,7 +154,7 @@ class _PresetEntry:
 
 def settings_model(machine: object) -> type[Hardware]:
     """Return the model of the settings of a kind of machine; raises ConfigError for an unknown one."""
-    model: type[Hardware] = registered(machine).settings
+    model: type[Hardware] = settings_of(machine)
     return model
 
 
@@ -202,9 +203,12 @@ def parse_settings(settings: Iterable[str]) -> dict[str, object]:
     return overrides
 
 
-def from_mapping(values: Mapping[str, object]) -> Hardware:
-    """Return the hardware that has exactly these field values; raises ConfigError naming `hardware.<field>`."""
-    return _validated(dict(values))
+def from_mapping(values: Mapping[str, object], remedy: str = _REMEDY) -> Hardware:
+    """Return the hardware that has exactly these field values.
+
+    Raises ConfigError naming `hardware.<field>`, with `remedy` as the hint where none fits better.
+    """
+    return _validated(dict(values), remedy)
 
 
 def _replaced(values: Mapping[str, object], overrides: Mapping[str, object]) -> dict[str, object]:
@@ -215,14 +219,14 @@ def _replaced(values: Mapping[str, object], overrides: Mapping[str, object]) -> 
     return {**values, **overrides}
 
 
-def _validated(values: dict[str, object]) -> Hardware:
+def _validated(values: dict[str, object], remedy: str = _REMEDY) -> Hardware:
     # Files of before there was a choice name no machine.
     values = {_MACHINE: DEFAULT_MACHINE, **values}
     model = settings_model(values[_MACHINE])
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise config_error(_SECTION, model, error, "Change it with --set {path}=VALUE or in the YAML file") from error
+        raise config_error(_SECTION, model, error, remedy) from error
 
 
 def _is_file(name_or_path: str | Path) -> bool:

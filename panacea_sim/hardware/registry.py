@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 from panacea_sim.errors import ConfigError, nearest_name
 
-__all__ = ["Registered", "machine_names", "register", "registered"]
+__all__ = ["Registered", "machine_names", "register", "registered", "settings_of"]
 
 _BUILDERS = "panacea_sim.machines"
-"""The package in which each module or package, but `_SHARED`, has a MACHINE of its name."""
+"""The package in which each module or package, but `_SHARED`, has a MACHINE of its name, and may have its SETTINGS."""
 
 _SHARED = {"machine", "shared"}
 
@@ -51,6 +51,19 @@ def registered(name: object) -> Registered:
         return _registered[name]
     names = machine_names()
     raise ConfigError("hardware.machine", repr(name), f"one of {', '.join(names)}", nearest_name(str(name), names))
+
+
+def settings_of(name: object) -> type[Any]:
+    """Return the model of the settings of a kind of machine, without its builder where that can be left out.
+
+    Raises ConfigError as `registered` does.
+    """
+    if isinstance(name, str) and name in _own_names():
+        module = import_module(f"{_BUILDERS}.{name}")
+        if hasattr(module, "SETTINGS"):
+            model: type[Any] = module.SETTINGS
+            return model
+    return registered(name).settings
 
 
 def machine_names() -> list[str]:

@@ -18,7 +18,6 @@ from panacea_sim.errors import ConfigError, nearest_name
 __all__ = ["accepted_values", "config_error", "refusal"]
 
 _TYPE_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-_BOUNDS = {Ge: ">= {0.ge}", Le: "<= {0.le}", MinLen: "of length >= {0.min_length}"}
 _UNKNOWN = ("extra_forbidden", "invalid_key")
 
 Step: TypeAlias = int | str
@@ -145,9 +144,19 @@ def _accepted_item(annotation: object) -> str:
 
 def _accepted_by(annotation: object, metadata: Sequence[Any]) -> str:
     kind, bounds = _unwrapped(annotation, metadata)
-    words = [_kind_words(kind)]
-    words += [words.format(bound) for bound in bounds for known, words in _BOUNDS.items() if isinstance(bound, known)]
-    return " ".join(word for word in words if word)
+    return " ".join(word for word in (_kind_words(kind), *_bound_words(bounds)) if word)
+
+
+def _bound_words(bounds: Sequence[object]) -> Iterator[str]:
+    lowest = next((bound.ge for bound in bounds if isinstance(bound, Ge)), None)
+    highest = next((bound.le for bound in bounds if isinstance(bound, Le)), None)
+    if lowest is not None:
+        yield f">= {lowest}" if highest is None else f"in {lowest} .. {highest}"
+    elif highest is not None:
+        yield f"<= {highest}"
+    for bound in bounds:
+        if isinstance(bound, MinLen):
+            yield f"of length >= {bound.min_length}"
 
 
 def _kind_words(kind: Any) -> str:  # noqa: ANN401  # any annotation

@@ -17,6 +17,7 @@ from panacea_sim.memory.arbiter import (
     WIDTH,
     WRITE,
     first_come_first_served,
+    keep_order,
 )
 from panacea_sim.memory.params import (
     ACTIVATE_1,
@@ -110,14 +111,14 @@ def choose(params: Sequence[int], state: MutableSequence[int], cycle: int, queue
 
     Rows are opened for waiting requests first. Then FCFS takes the first by the order of arbiter.py. FR-FCFS takes, of
     the best priority, what has waited longer than the age cap; then what can send its column command earliest, of equal
-    ones what finds its row open, and then the first.
+    ones what finds its row open, and then the first. What may not overtake a request before it gives its turn to that.
     """
     if count == 1 and queue[REQUEST_CYCLE] == cycle:
         return 0  # `serve` opens its row no later
     now = _device_cycle(params, cycle)
     if now >= state[REFRESH_DUE]:
         _refresh(params, state, now)
-    _prepare(params, state, now, queue, count)
+    writes = _prepare(params, state, now, queue, count)
     if count == 1:
         return 0
     if not params[FIRST_READY]:
@@ -131,7 +132,7 @@ def choose(params: Sequence[int], state: MutableSequence[int], cycle: int, queue
             rank = _rank(params, state, now, cycle, queue, base)
             if priority < best_priority or rank < best_rank:
                 best, best_priority, best_rank = position, priority, rank
-    return best
+    return keep_order(queue, best) if writes else best
 
 
 def serve(
@@ -359,17 +360,18 @@ def _refresh(params: Sequence[int], state: MutableSequence[int], now: int) -> No
     state[REFRESHES] += more + 1
 
 
-def _prepare(params: Sequence[int], state: MutableSequence[int], now: int, queue: Sequence[int], count: int) -> None:
-    """Open rows ahead for waiting requests, each bank for the first request that can have it.
+def _prepare(params: Sequence[int], state: MutableSequence[int], now: int, queue: Sequence[int], count: int) -> int:
+    """Open rows ahead for waiting requests, each bank for the first request that can have it; return if one writes.
 
     A bank waits for nobody: where its row cannot be closed before the next column command is due, requests to the open
     row may go on.
     """
     groups, banks, burst_bits = params[GROUPS], params[BANKS_PER_GROUP], params[BURST_BITS]
-    taken = 0
+    taken = writes = 0
     for position in range(count):
         base = position * WIDTH
         address = queue[base + ADDRESS]
+        writes |= queue[base + WRITE]
         first_burst = address >> burst_bits
         group, bank, _, row = _place(params, first_burst)
         last_burst = address + queue[base + SIZE_BYTES] - 1 >> burst_bits
@@ -388,6 +390,7 @@ def _prepare(params: Sequence[int], state: MutableSequence[int], now: int, queue
                     since = _device_cycle(params, queue[base + REQUEST_CYCLE])
                     _open_row(params, state, since, GROUPS_AT + at_group * GROUP_WIDTH, at_bank, row)
                     taken |= 1 << number
+    return writes
 
 
 def _rank(params: Sequence[int], state: Sequence[int], now: int, cycle: int, queue: Sequence[int], base: int) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from panacea_sim.memory.arbiter import ADDRESS, REQUEST_CYCLE, SIZE_BYTES, WIDTH
 from panacea_sim.memory.banked_timing import choose, next_decision, serve
 from panacea_sim.memory.device import Service
-from panacea_sim.memory.params import OUT, REFRESHES, new_state
+from panacea_sim.memory.params import OUT, REFRESH_END, REFRESHES, RFC, new_state
 from panacea_sim.units import IntArray
 
 __all__ = ["QUEUE_REQUESTS", "ChannelRequest", "Replay", "replay"]
@@ -32,14 +32,17 @@ class ChannelRequest(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """What became of each request: when the queue took it, its first data, and when all its data was there."""
+    """What became of each request: when the queue took it, its first data, and when all its data was there.
+
+    `refresh_cycles` are those in which the channel refreshed between the first arrival and the last data.
+    """
 
     arrival_cycle: IntArray
     start_cycle: IntArray
     ready_cycle: IntArray
     row_hits: int
     row_misses: int
-    refreshes: int
+    refresh_cycles: int
 
 
 def replay(params: Sequence[int], requests: Sequence[ChannelRequest]) -> Replay:
@@ -51,7 +54,7 @@ def replay(params: Sequence[int], requests: Sequence[ChannelRequest]) -> Replay:
     while channel.upcoming < len(requests) or channel.numbers:
         channel.step()
     arrival, start, ready = channel.times
-    return Replay(arrival, start, ready, channel.row_hits, channel.row_misses, channel.state[REFRESHES])
+    return Replay(arrival, start, ready, channel.row_hits, channel.row_misses, channel.refresh_cycles)
 
 
 class _Channel:
@@ -67,6 +70,7 @@ class _Channel:
         self.times = np.full((3, len(requests)), -1, np.int64)
         self.row_hits = 0
         self.row_misses = 0
+        self.refresh_cycles = 0
         self._out = [0] * OUT
         self._room_cycles = deque([0] * QUEUE_REQUESTS)  # from when on each free place is free
 
@@ -77,7 +81,14 @@ class _Channel:
         cycle = next_decision(self.params, self.state, self.queue[REQUEST_CYCLE])
         while self.upcoming < len(self.requests) and self._room_cycles and self._arrival_cycle() <= cycle:
             self._take()
+        refreshes = self.state[REFRESHES]
         self._grant(cycle, choose(self.params, self.state, cycle, self.queue, len(self.numbers)))
+        self._count_refreshes(self.state[REFRESHES] - refreshes)
+
+    def _count_refreshes(self, made: int) -> None:
+        """Count the cycles of the last refreshes, which may have happened long before the first request came."""
+        since_arrival = self.state[REFRESH_END] - int(self.times[0, 0])
+        self.refresh_cycles += max(0, min(made * self.params[RFC], since_arrival))
 
     def _arrival_cycle(self) -> int:
         return max(self.requests[self.upcoming].cycle, self._room_cycles[0])

@@ -67,9 +67,12 @@ class ScenarioFile(Entry):
         if not isinstance(value, Mapping):
             return value
         try:
-            return from_mapping(value)
+            return from_mapping(value, _REMEDY)
         except ConfigError as error:
-            raise refusal(error.found, error.accepted, error.field.removeprefix("hardware"), error.hint) from error
+            place, found = error.field.removeprefix("hardware"), error.found
+            if place == error.field:  # a device's file
+                place, found = ".dram", f"{error.field}: {error.found}"
+            raise refusal(found, error.accepted, place, error.hint) from error
 
     def content(self) -> dict[str, Any]:
         """Return what is written to scenario.yaml: what was given, in the order of the fields."""

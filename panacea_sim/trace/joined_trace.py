@@ -13,25 +13,30 @@ import pyarrow.compute as pc
 from panacea_sim.mapping.labels import NO_TILE
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
-from panacea_sim.trace.schema import ACTIVITIES, OPERATORS, TABLES, State
+from panacea_sim.trace.schema import ACTIVITIES, TABLES, State, with_actions
 from panacea_sim.trace.spill import read_batches
 
 __all__ = ["JoinedTrace", "TracePart"]
 
-_CYCLES = frozenset({"cycle", "start_cycle", "end_cycle", "request_cycle"})
+_CYCLES = frozenset({"cycle", "start_cycle", "end_cycle", "request_cycle", "ready_cycle"})
 
 
 @dataclass(frozen=True)
 class TracePart:
-    """What one run has recorded: for each table the names of its logs in order, with their files (None: no rows)."""
+    """What one run has recorded: for each table the names of its logs in order, with their files (None: no rows).
+
+    `activities` are the columns of that table.
+    """
 
     makespan_cycles: int
     files: Mapping[str, Mapping[str, Path | None]]
+    activities: pa.Schema
 
     @classmethod
     def of(cls, recorder: Recorder, makespan_cycles: int) -> TracePart:
         """Return what a recorder with a spill folder has written, when the run is over."""
-        return cls(makespan_cycles, {table: recorder.spilled(table) for table in TABLES})
+        files = {table: recorder.spilled(table) for table in TABLES}
+        return cls(makespan_cycles, files, recorder.schema("activities"))
 
 
 class JoinedTrace:
@@ -40,6 +45,12 @@ class JoinedTrace:
     def __init__(self, options: TraceOptions, parts: Sequence[TracePart]) -> None:
         self.options = options
         self._parts = parts
+        # Layers may differ in what their components do; all have the columns of all.
+        self._activities = with_actions(column for part in parts for column in part.activities)
+
+    def schema(self, table: str) -> pa.Schema:
+        """Return the columns of a table."""
+        return self._activities if table == "activities" else TABLES[table]
 
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:
         """Return the rows of "activities", "queues" or "dram" in the order of the file."""
@@ -49,7 +60,7 @@ class JoinedTrace:
             for part in self._parts:
                 if name in part.files[table]:
                     for batch in read_batches(part.files[table][name]):
-                        yield _shifted(batch, offset_cycles)
+                        yield _shifted(batch, offset_cycles, self.schema(table))
                 elif table == "activities":
                     yield from self._idle(name, offset_cycles, offset_cycles + part.makespan_cycles)
                 offset_cycles += part.makespan_cycles
@@ -59,16 +70,20 @@ class JoinedTrace:
         window = self.options.window
         if not self.options.keeps(State.IDLE) or (window and not (start_cycle < window[1] and end_cycle > window[0])):
             return
-        row = dict.fromkeys(ACTIVITIES.names, "") | dict.fromkeys(("m", "n", "k"), NO_TILE)
+        schema = self._activities
+        row = dict.fromkeys(schema.names, "") | dict.fromkeys(("m", "n", "k"), NO_TILE)
         row |= {"component": component, "state": State.IDLE.value}
-        row |= dict.fromkeys(("bytes", *(f"{name}_steps" for name in OPERATORS)), 0)
+        row |= dict.fromkeys(("bytes", *schema.names[len(ACTIVITIES) :]), 0)
         row |= {"start_cycle": start_cycle, "end_cycle": end_cycle}
-        yield pa.RecordBatch.from_pylist([row], ACTIVITIES)
+        yield pa.RecordBatch.from_pylist([row], schema)
 
 
-def _shifted(batch: pa.RecordBatch, offset_cycles: int) -> pa.RecordBatch:
+def _shifted(batch: pa.RecordBatch, offset_cycles: int, schema: pa.Schema) -> pa.RecordBatch:
+    """Return a batch later by so many cycles, with 0 for the actions that its run does not have."""
+    nothing = pa.array(np.zeros(batch.num_rows, np.int64))
+    stored = dict(zip(batch.schema.names, batch.columns, strict=True))
     columns = [
-        pc.add(column, np.int64(offset_cycles)) if name in _CYCLES else column
-        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        pc.add(stored[name], np.int64(offset_cycles)) if name in _CYCLES else stored.get(name, nothing)
+        for name in schema.names
     ]
-    return pa.record_batch(columns, schema=batch.schema)
+    return pa.record_batch(columns, schema=schema)

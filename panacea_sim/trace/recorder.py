@@ -10,8 +10,11 @@ import pyarrow as pa
 
 from panacea_sim.description.actions import Action
 from panacea_sim.mapping.labels import TileLabels
-from panacea_sim.trace.logs import AccessLog, ActivityLog, OccupancyLog, Setting
+from panacea_sim.trace.access_log import AccessLog
+from panacea_sim.trace.activity_log import ActivityLog
+from panacea_sim.trace.occupancy_log import OccupancyLog
 from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.recording import Recording
 from panacea_sim.trace.schema import TABLES
 
 __all__ = ["Recorder"]
@@ -35,12 +38,12 @@ class Recorder:
         self.activities: dict[str, ActivityLog] = {}
         self.occupancies: dict[str, OccupancyLog] = {}
         self.accesses: dict[str, AccessLog] = {}
-        self._setting = Setting(options or TraceOptions(), layers, spill_folder, debug)
+        self._recording = Recording(options or TraceOptions(), layers, spill_folder, debug)
 
     @property
     def options(self) -> TraceOptions:
         """What is kept."""
-        return self._setting.options
+        return self._recording.options
 
     def activity_log(
         self,
@@ -54,16 +57,20 @@ class Recorder:
 
         `actions` become columns.
         """
-        log = ActivityLog(self._setting, component, labels or TileLabels.none(0), size_bytes, service_cycles, actions)
+        log = ActivityLog(self._recording, component, labels or TileLabels.none(0), size_bytes, service_cycles, actions)
         return self.activities.setdefault(component, log)
 
     def occupancy_log(self, name: str) -> OccupancyLog:
         """Return the new log of a queue or memory."""
-        return self.occupancies.setdefault(name, OccupancyLog(self._setting, name))
+        return self.occupancies.setdefault(name, OccupancyLog(self._recording, name))
 
     def access_log(self, channel: str, ports: list[str]) -> AccessLog:
         """Return the new log of a channel with these ports."""
-        return self.accesses.setdefault(channel, AccessLog(self._setting, channel, ports))
+        return self.accesses.setdefault(channel, AccessLog(self._recording, channel, ports))
+
+    def schema(self, table: str) -> pa.Schema:
+        """Return the columns of a table."""
+        return self._recording.activities if table == "activities" else TABLES[table]
 
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:
         """Return the rows of "activities", "queues" or "dram" in the order of the file."""
@@ -76,7 +83,7 @@ class Recorder:
 
     def table(self, table: str) -> pa.Table:
         """Return a whole table in memory, for small runs and tests."""
-        return pa.Table.from_batches(self.batches(table), TABLES[table])
+        return pa.Table.from_batches(self.batches(table), self.schema(table))
 
     def _logs(self, table: str) -> Mapping[str, ActivityLog | OccupancyLog | AccessLog]:
         logs: dict[str, Mapping[str, ActivityLog | OccupancyLog | AccessLog]] = {

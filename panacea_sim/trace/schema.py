@@ -5,6 +5,7 @@ The same descriptions are written into the metadata of the Parquet files.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import pyarrow as pa
@@ -15,15 +16,18 @@ __all__ = [
     "DRAM",
     "GAP_REASONS",
     "NO_REQUESTS",
-    "OPERATORS",
     "QUEUES",
     "SCHEMA_VERSION",
     "TABLES",
     "State",
+    "action_column",
+    "with_actions",
 ]
 
-SCHEMA_VERSION = 1
-"""Version of summary.json and of the tables; raised when a key or a column changes its name or meaning."""
+SCHEMA_VERSION = 2
+"""Version of summary.json and of the tables; raised when a key or a column changes its name or meaning.
+
+Readers accept all from 1 on."""
 
 
 class State(StrEnum):
@@ -46,9 +50,6 @@ DATAFLOW = "dataflow"
 GAP_REASONS = ("refresh", "turnaround", "row", "latency")
 """Why a channel has no data on its bus while requests wait, in order of time: causes are called CHANNEL:REASON."""
 
-OPERATORS = ("dwo", "swo", "cs")
-"""The kinds of operators in a PEA; activities has a column NAME_steps for each."""
-
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -69,12 +70,6 @@ ACTIVITIES = pa.schema(
         _column("cause", _NAME, "the queue, store, memory or resource that is waited for; empty when busy or idle"),
         _column("cause_component", _NAME, "the component at the other end of the cause; for a busy channel its port"),
         _column("bytes", pa.int64(), "bytes that the firing moves or codes; 0 in stalls", "bytes"),
-        *(
-            _column(
-                f"{name}_steps", pa.int32(), f"{name.upper()} work of a PEA's firing; 0 elsewhere", "operator-cycles"
-            )
-            for name in OPERATORS
-        ),
     ],
     metadata={"table": "activities", "schema": str(SCHEMA_VERSION), "order": "component, then start_cycle"},
 )
@@ -99,9 +94,24 @@ DRAM = pa.schema(
         _column("end_cycle", pa.int64(), "first cycle after the data bus", "cycles"),
         _column("bytes", pa.int64(), "bytes moved", "bytes"),
         _column("write", pa.bool_(), "whether the bytes went to the device"),
+        _column("firing", pa.int64(), "number of the port's firing, from 0"),
+        _column("ready_cycle", pa.int64(), "when the data is there for the component", "cycles"),
     ],
     metadata={"table": "dram", "schema": str(SCHEMA_VERSION), "order": "channel, then start_cycle"},
 )
 
+
+def action_column(name: str, unit: str) -> pa.Field:
+    """Return the column of an action, which a machine declares."""
+    return _column(name, pa.int64(), f"{name.replace('_', ' ')} of the firing; 0 where there are none", unit)
+
+
+def with_actions(columns: Iterable[pa.Field]) -> pa.Schema:
+    """Return the schema of activities with the columns of a machine's actions behind those that every machine has."""
+    known = set(ACTIVITIES.names)
+    more = {column.name: column for column in columns if column.name not in known}
+    return pa.schema([*ACTIVITIES, *more.values()], metadata=ACTIVITIES.metadata)
+
+
 TABLES = {"activities": ACTIVITIES, "queues": QUEUES, "dram": DRAM}
-"""Table name (the file is NAME.parquet) to schema."""
+"""Table name (the file is NAME.parquet) to the columns that it has for every machine."""

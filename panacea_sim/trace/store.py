@@ -72,9 +72,10 @@ class RunFolder:
 
     def write_tables(self, recorder: Recorder | JoinedTrace) -> None:
         """Write the recorded tables as Parquet, in chunks, and drop the spilled ones."""
-        for name, schema in TABLES.items() if recorder.options.level != "off" else ():
-            # Cycles hardly repeat: a dictionary of them takes time and space.
-            repeating = [column for column in schema.names if not column.endswith("cycle")]
+        for name in TABLES if recorder.options.level != "off" else ():
+            schema = recorder.schema(name)
+            # Cycles and firings hardly repeat: a dictionary of them takes time and space.
+            repeating = [column for column in schema.names if not column.endswith(("cycle", "firing"))]
             path = self.path / f"{name}.parquet"
             with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeating) as writer:
                 for table in _row_groups(recorder.batches(name), schema):

@@ -174,7 +174,7 @@ class StoredRun:
     def dataset(self, name: str) -> ds.Dataset:
         """Return "activities", "queues" or "dram" as a dataset, from which rows can be filtered without reading all.
 
-        Columns that a run of an earlier version does not have are null.
+        Columns that a run of an earlier version does not have are null; those of the machine's actions follow.
         Raises ConfigError for another name, and if the table was not recorded or is of a newer schema.
         """
         if name not in TABLES:
@@ -186,7 +186,7 @@ class StoredRun:
         try:
             stored = pq.read_schema(path)
             version = int((stored.metadata or {}).get(b"schema", b"0"))
-            found = ds.dataset(path, schema=_readable(TABLES[name], stored.names))
+            found = ds.dataset(path, schema=_readable(TABLES[name], stored))
         except (OSError, ValueError) as error:
             raise ConfigError(
                 f"{path}", f"an unreadable file ({error})", "a Parquet file of panacea-sim run"
@@ -247,10 +247,10 @@ def _read_summary(path: Path) -> dict[str, Any]:
     return content
 
 
-def _readable(schema: pa.Schema, stored: list[str]) -> pa.Schema:
-    """Return the schema with columns that may be null where they are not stored."""
-    fields = [field if field.name in stored else field.with_nullable(True) for field in schema]
-    return pa.schema(fields, metadata=schema.metadata)
+def _readable(schema: pa.Schema, stored: pa.Schema) -> pa.Schema:
+    """Return the schema with columns that may be null where they are not stored, and further ones as they are."""
+    fields = [field if field.name in stored.names else field.with_nullable(True) for field in schema]
+    return pa.schema([*fields, *(field for field in stored if field.name not in schema.names)], schema.metadata)
 
 
 def _check_schema(path: Path, version: object) -> None:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from stored_runs import bare_run
-from strategies import TRACED_COMPONENTS, TRACED_LAYERS, activity_rows, trace_selections
+from strategies import TRACED_ACTIONS, TRACED_COMPONENTS, TRACED_LAYERS, activity_rows, trace_selections
 
 from panacea_sim.analysis.query import GROUP_KEYS, accesses, grouped, intervals, longest, occupancies
 from panacea_sim.analysis.selection import STALL, Selection, parse_tile
@@ -26,11 +26,13 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
-from panacea_sim.trace.schema import ACTIVITIES
+from panacea_sim.trace.schema import ACTIVITIES, action_column, with_actions
 from panacea_sim.trace.stored_run import StoredRun, open_run
 from panacea_sim.workload.synthetic import synthetic_layer
 
 Rows = list[dict[str, Any]]
+
+_TRACED = with_actions(action_column(name, "operator-cycles") for name in TRACED_ACTIONS)
 
 # Every example writes a file.
 _fewer = settings(max_examples=min(settings.default.max_examples, 120))
@@ -40,7 +42,7 @@ _fewer = settings(max_examples=min(settings.default.max_examples, 120))
 def _stored(rows: Rows, window: tuple[int, int] | None = None) -> Iterator[StoredRun]:
     """Keep rows as the trace of a run, in row groups so small that most questions span several."""
     with tempfile.TemporaryDirectory() as folder:
-        pq.write_table(pa.Table.from_pylist(rows, ACTIVITIES), Path(folder) / "activities.parquet", row_group_size=5)
+        pq.write_table(pa.Table.from_pylist(rows, _TRACED), Path(folder) / "activities.parquet", row_group_size=5)
         sections = dict.fromkeys(TRACED_COMPONENTS, "memory")
         # Of a partial run the rows alone tell when it ended.
         yield bare_run(Path(folder), sections, TRACED_LAYERS, window)
@@ -183,7 +185,7 @@ def test_what_a_run_does_not_have_is_refused(traced: StoredRun, wanted: Selectio
 
 def test_an_exact_name_is_no_glob() -> None:
     """A layer whose name has the signs of a glob is found by its name alone."""
-    row = dict.fromkeys(ACTIVITIES.names, 0) | {
+    row = dict.fromkeys(_TRACED.names, 0) | {
         "end_cycle": 4,
         "component": "pea0",
         "state": "busy",

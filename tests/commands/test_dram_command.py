@@ -87,27 +87,62 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"{name}: {dram_device(name, 'device').source}" in printed
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", "the columns None; accepted: the columns cycle,address,bytes,op"),
-        (_HEADER, "found no request; accepted: at least one line"),
-        ("cycle,address,bytes\n0,0,64\n", "found the columns ['cycle', 'address', 'bytes']"),
-        (_HEADER + "0,0,64,fetch\n", "line 2: op: found 'fetch'; accepted: read or write"),
-        (_HEADER + "0,0,0,read\n", "line 2: bytes: found '0'; accepted: a whole number >= 1"),
-        (_HEADER + "0,-64,64,read\n", "line 2: address: found '-64'; accepted: a whole number >= 0"),
-        (_HEADER + "9,0,64,read\n8,0,64,read\n", "line 3: cycle: found '8'; accepted: a whole number >= 9"),
-        (_HEADER + "0,0,64\n", "line 2: found too few values; accepted: one value for each column"),
-        (_HEADER + "0,0,64,read,1\n", "line 2: found too many values; accepted: one value for each column"),
-        (_HEADER + "x,0,64,read\n", "line 2: cycle: found 'x'; accepted: a whole number >= 0"),
-    ],
-)
-def test_bad_files(content: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file that is no list of requests is refused with the line, the column and what is accepted."""
-    path = tmp_path / "bad.csv"
-    path.write_text(content, encoding="utf-8")
-    assert main(["dram", "hbm2", "--requests", str(path)]) == 2
-    assert message in capsys.readouterr().err
+@pytest.mark.parametrize("start", [0, 10_000, 1_000_000_000, 1 << 61])
+@pytest.mark.parametrize("device", list_devices())
+def test_refresh_share_does_not_depend_on_the_start(
+    device: str, start: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only refreshes between the first arrival and the last data count, wherever the cycles begin."""
+    found = dram_device(device, "device")
+    start -= start % found.refi_cycles  # a refresh is over soon after, as it is not at 0
+    begin = start + found.rfc_cycles
+    path = tmp_path / "late.csv"
+    # The refresh that falls due before the last request begins holds that one back.
+    times = [begin, begin + found.refi_cycles]
+    path.write_text(_HEADER + "".join(f"{cycle},0,64,read\n" for cycle in times), encoding="utf-8")
+    assert main(["dram", device, "--requests", str(path), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["refresh_share"] * figures["span_ns"] == pytest.approx(found.rfc_cycles * found.clock_ps / 1000)
+
+
+@pytest.mark.parametrize("under_way", [1, 100])
+def test_refresh_under_way_counts_in_part(under_way: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a refresh that is under way when the first request comes, the rest counts."""
+    found = dram_device("ddr4_3200", "device")
+    path = tmp_path / "within.csv"
+    path.write_text(f"{_HEADER}{7 * found.refi_cycles + under_way},0,64,read\n", encoding="utf-8")
+    assert main(["dram", "ddr4_3200", "--requests", str(path), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    rest_ns = (found.rfc_cycles - under_way) * found.clock_ps / 1000
+    assert figures["refresh_share"] * figures["span_ns"] == pytest.approx(rest_ns)
+    assert figures["span_ns"] == pytest.approx(rest_ns + 48 * 0.625)
+
+
+@pytest.mark.parametrize("times", [1, 3, 5])
+def test_refreshes_between_requests_count(times: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Refreshes that fall due while nobody asks count, if requests came before and after."""
+    found = dram_device("hbm2", "device")
+    path = tmp_path / "gap.csv"
+    first = 100 * found.refi_cycles + found.refi_cycles // 2
+    path.write_text(f"{_HEADER}{first},0,64,read\n{first + times * found.refi_cycles},0,64,write\n", encoding="utf-8")
+    assert main(["dram", "hbm2", "--requests", str(path), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    refresh_ns = times * found.rfc_cycles * found.clock_ps / 1000
+    assert figures["refresh_share"] * figures["span_ns"] == pytest.approx(refresh_ns)
+
+
+def test_a_read_sees_the_write_before_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A read waits for a write of its bytes that came before, though the bus stands ready for it."""
+    asked, cycles = tmp_path / "requests.csv", tmp_path / "cycles.csv"
+    ready = {}
+    for address in (64, 128):  # the bytes that are written, and others
+        asked.write_text(f"{_HEADER}0,0,64,read\n0,64,64,write\n0,{address},64,read\n", encoding="utf-8")
+        assert main(["dram", "hbm2", "--requests", str(asked), "--per-request", str(cycles)]) == 0
+        with cycles.open(newline="") as file:
+            ready[address] = [int(row["ready_cycle"]) for row in csv.DictReader(file)]
+    assert ready[64][0] < ready[64][1] < ready[64][2]
+    assert ready[128][0] < ready[128][2] < ready[128][1]
+    assert "bandwidth_gbps" in capsys.readouterr().out
 
 
 def test_missing_file(capsys: pytest.CaptureFixture[str]) -> None:

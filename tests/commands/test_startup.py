@@ -40,7 +40,7 @@ def test_inspect_imports_what_it_needs(full_run: StoredRun) -> None:
 
 def test_a_list_imports_what_it_needs() -> None:
     """The list of presets needs nothing that draws or simulates."""
-    assert not _imported(["list", "hardware"]) & {"matplotlib", "bokeh", "simpy", "networkx", "numba", "perfetto"}
+    assert not _imported(["list", "hardware"]) & {"matplotlib", "bokeh", "simpy", "numba", "perfetto"}
 
 
 def test_help_is_complete(capsys: pytest.CaptureFixture[str]) -> None:

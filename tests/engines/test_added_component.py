@@ -16,7 +16,7 @@ from panacea_sim.description.description import Description
 from panacea_sim.description.parts import Queue
 from panacea_sim.description.steps import Give, Take
 from panacea_sim.engines.compiled.engine import run_compiled
-from panacea_sim.engines.compiled.lanes import find_sections
+from panacea_sim.engines.compiled.lanes import find_lane_groups
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.errors import DeadlockError
 from panacea_sim.running.prepare import prepare
@@ -61,11 +61,11 @@ def test_a_component_that_passes_tokens_on_runs_in_both_engines(queue: str) -> N
 def test_the_pe_arrays_are_one_section() -> None:
     """All PEAs of the machine are lanes of one actor; one that is fed or wanted otherwise stands by itself."""
     machine = _machine()
-    (section,) = find_sections(machine, TIMES)
+    (group,) = find_lane_groups(machine, TIMES)
     names = [part.name for part in machine.components]
-    assert (section.first, section.lanes) == (names.index("pea0"), 16)
-    assert [each.lanes for each in find_sections(machine, ("pea3",))] == [3, 12]
-    assert [each.lanes for each in find_sections(_with_probe(machine, "q_pea5"), TIMES)] == [5, 10]
+    assert (group.first, group.lanes) == (names.index("pea0"), 16)
+    assert [each.lanes for each in find_lane_groups(machine, ("pea3",))] == [3, 12]
+    assert [each.lanes for each in find_lane_groups(_with_probe(machine, "q_pea5"), TIMES)] == [5, 10]
 
 
 def test_a_deadlock_behind_the_lanes_is_told_alike() -> None:

@@ -18,9 +18,9 @@ from naive import NaiveResult, StuckError, interpret
 from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
 from panacea_sim.engines.compiled.engine import run_compiled
-from panacea_sim.engines.compiled.lanes import find_sections
+from panacea_sim.engines.compiled.lanes import find_lane_groups
 from panacea_sim.errors import ConfigError
-from panacea_sim.machines.panacea import MACHINE
+from panacea_sim.machines.panacea.build import MACHINE
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.running.prepare import prepare
 from panacea_sim.running.scenario import Scenario
@@ -58,7 +58,7 @@ def test_equal_on_real_programs(scenario: Scenario) -> None:
     machine = prepare(replace(scenario, values=False)).description
     kept = ("dispatcher", "w_dma", "o_dma")
     found = assert_equal(machine, kept)
-    event(f"lanes: {sum(section.lanes for section in find_sections(machine, kept))}")
+    event(f"lanes: {sum(group.lanes for group in find_lane_groups(machine, kept))}")
     event(f"{scenario.settings['dram']} x {scenario.settings['dram_channels']}")
     is_small = found is not None and found.makespan_cycles <= _SMALL_CYCLES
     event(f"interpreted: {is_small}")
@@ -121,7 +121,7 @@ def test_a_step_beyond_32_bits_is_refused() -> None:
 def _check_machine(machine: Description) -> None:
     """Compare everything; the firing times of half of the components, as those that are kept are no lanes."""
     kept = tuple(part.name for part in machine.components[::2] if not part.name.startswith("lane"))
-    event(f"sections: {len(find_sections(machine, kept))}")
+    event(f"lane groups: {len(find_lane_groups(machine, kept))}")
     event(f"channels: {len(machine.channels)}")
     assert assert_equal(machine, kept) == _interpreted(machine)
 

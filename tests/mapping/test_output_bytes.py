@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from panacea_sim.errors import MappingError
@@ -35,6 +35,8 @@ def test_dense_outputs_take_a_byte_each() -> None:
     frequent_share=st.sampled_from([0.0, 0.5, 0.95, 1.0]),
     seed=st.integers(0, 1000),
 )
+# So deep a tile that its streams need fillers.
+@example(shape=(200, 4), v=1, groups=4, k_per_m=1, tile_k=200, widths=(8, 4), frequent_share=0.95, seed=0)
 def test_planned_bytes_are_packed_bytes(  # noqa: PLR0913  # the axes of one law
     *,
     shape: tuple[int, int],

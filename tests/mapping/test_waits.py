@@ -12,7 +12,7 @@ from strategies import chains, linked_programs
 
 from panacea_sim.errors import InvariantError
 from panacea_sim.hardware.config import load_hardware
-from panacea_sim.machines.panacea import MACHINE
+from panacea_sim.machines.panacea.build import MACHINE
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.waits import outputs_needed

@@ -95,7 +95,7 @@ def test_refresh_share(device: DramDevice) -> None:
     """In a long stream there is a refresh in every interval."""
     outcome = _replay(device, _sequential(device, 20_000))
     span_cycles = int(outcome.ready_cycle.max())
-    assert abs(outcome.refreshes - span_cycles / device.refi_cycles) < 1
+    assert abs(outcome.refresh_cycles / device.rfc_cycles - span_cycles / device.refi_cycles) < 1
 
 
 _PATTERNS: dict[str, Callable[[DramDevice, int], list[ChannelRequest]]] = {

@@ -24,7 +24,7 @@ class Mutation(NamedTuple):
 # The tests of the list in a few words; each takes seconds.
 ACCOUNTS = ("tests/analysis/test_accounting.py",)
 BARRIER = tuple(
-    f"tests/test_barrier.py::{name}"
+    f"tests/running/test_layers.py::{name}"
     for name in (
         "test_layers_with_other_encoded_outputs_are_not_equal",
         "test_outputs_of_equal_size_in_other_pieces_are_not_equal",
@@ -33,28 +33,29 @@ BARRIER = tuple(
         "test_one_mask_alone_makes_another_layer",
     )
 )
-BUILD = ("tests/machine/test_build.py",)
-BYTES = ("tests/mapping/test_mapped_bytes.py::test_planned_bytes_are_those_of_the_loop_nest",)
-CHAIN = ("tests/machine/test_chained_layers.py",)
-COMPILED = ("tests/machine/test_compiled_equality.py::test_equal_on_ideal_channels",)
-DRAM = ("tests/machine/test_dram_timing.py",)
-DRAM_CHANNEL = ("tests/machine/test_dram_channel.py",)
-FLOOR = ("tests/machine/test_candidate_floor.py",)
-DMA = ("tests/machine/test_dma.py",)
-GRAPH = ("tests/mapping/test_network_graph.py",)
-HAND_WORKED = ("tests/machine/test_hand_worked.py",)
-INTERPRETER = ("tests/machine/test_interpreter_equality.py::test_reference_equals_the_naive_interpreter",)
-INTERPRETER_BANKS = ("tests/machine/test_interpreter_equality.py::test_equal_with_banks_and_refresh",)
-JOINED = ("tests/analysis/test_joined.py",)
+BUILD = ("tests/machines/panacea/test_build.py",)
+CHAIN = ("tests/machines/shared/test_chained_layers.py",)
+COMPILED = ("tests/engines/test_compiled_equality.py::test_equal_on_ideal_channels",)
+DRAM = ("tests/memory/test_dram_timing.py",)
+FLOOR = ("tests/running/test_candidate_floor.py",)
+HAND_WORKED = ("tests/machines/shared/test_hand_worked.py",)
+INTERPRETER = ("tests/engines/test_interpreter_equality.py::test_reference_equals_the_naive_interpreter",)
+INTERPRETER_BANKS = ("tests/engines/test_interpreter_equality.py::test_equal_with_banks_and_refresh",)
+JOINED = ("tests/analysis/test_joined_results.py",)
 LAYOUT = ("tests/mapping/test_layout.py",)
+LINKED = ("tests/machines/shared/test_linked_layers.py",)
+NETWORK = ("tests/workload/test_network.py",)
 ORDER = ("tests/mapping/test_loop_order.py",)
 OUTPUTS = ("tests/mapping/test_output_bytes.py",)
-PEA = ("tests/machine/test_pea_work.py::test_cycles_of_a_stack_are_the_least_over_all_shares",)
+PEA = ("tests/machines/panacea/test_pea_work.py::test_cycles_of_a_stack_are_the_least_over_all_shares",)
 PLAN = ("tests/mapping/test_plan.py",)
 RLE = ("tests/quant/test_rle.py",)
-SEQUENCE = ("tests/test_barrier.py::test_the_whole_is_the_sum_of_its_layers",)
-SERVICE = ("tests/machine/test_service_cycles.py",)
-SIMULATION = ("tests/test_simulation.py::test_graph_nodes_carry_the_times_of_the_run",)
+SEQUENCE = ("tests/running/test_layers.py::test_the_whole_is_the_sum_of_its_layers",)
+SERVICE = ("tests/machines/panacea/test_service_cycles.py",)
+SIMULATION = ("tests/running/test_run.py::test_graph_nodes_carry_the_times_of_the_run",)
+SOURCES = ("tests/workload/test_chain.py::test_sources_become_edges",)
+STREAMS = ("tests/machines/shared/test_streams.py",)
+WAITS = ("tests/mapping/test_waits.py",)
 WORK = ("tests/mapping/test_layer_work.py",)
 
 
@@ -62,8 +63,8 @@ SERVICE_RULES = (
     Mutation(
         "encoder twice as fast",
         "panacea_sim/machines/panacea/encoder.py",
-        "service_cycles=ceil_div(ho_bytes, program.hardware.codec_bytes_per_cycle),",
-        "service_cycles=ceil_div(ho_bytes, 2 * program.hardware.codec_bytes_per_cycle),",
+        "service_cycles=ceil_div(ho_bytes, panacea_hardware(program.hardware).codec_bytes_per_cycle),",
+        "service_cycles=ceil_div(ho_bytes, 2 * panacea_hardware(program.hardware).codec_bytes_per_cycle),",
         SERVICE,
     ),
     Mutation(
@@ -76,8 +77,8 @@ SERVICE_RULES = (
     Mutation(
         "decoders twice as fast",
         "panacea_sim/machines/panacea/decoder.py",
-        "service_cycles=ceil_div(ho_bytes, program.hardware.codec_bytes_per_cycle),",
-        "service_cycles=ceil_div(ho_bytes, 2 * program.hardware.codec_bytes_per_cycle),",
+        "service_cycles=ceil_div(ho_bytes, panacea_hardware(program.hardware).codec_bytes_per_cycle),",
+        "service_cycles=ceil_div(ho_bytes, 2 * panacea_hardware(program.hardware).codec_bytes_per_cycle),",
         SERVICE,
     ),
     Mutation(
@@ -97,15 +98,15 @@ SERVICE_RULES = (
     Mutation(
         "dispatcher reads one tile after the other",
         "panacea_sim/machines/panacea/dispatcher.py",
-        "lambda layer: np.maximum(",
-        "lambda layer: np.add(",
+        "size_bytes = np.maximum(weight_bytes, activation_bytes)",
+        "size_bytes = weight_bytes + activation_bytes",
         SERVICE,
     ),
     Mutation(
         "dispatcher is one byte a cycle wider",
         "panacea_sim/machines/panacea/dispatcher.py",
-        "service_cycles=ceil_div(size_bytes, program.hardware.sram_bytes_per_cycle),",
-        "service_cycles=ceil_div(size_bytes, program.hardware.sram_bytes_per_cycle + 1),",
+        "service_cycles=ceil_div(size_bytes, hardware.sram_bytes_per_cycle),",
+        "service_cycles=ceil_div(size_bytes, hardware.sram_bytes_per_cycle + 1),",
         SERVICE,
     ),
     Mutation(
@@ -204,49 +205,49 @@ SERVICE_RULES = (
 WORK_RULES = (
     Mutation(
         "HO x LO products forgotten",
-        "panacea_sim/mapping/work.py",
+        "panacea_sim/machines/panacea/work.py",
         "met = x_counts + tiling.column_groups[:, None].astype(x_counts.dtype)",
         "met = x_counts",
         WORK,
     ),
     Mutation(
         "LO x HO products forgotten",
-        "panacea_sim/mapping/work.py",
+        "panacea_sim/machines/panacea/work.py",
         "panel += x_sums[:, k, None].astype(panel.dtype)",
         "panel += 0",
         WORK,
     ),
     Mutation(
         "a PEA without rows works",
-        "panacea_sim/mapping/work.py",
+        "panacea_sim/machines/panacea/work.py",
         "steps[:, :, int(tiling.row_groups.sum()) :] = 0",
         "steps[:, :, int(tiling.row_groups.sum()) + 1 :] = 0",
         WORK,
     ),
     Mutation(
-        "weights without fillers",
-        "panacea_sim/mapping/work.py",
-        "w_stored = stored_with_fillers(masks.weight, tiling.tile_k)",
-        "w_stored = ~masks.weight",
+        "operands without fillers",
+        "panacea_sim/machines/shared/sliced_work.py",
+        "stored = stored_with_fillers(skipped, tile_k)",
+        "stored = ~skipped",
         SERVICE,
     ),
     Mutation(
-        "activations without fillers",
-        "panacea_sim/mapping/work.py",
-        "x_stored = stored_with_fillers(masks.activation, tiling.tile_k)",
-        "x_stored = ~masks.activation",
-        SERVICE,
+        "encoded outputs without fillers",
+        "panacea_sim/machines/shared/encoded_outputs.py",
+        "stored = stored_with_fillers(skipped, tiling.tile_k).sum(0, dtype=np.int64)",
+        "stored = (~skipped).sum(0, dtype=np.int64)",
+        OUTPUTS,
     ),
     Mutation(
         "LO bytes of the nominal depth",
-        "panacea_sim/mapping/work.py",
+        "panacea_sim/machines/shared/sliced_work.py",
         "lo_bits = groups[:, None] * tiling.v * tiling.depths * SLICE_BITS",
         "lo_bits = groups[:, None] * tiling.v * np.full_like(tiling.depths, tiling.tile_k) * SLICE_BITS",
         SERVICE,
     ),
     Mutation(
         "one stream for all HO slices",
-        "panacea_sim/mapping/work.py",
+        "panacea_sim/machines/shared/sliced_work.py",
         "streams = np.broadcast_to((groups * ho_slices)[:, None], entries.shape)",
         "streams = np.broadcast_to(groups[:, None], entries.shape)",
         SERVICE,
@@ -281,7 +282,7 @@ WORK_RULES = (
     ),
     Mutation(
         "encoded outputs without padded vectors",
-        "panacea_sim/mapping/outputs.py",
+        "panacea_sim/machines/shared/encoded_outputs.py",
         "lo = bits_to_bytes(depths[:, None] * tiling.column_groups * tiling.v * SLICE_BITS)",
         "lo = bits_to_bytes(depths[:, None] * tiling.columns * SLICE_BITS)",
         SERVICE,
@@ -295,10 +296,10 @@ WORK_RULES = (
     ),
     Mutation(
         "operators of one PEA make the capacity",
-        "panacea_sim/analysis/summary.py",
-        'operators[f"{name}_capacity"] = makespan_cycles * hardware.n_pea * count',
-        'operators[f"{name}_capacity"] = makespan_cycles * count',
-        ("tests/machine/test_pea_work.py",),
+        "panacea_sim/description/topology.py",
+        "counts[action] = counts.get(action, 0) + count",
+        "counts[action] = count",
+        ("tests/machines/panacea/test_pea_work.py",),
     ),
 )
 
@@ -424,24 +425,136 @@ MAPPING_RULES = (
     ),
     Mutation(
         "a layer without its source",
-        "panacea_sim/mapping/graph.py",
-        "if source is None:",
-        "if source is not None:",
-        GRAPH,
+        "panacea_sim/workload/chain.py",
+        'add_link(graph, layers[source].name, layer.name, Link("x", in_place=True))',
+        "pass",
+        SOURCES,
     ),
     Mutation(
-        "only the first group needs its tokens",
-        "panacea_sim/mapping/graph.py",
-        "for group in list(layer):",
-        "for group in list(layer)[:1]:",
-        GRAPH,
+        "a chain is not read in place",
+        "panacea_sim/workload/chain.py",
+        'add_link(graph, layers[source].name, layer.name, Link("x", in_place=True))',
+        'add_link(graph, layers[source].name, layer.name, Link("x"))',
+        SOURCES,
     ),
     Mutation(
-        "a program's graph without sources",
+        "only the first link of a producer counts",
+        "panacea_sim/workload/network.py",
+        'return [(producer, link) for producer in producers for link in graph.edges[producer, consumer]["links"]]',
+        'return [(producer, link) for producer in producers for link in graph.edges[producer, consumer]["links"][:1]]',
+        NETWORK,
+    ),
+    Mutation(
+        "nothing links into a layer",
+        "panacea_sim/workload/network.py",
+        'return [(producer, link) for producer in producers for link in graph.edges[producer, consumer]["links"]]',
+        "return []",
+        LINKED,
+    ),
+    Mutation(
+        "a link replaces those before",
+        "panacea_sim/workload/network.py",
+        "graph.add_edge(producer, consumer, links=(*links, link))",
+        "graph.add_edge(producer, consumer, links=(link,))",
+        NETWORK,
+    ),
+    Mutation(
+        "layers run in the order of their names",
+        "panacea_sim/workload/network.py",
+        "return list(nx.lexicographical_topological_sort(graph, inserted.__getitem__))",
+        "return list(nx.lexicographical_topological_sort(graph))",
+        NETWORK,
+    ),
+    Mutation(
+        "fetches wait for no other layer",
         "panacea_sim/machines/shared/program.py",
-        "return network_graph([layer.plan.graph for layer in self.layers], [layer.source for layer in self.layers])",
-        "return network_graph([layer.plan.graph for layer in self.layers], [None for layer in self.layers])",
+        "for name, link in links_into(self.graph, layer.plan.name):",
+        "for name, link in ():",
         CHAIN,
+    ),
+    Mutation(
+        "fetches wait for the first layer whoever writes",
+        "panacea_sim/machines/shared/program.py",
+        "np.maximum(needed, of_producer + first[number[name]] * (of_producer > 0), out=needed)",
+        "np.maximum(needed, of_producer, out=needed)",
+        WAITS,
+    ),
+    Mutation(
+        "fetches that need nothing wait for the layers before",
+        "panacea_sim/machines/shared/program.py",
+        "np.maximum(needed, of_producer + first[number[name]] * (of_producer > 0), out=needed)",
+        "np.maximum(needed, of_producer + first[number[name]], out=needed)",
+        WAITS,
+    ),
+    Mutation(
+        "of several producers the last one tells",
+        "panacea_sim/machines/shared/program.py",
+        "np.maximum(needed, of_producer + first[number[name]] * (of_producer > 0), out=needed)",
+        "needed[:] = of_producer + first[number[name]] * (of_producer > 0)",
+        WAITS,
+    ),
+    Mutation(
+        "fetches wait for links of the other operand",
+        "panacea_sim/machines/shared/program.py",
+        "if link.operand == operand:",
+        "if link.operand != operand:",
+        LINKED,
+    ),
+    Mutation(
+        "no link knows a feature offset",
+        "panacea_sim/mapping/waits.py",
+        "needed = own.shifted(link.feature_offset)",
+        "needed = own",
+        WAITS,
+    ),
+    Mutation(
+        "no link knows a column offset",
+        "panacea_sim/mapping/waits.py",
+        "return own.shifted(link.column_offset).within(0, count).ends",
+        "return own.within(0, count).ends",
+        WAITS,
+    ),
+    Mutation(
+        "a norm needs its own features",
+        "panacea_sim/mapping/waits.py",
+        "needed = _everywhere(first, end, own).shifted(link.feature_offset)",
+        "needed = own.shifted(link.feature_offset)",
+        WAITS,
+    ),
+    Mutation(
+        "everything means all columns of the same features",
+        "panacea_sim/mapping/waits.py",
+        'elif link.needs == "all":',
+        "elif False:",
+        WAITS,
+    ),
+    Mutation(
+        "everything means all features of the same columns",
+        "panacea_sim/mapping/waits.py",
+        'if link.needs == "all":',
+        "if False:",
+        WAITS,
+    ),
+    Mutation(
+        "every row of an im2col matrix is a feature",
+        "panacea_sim/mapping/waits.py",
+        "needed = _Ranges(own.low // taps, ceil_div(own.high, taps) * own.some).shifted(link.feature_offset)",
+        "needed = own.shifted(link.feature_offset)",
+        WAITS,
+    ),
+    Mutation(
+        "windows outside the span count",
+        "panacea_sim/mapping/waits.py",
+        "return np.maximum.reduceat(windows.ends * is_inside, tiles.low)",
+        "return np.maximum.reduceat(windows.ends, tiles.low)",
+        WAITS,
+    ),
+    Mutation(
+        "columns written in any order are taken for ordered",
+        "panacea_sim/mapping/waits.py",
+        "if (np.diff(written, axis=0) < 0).any() or (np.diff(written, axis=1) < 0).any():",
+        "if (np.diff(written, axis=0) < 0).any():",
+        WAITS,
     ),
 )
 
@@ -470,8 +583,8 @@ MACHINE_RULES = (
     Mutation(
         "writes have the priority of the weights",
         "panacea_sim/machines/panacea/build.py",
-        'Port("o_dma", hardware.o_dma_priority, hardware.outstanding),',
-        'Port("o_dma", hardware.w_dma_priority, hardware.outstanding),',
+        "Port(WRITE_BACK, hardware.o_dma_priority, hardware.outstanding),",
+        "Port(WRITE_BACK, hardware.w_dma_priority, hardware.outstanding),",
         BUILD,
     ),
     Mutation(
@@ -483,14 +596,14 @@ MACHINE_RULES = (
     ),
     Mutation(
         "devices run at the machine's clock",
-        "panacea_sim/machines/panacea/build.py",
+        "panacea_sim/memory/channel_device.py",
         "hardware.clock_hz,",
         "None,",
         BUILD,
     ),
     Mutation(
         "pages are always left open",
-        "panacea_sim/machines/panacea/build.py",
+        "panacea_sim/memory/channel_device.py",
         "page=hardware.dram_page,",
         'page="open",',
         BUILD,
@@ -532,16 +645,16 @@ MACHINE_RULES = (
     ),
     Mutation(
         "a chained tile is read before its last write",
-        "panacea_sim/machines/shared/streams.py",
-        "counts.append(outputs_before[layer.source] + _finished_as(program.layers[layer.source], layer)[tile] + 1)",
-        "counts.append(outputs_before[layer.source] + _finished_as(program.layers[layer.source], layer)[tile])",
+        "panacea_sim/mapping/waits.py",
+        "written[producer.output_m + 1, producer.output_n + 1] = np.arange(1, producer.output_count + 1)",
+        "written[producer.output_m + 1, producer.output_n + 1] = np.arange(producer.output_count)",
         CHAIN,
     ),
     Mutation(
         "a chained tile waits for one write too many",
         "panacea_sim/machines/shared/streams.py",
-        "finished: IntArray = place[k * tiling.tile_k // tiling.tile_m, n]",
-        "finished: IntArray = np.minimum(place[k * tiling.tile_k // tiling.tile_m, n] + 1, plan.output_count - 1)",
+        "return (Wait(WRITE_BACK, firings),) if firings.any() else ()",
+        "return (Wait(WRITE_BACK, np.minimum(firings + 1, len(program.output_labels.m))),) if firings.any() else ()",
         CHAIN,
     ),
     Mutation(
@@ -549,7 +662,7 @@ MACHINE_RULES = (
         "panacea_sim/machines/shared/streams.py",
         'waits=(Wait("s_dma", after + 1),),',
         'waits=(Wait("s_dma", after),),',
-        DMA,
+        STREAMS,
     ),
 )
 
@@ -744,7 +857,7 @@ DRAM_RULES = (
         "panacea_sim/memory/banked_timing.py",
         "state[REFRESH_DUE] = due + (more + 1) * params[REFI]",
         "state[REFRESH_DUE] = now + params[REFI]",
-        ("tests/machine/test_dram_segments.py",),
+        ("tests/memory/test_dram_segments.py",),
     ),
     Mutation(
         "refresh needs no precharge",
@@ -905,9 +1018,9 @@ ACCOUNTING_RULES = (
     ),
     Mutation(
         "what a dispatcher waits is no stall of a group",
-        "panacea_sim/analysis/summary.py",
-        "waited = dispatched.end_cycle - before - service_cycles",
-        "waited = dispatched.end_cycle - before",
+        "panacea_sim/analysis/layer_times.py",
+        "waited = issued.end_cycle - before - issuer.service_cycles",
+        "waited = issued.end_cycle - before",
         SIMULATION,
     ),
 )
@@ -915,44 +1028,44 @@ ACCOUNTING_RULES = (
 SEQUENCE_RULES = (
     Mutation(
         "layers are equal whatever they write",
-        "panacea_sim/running/layers.py",
-        "for field in fields(demand.output_bytes):",
+        "panacea_sim/mapping/work.py",
+        "for field in fields(self.output_bytes):",
         "for field in ():",
         BARRIER,
     ),
     Mutation(
         "layers are equal whatever they write beside HO streams",
-        "panacea_sim/running/layers.py",
-        "for field in fields(demand.output_bytes):",
-        "for field in fields(demand.output_bytes)[:1]:",
+        "panacea_sim/mapping/work.py",
+        "for field in fields(self.output_bytes):",
+        "for field in fields(self.output_bytes)[:1]:",
         BARRIER,
     ),
     Mutation(
         "layers of all sizes are equal",
-        "panacea_sim/running/layers.py",
-        "digest = hashlib.blake2b(repr(demand.tiling).encode())",
+        "panacea_sim/mapping/work.py",
+        "digest = hashlib.blake2b(repr(self.tiling).encode())",
         "digest = hashlib.blake2b()",
         BARRIER,
     ),
     Mutation(
         "masks are equal whatever they are of",
-        "panacea_sim/running/layers.py",
+        "panacea_sim/mapping/work.py",
         "digest.update(repr(array.shape).encode())",
         "digest.update(bytes())",
         BARRIER,
     ),
     Mutation(
         "layers are equal whatever their activations skip",
-        "panacea_sim/running/layers.py",
-        "for array in (demand.masks.weight, demand.masks.activation):",
-        "for array in (demand.masks.weight,):",
+        "panacea_sim/machines/shared/sliced_work.py",
+        "return self.masks.weight, self.masks.activation",
+        "return (self.masks.weight,)",
         BARRIER,
     ),
     Mutation(
         "layers are equal whatever their weights skip",
-        "panacea_sim/running/layers.py",
-        "for array in (demand.masks.weight, demand.masks.activation):",
-        "for array in (demand.masks.activation,):",
+        "panacea_sim/machines/shared/sliced_work.py",
+        "return self.masks.weight, self.masks.activation",
+        "return (self.masks.activation,)",
         BARRIER,
     ),
     Mutation(
@@ -986,8 +1099,8 @@ SEQUENCE_RULES = (
     Mutation(
         "every layer ends as if it had begun in cycle 0",
         "panacea_sim/running/sequence.py",
-        '"end_cycle": entry["end_cycle"] + offset_cycles,',
-        '"end_cycle": entry["end_cycle"],',
+        '"end_cycle": layer.end_cycle + offset_cycles,',
+        '"end_cycle": layer.end_cycle,',
         SEQUENCE,
     ),
     Mutation(
@@ -995,7 +1108,7 @@ SEQUENCE_RULES = (
         "panacea_sim/running/sequence.py",
         'self._memoizes = options.memoize and self._recorded.level == "off" and not prepared.scenario.values',
         "self._memoizes = options.memoize and not prepared.scenario.values",
-        ("tests/test_barrier.py::test_traced_layers_all_run",),
+        ("tests/running/test_layers.py::test_traced_layers_all_run",),
     ),
 )
 

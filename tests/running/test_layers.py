@@ -34,7 +34,7 @@ from panacea_sim.running.processes import WorkerError, opened_executor
 from panacea_sim.running.run import Interrupted, RunOptions, run
 from panacea_sim.running.scenario import Scenario, Schedule, load_scenario
 from panacea_sim.trace.options import TraceOptions
-from panacea_sim.trace.schema import TABLES
+from panacea_sim.trace.schema import ACTIVITIES, TABLES
 from panacea_sim.trace.stored_run import open_run
 from panacea_sim.workload.chain import calibrated_output, following
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
@@ -100,7 +100,8 @@ def test_the_whole_is_the_sum_of_its_layers(tmp_path: Path) -> None:
         for name, table in parts.items():
             rows[name] += [_moved(row, offset) for row in table.to_pylist()]
         if "s_dma" not in alone["components"]:
-            rows["activities"].append(_idle("s_dma", offset, offset + alone["makespan_cycles"]))
+            actions = tables["activities"].column_names[len(ACTIVITIES) :]
+            rows["activities"].append(_idle("s_dma", offset, offset + alone["makespan_cycles"], actions))
         offset += alone["makespan_cycles"]
         read_bytes += alone["dram"]["read_bytes"]
     # Not all layers have partial sums that wait between visits.
@@ -119,7 +120,7 @@ def _moved(row: dict[str, Any], offset: int) -> dict[str, Any]:
     return {key: value + offset if key.endswith("cycle") else value for key, value in row.items()}
 
 
-def _idle(component: str, start: int, end: int) -> dict[str, Any]:
+def _idle(component: str, start: int, end: int, actions: list[str]) -> dict[str, Any]:
     row = {"component": component, "state": "idle", "start_cycle": start, "end_cycle": end, "layer": ""}
     return {
         **row,
@@ -129,7 +130,7 @@ def _idle(component: str, start: int, end: int) -> dict[str, Any]:
         "cause": "",
         "cause_component": "",
         "bytes": 0,
-        **dict.fromkeys(("dwo_steps", "swo_steps", "cs_steps"), 0),
+        **dict.fromkeys(actions, 0),
     }
 
 

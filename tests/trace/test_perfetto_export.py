@@ -17,6 +17,7 @@ from panacea_sim.trace.bandwidth import bandwidth
 from panacea_sim.trace.binning import bin_edges
 from panacea_sim.trace.exporters import perfetto
 from panacea_sim.trace.exporters.perfetto import BANDWIDTH_BINS, write_perfetto
+from panacea_sim.trace.schema import ACTIVITIES
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.units import cycles_to_ns
 
@@ -85,7 +86,8 @@ def _expected_slice(run: StoredRun, row: dict[str, Any], window: tuple[int, int]
     start, end = _ns(run, max(row["start_cycle"], first), min(row["end_cycle"], last))
     found = {"name": row["state"], "start": start, "end": end, "track": row["component"]}
     found |= {key: row[key] for key in ("m", "n", "k") if row[key] != -1}
-    arguments = ("layer", "cause", "cause_component", "bytes", "dwo_steps", "swo_steps", "cs_steps")
+    actions = (name for name in row if name not in ACTIVITIES.names)
+    arguments = ("layer", "cause", "cause_component", "bytes", *actions)
     return found | {key: row[key] for key in arguments if row[key]}
 
 

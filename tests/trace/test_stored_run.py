@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -17,6 +16,7 @@ from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.exporters.csv import write_csv
 from panacea_sim.trace.exporters.perfetto import write_perfetto
 from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.schema import ACTIVITIES
 from panacea_sim.trace.stored_run import open_run
 from panacea_sim.workload.synthetic import synthetic_layer
 
@@ -59,7 +59,7 @@ def test_a_name_stands_for_its_partial_folder(folder: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema": 99}, r"schema 99; accepted: schema 1 to 1\. It was written by a newer panacea_sim"),
+        ({"schema": 99}, r"schema 99; accepted: schema 1 to 2\. It was written by a newer panacea_sim"),
         (
             {"study": "s", "runs": {"a": {}}},
             r"a study of several runs; accepted: the folder of one run\. Choose one of",
@@ -83,21 +83,19 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
         open_run(tmp_path / "file")
 
 
-def test_a_run_of_an_earlier_version_has_no_steps(folder: Path, tmp_path: Path) -> None:
-    """Columns that were added since are null, the others as they were; everything that reads runs goes on."""
-    old = tmp_path / "old"
-    shutil.copytree(folder, old)
-    table = pq.read_table(old / "activities.parquet")
-    pq.write_table(
-        table.select([name for name in table.column_names if "_steps" not in name]), old / "activities.parquet"
-    )
+def test_a_run_of_an_earlier_version_has_no_bytes_and_actions(folder: Path, tmp_path: Path) -> None:
+    """Columns that were added since are null, those of actions are not there, and the others as they were."""
+    sections = open_run(folder).sections
+    old = _changed(folder, tmp_path / "old", schema=1, topology=None, sections=sections)
+    table = pq.read_table(folder / "activities.parquet")
+    pq.write_table(table.select(table.column_names[: ACTIVITIES.names.index("bytes")]), old / "activities.parquet")
     stored = open_run(old)
     found = stored.dataset("activities").to_table()
-    assert found.column_names == table.column_names
-    assert found["dwo_steps"].null_count == found.num_rows == table.num_rows
-    assert found["bytes"].to_pylist() == table["bytes"].to_pylist()
+    assert found.column_names == ACTIVITIES.names
+    assert found["bytes"].null_count == found.num_rows == table.num_rows
+    assert found["cause"].to_pylist() == table["cause"].to_pylist()
     write_csv(stored, "activities", tmp_path / "activities.csv")
-    assert (tmp_path / "activities.csv").read_text(encoding="utf-8").splitlines()[1].endswith(",,,")
+    assert (tmp_path / "activities.csv").read_text(encoding="utf-8").splitlines()[1].endswith(",")
     write_perfetto(stored, tmp_path / "trace")
     assert (tmp_path / "trace").stat().st_size > 0
     for kind in ("table", "csv", "json"):

@@ -101,8 +101,8 @@ DONE, PAUSED, STUCK = range(3)
 ROW_WIDTH = 5
 """A row of the trace: owner (component, or channel after all of them), code, start, end, firing."""
 
-ACCESS_WIDTH = 9
-"""A grant: channel, bank, row hit, port, request cycle, start, end, bytes, write."""
+ACCESS_WIDTH = 11
+"""A grant: channel, bank, row hit, port, its firing, request cycle, start, end, ready cycle, bytes, write."""
 
 BUSY, IDLE, STARVED = -1, -2, -3
 """Codes of rows; a code >= 0 is the number of the step that stalls."""

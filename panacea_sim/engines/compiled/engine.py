@@ -21,7 +21,7 @@ from panacea_sim.engines.compiled.tables import core_tables, stream_tables, trac
 from panacea_sim.engines.deadlock import StandStill, describe_deadlock
 from panacea_sim.engines.result import EngineResult, FiringTimes
 from panacea_sim.errors import DeadlockError
-from panacea_sim.trace.logs import ActivityLog
+from panacea_sim.trace.activity_log import ActivityLog
 from panacea_sim.trace.options import NO_TRACE
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import GAP_REASONS, NO_REQUESTS, State

@@ -54,11 +54,15 @@ from panacea_sim.engines.compiled.columns import (
     STALLS_AT,
     STARVED,
     STARVED_CYCLES,
+    STATE_SIZE,
     STRETCH_COUNT,
     STRETCHES_KEPT,
     TAKER,
     WAITS_FOR_DATA,
     WRITE_BYTES,
+    Core,
+    Streams,
+    Trace,
 )
 from panacea_sim.engines.compiled.compilation import compiled_functions, inner
 from panacea_sim.memory import arbiter, banked_timing, ideal_timing
@@ -85,7 +89,7 @@ _REFRESH, _TURNAROUND, _ROW = range(3)
 _REASONS = len(GAP_REASONS)
 
 _arbiter = compiled_functions(arbiter, {})
-_shared = {"first_come_first_served": _arbiter["first_come_first_served"]}
+_shared = {name: _arbiter[name] for name in ("first_come_first_served", "keep_order")}
 _banked = compiled_functions(banked_timing, _shared)
 _ideal = compiled_functions(ideal_timing, {})
 
@@ -99,34 +103,23 @@ ideal_serve: Callable[..., None] = _ideal["serve"]
 
 
 @inner
-def add_row(  # flat numbers, because this is called for every row of the trace
-    rows: IntArray, filled: IntArray, owner: int, code: int, start: int, end: int, firing: int
-) -> None:
+def add_row(trace: Trace, owner: int, code: int, start: int, end: int, firing: int) -> None:  # a row has five columns
     """Add a row to the trace, unless it is empty."""
     if end > start:
-        row = filled[ROWS]
+        rows, row = trace.rows, trace.counts[ROWS]
         rows[row, 0] = owner
         rows[row, 1] = code
         rows[row, 2] = start
         rows[row, 3] = end
         rows[row, 4] = firing
-        filled[ROWS] += 1
+        trace.counts[ROWS] += 1
 
 
 @inner
-def post(  # noqa: PLR0913, PLR0917  # arrays by themselves, see `evaluate`
-    ports: IntArray,
-    requests: IntArray,
-    part_at: IntArray,
-    parts: IntArray,
-    channels: IntArray,
-    all_queues: IntArray,
-    all_held: IntArray,
-    port: int,
-    cycle: int,
-    firing: int,
-) -> None:
+def post(streams: Streams, port: int, cycle: int, firing: int) -> None:
     """Let the parts of a request join the queues of their channels."""
+    ports, requests, part_at, parts = streams.ports, streams.requests, streams.part_at, streams.parts
+    channels, all_queues, all_held = streams.channels, streams.queue, streams.held
     number = ports[port, FIRST_REQUEST] + firing
     requests[number, POSTED] = requests[number, READY] = requests[number, DATA_CYCLE] = cycle
     requests[number, DATA_PART] = NONE
@@ -173,29 +166,15 @@ def _back_to_the_start(channel: IntArray, queue: IntArray, held: IntArray) -> No
 
 
 @inner
-def arrive(  # noqa: C901, PLR0913, PLR0917  # arrays by themselves, see `evaluate`
-    actors: IntArray,
-    steps: IntArray,
-    components: IntArray,
-    ports: IntArray,
-    requests: IntArray,
-    stalls: IntArray,
-    all_pasts: IntArray,
-    waits: IntArray,
-    stalled: IntArray,
-    on: int,
-    rows: IntArray,
-    filled: IntArray,
-    actor: int,
-    before: int,
-    firing: int,
-) -> int:
+def arrive(core: Core, streams: Streams, trace: Trace, actor: int, before: int, firing: int) -> int:  # noqa: C901  # the accounting of a request in one piece
     """Take the data of a request; account the stream's time since `before`, when it took the data of the last one."""
+    actors, steps, components, stalled = core.actors, core.steps, core.components, core.stalled
+    ports, requests, stalls, waits, on = streams.ports, streams.requests, streams.stalls, streams.waits, trace.on
     component = actors[actor, COMPONENT]
     port = components[component, PORT_OF]
     request = ports[port, FIRST_REQUEST] + firing
     if on and firing == 0:
-        add_row(rows, filled, component, IDLE, 0, components[component, HEAD], NONE)
+        add_row(trace, component, IDLE, 0, components[component, HEAD], NONE)
     # What the posting side, the actor before, waited for shows from the moment when nothing was in flight.
     for step in range(actors[actor - 1, FIRST_STEP], actors[actor - 1, END_STEP] - 1):
         place = steps[step, STALLS_AT] + firing
@@ -204,13 +183,13 @@ def arrive(  # noqa: C901, PLR0913, PLR0917  # arrays by themselves, see `evalua
             slot = steps[step, SLOT]
             stalled[slot] += end - start
             if on:
-                add_row(rows, filled, component, slot, start, end, firing)
+                add_row(trace, component, slot, start, end, firing)
     at = max(requests[request, POSTED], before)
     cycle = int(max(requests[request, READY], before))
     data_cycle = requests[request, DATA_CYCLE]
     if data_cycle > at:
         # Split the wait until the first data by what the channel did.
-        past = all_pasts[requests[request, DATA_CHANNEL]]
+        past = streams.stretch[requests[request, DATA_CHANNEL]]
         code, start = NONE, at
         end_stretch = requests[request, END_STRETCH]
         first = end_stretch
@@ -221,27 +200,28 @@ def arrive(  # noqa: C901, PLR0913, PLR0917  # arrays by themselves, see `evalua
             end = min(past[place, 1], data_cycle)
             if past[place, 2] != code:
                 if on and code != NONE:
-                    add_row(rows, filled, component, CONTENDED - code, start, at, firing)
+                    add_row(trace, component, CONTENDED - code, start, at, firing)
                 code, start = past[place, 2], at
             waits[port, code] += end - at
             at = end
         if on and code != NONE:
-            add_row(rows, filled, component, CONTENDED - code, start, at, firing)
+            add_row(trace, component, CONTENDED - code, start, at, firing)
     components[component, BUSY_CYCLES] += cycle - at
     if on:
-        add_row(rows, filled, component, BUSY, at, cycle, firing)
+        add_row(trace, component, BUSY, at, cycle, firing)
     return cycle
 
 
 @inner
-def next_channel(channels: IntArray, queue: IntArray, params: IntArray, device: IntArray) -> int:
+def next_channel(streams: Streams) -> int:
     """Return the channel that decides first, the lowest of equal ones; it remembers when. -1 if nothing is asked."""
+    channels, params, device = streams.channels, streams.params, streams.device
     channel, cycle = NONE, 0
     for each in range(len(channels)):
         if channels[each, QUEUED]:
             decision = channels[each, DECISION]
             if decision == NONE:
-                request_cycle = queue[each, channels[each, QUEUE_AT] * WIDTH + REQUEST_CYCLE]
+                request_cycle = streams.queue[each, channels[each, QUEUE_AT] * WIDTH + REQUEST_CYCLE]
                 if channels[each, BANKED]:
                     decision = banked_next_decision(params[each], device[each], request_cycle)
                 else:
@@ -253,28 +233,19 @@ def next_channel(channels: IntArray, queue: IntArray, params: IntArray, device: 
 
 
 @inner
-def grant(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917  # arrays by themselves, see `evaluate`
-    channels: IntArray,
-    queue: IntArray,
-    held: IntArray,
-    params: IntArray,
-    device: IntArray,
-    out: IntArray,
-    past: IntArray,
-    requests: IntArray,
-    ports: IntArray,
-    gaps: IntArray,
-    busy: IntArray,
-    on: int,
-    rows: IntArray,
-    filled: IntArray,
-    accesses: IntArray,
-    first_owner: int,
-    channel: int,
-    actors: IntArray,
-    stack: IntArray,
-) -> None:
+def grant(core: Core, streams: Streams, trace: Trace, channel: int) -> None:  # noqa: C901, PLR0912, PLR0915  # a decision in one piece
     """Make the decision of a channel, account what it does before and during the data, and tell the request."""
+    actors, stack, channels, requests, ports = (
+        core.actors,
+        core.stack,
+        streams.channels,
+        streams.requests,
+        streams.ports,
+    )
+    queue = streams.queue[channel, channels[channel, QUEUE_AT] * WIDTH :]
+    held = streams.held[channel, channels[channel, QUEUE_AT] * HELD_WIDTH :]
+    params, device = streams.params[channel], streams.device[channel, : channels[channel, STATE_SIZE]]
+    out, past, gaps, busy, on = streams.out[channel], streams.stretch[channel], streams.gaps, streams.busy, trace.on
     cycle, arrived = channels[channel, DECISION], channels[channel, QUEUED]
     channels[channel, DECISION] = NONE
     # Requests stand in the order of their cycles; those of later cycles are known too early.
@@ -288,7 +259,7 @@ def grant(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917  # arrays by themse
         place = first_come_first_served(queue, arrived)
         base = place * WIDTH
         ideal_serve(params, device, cycle, queue[base + ADDRESS], queue[base + SIZE_BYTES], queue[base + WRITE], out)
-    port_count, owner = len(ports), first_owner + channel
+    port_count, owner = len(ports), len(core.components) + channel
     port, held_at = queue[base + PORT], place * HELD_WIDTH
     request = held[held_at + HELD_REQUEST]
     last_end, start, end = channels[channel, CHANNEL_END], out[OUT_START], out[OUT_END]
@@ -296,7 +267,7 @@ def grant(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917  # arrays by themse
     idle = channels[channel, READ_BYTES] + channels[channel, WRITE_BYTES] == 0
     channels[channel, IDLE_CYCLES if idle else STARVED_CYCLES] += at - last_end
     if on:
-        add_row(rows, filled, owner, IDLE if idle else STARVED, last_end, at, NONE)
+        add_row(trace, owner, IDLE if idle else STARVED, last_end, at, NONE)
     codes = channel * (port_count + _REASONS)
     stretches = channels[channel, STRETCH_COUNT]
     if at < start:
@@ -313,7 +284,7 @@ def grant(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917  # arrays by themse
                 gaps[channel, port * _REASONS + reason] += until - at
                 stretches = _stretch(past, stretches, at, until, codes + port_count + reason)
                 if on:
-                    add_row(rows, filled, owner, CONTENDED - ((1 + reason) * port_count + port), at, until, request)
+                    add_row(trace, owner, CONTENDED - ((1 + reason) * port_count + port), at, until, request)
                 at = until
     if not held[held_at + HELD_GRANTED]:
         held[held_at + HELD_GRANTED] = 1
@@ -326,12 +297,13 @@ def grant(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917  # arrays by themse
     channels[channel, ROW_HITS] += out[OUT_ROW_HITS]
     channels[channel, ROW_MISSES] += out[OUT_ROW_MISSES]
     if on:
-        add_row(rows, filled, owner, CONTENDED - port, start, end, request)
-        access = accesses[filled[ACCESSES]]
+        add_row(trace, owner, CONTENDED - port, start, end, request)
+        access = trace.accesses[trace.counts[ACCESSES]]
         access[0], access[1], access[2], access[3] = channel, out[OUT_BANK], out[OUT_ROW_HIT], port
-        access[4], access[5], access[6] = queue[base + REQUEST_CYCLE], start, end
-        access[7], access[8] = out[OUT_SIZE], queue[base + WRITE]
-        filled[ACCESSES] += 1
+        access[4], access[5] = request - ports[port, FIRST_REQUEST], queue[base + REQUEST_CYCLE]
+        access[6], access[7], access[8] = start, end, out[OUT_READY]
+        access[9], access[10] = out[OUT_SIZE], queue[base + WRITE]
+        trace.counts[ACCESSES] += 1
     if out[OUT_SIZE] < queue[base + SIZE_BYTES]:
         queue[base + ADDRESS] += out[OUT_SIZE]
         queue[base + SIZE_BYTES] -= out[OUT_SIZE]

@@ -1,6 +1,6 @@
 """Lanes: components side by side that do the same steps, as the PEAs do, so that one actor can stand for them all.
 
-What is known about one lane of such a section is known about all of them at the same moment: they are fed and emptied
+What is known about one lane of such a group is known about all of them at the same moment: they are fed and emptied
 by one component each, in order, and only their service cycles differ.
 """
 
@@ -18,11 +18,11 @@ from panacea_sim.description.parts import Queue
 from panacea_sim.description.steps import Give, Take
 from panacea_sim.units import IntArray
 
-__all__ = ["Section", "find_sections"]
+__all__ = ["LaneGroup", "find_lane_groups"]
 
 
 @dataclass(frozen=True)
-class Section:
+class LaneGroup:
     """Components `first` to `first + lanes - 1` of a description, with their queues in and out, lane by lane."""
 
     first: int
@@ -31,17 +31,17 @@ class Section:
     outputs: tuple[str, ...]
 
 
-def find_sections(description: Description, keep_times: Collection[str]) -> list[Section]:
-    """Return the sections of a description; what somebody waits for or wants the times of stays by itself."""
+def find_lane_groups(description: Description, keep_times: Collection[str]) -> list[LaneGroup]:
+    """Return the lane groups of a description; what somebody waits for or wants the times of stays by itself."""
     single = {wait.component for component in description.components for wait in component.waits} | set(keep_times)
     numbered = enumerate(description.components)
     found = []
     for _, run in groupby(numbered, lambda each: _ends(description, each[1], single)):
         members = list(run)
         parts = [part for _, part in members]
-        if len(parts) > 1 and _ends(description, parts[0], single) is not None and _is_section(description, parts):
+        if len(parts) > 1 and _ends(description, parts[0], single) is not None and _is_group(description, parts):
             inputs = tuple(part.takes[0].queue for part in parts)
-            found.append(Section(members[0][0], len(parts), inputs, tuple(part.gives[0].queue for part in parts)))
+            found.append(LaneGroup(members[0][0], len(parts), inputs, tuple(part.gives[0].queue for part in parts)))
     return found
 
 
@@ -57,7 +57,7 @@ def _ends(description: Description, part: Component, single: Collection[str]) ->
     return feeder, emptier, part.firings, len(part.gives)
 
 
-def _is_section(description: Description, parts: Sequence[Component]) -> bool:
+def _is_group(description: Description, parts: Sequence[Component]) -> bool:
     components = {part.name: part for part in description.components}
     inputs, outputs = [part.takes[0].queue for part in parts], [part.gives[0].queue for part in parts]
     feeder, emptier = components[description.producer[inputs[0]]], components[description.consumer[outputs[0]]]

@@ -3,7 +3,7 @@
 A counter is a growing list of times with one writer: tokens put into or taken from a queue, tokens of a store, releases
 of a memory, firings ended, requests posted. A step waits for an event of a counter, adds one, or serves. A private
 component is one actor; a DMA stream is two, one that posts requests and one that takes their data. The lanes of a
-section (lanes.py) are one actor together, and share counters whose events hold one time for each lane.
+group (lanes.py) are one actor together, and share counters whose events hold one time for each lane.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 
 from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
-from panacea_sim.engines.compiled.lanes import Section, find_sections
+from panacea_sim.engines.compiled.lanes import LaneGroup, find_lane_groups
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.schema import DATAFLOW, State
 from panacea_sim.units import IntArray
 
-__all__ = ["Actor", "Counter", "Lowered", "Op", "Step", "lower"]
+__all__ = ["Actor", "Counter", "Lowered", "LoweredStep", "Op", "lower"]
 
 UNIFORM = -1
 """The offset of an array that is 1 for every firing."""
@@ -44,7 +44,7 @@ class Op(IntEnum):
 
 
 @dataclass(frozen=True)
-class Step:
+class LoweredStep:
     """A step: the counter that it waits for, the one that it adds to, its array, latency or capacity, and its stalls.
 
     `causes` has a cause with the component at its other end for each lane; no causes, no stall.
@@ -66,7 +66,7 @@ class Actor:
 
     component: int
     firings: int
-    steps: tuple[Step, ...]
+    steps: tuple[LoweredStep, ...]
     lanes: int = 1
 
 
@@ -89,7 +89,7 @@ class Lowered:
     """
 
     description: Description
-    sections: list[Section]
+    lane_groups: list[LaneGroup]
     actors: list[Actor] = field(default_factory=list)
     counters: list[Counter] = field(default_factory=list)
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -146,12 +146,12 @@ class Lowered:
 
 def lower(description: Description, keep_times: Collection[str] = ()) -> Lowered:
     """Return the lowered form of a description; the components in `keep_times` get a counter "started:NAME"."""
-    lowered = Lowered(description, find_sections(description, keep_times))
+    lowered = Lowered(description, find_lane_groups(description, keep_times))
     members = {}
-    for section in lowered.sections:
-        parts = description.components[section.first : section.first + section.lanes]
-        members[section.first] = parts
-        for names in (section.inputs, section.outputs, tuple(part.name for part in parts)):
+    for group in lowered.lane_groups:
+        parts = description.components[group.first : group.first + group.lanes]
+        members[group.first] = parts
+        for names in (group.inputs, group.outputs, tuple(part.name for part in parts)):
             lowered.lanes |= dict.fromkeys(names, names)
     for number, component in enumerate(description.components):
         if not lowered.is_lane_behind_first(component.name):
@@ -168,27 +168,27 @@ def lower(description: Description, keep_times: Collection[str] = ()) -> Lowered
 
 
 def _actors(lowered: Lowered, number: int, lanes: Sequence[Component], keep_times: Collection[str]) -> Iterator[Actor]:
-    """Return the actors of a component, or of all lanes of a section together."""
+    """Return the actors of a component, or of all lanes of a group together."""
     component, description = lanes[0], lowered.description
     before = (*_inputs(lowered, component), *_waits(lowered, component), *_acquires(lowered, component))
     after = (*_releases(lowered, component), *_puts(lowered, component), *_gives(lowered, component))
-    end = Step(Op.END, adds_to=lowered.counter(f"ended:{component.name}", component.firings), fan=len(lanes))
+    end = LoweredStep(Op.END, adds_to=lowered.counter(f"ended:{component.name}", component.firings), fan=len(lanes))
     if component.service_cycles is not None:
         keep = component.name in keep_times
         started = lowered.counter(f"started:{component.name}", component.firings) if keep else -1
         services = [lane.service_cycles for lane in lanes if lane.service_cycles is not None]
         offset = lowered.stored(services[0] if len(lanes) == 1 else np.stack(services, axis=1))
-        serve = Step(Op.SERVE, adds_to=started, offset=offset, fan=len(lanes))
+        serve = LoweredStep(Op.SERVE, adds_to=started, offset=offset, fan=len(lanes))
         yield Actor(number, component.firings, (*before, serve, *after, end), len(lanes))
         return
     posted = lowered.counter(f"posted:{component.name}", component.firings)
     outstanding = description.ports[description.port_of(component.name)].outstanding
-    post = Step(Op.POST, end.adds_to, posted, amount=outstanding)
+    post = LoweredStep(Op.POST, end.adds_to, posted, amount=outstanding)
     yield Actor(number, component.firings, (*before, post))
-    yield Actor(number, component.firings, (Step(Op.READY, posted), *after, end))
+    yield Actor(number, component.firings, (LoweredStep(Op.READY, posted), *after, end))
 
 
-def _inputs(lowered: Lowered, component: Component) -> list[Step]:
+def _inputs(lowered: Lowered, component: Component) -> list[LoweredStep]:
     description, steps = lowered.description, []
     latency = {queue.name: queue.latency_cycles for queue in description.queues}
     latency |= {store.name: store.latency_cycles for store in description.stores}
@@ -199,17 +199,17 @@ def _inputs(lowered: Lowered, component: Component) -> list[Step]:
         taken = lowered.counter(f"taken:{take.queue}", int(take.tokens.sum()))
         causes = _causes(lowered, take.queue, description.producer)
         array, fan = lowered.array(take.tokens), lowered.fan(take.queue)
-        steps.append(Step(Op.TAKE, put, taken, array, latency[take.queue], State.STARVED, causes, fan))
+        steps.append(LoweredStep(Op.TAKE, put, taken, array, latency[take.queue], State.STARVED, causes, fan))
     for need in component.needs:
         put, offset = lowered.counter(f"put:{need.store}"), lowered.stored(need.index)
         causes = _causes(lowered, need.store, description.producer)
-        steps.append(Step(Op.NEED, put, -1, offset, latency[need.store], State.STARVED, causes))
+        steps.append(LoweredStep(Op.NEED, put, -1, offset, latency[need.store], State.STARVED, causes))
     return steps
 
 
-def _waits(lowered: Lowered, component: Component) -> list[Step]:
+def _waits(lowered: Lowered, component: Component) -> list[LoweredStep]:
     return [
-        Step(
+        LoweredStep(
             Op.WAIT,
             lowered.counter(f"ended:{wait.component}"),
             offset=lowered.stored(wait.firings - 1),
@@ -220,7 +220,7 @@ def _waits(lowered: Lowered, component: Component) -> list[Step]:
     ]
 
 
-def _acquires(lowered: Lowered, component: Component) -> list[Step]:
+def _acquires(lowered: Lowered, component: Component) -> list[LoweredStep]:
     """Turn each acquisition into the index of the release that makes room for it: -1 for none, too far for never."""
     description, steps = lowered.description, []
     capacity = {memory.name: memory.capacity_bytes for memory in description.memories}
@@ -234,7 +234,7 @@ def _acquires(lowered: Lowered, component: Component) -> list[Step]:
         index = np.where((short_bytes <= 0) | (acquire.size_bytes == 0), -1, index)
         counter = lowered.counter(f"released:{acquire.memory}")
         steps.append(
-            Step(
+            LoweredStep(
                 Op.ACQUIRE,
                 counter,
                 lowered.counter(f"acquired:{acquire.memory}", component.firings),
@@ -246,9 +246,9 @@ def _acquires(lowered: Lowered, component: Component) -> list[Step]:
     return steps
 
 
-def _releases(lowered: Lowered, component: Component) -> list[Step]:
+def _releases(lowered: Lowered, component: Component) -> list[LoweredStep]:
     return [
-        Step(
+        LoweredStep(
             Op.RELEASE,
             adds_to=lowered.counter(f"released:{release.memory}", int((release.size_bytes > 0).sum())),
             offset=lowered.stored(release.size_bytes),
@@ -257,18 +257,20 @@ def _releases(lowered: Lowered, component: Component) -> list[Step]:
     ]
 
 
-def _puts(lowered: Lowered, component: Component) -> list[Step]:
-    return [Step(Op.PUT, adds_to=lowered.counter(f"put:{put.store}", component.firings)) for put in component.puts]
+def _puts(lowered: Lowered, component: Component) -> list[LoweredStep]:
+    return [
+        LoweredStep(Op.PUT, adds_to=lowered.counter(f"put:{put.store}", component.firings)) for put in component.puts
+    ]
 
 
-def _gives(lowered: Lowered, component: Component) -> list[Step]:
+def _gives(lowered: Lowered, component: Component) -> list[LoweredStep]:
     description = lowered.description
     capacity = {queue.name: queue.capacity for queue in description.queues}
     totals: dict[str, int] = {}
     for give in component.gives:
         totals[give.queue] = totals.get(give.queue, 0) + int(give.tokens.sum())
     return [
-        Step(
+        LoweredStep(
             Op.GIVE,
             lowered.counter(f"taken:{give.queue}"),
             lowered.counter(f"put:{give.queue}", totals[give.queue]),

@@ -10,7 +10,9 @@ from panacea_sim.engines.reference.kernel import CycleEnvironment, CycleProcess,
 from panacea_sim.engines.reference.posted_request import Part, PostedRequest, Stretch, gap_reasons
 from panacea_sim.memory.arbiter import ADDRESS, REQUEST_CYCLE, SIZE_BYTES, WIDTH, place_in_queue
 from panacea_sim.memory.device import Service
-from panacea_sim.trace.logs import CHUNK_ROWS, NO_FIRING, AccessLog, ActivityLog
+from panacea_sim.trace.access_log import AccessLog
+from panacea_sim.trace.activity_log import NO_FIRING, ActivityLog
+from panacea_sim.trace.recording import CHUNK_ROWS
 from panacea_sim.trace.schema import GAP_REASONS, NO_REQUESTS, State
 from panacea_sim.trace.totals import ChannelTotals
 
@@ -135,9 +137,11 @@ class ChannelProcess:
                 service.bank,
                 service.row_hit,
                 port,
+                part.request.firing,
                 part.request_cycle,
                 start_cycle,
                 end_cycle,
+                service.ready_cycle,
                 service.size_bytes,
                 int(part.write),
             )

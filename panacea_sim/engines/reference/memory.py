@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from panacea_sim.engines.reference.kernel import CycleEnvironment, Signal
-from panacea_sim.trace.logs import OccupancyLog
+from panacea_sim.trace.occupancy_log import OccupancyLog
 
 __all__ = ["ByteMemory"]
 

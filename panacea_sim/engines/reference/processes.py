@@ -13,8 +13,9 @@ from panacea_sim.description.worker import Worker
 from panacea_sim.engines.reference.channel import ChannelProcess
 from panacea_sim.engines.reference.kernel import CycleEnvironment, CycleProcess, Signal, Waits
 from panacea_sim.engines.reference.posted_request import PostedRequest
-from panacea_sim.engines.reference.steps import FiringCounter, Inputs, Outputs, Step
-from panacea_sim.trace.logs import NO_FIRING, ActivityLog, OccupancyLog
+from panacea_sim.engines.reference.steps import BoundStep, FiringCounter, Inputs, Outputs
+from panacea_sim.trace.activity_log import NO_FIRING, ActivityLog
+from panacea_sim.trace.occupancy_log import OccupancyLog
 from panacea_sim.trace.schema import State
 
 __all__ = ["ComponentProcess", "PrivateProcess", "StreamProcess"]
@@ -43,7 +44,7 @@ class ComponentProcess:
         self.component = component
         self.log = log
         self.inputs = Inputs(values=worker is not None)
-        self.before: list[Step] = []
+        self.before: list[BoundStep] = []
         self.outputs = Outputs(values=worker is not None, gives_at=[False] * component.firings)
         self.occupancies: list[OccupancyLog] = []
         self.ended = FiringCounter(env)

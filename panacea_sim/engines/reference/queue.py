@@ -10,7 +10,7 @@ from collections import deque
 from typing import Any
 
 from panacea_sim.engines.reference.kernel import CycleEnvironment, Signal
-from panacea_sim.trace.logs import OccupancyLog
+from panacea_sim.trace.occupancy_log import OccupancyLog
 
 __all__ = ["BoundedQueue", "TokenStore"]
 

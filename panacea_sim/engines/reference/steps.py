@@ -19,10 +19,10 @@ from panacea_sim.engines.reference.memory import ByteMemory
 from panacea_sim.engines.reference.queue import BoundedQueue, TokenStore
 from panacea_sim.units import IntArray
 
-__all__ = ["FiringCounter", "Inputs", "Outputs", "Step", "acquire_step", "graph_step"]
+__all__ = ["BoundStep", "FiringCounter", "Inputs", "Outputs", "acquire_step", "graph_step"]
 
 
-class Step(NamedTuple):
+class BoundStep(NamedTuple):
     """One step of a firing that may have to wait.
 
     `try_now` does the step and returns something true, or returns something false; `wait` is for the latter case.
@@ -56,16 +56,18 @@ class FiringCounter:
         return signal
 
 
-def graph_step(counter: FiringCounter, firings: IntArray, code: int) -> Step:
+def graph_step(counter: FiringCounter, firings: IntArray, code: int) -> BoundStep:
     """Return the step that waits until another component has ended what the dataflow graph asks for."""
     wanted: list[int] = firings.tolist()
-    return Step(lambda firing: counter.ended >= wanted[firing], lambda firing: counter.reached(wanted[firing]), code)
+    return BoundStep(
+        lambda firing: counter.ended >= wanted[firing], lambda firing: counter.reached(wanted[firing]), code
+    )
 
 
-def acquire_step(memory: ByteMemory, size_bytes: IntArray, code: int) -> Step:
+def acquire_step(memory: ByteMemory, size_bytes: IntArray, code: int) -> BoundStep:
     """Return the step that acquires space in a memory."""
     sizes: list[int] = size_bytes.tolist()
-    return Step(
+    return BoundStep(
         lambda firing: memory.try_acquire(sizes[firing]), lambda firing: memory.wait_acquire(sizes[firing]), code
     )
 
@@ -78,13 +80,13 @@ class Inputs:
     """
 
     values: bool
-    steps: list[Step] = field(default_factory=list)
+    steps: list[BoundStep] = field(default_factory=list)
     tokens: list[tuple[Any, ...]] = field(default_factory=list)
 
     def add_take(self, queue: BoundedQueue, counts: IntArray, code: int) -> None:
         """Add the step that takes the tokens which one queue owes to a firing, together."""
         if not self.values and (counts == 1).all():
-            self.steps.append(Step(queue.try_take_one, queue.wait_take_one, code))
+            self.steps.append(BoundStep(queue.try_take_one, queue.wait_take_one, code))
             return
         place = len(self.tokens)
         self.tokens.append(())
@@ -106,7 +108,7 @@ class Inputs:
             supply.callbacks.append(keep)
             return supply
 
-        self.steps.append(Step(try_now, wait, code))
+        self.steps.append(BoundStep(try_now, wait, code))
 
     def add_need(self, store: TokenStore, index: IntArray, code: int) -> None:
         """Add the step that waits for a token of a store, which stays there."""
@@ -131,7 +133,7 @@ class Inputs:
             seen.callbacks.append(lambda _: keep(firing))
             return seen
 
-        self.steps.append(Step(try_now, wait, code))
+        self.steps.append(BoundStep(try_now, wait, code))
 
 
 @dataclass
@@ -145,7 +147,7 @@ class Outputs:
 
     values: bool
     endings: list[Callable[[int], None]] = field(default_factory=list)
-    gives: list[Step] = field(default_factory=list)
+    gives: list[BoundStep] = field(default_factory=list)
     gives_at: list[bool] = field(default_factory=list)
     tokens: list[Any] = field(default_factory=list)
 
@@ -164,12 +166,12 @@ class Outputs:
         place = self._new_place()
         self.gives_at = (np.array(self.gives_at, np.bool_) | (counts > 0)).tolist()
         if not self.values and (counts == 1).all():
-            self.gives.append(Step(queue.try_put, queue.wait_put, code))
+            self.gives.append(BoundStep(queue.try_put, queue.wait_put, code))
             return
         given: list[int] = counts.tolist()
         tokens = self.tokens
         self.gives.append(
-            Step(
+            BoundStep(
                 lambda firing: not given[firing] or queue.try_put(tokens[place]),
                 lambda _: queue.wait_put(tokens[place]),
                 code,

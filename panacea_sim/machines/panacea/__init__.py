@@ -1,8 +1,18 @@
 """The Panacea machine: slices, run-length codes, PE arrays."""
 
-from panacea_sim.machines.panacea.build import Panacea
+from __future__ import annotations
 
-__all__ = ["MACHINE"]
+from panacea_sim.machines.panacea.settings import PanaceaHardware
 
-MACHINE = Panacea()
-"""What the registry of machines finds under the name of this package."""
+__all__ = ["MACHINE", "SETTINGS"]  # MACHINE comes when it is asked for
+
+SETTINGS = PanaceaHardware
+"""The model of its settings, at hand without the builder, which takes a moment to import."""
+
+
+def __getattr__(name: str) -> object:
+    if name == "MACHINE":
+        from panacea_sim.machines.panacea.build import MACHINE  # noqa: PLC0415
+
+        return MACHINE
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

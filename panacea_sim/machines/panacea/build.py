@@ -38,7 +38,7 @@ from panacea_sim.workload.functional import FunctionalPass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import Layer
 
-__all__ = ["Panacea"]
+__all__ = ["MACHINE", "Panacea"]
 
 _HEIGHTS = {"off": (1,), "on": (2,), "auto": (1, 2)}
 """How many weight tiles a stack may have, for each setting of double-tile processing."""
@@ -111,6 +111,10 @@ class Panacea(Machine):
     ) -> TravellingValues:
         """Return the values that travel through the machine."""
         return TravellingValues(program, layers, functional)
+
+
+MACHINE = Panacea()
+"""What the registry of machines finds under the name of this package."""
 
 
 def _components(program: Program) -> tuple[Component, ...]:

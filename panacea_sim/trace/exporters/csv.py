@@ -8,7 +8,6 @@ import pyarrow as pa
 from pyarrow.csv import CSVWriter
 
 from panacea_sim.trace.column_batches import column_batches
-from panacea_sim.trace.schema import TABLES
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import within, within_cycle
 
@@ -17,7 +16,7 @@ __all__ = ["write_csv"]
 
 def write_csv(run: StoredRun, table: str, path: Path, window: tuple[int, int] | None = None) -> None:
     """Write "activities", "queues" or "dram" as CSV, batch by batch: the rows that overlap `window`, or all."""
-    schema = TABLES[table]
+    schema = run.dataset(table).schema
     plain = pa.schema([(field.name, _plain(field.type)) for field in schema])
     where = within_cycle(window) if table == "queues" else within(window)
     with CSVWriter(path, plain) as writer:

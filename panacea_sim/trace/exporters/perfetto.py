@@ -18,7 +18,7 @@ from panacea_sim.trace.bandwidth import bandwidth
 from panacea_sim.trace.binning import bin_edges
 from panacea_sim.trace.column_batches import column_batches
 from panacea_sim.trace.exporters.flows import Flows, find_flows
-from panacea_sim.trace.schema import ACTIVITIES, OPERATORS, QUEUES
+from panacea_sim.trace.schema import ACTIVITIES, QUEUES
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import changes_within, chosen_window, within
 from panacea_sim.units import cycles_to_ns
@@ -147,7 +147,7 @@ def _write_activities(writer: _Writer, run: StoredRun, root: int, span: tuple[in
     tracks = {name: writer.group(name, groups[section]) for name, section in run.sections.items()}
     flows = find_flows(run, where)
     row = 0
-    for batch in column_batches(run, "activities", ACTIVITIES.names, where):
+    for batch in column_batches(run, "activities", run.dataset("activities").schema.names, where):
         for column in ("start_cycle", "end_cycle"):
             batch[column] = pa.array(np.clip(batch[column].to_numpy(), *span))
         _write_slices(writer, batch, tracks, flows, row)
@@ -161,7 +161,7 @@ def _write_slices(writer: _Writer, batch: dict[str, Any], tracks: dict[str, int]
     starts_ns, ends_ns = (
         cycles_to_ns(batch[column].to_numpy(), writer.clock_hz).tolist() for column in ("start_cycle", "end_cycle")
     )
-    tile, amounts = ("m", "n", "k"), ("bytes", *(f"{name}_steps" for name in OPERATORS))
+    tile, amounts = ("m", "n", "k"), ("bytes", *(name for name in batch if name not in ACTIVITIES.names))
     numbers = (*tile, *amounts)
     texts = ("layer", "cause", "cause_component")
     iids = dict(zip((*numbers, *texts), writer.intern("debug_annotation_names", (*numbers, *texts)), strict=True))

@@ -9,7 +9,7 @@ from naive_waits import OperandTile, Output, needed_outputs
 from strategies import linked_programs
 
 from panacea_sim.engines.reference.engine import run_reference
-from panacea_sim.machines.panacea import MACHINE
+from panacea_sim.machines.panacea.build import MACHINE
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.trace.recorder import Recorder
 

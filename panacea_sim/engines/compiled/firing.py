@@ -1,0 +1,283 @@
+"""How an actor of the compiled engine goes on: the steps of its firings, as far as what they wait for is known.
+
+Compiled by numba into the inner loop (evaluation.py).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from panacea_sim.engines.compiled.columns import (
+    ADDS_TO,
+    AMOUNT,
+    BLOCKED_INDEX,
+    BLOCKED_ON,
+    BUSY,
+    COMPONENT,
+    END_STEP,
+    FAN,
+    FIRING,
+    FIRINGS,
+    FIRST_REQUEST,
+    FIRST_STEP,
+    HEAD,
+    IDLE,
+    KEPT,
+    LANE_AT,
+    LANES,
+    LAST_END,
+    NONE,
+    OFFSET,
+    OP,
+    OPEN_PARTS,
+    PORT_OF,
+    POSTS,
+    READY_TO_GO,
+    ROWS,
+    SLOT,
+    STALLS_AT,
+    STEP,
+    TIME,
+    TIMES_AT,
+    WAITS_FOR,
+    WAITS_FOR_DATA,
+    WAKE_AT,
+    WAKE_END,
+    Core,
+    Streams,
+    Trace,
+)
+from panacea_sim.engines.compiled.compilation import inner
+from panacea_sim.engines.compiled.grants import add_row, arrive, post
+from panacea_sim.engines.compiled.lowering import Op
+
+__all__ = ["go_on"]
+
+_TAKE, _NEED, _WAIT, _ACQUIRE, _SERVE, _POST, _READY, _RELEASE, _PUT, _GIVE, _END = (int(op) for op in Op)
+
+
+class Turn(NamedTuple):
+    """A step that an actor can do now in a firing.
+
+    `event_at` and `mark_at` say where in `times` the event stands that it waits for and where its own goes, of the
+    first lane (NONE: no such); `adds` is how many it adds to its own counter.
+    """
+
+    actor: int
+    step: int
+    op: int
+    firing: int
+    event_at: int
+    mark_at: int
+    adds: int
+
+
+@inner
+def go_on(core: Core, streams: Streams, trace: Trace, actor: int) -> None:  # noqa: C901  # the inner loop
+    """Let an actor take its steps until it is done, has to wait, or the trace wants emptying before its next firing."""
+    actors, steps, counters = core.actors, core.steps, core.counters
+    first, end, firings = actors[actor, FIRST_STEP], actors[actor, END_STEP], actors[actor, FIRINGS]
+    cycle, firing, step = actors[actor, TIME], actors[actor, FIRING], actors[actor, STEP]
+    blocked_on, blocked_index, room = READY_TO_GO, NONE, len(trace.rows) // 2
+    while firing < firings and trace.counts[ROWS] <= room:
+        while step < end:
+            op, waits_for, adds_to = steps[step, OP], steps[step, WAITS_FOR], steps[step, ADDS_TO]
+            index, adds = _event(core, step, op, firing)
+            if index >= 0:
+                if core.events[waits_for] <= index:
+                    blocked_on, blocked_index = waits_for, index
+                    break
+                if op == _READY and _has_open_parts(core, streams, actor, firing):
+                    blocked_on, blocked_index = WAITS_FOR_DATA, firing
+                    break
+            event_at = mark_at = NONE
+            if index >= 0 and op != _READY:
+                event_at = counters[waits_for, TIMES_AT] + index * steps[step, FAN]
+            if adds and counters[adds_to, KEPT]:
+                mark_at = counters[adds_to, TIMES_AT] + core.events[adds_to] * steps[step, FAN]
+            turn = Turn(actor, step, op, firing, event_at, mark_at, adds)
+            if steps[step, FAN] == 1:
+                cycle = _do_one(core, streams, trace, turn, cycle)
+            elif actors[actor, LANES] > 1:
+                _do_lanes(core, trace, turn)
+            elif adds:
+                cycle = _do_beside_lanes(core, trace, turn, cycle)
+            if adds:
+                _add_events(core, adds_to, adds)
+            step += 1
+        if step < end:
+            break
+        firing += 1
+        step = first
+    actors[actor, TIME], actors[actor, FIRING], actors[actor, STEP] = cycle, firing, step
+    actors[actor, BLOCKED_ON], actors[actor, BLOCKED_INDEX] = blocked_on, blocked_index
+    _note_end(core, actor, cycle)
+
+
+@inner
+def _event(core: Core, step: int, op: int, firing: int) -> tuple[int, int]:  # noqa: C901  # a line for each kind of step
+    """Return the index of the event that a step waits for, NONE for none, and how many it adds to its own counter."""
+    steps, events = core.steps, core.events
+    adds_to, offset, amount = steps[step, ADDS_TO], steps[step, OFFSET], steps[step, AMOUNT]
+    value = core.data[offset + firing] if offset >= 0 and op != _SERVE else 1
+    index, adds = NONE, 0
+    if op == _TAKE:
+        adds = value
+        if value:
+            index = events[adds_to] + value - 1
+    elif op == _GIVE:
+        adds = value
+        if value:
+            index = events[adds_to] - amount
+    elif op == _NEED or op == _WAIT:  # noqa: PLR1714, SIM109  # numba would build a tuple
+        index = value
+    elif op == _ACQUIRE:
+        index, adds = value, 1
+    elif op == _RELEASE:
+        adds = 1 if value else 0
+    elif op == _POST:
+        index, adds = firing - amount, 1
+    elif op == _READY:
+        index = firing
+    elif adds_to >= 0:
+        adds = 1
+    return index, adds
+
+
+@inner
+def _has_open_parts(core: Core, streams: Streams, actor: int, firing: int) -> bool:
+    """Return whether parts of a stream's request are still to be granted."""
+    port = core.components[core.actors[actor, COMPONENT], PORT_OF]
+    return bool(streams.requests[streams.ports[port, FIRST_REQUEST] + firing, OPEN_PARTS])
+
+
+@inner
+def _latency(core: Core, turn: Turn) -> int:
+    """Return how long after its event the step can be done."""
+    latency: int = core.steps[turn.step, AMOUNT] if turn.op == _TAKE or turn.op == _NEED else 0  # noqa: PLR1714  # numba would build a tuple
+    return latency
+
+
+@inner
+def _do_one(core: Core, streams: Streams, trace: Trace, turn: Turn, cycle: int) -> int:
+    """Do the step of a single component and return the cycle at which it is over."""
+    component, firing, times = core.actors[turn.actor, COMPONENT], turn.firing, core.times
+    if turn.event_at >= 0:
+        event = times[turn.event_at] + _latency(core, turn)
+        if event > cycle:
+            _note_wait(core, streams, trace, turn, cycle, event)
+            cycle = event
+    if turn.op == _POST:
+        post(streams, core.components[component, PORT_OF], cycle, firing)
+    elif turn.op == _READY:
+        cycle = arrive(core, streams, trace, turn.actor, cycle, firing)
+    if turn.mark_at >= 0:
+        for place in range(turn.mark_at, turn.mark_at + turn.adds):
+            times[place] = cycle
+    if turn.op == _SERVE:
+        end = cycle + core.data[core.steps[turn.step, OFFSET] + firing]
+        if trace.on:
+            _note_service(core, trace, component, firing, cycle, end)
+        cycle = end
+    return cycle
+
+
+@inner
+def _note_wait(core: Core, streams: Streams, trace: Trace, turn: Turn, cycle: int, event: int) -> None:
+    """Account the time from `cycle` to `event` that a step waits."""
+    component = core.actors[turn.actor, COMPONENT]
+    if turn.firing == 0 and (turn.op == _TAKE or turn.op == _NEED):  # noqa: PLR1714  # the same
+        core.components[component, HEAD] = event
+    elif core.actors[turn.actor, POSTS]:
+        # How much of it shows is known when the data of the request before was taken.
+        if turn.op != _POST:
+            place = core.steps[turn.step, STALLS_AT] + turn.firing
+            streams.stalls[place, 0] = cycle
+            streams.stalls[place, 1] = event
+    else:
+        _note_stall(core, trace, component, core.steps[turn.step, SLOT], cycle, event, turn.firing)
+
+
+@inner
+def _note_stall(  # a row of the trace has five columns
+    core: Core, trace: Trace, owner: int, slot: int, start: int, end: int, firing: int
+) -> None:
+    core.stalled[slot] += end - start
+    if trace.on:
+        add_row(trace, owner, slot, start, end, firing)
+
+
+@inner
+def _note_service(core: Core, trace: Trace, owner: int, firing: int, start: int, end: int) -> None:  # the same
+    """Add the row of a service, and before the first one that of the time before it."""
+    if firing == 0:
+        add_row(trace, owner, IDLE, 0, core.components[owner, HEAD], NONE)
+    add_row(trace, owner, BUSY, start, end, firing)
+
+
+@inner
+def _do_beside_lanes(core: Core, trace: Trace, turn: Turn, cycle: int) -> int:
+    """Feed or empty the lanes from one component, one after the other, and return the last cycle."""
+    component, slot, latency = core.actors[turn.actor, COMPONENT], core.steps[turn.step, SLOT], _latency(core, turn)
+    times, is_head = core.times, turn.firing == 0 and turn.op == _TAKE
+    for lane in range(core.steps[turn.step, FAN]):
+        if turn.event_at >= 0 and times[turn.event_at + lane] + latency > cycle:
+            event = times[turn.event_at + lane] + latency
+            if is_head:
+                core.components[component, HEAD] = event
+            else:
+                _note_stall(core, trace, component, slot + lane, cycle, event, turn.firing)
+            cycle = event
+        times[turn.mark_at + lane] = cycle
+    return cycle
+
+
+@inner
+def _do_lanes(core: Core, trace: Trace, turn: Turn) -> None:
+    """Do the step of all lanes of an actor, each at its own cycle."""
+    component, at = core.actors[turn.actor, COMPONENT], core.actors[turn.actor, LANE_AT]
+    fan, slot, latency = core.steps[turn.step, FAN], core.steps[turn.step, SLOT], _latency(core, turn)
+    times, lane_cycle, is_head = core.times, core.lane_cycle, turn.firing == 0 and turn.op == _TAKE
+    service_at = core.steps[turn.step, OFFSET] + turn.firing * fan
+    for lane in range(fan):
+        owner, now = component + lane, lane_cycle[at + lane]
+        if turn.event_at >= 0 and times[turn.event_at + lane] + latency > now:
+            event = times[turn.event_at + lane] + latency
+            if is_head:
+                core.components[owner, HEAD] = event
+            else:
+                _note_stall(core, trace, owner, slot + lane, now, event, turn.firing)
+            now = event
+        if turn.mark_at >= 0:
+            times[turn.mark_at + lane] = now
+        if turn.op == _SERVE:
+            end = now + core.data[service_at + lane]
+            if trace.on:
+                _note_service(core, trace, owner, turn.firing, now, end)
+            now = end
+        lane_cycle[at + lane] = now
+
+
+@inner
+def _add_events(core: Core, counter: int, adds: int) -> None:
+    """Count events, and let the actors go on that have waited for them."""
+    actors, counters, stack = core.actors, core.counters, core.stack
+    count = core.events[counter] + adds
+    core.events[counter] = count
+    for place in range(counters[counter, WAKE_AT], counters[counter, WAKE_END]):
+        other = core.wake[place]
+        if actors[other, BLOCKED_ON] == counter and actors[other, BLOCKED_INDEX] < count:
+            actors[other, BLOCKED_ON] = READY_TO_GO
+            stack[0] += 1
+            stack[stack[0]] = other
+
+
+@inner
+def _note_end(core: Core, actor: int, cycle: int) -> None:
+    """Note until when the components of an actor have come."""
+    component, lanes, at = core.actors[actor, COMPONENT], core.actors[actor, LANES], core.actors[actor, LANE_AT]
+    if lanes > 1:
+        for lane in range(lanes):
+            core.components[component + lane, LAST_END] = core.lane_cycle[at + lane]
+    elif not core.actors[actor, POSTS]:
+        core.components[component, LAST_END] = cycle

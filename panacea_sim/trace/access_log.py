@@ -1,0 +1,71 @@
+"""The log of a channel's grants."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from panacea_sim.trace.log_columns import as_columns, constant, names
+from panacea_sim.trace.recording import CHUNK_ROWS, Recording
+from panacea_sim.trace.schema import DRAM
+from panacea_sim.trace.spill import BatchList
+
+__all__ = ["AccessLog"]
+
+_WIDTH = 10
+
+
+class AccessLog:
+    """What a channel did for each grant."""
+
+    def __init__(self, recording: Recording, channel: str, ports: list[str]) -> None:
+        self._recording = recording
+        self._channel = channel
+        self._ports = ports
+        self._keep = recording.options.level == "full"
+        self._rows: list[int] = []
+        self._batches = recording.new_batches(channel)
+
+    def extend(self, rows: np.ndarray) -> None:
+        """Add many grants at once, one in each row."""
+        if self._keep:
+            self._write(rows.T)
+
+    def add(self, row: tuple[int, int, int, int, int, int, int, int, int, int]) -> None:
+        """Add a grant: bank, row_hit, port number, its firing, request, start, end and ready cycle, bytes, write."""
+        if self._keep:
+            self._rows.extend(row)
+            if len(self._rows) >= CHUNK_ROWS * _WIDTH:
+                self._flush()
+
+    def batches(self) -> BatchList:
+        """Return everything that was kept, in order."""
+        self._flush()
+        return self._batches
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._write(as_columns(self._rows, _WIDTH))
+            self._rows.clear()
+
+    def _write(self, columns: np.ndarray) -> None:
+        if self._recording.options.window is not None:
+            first, last = self._recording.options.window
+            columns = columns[:, (columns[5] < last) & (columns[6] > first)]
+        bank, row_hit, port, firing, request, start, end, ready, size_bytes, write = columns
+        if not len(bank):
+            return
+        batch = [
+            constant(self._channel, len(bank)),
+            bank.astype(np.int32),
+            row_hit.astype(bool),
+            names(port, self._ports),
+            request,
+            start,
+            end,
+            size_bytes,
+            write.astype(bool),
+            firing,
+            ready,
+        ]
+        self._batches.append(pa.record_batch(batch, schema=DRAM))
