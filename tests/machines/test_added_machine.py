@@ -214,6 +214,12 @@ def test_what_it_cannot_do_is_refused(settings: dict[str, object], message: str)
         run(_scenario(**settings))
 
 
+def test_times_of_tile_groups_need_an_issuer(outcomes: dict[ChosenEngine, RunOutcome]) -> None:
+    """A machine in which nobody has the role `issue` is told so by who asks for the times of tile groups."""
+    with pytest.raises(ConfigError, match="role 'issue'"):
+        outcomes["compiled"].tile_groups()
+
+
 def test_values_are_refused() -> None:
     """A scenario with values is told that none travel."""
     with pytest.raises(ConfigError, match=r"scenario\.values"):
