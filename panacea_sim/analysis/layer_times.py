@@ -7,6 +7,7 @@ import numpy as np
 from panacea_sim.description.component import Component, Role
 from panacea_sim.description.description import Description
 from panacea_sim.engines.result import EngineResult
+from panacea_sim.errors import ConfigError
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.graph import annotate_groups
 from panacea_sim.units import IntArray
@@ -29,9 +30,12 @@ def layer_span(description: Description, result: EngineResult, layer: int) -> tu
 def annotate_graphs(program: Program, description: Description, result: EngineResult) -> None:
     """Write the times and stalls of the run onto the nodes of every layer's graph of tile groups.
 
-    The result must have the times of the roles `issue` and `write_back`.
+    The result must have the times of the roles `issue` and `write_back`. Raises ConfigError for a machine without a
+    component that issues: nobody else says when a group begins.
     """
-    issuer = next(part for part in description.components if part.role == "issue")
+    issuer = next((part for part in description.components if part.role == "issue"), None)
+    if issuer is None:
+        raise ConfigError("machine", "no component with the role 'issue'", "one, for the times of tile groups")
     assert issuer.service_cycles is not None
     issued = result.times[issuer.name]
     # What the issuer does not serve between two ends of firings, it waits; before the first firing it is idle.

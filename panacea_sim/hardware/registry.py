@@ -36,8 +36,13 @@ class Registered(Protocol):
 
 
 def register(machine: Registered) -> None:
-    """Make a kind of machine known by its name; raises ConfigError if another one has it."""
+    """Make a kind of machine known by its name; raises ConfigError if another one has it.
+
+    A class of the same name replaces the one before: a script that is run twice registers its machine twice.
+    """
     known = _registered.setdefault(machine.name, machine)
+    if type(known).__qualname__ == type(machine).__qualname__:
+        _registered[machine.name] = known = machine
     if known is not machine or machine.name in _own_names():
         raise ConfigError("machine.name", repr(machine.name), "a name that no other machine has")
 

@@ -23,7 +23,7 @@ from panacea_sim.hardware import registry
 from panacea_sim.report.terminal import print_run, print_study
 from panacea_sim.running.run import RunOptions, RunOutcome, run
 from panacea_sim.running.scenario import Scenario
-from panacea_sim.trace.schema import SCHEMA_VERSION, TABLES
+from panacea_sim.trace.schema import TABLES
 from panacea_sim.trace.stored_run import open_run
 from panacea_sim.workload.synthetic import synthetic_layer
 
@@ -38,12 +38,6 @@ SETTINGS: dict[str, object] = {
     "loop_order": "nmk",
 }
 ENGINES: tuple[ChosenEngine, ...] = ("reference", "compiled")
-needs_action_columns = pytest.mark.xfail(
-    SCHEMA_VERSION == 1,
-    raises=KeyError,
-    strict=True,
-    reason="schema 1 has no columns for the actions of other machines",
-)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -162,8 +156,8 @@ def test_reports_show_it(outcomes: dict[ChosenEngine, RunOutcome]) -> None:
     [
         ["picture", "--out", "dense.svg"],
         ["picture", "--style", "paper", "--out", "dense.png"],
-        pytest.param(["timeline", "--html", "dense.html"], marks=needs_action_columns),
-        pytest.param(["report", "--html", "report.html"], marks=needs_action_columns),
+        ["timeline", "--html", "dense.html"],
+        ["report", "--html", "report.html"],
         ["export", "--format", "perfetto", "--out", "dense.gz"],
         ["export", "--format", "vcd", "--out", "dense.vcd"],
         ["export", "--format", "csv", "--out", "tables"],
@@ -181,7 +175,7 @@ def test_commands_write_it(command: list[str], folder: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "question",
     [
-        pytest.param(["--component", "array", "--longest", "3"], marks=needs_action_columns),
+        ["--component", "array", "--longest", "3"],
         ["--group-by", "component", "--group-by", "state"],
         ["--queues", "--component", "OMEM", "--limit", "9"],
         ["--dram", "--component", "o_dma", "--format", "csv"],
@@ -218,6 +212,12 @@ def test_what_it_cannot_do_is_refused(settings: dict[str, object], message: str)
     """A loop order that needs partial sums, a field of another machine and an array without rows are named."""
     with pytest.raises(ConfigError, match=message):
         run(_scenario(**settings))
+
+
+def test_times_of_tile_groups_need_an_issuer(outcomes: dict[ChosenEngine, RunOutcome]) -> None:
+    """A machine in which nobody has the role `issue` is told so by who asks for the times of tile groups."""
+    with pytest.raises(ConfigError, match="role 'issue'"):
+        outcomes["compiled"].tile_groups()
 
 
 def test_values_are_refused() -> None:

@@ -63,11 +63,11 @@ def test_a_run_without_a_folder_writes_nothing(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_run_folder_holds_what_is_promised(tmp_path: Path) -> None:
-    """A run folder has the summary, the scenario, three tables and the log; nothing partial is left."""
+    """A run folder has the summary, the scenario, four tables and the log; nothing partial is left."""
     outcome = run(_scenario(), RunOptions(tmp_path / "out"))
     assert outcome.folder == tmp_path / "out"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
-    tables = ["activities.parquet", "dram.parquet", "queues.parquet"]
+    tables = ["activities.parquet", "dram.parquet", "postings.parquet", "queues.parquet"]
     assert sorted(path.name for path in outcome.folder.iterdir()) == sorted(
         [*tables, ".panacea-run", "log.jsonl", "scenario.yaml", "summary.json"]
     )
