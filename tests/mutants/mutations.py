@@ -550,7 +550,7 @@ MAPPING_RULES = (
         WAITS,
     ),
     Mutation(
-        "columns written in any order are taken for ordered",
+        "tiles may be written backwards in n",
         "panacea_sim/mapping/waits.py",
         "if (np.diff(written, axis=0) < 0).any() or (np.diff(written, axis=1) < 0).any():",
         "if (np.diff(written, axis=0) < 0).any():",
@@ -652,9 +652,9 @@ MACHINE_RULES = (
     ),
     Mutation(
         "a chained tile waits for one write too many",
-        "panacea_sim/machines/shared/streams.py",
-        "return (Wait(WRITE_BACK, firings),) if firings.any() else ()",
-        "return (Wait(WRITE_BACK, np.minimum(firings + 1, len(program.output_labels.m))),) if firings.any() else ()",
+        "panacea_sim/mapping/waits.py",
+        "return needed.ravel()",
+        "return np.minimum(needed.ravel() + 1, producer.output_count)",
         CHAIN,
     ),
     Mutation(
