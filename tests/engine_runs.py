@@ -26,7 +26,7 @@ NEEDS_NUMBA = pytest.mark.skipif(find_spec("numba") is None, reason="numba is no
 ENGINES = ["reference", pytest.param("compiled", marks=NEEDS_NUMBA)]
 """Both engines, for tests that are parametrised with them."""
 
-LAYERS = ("first", "second")
+LAYERS = ("first", "second", "third", "fourth")
 """The layers that labels in tests count."""
 
 

@@ -28,7 +28,7 @@ _WRITTEN = {
     "picture": ["out.svg"],
     "perfetto": ["out.pftrace.gz"],
     "vcd": ["out.gtkw", "out.vcd"],
-    "csv": ["activities.csv", "dram.csv", "queues.csv"],
+    "csv": ["activities.csv", "dram.csv", "postings.csv", "queues.csv"],
     "report": ["out.html"],
     "timeline": ["out.html"],
 }
@@ -186,7 +186,15 @@ def test_exports_go_into_the_run_folder(
         capsys.readouterr()
     for form in ("perfetto", "vcd", "csv"):
         assert main(["export", str(run), "--format", form]) == 0
-    written = ["trace.pftrace.gz", "trace.vcd", "trace.gtkw", "activities.csv", "queues.csv", "dram.csv"]
+    written = [
+        "trace.pftrace.gz",
+        "trace.vcd",
+        "trace.gtkw",
+        "activities.csv",
+        "queues.csv",
+        "dram.csv",
+        "postings.csv",
+    ]
     assert capsys.readouterr().out.split() == [str(run / name) for name in written]
     assert all((run / name).stat().st_size for name in written)
 

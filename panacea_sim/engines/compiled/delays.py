@@ -18,6 +18,8 @@ def first_delay(lowered: Lowered, core: col.Core, number: int, lane: int = 0) ->
     """Return what an actor, or one of its lanes, waited for last before its first firing; None if it did not wait."""
     actor, first_step = lowered.actors[number], int(core.actors[number, col.FIRST_STEP])
     cycle, last = 0, None
+    if not actor.firings:
+        return None
     for place, step in enumerate(actor.steps, first_step):
         if step.op not in {Op.TAKE, Op.NEED}:
             continue

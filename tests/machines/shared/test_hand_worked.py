@@ -34,7 +34,9 @@ def _array(*values: int) -> IntArray:
 def _one_part_each(*size_bytes: int, write: bool) -> Requests:
     count = len(size_bytes)
     nothing = np.zeros(count, np.int64)
-    return Requests(np.arange(count + 1), nothing, nothing, _array(*size_bytes), np.full(count, int(write), np.int64))
+    # Reads and writes of other bytes: where they share some, order goes before priority.
+    address = np.full(count, 0 if write else 4096)
+    return Requests(np.arange(count + 1), nothing, address, _array(*size_bytes), np.full(count, int(write), np.int64))
 
 
 def test_blocked_producer(run: Run) -> None:
@@ -54,7 +56,7 @@ def test_blocked_producer(run: Run) -> None:
         ("source", "blocked", 6, 7, 2, "q", "sink"),
         ("source", "busy", 7, 19, 3, "", ""),
         ("source", "idle", 19, 24, -1, "", ""),
-        ("sink", "idle", 0, 2, -1, "", ""),
+        ("sink", "idle", 0, 2, -1, "q", "source"),
         ("sink", "busy", 2, 7, 0, "", ""),
         ("sink", "busy", 7, 12, 1, "", ""),
         ("sink", "busy", 12, 17, 2, "", ""),
@@ -133,7 +135,7 @@ def test_memory_that_frees_late(run: Run) -> None:
         ("loader", "blocked", 7, 15, 1, "mem", "user"),
         ("loader", "busy", 15, 22, 1, "", ""),
         ("loader", "idle", 22, 30, -1, "", ""),
-        ("user", "idle", 0, 8, -1, "", ""),
+        ("user", "idle", 0, 8, -1, "q", "loader"),
         ("user", "busy", 8, 15, 0, "", ""),
         ("user", "starved", 15, 23, 1, "q", "loader"),
         ("user", "busy", 23, 30, 1, "", ""),
