@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -48,6 +49,11 @@ class PeaWork:
     swo: IntArray
     cs: IntArray
     cycles: IntArray
+
+    @cached_property
+    def totals(self) -> dict[str, list[int]]:
+        """The steps of each kind of operator on each PEA, over all firings: summed once for all of them."""
+        return {name: getattr(self, name).sum((0, 2, 3), dtype=np.int64).tolist() for name in OPERATORS}
 
 
 def pea_work(work: PanaceaWork, hardware: PanaceaHardware, height: int) -> PeaWork:
@@ -161,17 +167,10 @@ def _steps(program: Program, pea: int, operator: str) -> Action:
         return _operator_steps(program, pea, operator, firing)
 
     def total() -> int:
-        return sum(_total_steps(program, layer, operator)[pea] for layer in program.layers)
+        return sum(work_on_peas(program, layer).totals[operator][pea] for layer in program.layers)
 
     count: int = getattr(panacea_hardware(program.hardware), f"n_{operator}")
     return Action(f"{operator}_steps", "operator-cycles", amounts, total, count)
-
-
-def _total_steps(program: Program, layer: PlannedLayer, operator: str) -> list[int]:
-    """Return the steps of a layer on each PEA."""
-    steps: IntArray = getattr(work_on_peas(program, layer), operator)
-    sums: list[int] = steps.sum((0, 2, 3), dtype=np.int64).tolist()
-    return sums
 
 
 def _operator_steps(program: Program, pea: int, operator: str, firing: IntArray) -> IntArray:
