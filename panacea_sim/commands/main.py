@@ -59,6 +59,9 @@ def _run_process(arguments: "Sequence[str]") -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is _quit:
             signal.signal(number, signal.SIG_IGN)
+    # Python remembers an interrupt that has left evaluated text, of which a namedtuple is made, and dies by SIGINT at
+    # its end, whatever the exit code, unless other text has been evaluated since.
+    eval("0")  # noqa: S307  # a constant
     return code
 
 

@@ -140,6 +140,17 @@ def test_a_signal_in_the_first_second(tmp_path: Path) -> None:
         assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("text", ["eval('go()', {'go': go})", "exec('go()', {'go': go})", "go()"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_text_is_evaluated(text: str, number: signal.Signals) -> None:
+    """A signal that leaves evaluated text, which Python remembers, ends a command with its exit code too."""
+    go = f"import os\ndef go():\n    os.kill(os.getpid(), {int(number)})\n"
+    Path("slow.py").write_text(go + text + SCRIPT)
+    start = [sys.executable, "-m", "panacea_sim", "run", "slow.py"]
+    ended = subprocess.run(start, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stderr) == (130, "interrupted: nothing was written\n")
+
+
 def test_ignored_signals_stay_ignored(tmp_path: Path) -> None:
     """A command that a shell has started in the background, with SIGINT ignored, goes on."""
     start = _START.format(trap=_AT_IMPORT).replace("signal.default_int_handler", "signal.SIG_IGN")
