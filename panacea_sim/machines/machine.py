@@ -11,15 +11,16 @@ import numpy.typing as npt
 
 from panacea_sim.description.description import Description
 from panacea_sim.description.worker import Worker
+from panacea_sim.errors import InvariantError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.hardware.registry import registered
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.workload.functional import FunctionalPass
 from panacea_sim.workload.gemm_layer import GemmLayer
-from panacea_sim.workload.layer import Layer
+from panacea_sim.workload.layer import AnyLayer, Layer
 
-__all__ = ["Machine", "Values", "machine_of"]
+__all__ = ["Machine", "Values", "described", "machine_of"]
 
 
 class Values(Protocol):
@@ -47,15 +48,15 @@ class Machine(ABC):
     """A kind of machine. Engines, traces and reports know nothing of it but the description that it builds.
 
     `name` is what `hardware.machine` says, `settings` the model of its hardware, and `actions` names everything that
-    its components count, in the order of the trace's columns.
+    its components count, with or without partial sums.
     """
 
     name: str
     settings: type[Hardware]
     actions: tuple[str, ...]
 
-    def check(self, layer: Layer) -> None:  # noqa: B027  # most machines take all layers
-        """Raise ConfigError for a layer that this machine does not accept."""
+    def check(self, layer: AnyLayer) -> None:  # noqa: B027  # a machine may take all layers
+        """Raise ConfigError for a layer that this machine does not accept, its operands unread."""
 
     @abstractmethod
     def work(self, layer: Layer, hardware: Hardware, computed: FunctionalPass | None) -> LayerWork:
@@ -71,7 +72,7 @@ class Machine(ABC):
 
     @abstractmethod
     def describe(self, program: Program) -> Description:
-        """Return the description of the machine that works through the program."""
+        """Return the description of the machine that works through the program; `described` calls this."""
 
     @abstractmethod
     def values(self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> Values:
@@ -81,3 +82,21 @@ class Machine(ABC):
 def machine_of(hardware: Hardware) -> Machine:
     """Return the kind of machine that `hardware.machine` names."""
     return cast("Machine", registered(hardware.machine))
+
+
+def described(program: Program) -> Description:
+    """Return the description of the machine that works through the program.
+
+    Raises InvariantError if a component counts an action that the machine does not name.
+    """
+    machine = machine_of(program.hardware)
+    description = machine.describe(program)
+    for part in description.components:
+        for action in part.actions:
+            if action.name not in machine.actions:
+                known = ", ".join(machine.actions)
+                message = (
+                    f"{part.name} of machine {machine.name!r} counts {action.name!r}, which is none of its actions"
+                )
+                raise InvariantError(f"{message}: {known}. Add it to the machine's `actions`")
+    return description

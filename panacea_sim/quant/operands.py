@@ -9,15 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError, with_article
-from panacea_sim.quant.widths import ACTIVATION_BITS, WEIGHT_BITS, next_width
+from panacea_sim.quant.widths import ACTIVATION_BITS, SLICE_BITS, WEIGHT_BITS, next_width
 
 __all__ = [
     "require_activation",
     "require_activation_form",
     "require_integer_matrix",
     "require_same_k",
+    "require_symmetric_activation",
     "require_weight",
     "require_weight_form",
+    "signed_hint",
 ]
 
 _BYTE_BITS = 8
@@ -47,6 +49,20 @@ def require_activation(field: str, activation: object, bits: int, dtypes: Sequen
     """
     hints = (_activation_type_hint, _activation_range_hint)
     return _require_operand(field, activation, bits, dtypes, (0, (1 << bits) - 1), hints)
+
+
+def require_symmetric_activation(activation: npt.NDArray[Any], bits: int, zero_point: int, lo_bits: int) -> None:
+    """Check what must hold for signed codes, whose zero point is 0; raises ConfigError naming `layer.<field>`."""
+    if zero_point != 0:
+        hint = f"{signed_hint(bits)}. Or store symmetric codes, with the zero point 0"
+        raise ConfigError("layer.zero_point", zero_point, f"0, as the activation is {activation.dtype}", hint)
+    for field, found, accepted in (("activation_bits", bits, _BYTE_BITS), ("lo_bits", lo_bits, SLICE_BITS)):
+        if found != accepted:
+            wanted = f"{accepted}, as the activation is {activation.dtype}"
+            raise ConfigError(f"layer.{field}", found, wanted, f"Set {field}={accepted}")
+    _require_operand(
+        "layer.activation", activation, bits, (), _signed_bounds(bits), (_activation_type_hint, _activation_range_hint)
+    )
 
 
 def require_weight_form(field: str, dtype: np.dtype[Any], shape: tuple[int, ...], dtypes: Sequence[str]) -> None:
@@ -140,7 +156,7 @@ def _activation_type_hint(activation: npt.NDArray[Any], bits: int) -> str:
         return ""
     # Codes of int8 are signed ones even where none of them is negative.
     if activation.dtype == np.int8 and _fits(activation, *_signed_bounds(bits)):
-        return _signed_hint(bits)
+        return signed_hint(bits)
     if _fits(activation, 0, (1 << bits) - 1):
         return f"Convert it with astype(np.uint{_storage_bits(bits)})"
     return _activation_range_hint(activation, bits)
@@ -148,7 +164,7 @@ def _activation_type_hint(activation: npt.NDArray[Any], bits: int) -> str:
 
 def _activation_range_hint(activation: npt.NDArray[Any], bits: int) -> str:
     if int(activation.min()) < 0:
-        return _signed_hint(bits) if _fits(activation, *_signed_bounds(bits)) else _ANEW
+        return signed_hint(bits) if _fits(activation, *_signed_bounds(bits)) else _ANEW
     width = next_width(int(activation.max()).bit_length(), ACTIVATION_BITS)
     if width is None:
         return _ANEW
@@ -156,7 +172,8 @@ def _activation_range_hint(activation: npt.NDArray[Any], bits: int) -> str:
     return f"Store it as uint{_storage_bits(width)} and set activation_bits={width}, which holds them exactly{lo_bits}"
 
 
-def _signed_hint(bits: int) -> str:
+def signed_hint(bits: int = _BYTE_BITS) -> str:
+    """Return how signed codes of `bits` bits become unsigned ones that mean the same."""
     half = 1 << (bits - 1)
     # Wide enough before the sum: int8 codes would wrap.
     return f"Add {half} to codes and zero point: (codes.astype(int) + {half}).astype(np.uint{_storage_bits(bits)})"

@@ -87,6 +87,8 @@ def _add_operands(content: _Content, layer: GemmLayer) -> None:
     )
     content.add("output", _meaning_of(layer.output))
     content.add_array("weight", layer.weight, "<i2")
+    if layer.is_symmetric:
+        content.add("symmetric", True)
     content.add_array("activations", layer.activation, "<u2")
     content.add_array("weight_scale", np.broadcast_to(layer.weight_scale, (layer.M,)), "<f8")
     bias = np.zeros(layer.M) if layer.bias is None else layer.bias

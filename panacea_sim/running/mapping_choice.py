@@ -11,7 +11,7 @@ from panacea_sim.description.description import Description
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machines.machine import machine_of
+from panacea_sim.machines.machine import described, machine_of
 from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.mapping.partial_sums import least_spilled_bytes
@@ -148,7 +148,7 @@ def _bounded(name: str, work: LayerWork, hardware: Hardware, order: str, height:
     except MappingError as error:
         return Candidate(order, height, obstacle=str(error))
     program = plan_program(hardware, [plan])
-    description = machine_of(hardware).describe(program)
+    description = described(program)
     moved_bytes = _moved_bytes(description)
     loads = _loads(description, moved_bytes.sum(1).tolist())
     busiest = max(loads, key=lambda part: loads[part])

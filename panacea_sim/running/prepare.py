@@ -13,7 +13,7 @@ from panacea_sim.engines.choice import ChosenEngine, Engine, chosen_engine, run_
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machines.machine import Values, machine_of
+from panacea_sim.machines.machine import Values, described, machine_of
 from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.running.mapping_choice import Candidate, candidates, choose_mapping
@@ -94,7 +94,7 @@ def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedL
     if scenario.schedule == "barrier":
         return _prepared_layers(scenario, hardware)
     layers = tuple(load_layer(layer) if isinstance(layer, str | Path) else loaded(layer) for layer in scenario.layers)
-    _check_layers(layers, values=scenario.values)
+    _check_layers(layers, hardware, values=scenario.values)
     chosen = chosen_engine(engine, values=scenario.values)
     works = [work_of(layer, hardware, values=scenario.values) for layer in layers]
     graph = chain_graph(layers, [work.computed for work in works])
@@ -105,7 +105,7 @@ def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedL
 def _prepared_layers(scenario: Scenario, hardware: Hardware) -> PreparedLayers:
     """Check what can be checked without the operands of layers in files, which are read when their turn comes."""
     layers = scenario.known_layers()
-    _check_layers(layers, values=scenario.values)
+    _check_layers(layers, hardware, values=scenario.values)
     sources = source_numbers(layers)
     for number in sorted({source for source in sources if source is not None}):
         followers = [layer for layer, source in zip(layers, sources, strict=True) if source == number]
@@ -113,8 +113,10 @@ def _prepared_layers(scenario: Scenario, hardware: Hardware) -> PreparedLayers:
     return PreparedLayers(scenario, layers, hardware, tuple(sources))
 
 
-def _check_layers(layers: Sequence[AnyLayer], *, values: bool) -> None:
+def _check_layers(layers: Sequence[AnyLayer], hardware: Hardware, *, values: bool) -> None:
+    machine = machine_of(hardware)
     for layer in layers:
+        machine.check(layer)
         if isinstance(layer, GemmLayer):
             layer.check_accumulators()
         elif isinstance(layer, MaskedLayer) and values:
@@ -133,11 +135,9 @@ def _check_links(previous: AnyLayer, followers: Sequence[AnyLayer]) -> None:
 def work_of(layer: Layer, hardware: Hardware, *, values: bool) -> LayerWork:
     """Return what a layer asks of this machine, with its numbers where values travel or a layer follows.
 
-    Raises ConfigError if the machine does not accept the layer.
+    The machine must accept the layer (`Machine.check`).
     """
-    machine = machine_of(hardware)
-    machine.check(layer)
-    return machine.work(layer, hardware, _functional(layer, wanted=values or layer.output is not None))
+    return machine_of(hardware).work(layer, hardware, _functional(layer, wanted=values or layer.output is not None))
 
 
 def planned_alone(layer: Layer, work: LayerWork, hardware: Hardware, engine: ChosenEngine, *, values: bool) -> Prepared:
@@ -151,7 +151,11 @@ def planned_alone(layer: Layer, work: LayerWork, hardware: Hardware, engine: Cho
 
 
 def layer_candidates(layer: GemmLayer, hardware: Hardware) -> Iterator[Candidate]:
-    """Return the mappings of a layer that the hardware leaves open, each with its bound."""
+    """Return the mappings of a layer that the hardware leaves open, each with its bound.
+
+    Raises ConfigError if the machine does not accept the layer.
+    """
+    machine_of(hardware).check(layer)
     return candidates(layer.name, work_of(layer, hardware, values=False), hardware)
 
 
@@ -174,7 +178,7 @@ def _planned(
     program, description = mapped[0].program, mapped[0].description
     if len(mapped) > 1 or program is None or description is None:
         program = plan_program(hardware, [each.plan for each in mapped if each.plan is not None], graph)
-        description = machine.describe(program)
+        description = described(program)
     travelling = None
     if values:
         operands = [layer for layer in layers if isinstance(layer, GemmLayer)]

@@ -134,6 +134,8 @@ def check_link(previous: Layer, functional: FunctionalPass | None, layer: GemmLa
     for field, (found, wanted) in pairs.items():
         if found != wanted:
             raise ConfigError(f"layer.{field}", found, f"{wanted}, as {previous.name!r} writes it", hint)
+    if layer.is_symmetric:
+        raise ConfigError("layer.activation", "symmetric codes", f"those that {previous.name!r} writes, unsigned", hint)
     if functional is None or not np.array_equal(layer.activation, functional.output):
         raise ConfigError("layer.activation", "other values", f"the outputs of {previous.name!r}", hint)
 

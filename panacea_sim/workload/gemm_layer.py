@@ -14,7 +14,7 @@ from panacea_sim.checks import require_channel_scales, require_choice, require_f
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.activation_functions import ACTIVATION_FUNCTIONS, ActivationFunction
 from panacea_sim.quant.aqs_gemm import check_accumulator, integer_gemm
-from panacea_sim.quant.operands import require_activation, require_same_k, require_weight
+from panacea_sim.quant.operands import require_activation, require_same_k, require_symmetric_activation, require_weight
 from panacea_sim.quant.quantizer import ActivationQuantizer
 from panacea_sim.quant.slicing import (
     ActivationSlices,
@@ -34,11 +34,12 @@ from panacea_sim.quant.widths import (
 )
 from panacea_sim.units import FloatArray
 
-__all__ = ["ACTIVATION_DTYPES", "DBS_OFFSETS", "WEIGHT_DTYPES", "GemmLayer", "OutputFormat"]
+__all__ = ["ACTIVATION_DTYPES", "DBS_OFFSETS", "SYMMETRIC_DTYPES", "WEIGHT_DTYPES", "GemmLayer", "OutputFormat"]
 
 DBS_OFFSETS = ("floor", "midpoint")
 WEIGHT_DTYPES = ("int8", "int16")
 ACTIVATION_DTYPES = ("uint8", "uint16")
+SYMMETRIC_DTYPES = ("int8",)
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class GemmLayer:
     """The product of a weight matrix and an activation matrix, both quantized, with everything that gives it meaning.
 
     `weight` is int8 or int16 [M, K], symmetric, `weight_bits` wide; `activation` is uint8 or uint16 [K, N], asymmetric,
-    `activation_bits` wide, with a LO field of `lo_bits` (more than 4: DBS). Both are kept as read-only views, because
+    `activation_bits` wide, with a LO field of `lo_bits` (more than 4: DBS); or it is int8, symmetric: 8 bits, zero
+    point 0, no DBS and no r. Each machine says which of them it accepts. Both are kept as read-only views, because
     slices are cached. `r` is the frequent slice value of every HO slice, least significant first; None takes the
     slices of the zero point, "mode" the most frequent ones. `weight_scale` is one number or float64 [M], `bias` float64
     [M] in real units. `output` is None where no layer follows. `source` names the layer whose outputs the activation
@@ -96,7 +98,7 @@ class GemmLayer:
 
     name: str
     weight: npt.NDArray[np.signedinteger[Any]]
-    activation: npt.NDArray[np.unsignedinteger[Any]]
+    activation: npt.NDArray[np.unsignedinteger[Any]] | npt.NDArray[np.int8]
     zero_point: int
     weight_bits: int = 7
     activation_bits: int = 8
@@ -135,6 +137,11 @@ class GemmLayer:
     def N(self) -> int:  # noqa: N802 (the field's name)
         """Tokens: columns of the activation and of the output."""
         return int(self.activation.shape[1])
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether the activation's codes are signed, with the zero point 0."""
+        return self.activation.dtype.name in SYMMETRIC_DTYPES
 
     @cached_property
     def frequent(self) -> tuple[int, ...]:
@@ -177,12 +184,19 @@ class GemmLayer:
 
     def _check_operands(self) -> None:
         weight = require_weight("layer.weight", self.weight, self.weight_bits, WEIGHT_DTYPES)
-        activation = require_activation("layer.activation", self.activation, self.activation_bits, ACTIVATION_DTYPES)
+        activation = self.activation
+        if isinstance(activation, np.ndarray) and activation.dtype.name in SYMMETRIC_DTYPES and activation.ndim:
+            require_symmetric_activation(activation, self.activation_bits, self.zero_point, self.lo_bits)
+        else:
+            activation = require_activation("layer.activation", activation, self.activation_bits, ACTIVATION_DTYPES)
         require_same_k(weight.shape, activation.shape)
         _set(self, "weight", _read_only(weight))
         _set(self, "activation", _read_only(activation))
 
     def _check_frequent(self) -> None:
+        if self.r is not None and self.is_symmetric:
+            hint = "Symmetric codes have no other frequent slice than 0"
+            raise ConfigError("layer.r", repr(self.r), f"None, as the activation is {self.activation.dtype}", hint)
         if self.r is not None and self.r != "mode":
             _set(self, "r", require_frequent("layer.r", self.r, self.activation_bits, self.lo_bits))
 

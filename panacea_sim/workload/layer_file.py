@@ -8,14 +8,14 @@ from pathlib import Path
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
-from panacea_sim.workload.npz import load_layer, read_sizes
+from panacea_sim.workload.npz import load_layer, read_form
 
 __all__ = ["LayerFile", "layer_file"]
 
 
 @dataclass(frozen=True)
 class LayerFile:
-    """A layer in a LAYER.npz file, of which only the headers were read: its name and sizes are known.
+    """A layer in a LAYER.npz file, of which only the headers were read: name, sizes and kind of codes are known.
 
     `output` and `source`, which no layer file has, are those of the layer in its network. `size_bytes` and
     `modified_ns` are the file's when the headers were read. Make one with `layer_file`.
@@ -26,6 +26,7 @@ class LayerFile:
     M: int
     K: int
     N: int
+    is_symmetric: bool
     size_bytes: int
     modified_ns: int
     output: OutputFormat | None = None
@@ -58,10 +59,10 @@ class LayerFile:
 
 
 def layer_file(path: str | Path) -> LayerFile:
-    """Return the layer of a LAYER.npz file, its operands unread; raises ConfigError as `read_sizes` does."""
+    """Return the layer of a LAYER.npz file, its operands unread; raises ConfigError as `read_form` does."""
     path = Path(path)
     state = _state_of(path)
-    return LayerFile(path, *read_sizes(path), *state)
+    return LayerFile(path, *read_form(path), *state)
 
 
 def _state_of(path: Path) -> tuple[int, int]:

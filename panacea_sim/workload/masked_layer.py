@@ -36,6 +36,8 @@ class MaskedLayer:
     """No layer follows: outputs are dense."""
     source = None
     """Activations are in DRAM from the start."""
+    is_symmetric = False
+    """Activations are unsigned."""
 
     def __post_init__(self) -> None:
         """Validate every field and make numpy scalars plain numbers."""

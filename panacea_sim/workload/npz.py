@@ -16,15 +16,16 @@ import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.quant.operands import require_activation_form, require_same_k, require_weight_form
-from panacea_sim.workload.gemm_layer import ACTIVATION_DTYPES, WEIGHT_DTYPES, GemmLayer
+from panacea_sim.workload.gemm_layer import ACTIVATION_DTYPES, SYMMETRIC_DTYPES, WEIGHT_DTYPES, GemmLayer
 
-__all__ = ["load_layer", "read_sizes", "save_layer"]
+__all__ = ["load_layer", "read_form", "save_layer"]
 
 _REQUIRED = ("weight", "activation", "zero_point")
 _INTEGERS = ("zero_point", "weight_bits", "activation_bits", "lo_bits")
 _REALS = ("weight_scale", "activation_scale", "bias")
 _TEXTS = ("name", "dbs_offset")
 _OPERANDS = ("weight", "activation")
+_ACTIVATIONS = (*ACTIVATION_DTYPES, *SYMMETRIC_DTYPES)
 _KEYS = (*_REQUIRED, *_INTEGERS[1:], *_REALS, *_TEXTS, "r")
 # What numpy raises for files that are not archives of arrays, are cut off, damaged, encrypted or want pickle.
 _UNREADABLE = (ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
@@ -45,8 +46,8 @@ def load_layer(path: str | Path) -> GemmLayer:
         return GemmLayer(**_fields(path, arrays))
 
 
-def read_sizes(path: str | Path) -> tuple[str, int, int, int]:
-    """Return name, M, K and N of a LAYER.npz file, of whose operands only the headers are read.
+def read_form(path: str | Path) -> tuple[str, int, int, int, bool]:
+    """Return name, M, K, N of a LAYER.npz file and whether its activation is symmetric; only headers are read.
 
     Raises ConfigError where `load_layer` does, as far as it can be known without the operands' values.
     """
@@ -54,11 +55,11 @@ def read_sizes(path: str | Path) -> tuple[str, int, int, int]:
     arrays = _read_arrays(path, _array_or_form)
     _check_keys(path, arrays)
     weight, activation = arrays.pop("weight"), arrays.pop("activation")
-    if weight.dtype.name not in WEIGHT_DTYPES or activation.dtype.name not in ACTIVATION_DTYPES:
+    if weight.dtype.name not in WEIGHT_DTYPES or activation.dtype.name not in _ACTIVATIONS:
         load_layer(path)  # what to do about another type depends on the values
     with _naming(path):
         require_weight_form("layer.weight", weight.dtype, weight.shape, WEIGHT_DTYPES)
-        require_activation_form("layer.activation", activation.dtype, activation.shape, ACTIVATION_DTYPES)
+        require_activation_form("layer.activation", activation.dtype, activation.shape, _ACTIVATIONS)
         require_same_k(weight.shape, activation.shape)
         # One column and one row are enough to have everything else checked.
         thin = GemmLayer(
@@ -66,7 +67,7 @@ def read_sizes(path: str | Path) -> tuple[str, int, int, int]:
             activation=np.zeros((1, activation.shape[1]), activation.dtype),
             **_fields(path, arrays),
         )
-    return thin.name, thin.M, weight.shape[1], thin.N
+    return thin.name, thin.M, weight.shape[1], thin.N, thin.is_symmetric
 
 
 def save_layer(layer: GemmLayer, path: str | Path) -> None:

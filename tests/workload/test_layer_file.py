@@ -42,7 +42,13 @@ def test_headers_tell_name_and_sizes(layer: GemmLayer) -> None:
     with tempfile.TemporaryDirectory() as folder:
         save_layer(layer, Path(folder) / "any.npz")
         known = layer_file(Path(folder) / "any.npz")
-        assert (known.name, known.M, known.K, known.N) == (layer.name, layer.M, layer.K, layer.N)
+        assert (known.name, known.M, known.K, known.N, known.is_symmetric) == (
+            layer.name,
+            layer.M,
+            layer.K,
+            layer.N,
+            False,
+        )
         assert np.array_equal(known.load().weight, layer.weight)
 
 
@@ -70,6 +76,7 @@ def test_operands_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         {"weight": np.ones((0, 3), np.int8)},
         {"activation": np.ones((4, 4), np.uint8)},
         {"activation": np.ones((3, 4), np.int8)},
+        {"activation": np.ones((3, 4), np.int16)},
         {"zero_point": np.int64(300)},
         {"zero_point": np.float64(3)},
         {"wieght": np.ones((2, 3), np.int8)},

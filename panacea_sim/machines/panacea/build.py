@@ -9,6 +9,7 @@ import numpy as np
 from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
 from panacea_sim.description.parts import Memory, Port, Queue, Store
+from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import Machine
 from panacea_sim.machines.panacea.decoder import activation_decoder, weight_decoder
@@ -34,9 +35,10 @@ from panacea_sim.machines.shared.streams import (
 )
 from panacea_sim.mapping.outputs import dense_outputs
 from panacea_sim.mapping.work import LayerWork
+from panacea_sim.quant.operands import signed_hint
 from panacea_sim.workload.functional import FunctionalPass
 from panacea_sim.workload.gemm_layer import GemmLayer
-from panacea_sim.workload.layer import Layer
+from panacea_sim.workload.layer import AnyLayer, Layer
 
 __all__ = ["MACHINE", "Panacea"]
 
@@ -59,6 +61,12 @@ class Panacea(Machine):
         "requantized_outputs",
         "encoded_bytes",
     )
+
+    def check(self, layer: AnyLayer) -> None:
+        """Raise ConfigError for symmetric activations: zero points and frequent slices are those of unsigned codes."""
+        if layer.is_symmetric:
+            found = f"symmetric codes in {layer.name!r}"
+            raise ConfigError("layer.activation", found, "unsigned codes, on this machine", signed_hint())
 
     def work(self, layer: Layer, hardware: Hardware, computed: FunctionalPass | None) -> PanaceaWork:
         """Return the tiles, bytes and operator steps of a layer."""

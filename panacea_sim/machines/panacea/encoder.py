@@ -14,7 +14,7 @@ from panacea_sim.description.steps import Give, Take
 from panacea_sim.machines.panacea.settings import panacea_hardware
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.machines.shared.tile_format import pack_tile
-from panacea_sim.quant.slicing import slice_activations
+from panacea_sim.quant.slicing import AnyIntArray, slice_activations
 from panacea_sim.quant.vectors import group_activation_vectors, skipped_activation_vectors
 from panacea_sim.units import ceil_div
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
@@ -40,7 +40,7 @@ def encoder(program: Program) -> Component:
     )
 
 
-def pack_activations(activation: npt.NDArray[np.unsignedinteger], form: OutputFormat, v: int, tile_k: int) -> bytes:
+def pack_activations(activation: AnyIntArray, form: OutputFormat, v: int, tile_k: int) -> bytes:
     """Return the bytes of one activation tile [K, columns] in the given format."""
     slices = slice_activations(activation, form.bits, form.lo_bits)
     lo = group_activation_vectors(slices.lo[None], (0,), v)[0]

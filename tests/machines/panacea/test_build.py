@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from panacea_sim.description.description import Description
+from panacea_sim.errors import InvariantError
 from panacea_sim.hardware.config import load_hardware
 from panacea_sim.hardware.dram.devices import dram_device
+from panacea_sim.machines.panacea.build import Panacea
 from panacea_sim.memory.banked_device import BankedDevice
 from panacea_sim.memory.channel_device import channel_device
 from panacea_sim.memory.device import IdealDevice
@@ -90,3 +92,17 @@ def test_ideal_channels_have_their_width_and_latency() -> None:
     """All channels have one device alike."""
     devices = [channel.device for channel in _description("mnk").channels]
     assert devices == [IdealDevice(bytes_per_cycle=16, latency_cycles=19)] * 2
+
+
+@pytest.mark.parametrize("loop_order", ["mnk", "kmn"])
+def test_the_machine_names_what_its_components_count(loop_order: str) -> None:
+    """With and without partial sums, all actions and no others are counted."""
+    counted = {action.name for part in _description(loop_order).components for action in part.actions}
+    assert counted == set(Panacea.actions)
+
+
+def test_an_action_that_the_machine_does_not_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A component that counts something else is named, with its machine."""
+    monkeypatch.setattr(Panacea, "actions", tuple(set(Panacea.actions) - {"encoded_bytes"}))
+    with pytest.raises(InvariantError, match="encoder of machine 'panacea' counts 'encoded_bytes', which is none of"):
+        _description("mnk")
