@@ -97,6 +97,7 @@ def test_the_documented_component_runs(monkeypatch: pytest.MonkeyPatch) -> None:
             else:
                 yield part
 
+    monkeypatch.setattr(build.Panacea, "actions", (*build.Panacea.actions, "pooled_outputs"))
     monkeypatch.setattr(build, "_components", lambda program: tuple(with_pooler(program)))
     monkeypatch.setattr(build, "_queues", lambda program: (*queues(program), Queue("q_pool", 2)))
     monkeypatch.setattr(
