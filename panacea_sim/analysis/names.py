@@ -81,8 +81,8 @@ def _grids(run: StoredRun) -> list[tuple[str, tuple[int, int, int]]]:
 
     grids = []
     for layer in run.summary.layers:
-        tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N))
-        grids.append((layer.name, (tiling.m_tiles, tiling.n_tiles, tiling.k_tiles)))
+        tiling = Tiling.of(hardware, (layer.M, layer.K, layer.N), layer.repeat)
+        grids.append((layer.name, (tiling.repeat * tiling.m_tiles, tiling.repeat * tiling.n_tiles, tiling.k_tiles)))
     return grids
 
 

@@ -145,6 +145,7 @@ def _layer(program: Program, number: int, span: tuple[int, int], accumulators: A
         output_bytes=int(layer.output_bytes.total.sum()),
         spilled_bytes=int(plan.partial_sums.moved_bytes.sum()),
         output_sha256=sha256,
+        repeat=tiling.repeat,
     )
 
 

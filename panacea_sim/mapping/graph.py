@@ -5,6 +5,7 @@ A tile group is one output tile with its whole K loop. Tiles inside a group are 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise, product
 from typing import TypeAlias
 
@@ -25,24 +26,33 @@ TileGroupGraph: TypeAlias = "nx.DiGraph[TileGroup]"
 def tile_group_graph(layer: str, tiling: Tiling, order: str, height: int) -> TileGroupGraph:
     """Return the graph of one layer's tile groups, in the order of its loops over m and n.
 
-    With double-tile processing (`height` 2) a node stands for a stack of output tiles and m counts stacks. Each node
-    carries `tiles`, the k tiles that it works through, and `outputs`. An edge says that a group is issued right after
-    another one, because both use the one PE array section; its `reuse` names the operand panel that the two share:
-    "weight" where m stays the same, "activation" where n does, None where neither does.
+    With double-tile processing (`height` 2) a node stands for a stack of output tiles and m counts stacks. Groups of a
+    layer's products follow each other, m counting on. Each node carries `tiles`, the k tiles that it works through,
+    and `outputs`. An edge says that a group is issued right after another one, because both use the one PE array
+    section; its `reuse` names the operand panel that the two share: "weight" where m stays the same, "activation" where
+    n does in one product, None where neither does.
     """
     graph: TileGroupGraph = nx.DiGraph(layer=layer)
-    outputs = np.add.reduceat(tiling.rows, np.arange(0, tiling.m_tiles, height))[:, None] * tiling.columns
-    stacks, columns = range(tiling.stacks(height)), range(tiling.n_tiles)
-    pairs = (
-        product(stacks, columns) if order.index("m") < order.index("n") else ((m, n) for n in columns for m in stacks)
-    )
-    groups = [(layer, m, n) for m, n in pairs]
+    first = tiling.first_m(np.arange(tiling.all_stacks(height)), height)
+    outputs = np.add.reduceat(tiling.rows, first)[:, None] * tiling.columns
+    stacks, columns = tiling.stacks(height), range(tiling.n_tiles)
+    groups = [
+        (layer, m, n)
+        for before in range(0, tiling.all_stacks(height), stacks)
+        for m, n in _pairs(range(before, before + stacks), columns, order)
+    ]
     outputs_of, tiles = outputs.tolist(), tiling.k_tiles
     graph.add_nodes_from((group, {"tiles": tiles, "outputs": outputs_of[group[1]][group[2]]}) for group in groups)
     graph.add_edges_from(
         (before, group, {"reuse": _shared_operand(before, group)}) for before, group in pairwise(groups)
     )
     return graph
+
+
+def _pairs(stacks: range, columns: range, order: str) -> Iterable[tuple[int, int]]:
+    if order.index("m") < order.index("n"):
+        return product(stacks, columns)
+    return ((m, n) for n in columns for m in stacks)
 
 
 def issue_order(graph: TileGroupGraph) -> tuple[IntArray, IntArray]:

@@ -24,7 +24,8 @@ LOOP_ORDERS = tuple("".join(order) for order in permutations("mnk"))
 class TaskSequence:
     """The tasks in issue order: stack and tile coordinates of each, and the reuse set to which it belongs.
 
-    The reuse set of an operand is the set of tiles that it touches inside the loop which does not index it.
+    Stacks are numbered over all products of a layer, n and k inside one. The reuse set of an operand is the set of
+    tiles that it touches inside the loop which does not index it.
     """
 
     stack: IntArray
@@ -35,11 +36,30 @@ class TaskSequence:
 
 
 def task_sequence(order: str, group_stack: IntArray, group_n: IntArray, tiling: Tiling, height: int) -> TaskSequence:
-    """Return the tasks of a layer in the given loop order.
+    """Return the tasks of a layer in the given loop order, product after product.
 
-    `group_stack` and `group_n` are the tile groups in issue order, which is the order of the loops over m and n;
-    `order` says where among them the loop over k stands.
+    `group_stack` and `group_n` are the tile groups of a product in issue order, which is the order of the loops over m
+    and n; `order` says where among them the loop over k stands.
     """
+    one = _of_a_product(order, group_stack, group_n, tiling, height)
+    if tiling.repeat == 1:
+        return one
+    return TaskSequence(
+        _behind_each_other(one.stack, tiling.stacks(height), tiling.repeat),
+        np.tile(one.n, tiling.repeat),
+        np.tile(one.k, tiling.repeat),
+        _behind_each_other(one.weight_set, int(one.weight_set.max()) + 1, tiling.repeat),
+        _behind_each_other(one.activation_set, int(one.activation_set.max()) + 1, tiling.repeat),
+    )
+
+
+def _behind_each_other(numbers: IntArray, count: int, repeat: int) -> IntArray:
+    """Return numbers below `count` once for each repeat, each time behind those before."""
+    repeated: IntArray = (np.arange(repeat)[:, None] * count + numbers).ravel()
+    return repeated
+
+
+def _of_a_product(order: str, group_stack: IntArray, group_n: IntArray, tiling: Tiling, height: int) -> TaskSequence:
     stacks, k_tiles = tiling.stacks(height), tiling.k_tiles
     groups, k_position = len(group_stack), order.index("k")
     # Groups that pass between two steps of the k loop: none if it is innermost, a panel, or all of them.
@@ -85,9 +105,12 @@ def visits_of(tasks: TaskSequence, tiling: Tiling, height: int) -> Visits:
     """Return the visits of these tasks; a stack of several m tiles makes one entry for each, lowest m first."""
     group = tasks.stack * tiling.n_tiles + tasks.n
     ends = np.append(group[1:] != group[:-1], True)
-    m = (tasks.stack[ends][:, None] * height + np.arange(height)).ravel()
+    stack = tasks.stack[ends]
+    m = (tiling.first_m(stack, height)[:, None] + np.arange(height)).ravel()
     n = np.repeat(tasks.n[ends], height)
-    m, n = m[m < tiling.m_tiles], n[m < tiling.m_tiles]
+    if height > 1:
+        exists = np.stack([tiling.has_place(stack, place, height) for place in range(height)], 1).ravel() == 1
+        m, n = m[exists], n[exists]
     tile = m * tiling.n_tiles + n
     by_tile = np.argsort(tile, kind="stable")
     again = tile[by_tile][1:] == tile[by_tile][:-1]

@@ -88,7 +88,7 @@ def least_spilled_bytes(tiling: Tiling, order: str, height: int, region_bytes: i
     open_tokens = tiling.N if open_columns > 1 else min(tiling.N, tiling.tile_n)
     if open_rows * open_tokens * BYTES_PER_PARTIAL_SUM <= region_bytes:
         return 0
-    return 2 * (tiling.k_tiles - 1) * tiling.M * tiling.N * BYTES_PER_PARTIAL_SUM
+    return 2 * tiling.repeat * (tiling.k_tiles - 1) * tiling.M * tiling.N * BYTES_PER_PARTIAL_SUM
 
 
 def _interleave(

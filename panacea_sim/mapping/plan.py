@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -83,10 +83,10 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
     outputs = work.outputs[visits.m, visits.n]
     partial_sums = plan_partial_sums(visits, outputs, hardware.psum_bytes, may_spill=may_spill)
     check_output_tile(work, hardware, keeps_partial_sums=partial_sums.firings > 0)
-    weight = _stacked(work.weight, height)
+    weight = _stacked(work.weight, tiling, height)
     must_stay = hardware.residency == "resident"
     weight_tile = tasks.stack * tiling.k_tiles + tasks.k
-    activation_tile = tasks.n * tiling.k_tiles + tasks.k
+    activation_tile = _activation_n(tasks, tiling, height) * tiling.k_tiles + tasks.k
     weight_loads = plan_loads(
         "WMEM",
         hardware.wmem_bytes,
@@ -121,12 +121,20 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
 
 @lru_cache(maxsize=8)
 def _issue_order(tiling: Tiling, order: str, height: int) -> tuple[IntArray, IntArray]:
-    """Return the groups as their graph puts them; the layers of a network have few shapes, and graphs take time."""
-    return issue_order(tile_group_graph("", tiling, order, height))
+    """Return the groups of a product as their graph puts them; layers have few shapes, and graphs take time."""
+    return issue_order(tile_group_graph("", replace(tiling, repeat=1), order, height))
 
 
-def _stacked(tiles: TileBytes, height: int) -> TileBytes:
-    first = np.arange(0, len(tiles.ho), height)
+def _activation_n(tasks: TaskSequence, tiling: Tiling, height: int) -> IntArray:
+    """Return the n of each task's activation tile, numbered over all products."""
+    if tiling.repeat == 1:
+        return tasks.n
+    n: IntArray = tasks.stack // tiling.stacks(height) * tiling.n_tiles + tasks.n
+    return n
+
+
+def _stacked(tiles: TileBytes, tiling: Tiling, height: int) -> TileBytes:
+    first = tiling.first_m(np.arange(tiling.all_stacks(height)), height)
     return TileBytes(np.add.reduceat(tiles.ho, first), np.add.reduceat(tiles.lo, first))
 
 

@@ -45,6 +45,9 @@ class MaskedEntry(Entry):
     rho_w: _Share
     rho_x: _Share
     seed: _NotNegative
+    weight_bits: int = 7
+    activation_bits: int = 8
+    repeat: _Size = 1
 
 
 class SyntheticEntry(Entry):

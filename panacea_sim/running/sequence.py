@@ -71,8 +71,9 @@ class LayerSequence:
     def output_tiles(self) -> list[int]:
         """Return the number of output tiles of each layer."""
         hardware = self._prepared.hardware
-        tilings = [Tiling.of(hardware, (layer.M, layer.K, layer.N)) for layer in self._prepared.layers]
-        return [tiling.m_tiles * tiling.n_tiles for tiling in tilings]
+        layers = self._prepared.layers
+        tilings = [Tiling.of(hardware, (layer.M, layer.K, layer.N), layer.repeat) for layer in layers]
+        return [tiling.repeat * tiling.m_tiles * tiling.n_tiles for tiling in tilings]
 
     def result(self) -> EngineResult:
         """Return the figures of all layers together."""

@@ -64,6 +64,7 @@ class LayerSummary(LayerName):
     output_bytes: int
     spilled_bytes: int = 0
     output_sha256: str | None
+    repeat: int = 1
     memoized_from: str | None = None
 
 

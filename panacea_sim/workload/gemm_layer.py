@@ -112,6 +112,9 @@ class GemmLayer:
     source: str | None = None
     recipe: Mapping[str, object] | None = None
 
+    repeat = 1
+    """Operands of several products are several layers."""
+
     def __post_init__(self) -> None:
         """Validate every field; make arrays read-only and numpy scalars plain numbers."""
         if not isinstance(self.name, str) or not self.name:

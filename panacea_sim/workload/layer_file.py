@@ -32,6 +32,9 @@ class LayerFile:
     output: OutputFormat | None = None
     source: str | None = None
 
+    repeat = 1
+    """A file has the operands of one product."""
+
     def load(self) -> GemmLayer:
         """Return the layer with its operands.
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
 from panacea_sim.checks import require_integer, require_share
 from panacea_sim.errors import ConfigError
+from panacea_sim.quant.slicing import activation_ho_factors, weight_ho_factors
 from panacea_sim.quant.vectors import BoolArray
+from panacea_sim.quant.widths import SLICE_BITS, require_activation_bits, require_weight_bits
 from panacea_sim.units import ceil_div
 
 __all__ = ["MaskedLayer"]
@@ -17,11 +19,12 @@ __all__ = ["MaskedLayer"]
 
 @dataclass(frozen=True)
 class MaskedLayer:
-    """A layer of which only the sizes and the skip masks are known: 7-bit weights and 8-bit activations.
+    """A layer of which only the sizes and the skip masks are known, by default of 7-bit weights and 8-bit activations.
 
-    Each operand has one HO slice, of which every vector is skipped with probability `rho_w` or `rho_x`, independently.
-    The masks are drawn when they are asked for, the same for the same `seed` and sizes. Outputs are dense, 8 bits wide.
-    No values can travel through such a layer. Raises ConfigError naming `layer.<field>`.
+    Of each HO slice every vector is skipped with probability `rho_w` or `rho_x`, independently. The masks are drawn
+    when they are asked for, the same for the same `seed` and sizes. Outputs are dense, 8 bits wide. No values can
+    travel through such a layer. `repeat` products of this size, each with operands of its own, follow each other as
+    one layer. Raises ConfigError naming `layer.<field>`.
     """
 
     name: str
@@ -31,6 +34,9 @@ class MaskedLayer:
     rho_w: float
     rho_x: float
     seed: int
+    weight_bits: int = 7
+    activation_bits: int = 8
+    repeat: int = 1
 
     output = None
     """No layer follows: outputs are dense."""
@@ -44,9 +50,13 @@ class MaskedLayer:
         if not isinstance(self.name, str) or not self.name:
             raise ConfigError("layer.name", repr(self.name), "text that is not empty")
         checked = {
-            **{field: require_integer(f"layer.{field}", getattr(self, field), 1) for field in ("M", "K", "N")},
+            **{
+                field: require_integer(f"layer.{field}", getattr(self, field), 1) for field in ("M", "K", "N", "repeat")
+            },
             **{field: require_share(f"layer.{field}", getattr(self, field)) for field in ("rho_w", "rho_x")},
             "seed": require_integer("layer.seed", self.seed, 0),
+            "weight_bits": require_weight_bits("layer.weight_bits", self.weight_bits),
+            "activation_bits": require_activation_bits("layer.activation_bits", self.activation_bits),
         }
         for field, value in checked.items():
             # The only way to normalise a field of a frozen dataclass.
@@ -54,15 +64,21 @@ class MaskedLayer:
 
     @property
     def recipe(self) -> dict[str, object]:
-        """The arguments that draw the same masks again."""
-        return asdict(self)
+        """The arguments that draw the same masks again; those that have their default are left out."""
+        given = asdict(self)
+        return {each.name: given[each.name] for each in fields(self) if given[each.name] != each.default}
 
     def skip_masks(self, v: int) -> tuple[BoolArray, BoolArray]:
-        """Draw the masks for vectors of length `v`: bool [1, ceil(M / v), K] and bool [1, ceil(N / v), K]."""
+        """Draw the masks for vectors of length `v`: bool [S_w, ceil(M / v), K] and bool [S_x, ceil(N / v), K].
+
+        S counts the HO slices. The vectors of the products lie behind each other along the middle axis.
+        """
+        weight_slices = len(weight_ho_factors(self.weight_bits))
+        activation_slices = len(activation_ho_factors(self.activation_bits, SLICE_BITS))
         rng_w, rng_x = (Generator(PCG64(child)) for child in SeedSequence(self.seed).spawn(2))
         return (
-            _drawn(rng_w, (1, ceil_div(self.M, v), self.K), self.rho_w),
-            _drawn(rng_x, (1, ceil_div(self.N, v), self.K), self.rho_x),
+            _drawn(rng_w, (weight_slices, self.repeat * ceil_div(self.M, v), self.K), self.rho_w),
+            _drawn(rng_x, (activation_slices, self.repeat * ceil_div(self.N, v), self.K), self.rho_x),
         )
 
 

@@ -72,7 +72,7 @@ class Panacea(Machine):
         """Return the tiles, bytes and operator steps of a layer."""
         chosen = panacea_hardware(hardware)
         sizes = (layer.M, layer.K, layer.N, chosen.tile_m, chosen.tile_k, chosen.tile_n)
-        tiling = SlicedTiling(*sizes, chosen.v)
+        tiling = SlicedTiling(*sizes, chosen.v, repeat=layer.repeat)
         masks = SkipMasks.of(layer, chosen.v)
         if computed is None or layer.output is None:
             return PanaceaWork(tiling, dense_outputs(tiling), computed, masks)

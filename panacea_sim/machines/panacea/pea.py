@@ -23,6 +23,7 @@ from panacea_sim.machines.panacea.dispatcher import PeaTile, pea_queue
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
 from panacea_sim.machines.panacea.work import PanaceaWork, panacea_work
 from panacea_sim.machines.shared.program import PlannedLayer, Program
+from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.machines.shared.tile_format import SlicedTile
 from panacea_sim.units import IntArray, ceil_div, signed_type
 from panacea_sim.workload.gemm_layer import GemmLayer
@@ -75,10 +76,11 @@ _known_works: WeakKeyDictionary[PanaceaWork, dict[tuple[int, ...], PeaWork]] = W
 
 def _pea_work(work: PanaceaWork, hardware: PanaceaHardware, height: int) -> PeaWork:
     # Static work and compensation are broadcast where all PEAs have rows; so are the steps that follow from them.
-    dwo, swo, cs = (_unrepeated(steps, height) for steps in (work.dwo, work.swo, work.cs))
+    by_product = (_by_product(steps, work.tiling) for steps in (work.dwo, work.swo, work.cs))
+    dwo, swo, cs = (_unrepeated(steps, height) for steps in by_product)
     kind = _timing_type([height * int(steps.max()) for steps in (dwo, swo, cs)], hardware)
     dynamic, static, compensation = (_stack_sums(steps, height, kind) for steps in (dwo, swo, cs))
-    own_static = swo[::height].astype(kind)
+    own_static = swo[:, ::height].astype(kind)
     cycles = np.maximum(
         _quotient_up(dynamic, hardware.n_dwo),
         np.maximum(_quotient_up(compensation, hardware.n_cs), _quotient_up(own_static, hardware.n_swo)),
@@ -88,8 +90,14 @@ def _pea_work(work: PanaceaWork, hardware: PanaceaHardware, height: int) -> PeaW
         taken_over = np.maximum(static - cycles * hardware.n_swo, 0)
         dynamic += taken_over
         static = static - taken_over
-    whole = (len(dynamic), *work.dwo.shape[1:])
-    return PeaWork(*(np.broadcast_to(steps, whole) for steps in (dynamic, static, compensation, cycles)))
+    whole = (work.tiling.repeat, work.tiling.stacks(height), *work.dwo.shape[1:])
+    broadcast = (np.broadcast_to(steps, whole) for steps in (dynamic, static, compensation, cycles))
+    return PeaWork(*(steps.reshape(-1, *whole[2:]) for steps in broadcast))
+
+
+def _by_product(steps: IntArray, tiling: SlicedTiling) -> IntArray:
+    """Return steps [m, PEA, n, k] over all products as [product, m, PEA, n, k]: a view."""
+    return steps.reshape(tiling.repeat, tiling.m_tiles, *steps.shape[1:])
 
 
 def _timing_type(most: Sequence[int], hardware: PanaceaHardware) -> type[np.signedinteger]:
@@ -101,18 +109,18 @@ def _timing_type(most: Sequence[int], hardware: PanaceaHardware) -> type[np.sign
 
 def _unrepeated(steps: IntArray, height: int) -> IntArray:
     """Return a view with length 1 where the array is only broadcast, but all its tiles where they are to be stacked."""
-    first = 1 if height > 1 else 0
-    kept = [slice(None)] * first + [slice(None) if stride else slice(1) for stride in steps.strides[first:]]
+    stacked = 1 if height > 1 else None
+    kept = [slice(None) if stride or axis == stacked else slice(1) for axis, stride in enumerate(steps.strides)]
     view: IntArray = steps[tuple(kept)]
     return view
 
 
 def _stack_sums(steps: IntArray, height: int, kind: type[np.signedinteger]) -> IntArray:
-    """Return the sums over the tiles of each stack, in the memory order of `steps`."""
-    sums: IntArray = steps[::height].astype(kind)
+    """Return the sums over the tiles of each stack, in the memory order of `steps` [product, m, PEA, n, k]."""
+    sums: IntArray = steps[:, ::height].astype(kind)
     for place in range(1, height):
-        upper = steps[place::height]
-        sums[: len(upper)] += upper
+        upper = steps[:, place::height]
+        sums[:, : upper.shape[1]] += upper
     return sums
 
 
@@ -183,7 +191,8 @@ def _operator_steps(program: Program, pea: int, operator: str, firing: IntArray)
     for first, end in pairwise([*starts, len(firing)]):
         plan = program.layers[layer[first]].plan
         work = work_on_peas(program, program.layers[layer[first]])
-        steps[first:end] = getattr(work, operator)[stack_m[first:end] // plan.height, pea, n[first:end], k[first:end]]
+        stack = plan.work.tiling.stack_of(stack_m[first:end], plan.height)
+        steps[first:end] = getattr(work, operator)[stack, pea, n[first:end], k[first:end]]
     return steps
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.machines.shared.sliced_work import SlicedWork
 from panacea_sim.mapping.work import LayerWork
-from panacea_sim.units import FloatArray, IntArray, signed_type
+from panacea_sim.units import FloatArray, IntArray, ceil_div, signed_type
 
 __all__ = ["PanaceaWork", "panacea_work"]
 
@@ -42,13 +42,17 @@ class PanaceaWork(SlicedWork):
     @cached_property
     def swo(self) -> IntArray:
         """Steps of the SWOs."""
-        steps = self.tiling.column_groups[:, None] * self.tiling.depths
+        steps = np.broadcast_to(
+            self.tiling.column_groups[:, None] * self.tiling.depths,
+            (self.tiling.repeat, self.tiling.n_tiles, self.tiling.k_tiles),
+        )
         return _on_peas_with_rows(steps, self.tiling, signed_type(self._most_steps))
 
     @cached_property
     def cs(self) -> IntArray:
         """Steps of the CS."""
-        return _on_peas_with_rows(self.activation_entries, self.tiling, signed_type(self._most_steps))
+        steps = self.activation_entries.reshape(self.tiling.repeat, self.tiling.n_tiles, -1)
+        return _on_peas_with_rows(steps, self.tiling, signed_type(self._most_steps))
 
     @cached_property
     def _most_steps(self) -> int:
@@ -75,27 +79,36 @@ def _dynamic_steps(
     """
     if most >= _EXACT_IN_FLOAT32:
         w_counts, x_counts = w_counts.astype(np.float64), x_counts.astype(np.float64)
-    steps = np.empty((tiling.n_tiles, tiling.k_tiles, len(w_counts)), signed_type(most))
-    met = x_counts + tiling.column_groups[:, None].astype(x_counts.dtype)
-    panel = np.empty((tiling.n_tiles, len(w_counts)), x_counts.dtype)
+    lanes = tiling.m_tiles * tiling.most_row_groups
+    steps = np.empty((tiling.n_tiles, tiling.k_tiles, tiling.repeat, lanes), signed_type(most))
+    met = x_counts.reshape(tiling.repeat, tiling.n_tiles, tiling.K) + tiling.column_groups[:, None].astype(
+        x_counts.dtype
+    )
+    weight = w_counts.reshape(tiling.repeat, lanes, tiling.K)
+    compensation = x_sums.reshape(tiling.repeat, tiling.n_tiles, tiling.k_tiles).astype(x_counts.dtype)
+    panel = np.empty((tiling.repeat, tiling.n_tiles, lanes), x_counts.dtype)
     block = max(1, _UNTHREADED_PRODUCTS // (tiling.n_tiles * min(tiling.tile_k, tiling.K)))
     for k, first in enumerate(range(0, tiling.K, tiling.tile_k)):
         depth = slice(first, first + tiling.tile_k)
-        for row in range(0, len(w_counts), block):
+        for row in range(0, lanes, block):
             rows = slice(row, row + block)
-            np.matmul(met[:, depth], w_counts[rows, depth].T, out=panel[:, rows])
-        panel += x_sums[:, k, None].astype(panel.dtype)
-        steps[:, k] = panel
-    steps[:, :, int(tiling.row_groups.sum()) :] = 0
-    by_pea: IntArray = steps.reshape(*steps.shape[:2], tiling.m_tiles, tiling.most_row_groups).transpose(2, 3, 0, 1)
+            np.matmul(met[:, :, depth], weight[:, rows, depth].swapaxes(1, 2), out=panel[:, :, rows])
+        panel += compensation[:, :, k, None]
+        steps[:, k] = panel.swapaxes(0, 1)
+    steps[..., ceil_div(tiling.M, tiling.v) :] = 0
+    by_pea: IntArray = steps.reshape(*steps.shape[:2], -1, tiling.most_row_groups).transpose(2, 3, 0, 1)
     return by_pea
 
 
 def _on_peas_with_rows(steps: IntArray, tiling: SlicedTiling, kind: type[np.signedinteger]) -> IntArray:
-    """Return steps [n, k] that all PEAs with rows have alike as [m, PEA, n, k]: a view unless some have no rows."""
+    """Return steps [product, n, k] that all PEAs with rows have alike as [m, PEA, n, k].
+
+    It is a view if there is one product, of which all PEAs have rows.
+    """
     has_rows = np.arange(tiling.most_row_groups) < tiling.row_groups[:, None]
-    if has_rows.all():
-        return np.broadcast_to(steps, (*has_rows.shape, *steps.shape))
+    if has_rows.all() and tiling.repeat == 1:
+        return np.broadcast_to(steps[0], (*has_rows.shape, *steps.shape[1:]))
     # In the order in which the dynamic steps are stored.
-    on_peas: IntArray = (steps.astype(kind)[:, :, None, None] * has_rows).transpose(2, 3, 0, 1)
+    by_m = np.repeat(steps.astype(kind).transpose(1, 2, 0), tiling.m_tiles, 2)
+    on_peas: IntArray = (by_m[..., None] * has_rows).transpose(2, 3, 0, 1)
     return on_peas

@@ -93,7 +93,7 @@ class Program:
         """The labels of components that fire once for each tile task; m is that of a stack's first tile."""
         return TileLabels(
             self._numbers(lambda layer: layer.plan.task_count),
-            self.joined(lambda layer: layer.plan.tasks.stack * layer.plan.height),
+            self.joined(lambda layer: _first_m(layer.plan, layer.plan.tasks.stack)),
             self.joined(lambda layer: layer.plan.tasks.n),
             self.joined(lambda layer: layer.plan.tasks.k),
         )
@@ -116,14 +116,14 @@ class Program:
         """The labels of the weight fetches; m is that of a stack's first tile."""
         numbers = self._numbers(lambda layer: len(layer.plan.weight_loads.tile))
         m = self.joined(
-            lambda layer: layer.plan.weight_loads.tile // layer.plan.work.tiling.k_tiles * layer.plan.height
+            lambda layer: _first_m(layer.plan, layer.plan.weight_loads.tile // layer.plan.work.tiling.k_tiles)
         )
         k = self.joined(lambda layer: layer.plan.weight_loads.tile % layer.plan.work.tiling.k_tiles)
         return TileLabels(numbers, m, np.full_like(m, NO_TILE), k)
 
     @cached_property
     def activation_load_labels(self) -> TileLabels:
-        """The labels of the activation fetches."""
+        """The labels of the activation fetches; n is numbered over all products of a layer."""
         numbers = self._numbers(lambda layer: len(layer.plan.activation_loads.tile))
         n = self.joined(lambda layer: layer.plan.activation_loads.tile // layer.plan.work.tiling.k_tiles)
         k = self.joined(lambda layer: layer.plan.activation_loads.tile % layer.plan.work.tiling.k_tiles)
@@ -215,5 +215,9 @@ def _joined(arrays: Sequence[IntArray]) -> IntArray:
 def _sums_given(plan: LayerPlan, place: int) -> IntArray:
     if plan.height == 1 and place == 0:
         return plan.visits.last_task
-    exists = plan.tasks.stack * plan.height + place < plan.work.tiling.m_tiles
+    exists = plan.work.tiling.has_place(plan.tasks.stack, place, plan.height)
     return plan.visits.last_task * exists * (place < plan.height)
+
+
+def _first_m(plan: LayerPlan, stack: IntArray) -> IntArray:
+    return plan.work.tiling.first_m(stack, plan.height)

@@ -27,7 +27,8 @@ __all__ = ["SkipMasks", "SlicedWork", "stream_bytes"]
 class SkipMasks:
     """Which slice vectors of a layer need not be stored.
 
-    `weight` is bool [S_w, ceil(M / v), K] and `activation` is bool [S_x, ceil(N / v), K], S = number of HO slices.
+    `weight` is bool [S_w, ceil(M / v), K] and `activation` is bool [S_x, ceil(N / v), K], S = number of HO slices. The
+    vectors of a layer's products lie behind each other along the middle axis.
     """
 
     weight: BoolArray
@@ -59,7 +60,7 @@ class SlicedWork(LayerWork):
     @cached_property
     def activation(self) -> TileBytes:
         """Bytes of the activation tiles [n, k]."""
-        groups = self.tiling.column_groups
+        groups = np.tile(self.tiling.column_groups, self.tiling.repeat)
         return _operand_bytes(self.tiling, groups, len(self.masks.activation), self.activation_entries)
 
     @cached_property
@@ -75,20 +76,24 @@ class SlicedWork(LayerWork):
     @cached_property
     def weight_counts(self) -> FloatArray:
         """Stored weight vectors, fillers included, over all HO slices: float32 [m * row groups of a full tile, K]."""
-        return _counts(self.masks.weight, self.tiling.m_tiles * self.tiling.most_row_groups, self.tiling.tile_k)
+        tiling = self.tiling
+        return _counts(self.masks.weight, tiling.repeat, tiling.m_tiles * tiling.most_row_groups, tiling.tile_k)
 
     @cached_property
     def activation_counts(self) -> FloatArray:
         """Stored activation vectors of each n tile, fillers included, over all HO slices: float32 [n, K]."""
-        lanes = self.tiling.n_tiles * self.tiling.most_column_groups
-        counts = _counts(self.masks.activation, lanes, self.tiling.tile_k)
-        summed: FloatArray = counts.reshape(self.tiling.n_tiles, -1, self.tiling.K).sum(1)
+        tiling = self.tiling
+        counts = _counts(
+            self.masks.activation, tiling.repeat, tiling.n_tiles * tiling.most_column_groups, tiling.tile_k
+        )
+        summed: FloatArray = counts.reshape(-1, tiling.most_column_groups, tiling.K).sum(1)
         return summed
 
     @cached_property
     def weight_entries(self) -> IntArray:
         """Entries in the streams of each weight tile [m, k]."""
-        return _sum_tiles(self.weight_counts.reshape(self.tiling.m_tiles, -1, self.tiling.K).sum(1), self.tiling.tile_k)
+        counts = self.weight_counts.reshape(-1, self.tiling.most_row_groups, self.tiling.K)
+        return _sum_tiles(counts.sum(1), self.tiling.tile_k)
 
     @cached_property
     def activation_entries(self) -> IntArray:
@@ -111,16 +116,19 @@ def _operand_bytes(tiling: SlicedTiling, groups: IntArray, ho_slices: int, entri
     return TileBytes(stream_bytes(entries, streams, tiling.v, tiling.tile_k), bits_to_bytes(lo_bits))
 
 
-def _counts(skipped: BoolArray, lanes: int, tile_k: int) -> FloatArray:
-    """Return how many slices [S, lanes, K] store each vector, fillers included, [lanes, K]; added lanes have none.
+def _counts(skipped: BoolArray, products: int, lanes: int, tile_k: int) -> FloatArray:
+    """Return how many slices [S, vectors, K] store each vector, fillers included, [products * lanes, K].
+
+    Each product gets `lanes` lanes; those that it has no vectors for are empty.
 
     Floating point, because matrix products of whole numbers are slow; such small ones are exact.
     """
     stored = stored_with_fillers(skipped, tile_k)
-    counts: FloatArray = np.zeros((lanes, stored.shape[2]), np.float32)
+    counts: FloatArray = np.zeros((products, lanes, stored.shape[2]), np.float32)
     for of_slice in stored:
-        counts[: len(of_slice)] += of_slice
-    return counts
+        by_product = of_slice.reshape(products, -1, stored.shape[2])
+        counts[:, : by_product.shape[1]] += by_product
+    return counts.reshape(products * lanes, -1)
 
 
 def _sum_tiles(counts: FloatArray, tile_k: int) -> IntArray:
