@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["GROUP_KEYS", "ChosenEngine", "Engine", "LogLevel", "Map", "Page", "Policy", "Schedule"]
+__all__ = ["GROUP_KEYS", "ChosenEngine", "Engine", "LogLevel", "Map", "MappingFrom", "Page", "Policy", "Schedule"]
 
 Engine = Literal["auto", "reference", "compiled"]
 """The engine that runs: `auto` takes the compiled one where no values travel and numba can be imported."""
@@ -13,6 +13,9 @@ ChosenEngine = Literal["reference", "compiled"]
 
 Schedule = Literal["overlap", "barrier"]
 """How layers follow each other: in one simulation, or each alone on the drained machine."""
+
+MappingFrom = Literal["layer", "class"]
+"""What the mapping of a layer is chosen for: the layer itself, or all of its sizes, widths and rounded densities."""
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 """What goes into the log of a run: this and what is graver."""

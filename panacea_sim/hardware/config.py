@@ -33,6 +33,8 @@ __all__ = [
 
 DEFAULT_PRESET = "panacea"
 DEFAULT_MACHINE = "panacea"
+_EARLIER = {"machine": DEFAULT_MACHINE, "vector": "fused"}
+"""What files of before there was a choice do not say."""
 _SECTION = "hardware"
 _MACHINE = "machine"
 _REMEDY = "Change it with --set {path}=VALUE or in the YAML file"
@@ -67,6 +69,7 @@ class Hardware(BaseModel):
     loop_order: Literal["mnk", "mkn", "nmk", "nkm", "kmn", "knm", "auto"]
     residency: Literal["auto", "resident"]
     spill: Literal["allow", "refuse"]
+    vector: Literal["fused", "free"]
 
     wmem_bytes: Positive
     amem_bytes: Positive
@@ -220,8 +223,7 @@ def _replaced(values: Mapping[str, object], overrides: Mapping[str, object]) -> 
 
 
 def _validated(values: dict[str, object], remedy: str = _REMEDY) -> Hardware:
-    # Files of before there was a choice name no machine.
-    values = {_MACHINE: DEFAULT_MACHINE, **values}
+    values = _EARLIER | values
     model = settings_model(values[_MACHINE])
     try:
         return model.model_validate(values)

@@ -66,6 +66,12 @@ class LayerPlan:
         return finished
 
     @property
+    def output_sizes(self) -> IntArray:
+        """The number of outputs in each output tile, in the order in which they are finished."""
+        sizes: IntArray = self.work.outputs[self.output_m, self.output_n]
+        return sizes
+
+    @property
     def output_count(self) -> int:
         """Number of output tiles."""
         return int(self.visits.last.sum())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 import numpy as np
@@ -50,12 +50,14 @@ class LayerWork(ABC):
     """What a layer asks of a machine: how it is cut, the bytes of its tiles, and the bytes of its outputs.
 
     Together with the hardware this decides every cycle of a run without values. What is expensive is computed when it
-    is asked for. `computed` is what the numbers of the layer are, None where nobody needs them.
+    is asked for. `computed` is what the numbers of the layer are, None where nobody needs them. Each output passes the
+    PPU `passes` times.
     """
 
     tiling: Tiling
     output_bytes: OutputBytes
     computed: FunctionalPass | None
+    passes: int = field(default=1, kw_only=True)
 
     @property
     @abstractmethod
@@ -88,11 +90,11 @@ class LayerWork(ABC):
 
     def key(self) -> bytes:
         """Return a digest of everything that decides the cycles of the layer on a given machine."""
-        digest = hashlib.blake2b(repr(self.tiling).encode())
+        digest = hashlib.blake2b(repr((self.tiling, self.passes)).encode())
         for array in self.deciding():
             digest.update(repr(array.shape).encode())
             digest.update(np.packbits(array).tobytes() if array.dtype == np.bool_ else array.tobytes())
-        for field in fields(self.output_bytes):
-            array = getattr(self.output_bytes, field.name)
+        for part in fields(self.output_bytes):
+            array = getattr(self.output_bytes, part.name)
             digest.update(b"none" if array is None else array.tobytes())
         return digest.digest()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.choices import Schedule
+from panacea_sim.choices import MappingFrom, Schedule
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.workload.chain import source_numbers
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
@@ -26,14 +26,16 @@ _DIGEST_BYTES = 32
 _BLOCK_ELEMENTS = 1 << 20
 
 
-def run_digest(layers: Sequence[AnyLayer], hardware: Hardware, schedule: Schedule, *, values: bool) -> str:
+def run_digest(
+    layers: Sequence[AnyLayer], hardware: Hardware, schedule: Schedule, mapping: MappingFrom = "layer", *, values: bool
+) -> str:
     """Return the BLAKE2b digest, in hex, of layers, machine and options that decide figures; names are not among them.
 
     Layers in files are read one after the other. Raises ConfigError for a file that cannot be read, and for sources
     that are no layers before.
     """
     content = _Content()
-    content.add("options", {"schedule": schedule, "values": values})
+    content.add("options", {"schedule": schedule, "mapping": mapping, "values": values})
     content.add("hardware", _figures_of(hardware))
     for layer, source in zip(layers, source_numbers(layers), strict=True):
         content.add("source", source)

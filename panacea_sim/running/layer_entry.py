@@ -48,6 +48,9 @@ class MaskedEntry(Entry):
     weight_bits: int = 7
     activation_bits: int = 8
     repeat: _Size = 1
+    passes: _Size = 1
+    kind: str = ""
+    block: str = ""
 
 
 class SyntheticEntry(Entry):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from panacea_sim.analysis.accounting import check_conservation
 from panacea_sim.analysis.summary import SummaryParts, summarize_parts
+from panacea_sim.choices import MappingFrom
 from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.hardware.config import Hardware
@@ -38,6 +39,7 @@ class LayerTask:
     hardware: Hardware
     values: bool
     engine: ChosenEngine
+    mapping: MappingFrom = "layer"
     known: frozenset[bytes] = frozenset()
     trace: TraceOptions = NO_TRACE
     spill_folder: Path | None = None
@@ -87,7 +89,7 @@ def run_layer(task: LayerTask) -> LayerRun:
     key = work.key()
     if key in task.known:
         return LayerRun(key, None)
-    prepared = planned_alone(layer, work, task.hardware, task.engine, values=task.values)
+    prepared = planned_alone(layer, work, task.hardware, task.engine, task.mapping, values=task.values)
     recorder = Recorder(task.trace, (layer.name,), task.spill_folder)
     result = prepared.run(task.engine, recorder, task.watch)
     check_conservation(prepared.description, result)

@@ -22,7 +22,7 @@ from panacea_sim.trace.options import NO_TRACE
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.units import IntArray, ceil_div
 
-__all__ = ["Candidate", "Simulate", "candidates", "choose_mapping"]
+__all__ = ["Candidate", "Simulate", "candidates", "choose_mapping", "mapped"]
 
 _NEAR = 1.25
 """Bounds up to this ratio to the least one are near it."""
@@ -71,7 +71,7 @@ class Candidate:
 def candidates(name: str, work: LayerWork, hardware: Hardware) -> Iterator[Candidate]:
     """Return every mapping that the hardware and its machine leave open, K innermost first."""
     for order, height in _open_mappings(hardware):
-        yield _bounded(name, work, hardware, order, height)
+        yield mapped(name, work, hardware, order, height)
 
 
 def _open_mappings(hardware: Hardware) -> list[tuple[str, int]]:
@@ -100,7 +100,7 @@ def choose_mapping(name: str, work: LayerWork, hardware: Hardware, simulate: Sim
     for number in sorted(range(len(floors)), key=lambda number: (floors[number], number)):
         if near and not _can_win(floors[number], near.values(), is_small=is_small):
             continue
-        found = _bounded(name, work, hardware, *open_mappings[number])
+        found = mapped(name, work, hardware, *open_mappings[number])
         if found.program is None:
             obstacles[number] = found.obstacle
             continue
@@ -141,7 +141,7 @@ def _floors(work: LayerWork, hardware: Hardware, mappings: Sequence[tuple[str, i
     return floors
 
 
-def _bounded(name: str, work: LayerWork, hardware: Hardware, order: str, height: int) -> Candidate:
+def mapped(name: str, work: LayerWork, hardware: Hardware, order: str, height: int) -> Candidate:
     """Return the mapping with its plan and bound, or what stands in its way."""
     try:
         plan = plan_layer(name, work, hardware, order, height)

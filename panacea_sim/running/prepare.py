@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from panacea_sim.choices import MappingFrom
 from panacea_sim.description.component import Role
 from panacea_sim.description.description import Description
 from panacea_sim.engines.choice import ChosenEngine, Engine, chosen_engine, run_engine
@@ -17,6 +18,7 @@ from panacea_sim.machines.machine import Values, described, machine_of
 from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.running.mapping_choice import Candidate, candidates, choose_mapping
+from panacea_sim.running.mapping_class import class_mapping
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.chain import chain_graph, check_link, source_numbers
@@ -98,7 +100,9 @@ def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedL
     chosen = chosen_engine(engine, values=scenario.values)
     works = [work_of(layer, hardware, values=scenario.values) for layer in layers]
     graph = chain_graph(layers, [work.computed for work in works])
-    program, description, values = _planned(layers, works, graph, hardware, chosen, values=scenario.values)
+    program, description, values = _planned(
+        layers, works, graph, hardware, chosen, scenario.mapping, values=scenario.values
+    )
     return Prepared(scenario, layers, program, description, values)
 
 
@@ -140,13 +144,15 @@ def work_of(layer: Layer, hardware: Hardware, *, values: bool) -> LayerWork:
     return machine_of(hardware).work(layer, hardware, _functional(layer, wanted=values or layer.output is not None))
 
 
-def planned_alone(layer: Layer, work: LayerWork, hardware: Hardware, engine: ChosenEngine, *, values: bool) -> Prepared:
+def planned_alone(
+    layer: Layer, work: LayerWork, hardware: Hardware, engine: ChosenEngine, mapping: MappingFrom, *, values: bool
+) -> Prepared:
     """Return a layer as a run of its own for this engine, its activations in DRAM from the start.
 
     Raises MappingError if it does not fit the machine.
     """
     alone = layer if isinstance(layer, MaskedLayer) else replace(layer, source=None)
-    program, description, travelling = _planned([alone], [work], None, hardware, engine, values=values)
+    program, description, travelling = _planned([alone], [work], None, hardware, engine, mapping, values=values)
     return Prepared(Scenario("layer", alone, hardware, values=values), (alone,), program, description, travelling)
 
 
@@ -163,18 +169,25 @@ def _functional(layer: Layer, *, wanted: bool) -> FunctionalPass | None:
     return functional_pass(layer) if wanted and isinstance(layer, GemmLayer) else None
 
 
+def _mapped(layer: Layer, work: LayerWork, hardware: Hardware, engine: ChosenEngine, mapping: MappingFrom) -> Candidate:
+    if mapping == "class":
+        return class_mapping(layer, work, hardware, engine)
+    return choose_mapping(layer.name, work, hardware, partial(run_engine, engine))
+
+
 def _planned(
     layers: Sequence[Layer],
     works: Sequence[LayerWork],
     graph: LayerGraph | None,
     hardware: Hardware,
     engine: ChosenEngine,
+    mapping: MappingFrom,
     *,
     values: bool,
 ) -> tuple[Program, Description, Values | None]:
-    machine, simulate = machine_of(hardware), partial(run_engine, engine)
-    named = zip(layers, works, strict=True)
-    mapped = [choose_mapping(layer.name, work, hardware, simulate) for layer, work in named]
+    machine = machine_of(hardware)
+    given = zip(layers, works, strict=True)
+    mapped = [_mapped(layer, work, hardware, engine, mapping) for layer, work in given]
     program, description = mapped[0].program, mapped[0].description
     if len(mapped) > 1 or program is None or description is None:
         program = plan_program(hardware, [each.plan for each in mapped if each.plan is not None], graph)

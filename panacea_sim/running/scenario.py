@@ -10,8 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias, get_args
 
-from panacea_sim.choices import Schedule
-from panacea_sim.errors import ConfigError, PanaceaError, nearest_name, with_article
+from panacea_sim.checks import require_choice
+from panacea_sim.choices import MappingFrom, Schedule
+from panacea_sim.errors import ConfigError, PanaceaError, with_article
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.running.digest import run_digest
 from panacea_sim.running.layer_entry import entry_of
@@ -39,8 +40,10 @@ class Scenario:
     and one whose `source` names an earlier one waits for the outputs that it needs. With "barrier" each runs alone,
     from its first cycle to its last, on a machine that is empty again. `hardware` is a Hardware, the name of a preset
     or the path of a YAML file, with `settings` (field name to value) on top. With `values` the quantized slices travel
-    through the machine and its accumulators are compared with the integer product; without, only time passes. Raises
-    ConfigError for an unknown schedule, and where there is no layer.
+    through the machine and its accumulators are compared with the integer product; without, only time passes. `mapping`
+    says whether loop order and double-tile processing are chosen for each layer, or once for all layers of a class:
+    equal sizes, widths and densities in sixteenths. Raises ConfigError for an unknown schedule or mapping, and where
+    there is no layer.
     """
 
     name: str
@@ -50,9 +53,10 @@ class Scenario:
     values: bool = True
     description: str = ""
     schedule: Schedule = "overlap"
+    mapping: MappingFrom = "layer"
 
     def __post_init__(self) -> None:
-        """Check the name, that there are layers, and the schedule."""
+        """Check the name, that there are layers, the schedule and the mapping."""
         check_run_name("scenario.name", self.name)
         if not isinstance(self.values, bool):
             raise ConfigError("scenario.values", repr(self.values), "True or False")
@@ -60,10 +64,8 @@ class Scenario:
             raise ConfigError("scenario.description", repr(self.description), "text")
         if not self.layers:
             raise ConfigError("scenario.layer", "no layers", "a layer, or a tuple of at least one")
-        known = get_args(Schedule)
-        if self.schedule not in known:
-            hint = nearest_name(str(self.schedule), known)
-            raise ConfigError("scenario.schedule", repr(self.schedule), " or ".join(known), hint)
+        require_choice("scenario.schedule", self.schedule, get_args(Schedule))
+        require_choice("scenario.mapping", self.mapping, get_args(MappingFrom))
 
     def known_layers(self) -> tuple[AnyLayer, ...]:
         """Return the layers with their sizes; of those in files the headers are read, which raises ConfigError."""
@@ -76,7 +78,9 @@ class Scenario:
         descriptions do not count. Operands in files are read, one layer after the other. Raises ConfigError as `run`
         does for what cannot be read.
         """
-        return run_digest(self.known_layers(), self.resolved_hardware(), self.schedule, values=self.values)
+        return run_digest(
+            self.known_layers(), self.resolved_hardware(), self.schedule, self.mapping, values=self.values
+        )
 
     def resolved_hardware(self) -> Hardware:
         """Return the machine, with the settings applied; raises ConfigError for one that there cannot be."""
@@ -141,6 +145,7 @@ def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[AnyLa
         description=scenario.description,
         values=scenario.values,
         schedule=scenario.schedule,
+        mapping=scenario.mapping,
         layers=[entry_of(layer, number, folder.path) for number, layer in enumerate(layers)],
         hardware=hardware,
     )
@@ -182,4 +187,5 @@ def _read_yaml(path: Path) -> Scenario:
         values=content.values,
         description=content.description,
         schedule=content.schedule,
+        mapping=content.mapping,
     )

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from annotated_types import MinLen
 from pydantic import Field, SerializeAsAny, ValidationError, field_validator
 
-from panacea_sim.choices import Schedule
+from panacea_sim.choices import MappingFrom, Schedule
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.config import Hardware, from_mapping
 from panacea_sim.hardware.validation import config_error, refusal
@@ -35,6 +35,7 @@ class ScenarioFile(Entry):
     description: str = ""
     values: bool = True
     schedule: Schedule = "overlap"
+    mapping: MappingFrom = "layer"
     layers: Annotated[list[LayerEntry], MinLen(1)]
     hardware: SerializeAsAny[Hardware]
 

@@ -105,6 +105,7 @@ class LayerSequence:
             prepared.hardware,
             prepared.scenario.values,
             self._options.engine,
+            prepared.scenario.mapping,
             frozenset(self._keys.values()) if self._memoizes else frozenset(),
             self._trace_options(),
             None if folder is None else _made(folder.absolute() / f"{number:04d}"),
@@ -144,6 +145,9 @@ class LayerSequence:
             (layer,) = outcome.parts.layers
             changes = {
                 "name": layers[number].name,
+                "kind": layers[number].kind,
+                "block": layers[number].block,
+                "mapping_from": self._prepared.scenario.mapping,
                 "start_cycle": layer.start_cycle + offset_cycles,
                 "end_cycle": layer.end_cycle + offset_cycles,
                 "memoized_from": None if simulated == number else layers[simulated].name,

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from panacea_sim.choices import MappingFrom
 from panacea_sim.description.topology import Topology
 from panacea_sim.trace.schema import SCHEMA_VERSION, State
 from panacea_sim.trace.totals import ChannelTotals, QueueTotals, StallTotal
@@ -65,6 +66,9 @@ class LayerSummary(LayerName):
     spilled_bytes: int = 0
     output_sha256: str | None
     repeat: int = 1
+    kind: str = ""
+    block: str = ""
+    mapping_from: MappingFrom = "layer"
     memoized_from: str | None = None
 
 

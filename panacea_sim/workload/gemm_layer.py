@@ -114,6 +114,11 @@ class GemmLayer:
 
     repeat = 1
     """Operands of several products are several layers."""
+    passes = 1
+    """Outputs pass the PPU once: no vector work follows."""
+    kind = ""
+    block = ""
+    """Nothing is known of a network around the layer."""
 
     def __post_init__(self) -> None:
         """Validate every field; make arrays read-only and numpy scalars plain numbers."""

@@ -34,6 +34,11 @@ class LayerFile:
 
     repeat = 1
     """A file has the operands of one product."""
+    passes = 1
+    """Outputs pass the PPU once: no vector work follows."""
+    kind = ""
+    block = ""
+    """Nothing is known of a network around the layer."""
 
     def load(self) -> GemmLayer:
         """Return the layer with its operands.

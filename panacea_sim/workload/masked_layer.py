@@ -24,7 +24,8 @@ class MaskedLayer:
     Of each HO slice every vector is skipped with probability `rho_w` or `rho_x`, independently. The masks are drawn
     when they are asked for, the same for the same `seed` and sizes. Outputs are dense, 8 bits wide. No values can
     travel through such a layer. `repeat` products of this size, each with operands of its own, follow each other as
-    one layer. Raises ConfigError naming `layer.<field>`.
+    one layer. Each output passes the PPU `passes` times, once to be requantized and then for vector work that follows.
+    `kind` and `block` say what the layer is in its network, for reports. Raises ConfigError naming `layer.<field>`.
     """
 
     name: str
@@ -37,6 +38,9 @@ class MaskedLayer:
     weight_bits: int = 7
     activation_bits: int = 8
     repeat: int = 1
+    passes: int = 1
+    kind: str = ""
+    block: str = ""
 
     output = None
     """No layer follows: outputs are dense."""
@@ -51,7 +55,8 @@ class MaskedLayer:
             raise ConfigError("layer.name", repr(self.name), "text that is not empty")
         checked = {
             **{
-                field: require_integer(f"layer.{field}", getattr(self, field), 1) for field in ("M", "K", "N", "repeat")
+                field: require_integer(f"layer.{field}", getattr(self, field), 1)
+                for field in ("M", "K", "N", "repeat", "passes")
             },
             **{field: require_share(f"layer.{field}", getattr(self, field)) for field in ("rho_w", "rho_x")},
             "seed": require_integer("layer.seed", self.seed, 0),

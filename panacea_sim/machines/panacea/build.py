@@ -74,9 +74,11 @@ class Panacea(Machine):
         sizes = (layer.M, layer.K, layer.N, chosen.tile_m, chosen.tile_k, chosen.tile_n)
         tiling = SlicedTiling(*sizes, chosen.v, repeat=layer.repeat)
         masks = SkipMasks.of(layer, chosen.v)
-        if computed is None or layer.output is None:
-            return PanaceaWork(tiling, dense_outputs(tiling), computed, masks)
-        return PanaceaWork(tiling, encoded_outputs(tiling, computed.output, layer.output), computed, masks)
+        outputs = dense_outputs(tiling)
+        if computed is not None and layer.output is not None:
+            outputs = encoded_outputs(tiling, computed.output, layer.output)
+        passes = layer.passes if chosen.vector == "fused" else 1
+        return PanaceaWork(tiling, outputs, computed, masks, passes=passes)
 
     def heights(self, hardware: Hardware) -> tuple[int, ...]:
         """Return the heights that double-tile processing leaves open."""

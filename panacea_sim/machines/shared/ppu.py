@@ -19,15 +19,19 @@ __all__ = ["PpuWorker", "ppu"]
 
 
 def ppu(program: Program) -> Component:
-    """Return `ppu`: it adds the bias, requantizes an output tile and applies the activation function."""
+    """Return `ppu`: it adds the bias, requantizes an output tile and applies the activation function.
+
+    Vector work that follows takes passes of its own over the outputs.
+    """
     outputs = program.tile_outputs
+    passed = program.joined(lambda layer: layer.plan.output_sizes * layer.plan.work.passes)
     one = np.ones(len(outputs), np.int64)
     return Component(
         "ppu",
         "output",
         len(outputs),
         service_cycles=np.maximum(
-            ceil_div(outputs, program.hardware.ppu_lanes),
+            ceil_div(passed, program.hardware.ppu_lanes),
             ceil_div(outputs * BYTES_PER_PARTIAL_SUM, program.hardware.omem_bytes_per_cycle),
         ),
         takes=(Take("q_ppu", one),),

@@ -155,7 +155,7 @@ class Program:
     @cached_property
     def tile_outputs(self) -> IntArray:
         """The number of outputs in each finished tile."""
-        return self.joined(lambda layer: layer.plan.work.outputs[layer.plan.output_m, layer.plan.output_n])
+        return self.joined(lambda layer: layer.plan.output_sizes)
 
     def _numbers(self, firings: Callable[[PlannedLayer], int]) -> IntArray:
         return np.repeat(np.arange(len(self.layers)), [firings(layer) for layer in self.layers])

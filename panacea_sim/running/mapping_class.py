@@ -1,0 +1,85 @@
+"""The mapping of a layer of a network: a function of its class, whatever ran before and whatever its values are.
+
+Layers of equal sizes, widths and rounded densities are a class, for which a mapping is chosen once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+from panacea_sim.choices import ChosenEngine
+from panacea_sim.engines.choice import run_engine
+from panacea_sim.hardware.config import Hardware
+from panacea_sim.machines.machine import machine_of
+from panacea_sim.mapping.work import LayerWork, Stored
+from panacea_sim.running.mapping_choice import Candidate, choose_mapping, mapped
+from panacea_sim.workload.layer import Layer
+from panacea_sim.workload.masked_layer import MaskedLayer
+
+__all__ = ["LayerClass", "class_mapping", "class_of"]
+
+_DENSITY_STEPS = 16
+"""Densities of a class are whole sixteenths."""
+
+
+@dataclass(frozen=True)
+class LayerClass:
+    """What layers of a class have in common; densities are in sixteenths."""
+
+    M: int
+    K: int
+    N: int
+    repeat: int
+    weight_bits: int
+    activation_bits: int
+    passes: int
+    rho_w: int
+    rho_x: int
+
+    def typical_layer(self) -> MaskedLayer:
+        """Return the layer on which the mapping of the class is chosen."""
+        return MaskedLayer(
+            "class",
+            self.M,
+            self.K,
+            self.N,
+            self.rho_w / _DENSITY_STEPS,
+            self.rho_x / _DENSITY_STEPS,
+            0,
+            weight_bits=self.weight_bits,
+            activation_bits=self.activation_bits,
+            repeat=self.repeat,
+            passes=self.passes,
+        )
+
+
+def class_of(layer: Layer, work: LayerWork) -> LayerClass:
+    """Return the class of a layer, whose work is given: densities are those that its operands have."""
+    sizes = (layer.M, layer.K, layer.N, layer.repeat, layer.weight_bits, layer.activation_bits, layer.passes)
+    return LayerClass(*sizes, _sixteenths(work.stored_w), _sixteenths(work.stored_x))
+
+
+def class_mapping(layer: Layer, work: LayerWork, hardware: Hardware, engine: ChosenEngine) -> Candidate:
+    """Return the layer in the mapping of its class; in its own best one where that does not fit it.
+
+    Engines are equal, so the choice does not depend on `engine`. Raises MappingError if no mapping fits.
+    """
+    order, height = _chosen(class_of(layer, work), hardware, engine)
+    found = mapped(layer.name, work, hardware, order, height)
+    if found.program is None:
+        return choose_mapping(layer.name, work, hardware, partial(run_engine, engine))
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _chosen(layer_class: LayerClass, hardware: Hardware, engine: ChosenEngine) -> tuple[str, int]:
+    """Return order and height of a class."""
+    layer = layer_class.typical_layer()
+    work = machine_of(hardware).work(layer, hardware, None)
+    best = choose_mapping(layer.name, work, hardware, partial(run_engine, engine))
+    return best.order, best.height
+
+
+def _sixteenths(stored: Stored) -> int:
+    return 0 if stored.rho is None else round(stored.rho * _DENSITY_STEPS)
