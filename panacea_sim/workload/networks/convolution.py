@@ -60,7 +60,9 @@ class Window:
             if pixels < 1:
                 padded = self.size[axis] + sum(self.padding[axis])
                 reach = self.reach[axis]
-                raise ConfigError("layer.kernel", f"{reach} pixels on axis {axis}", f"at most {padded}, size and padding")
+                raise ConfigError(
+                    "layer.kernel", f"{reach} pixels on axis {axis}", f"at most {padded}, size and padding"
+                )
 
     @property
     def reach(self) -> tuple[int, ...]:
@@ -210,7 +212,9 @@ def _ranges(ends: Sequence[tuple[IntArray, IntArray]], size: tuple[int, ...], ba
 
     `ends` are the first and the last pixel along each axis; without a pixel the two numbers are equal.
     """
-    first, last, some = np.int64(0), np.int64(0), np.True_
+    positions = [1] * len(size)
+    first, last = np.zeros(positions, np.int64), np.zeros(positions, np.int64)
+    some = np.ones(positions, np.bool_)
     for axis, (of_axis, up_to) in enumerate(ends):
         shape = [-1 if other == axis else 1 for other in range(len(size))]
         first = first * size[axis] + of_axis.reshape(shape)

@@ -82,4 +82,3 @@ class Gemm:
                 require_share("layer.rho_w", share)
         if self.rho_x is not None:
             require_share("layer.rho_x", self.rho_x)
-

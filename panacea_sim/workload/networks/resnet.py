@@ -85,7 +85,7 @@ def _kernels(width: int, stride: int, *, bottleneck: bool) -> list[_Kernel]:
     ]
 
 
-def _add_block(  # noqa: PLR0913, PLR0917  # what a block is
+def _add_block(  # what a block is
     builder: NetworkBuilder, block: str, kernels: list[_Kernel], images: _Images, batch: int, end: tuple[str, ...]
 ) -> _Images:
     """Add a block; `end` is the vector work behind its sum, for which its last layer pays."""
@@ -106,9 +106,7 @@ def _add_block(  # noqa: PLR0913, PLR0917  # what a block is
 
 def _add(builder: NetworkBuilder, block: str, kernel: _Kernel, images: _Images, batch: int) -> _Images:
     """Add a convolution and return its outputs."""
-    convolution = Convolution(
-        images.channels, kernel.channels, _square(images.size, kernel.side, kernel.stride, batch)
-    )
+    convolution = Convolution(images.channels, kernel.channels, _square(images.size, kernel.side, kernel.stride, batch))
     shape = (convolution.rows, convolution.depth, convolution.columns)
     name = builder.add(kernel.name, shape, op="Conv", kind="conv", block=block, vector=kernel.vector)
     for term in images.terms:

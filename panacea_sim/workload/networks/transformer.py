@@ -107,9 +107,7 @@ def _add_ffn(builder: NetworkBuilder, model: Transformer, tokens: int, block: st
     up_shape, down_shape = (model.ffn, model.hidden, tokens), (model.hidden, model.ffn, tokens)
     gated = model.ffn_form == "gated"
     # The product of gate and up is paid for by the later of the two.
-    first = (
-        (("gate", "function"), ("up", "product")) if gated else (("ffn1", _FUNCTION_WORK[model.ffn_form]),)
-    )
+    first = (("gate", "function"), ("up", "product")) if gated else (("ffn1", _FUNCTION_WORK[model.ffn_form]),)
     layers = [builder.add(name, up_shape, kind="ffn", block=block, vector=(work,)) for name, work in first]
     for layer in layers:
         read_stream(builder, layer, stream)
