@@ -13,7 +13,7 @@ import numpy as np
 from panacea_sim.errors import InvariantError
 from panacea_sim.mapping.plan import LayerPlan
 from panacea_sim.units import IntArray, ceil_div
-from panacea_sim.workload.link import Columns, Link
+from panacea_sim.workload.link import Columns, Link, Offset
 
 __all__ = ["outputs_needed"]
 
@@ -48,8 +48,10 @@ class _Ranges:
         """Return what lies in `first` to before `end`."""
         return _Ranges(np.maximum(self.low, first), np.minimum(self.high, end))
 
-    def shifted(self, offset: int) -> _Ranges:
-        """Return the ranges, `offset` further on."""
+    def shifted(self, offset: Offset) -> _Ranges:
+        """Return the ranges, `offset` further on; raises InvariantError for the offsets of several repeats."""
+        if isinstance(offset, tuple):
+            raise InvariantError(f"a link with {len(offset)} offsets, one for each repeat, where one repeat runs")
         return _Ranges(self.low + offset, self.high + offset)
 
     @property

@@ -10,7 +10,7 @@ import numpy as np
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.units import IntArray
 
-__all__ = ["Columns", "Link", "Needs", "Operand"]
+__all__ = ["Columns", "Link", "Needs", "Offset", "Operand"]
 
 Operand = Literal["x", "w"]
 """The activation [K, N] or the weight [M, K] of a layer."""
@@ -44,6 +44,9 @@ class Columns:
 Needs: TypeAlias = _Named | Columns
 """`same`: the outputs with these features and columns. `features`: all features of these columns. `all`: everything."""
 
+Offset: TypeAlias = int | tuple[int, ...]
+"""One offset, or one for each repeat of the consumer: heads, sequences, groups and time steps read different parts."""
+
 
 @dataclass(frozen=True)
 class Link:
@@ -55,6 +58,9 @@ class Link:
     indices, first to before last, come from this producer (None: all). `features`, counted from the offset, are needed
     instead of those that `needs` would give. All features of `needs` "features" are those of the span.
 
+    The outputs of a producer with repeats lie one below the other: feature f of its repeat r is feature r * M + f.
+    Where the consumer has repeats, an offset may be a tuple with one for each of them; `of_repeat` takes one out.
+
     `in_place` says that the operand is read as the producer writes it, with nothing but requantization and a table
     function between. Every other operand lies at a place of its own, and the link is a wait and nothing else.
 
@@ -64,8 +70,8 @@ class Link:
     operand: Operand
     needs: Needs = "same"
     features_on: Literal["k", "m"] = "k"
-    feature_offset: int = 0
-    column_offset: int = 0
+    feature_offset: Offset = 0
+    column_offset: Offset = 0
     feature_span: tuple[int, int] | None = None
     column_span: tuple[int, int] | None = None
     features: tuple[int, int] | None = None
@@ -84,9 +90,23 @@ class Link:
         if self.in_place and replace(self, in_place=False) != Link("x"):
             raise ConfigError("edge.in_place", True, "False for all but the whole activation with needs 'same'")
 
+    def of_repeat(self, repeat: int) -> Link:
+        """Return the link as it is for one repeat of the consumer, counted from 0."""
+        if isinstance(self.feature_offset, int) and isinstance(self.column_offset, int):
+            return self
+        return replace(
+            self,
+            feature_offset=_at(self.feature_offset, repeat),
+            column_offset=_at(self.column_offset, repeat),
+        )
+
     @property
     def columns_on(self) -> Literal["m", "n", "k"]:
         """The axis of the operand on which the columns lie."""
         if self.features_on == "m":
             return "k"
         return "n" if self.operand == "x" else "m"
+
+
+def _at(offset: Offset, repeat: int) -> int:
+    return offset if isinstance(offset, int) else offset[repeat]

@@ -1,7 +1,11 @@
-"""The graph of layers: which layers there are, and whose outputs each of them needs."""
+"""The graph of layers: which layers there are, and whose outputs each of them needs.
+
+Its layers are those that can run, or, before a network has operands or masks, the sizes of its products (`Gemm`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import networkx as nx
@@ -9,17 +13,18 @@ import networkx as nx
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.link import Columns, Link
+from panacea_sim.workload.networks.gemm import Gemm
 
-__all__ = ["LayerGraph", "add_layer", "add_link", "layers_in_order", "links_into"]
+__all__ = ["LayerGraph", "add_layer", "add_link", "add_links", "layers_in_order", "links_into"]
 
 LayerGraph: TypeAlias = "nx.DiGraph[str]"
 """Nodes are names, each with its `layer`; an edge leads from producer to consumer and has `links`, a tuple of Link."""
 
 
-def add_layer(graph: LayerGraph, layer: Layer) -> None:
+def add_layer(graph: LayerGraph, layer: Layer | Gemm) -> None:
     """Add a layer that needs nothing of the others yet; raises ConfigError for a name that comes twice."""
     if layer.name in graph:
-        raise ConfigError("layer.name", f"{layer.name!r} twice", "a name of its own for each layer of a chain")
+        raise ConfigError("layer.name", f"{layer.name!r} twice", "a name of its own for each layer of a network")
     graph.add_node(layer.name, layer=layer)
 
 
@@ -30,17 +35,26 @@ def add_link(graph: LayerGraph, producer: str, consumer: str, link: Link) -> Non
     layer that the graph does not have, for column ranges that are not those of the operand, and for an operand read in
     place that is not the outputs of one producer.
     """
+    add_links(graph, producer, consumer, (link,))
+
+
+def add_links(graph: LayerGraph, producer: str, consumer: str, links: Sequence[Link]) -> None:
+    """Add several links between two layers at once, each as `add_link` does."""
     for field, name in (("from", producer), ("to", consumer)):
         if name not in graph:
             raise ConfigError(f"edge.{field}", repr(name), "a layer of the network", nearest_name(name, graph))
     layer = graph.nodes[consumer]["layer"]
-    if isinstance(link.needs, Columns):
-        _check_columns(link.needs, link, layer)
-    others = [other for _, other in links_into(graph, consumer) if other.operand == link.operand]
-    if any(other.in_place for other in (link, *others)):
-        _check_in_place(graph.nodes[producer]["layer"], layer, 1 + len(others))
-    links = graph.get_edge_data(producer, consumer, {"links": ()})["links"]
-    graph.add_edge(producer, consumer, links=(*links, link))
+    together = [*(other for _, other in links_into(graph, consumer)), *links]
+    for link in links:
+        if isinstance(link.needs, Columns):
+            _check_columns(link.needs, link, layer)
+        _check_offsets(link, layer)
+    for operand in {link.operand for link in links}:
+        of_operand = [other for other in together if other.operand == operand]
+        if any(other.in_place for other in of_operand):
+            _check_in_place(graph.nodes[producer]["layer"], layer, len(of_operand))
+    before = graph.get_edge_data(producer, consumer, {"links": ()})["links"]
+    graph.add_edge(producer, consumer, links=(*before, *links))
 
 
 def links_into(graph: LayerGraph, consumer: str) -> list[tuple[str, Link]]:
@@ -63,7 +77,16 @@ def layers_in_order(graph: LayerGraph) -> list[str]:
         raise ConfigError("network.edges", circle, "layers of which none needs its own outputs") from None
 
 
-def _check_columns(needs: Columns, link: Link, layer: Layer) -> None:
+def _check_offsets(link: Link, layer: Layer | Gemm) -> None:
+    repeats = layer.repeat if isinstance(layer, Gemm) else 1
+    for field in ("feature_offset", "column_offset"):
+        offset = getattr(link, field)
+        if isinstance(offset, tuple) and len(offset) != repeats:
+            accepted = f"one offset, or {repeats}: one for each repeat of {layer.name!r}"
+            raise ConfigError(f"edge.{field}", f"{len(offset)} offsets", accepted)
+
+
+def _check_columns(needs: Columns, link: Link, layer: Layer | Gemm) -> None:
     wanted = {"m": layer.M, "n": layer.N, "k": layer.K}[link.columns_on]
     if len(needs.low) != wanted:
         raise ConfigError(
@@ -73,7 +96,7 @@ def _check_columns(needs: Columns, link: Link, layer: Layer) -> None:
         )
 
 
-def _check_in_place(producer: Layer, consumer: Layer, count: int) -> None:
+def _check_in_place(producer: Layer | Gemm, consumer: Layer | Gemm, count: int) -> None:
     found = f"{producer.M} x {producer.N} outputs for {consumer.K} x {consumer.N} activations, {count} producers"
     if (producer.M, producer.N, count) != (consumer.K, consumer.N, 1):
         raise ConfigError("edge.in_place", found, "one producer, whose outputs are the activations as they are")
