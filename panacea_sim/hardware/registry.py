@@ -6,6 +6,7 @@ Rooms above this one know how a machine is built; here it is only known that it 
 from __future__ import annotations
 
 import pkgutil
+from functools import cache
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -76,6 +77,7 @@ def machine_names() -> list[str]:
     return [*_own_names(), *_registered]
 
 
+@cache
 def _own_names() -> list[str]:
     folders = import_module(_BUILDERS).__path__
     return sorted(module.name for module in pkgutil.iter_modules(folders) if module.name not in _SHARED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path, PurePath
@@ -42,7 +42,7 @@ class MaskedEntry(Entry):
     M: _Size
     K: _Size
     N: _Size
-    rho_w: _Share
+    rho_w: _Share | list[_Share]
     rho_x: _Share
     seed: _NotNegative
     weight_bits: int = 7
@@ -135,7 +135,7 @@ def entry_of(layer: AnyLayer, number: int, folder: Path) -> LayerEntry:
     """Return the entry that describes a layer; operands that no recipe draws are written into `folder`."""
     given: dict[str, Any] = {"name": layer.name}
     if isinstance(layer, MaskedLayer):
-        return LayerEntry(name=layer.name, masked=MaskedEntry.model_validate(layer.recipe))
+        return LayerEntry(name=layer.name, masked=MaskedEntry.model_validate(_listed(layer.recipe)))
     if isinstance(layer, GemmLayer) and layer.recipe is not None and _is_as_drawn(layer):
         given["synthetic"] = SyntheticEntry.model_validate(layer.recipe)
     else:
@@ -147,6 +147,11 @@ def entry_of(layer: AnyLayer, number: int, folder: Path) -> LayerEntry:
         output = asdict(layer.output)
         given["output"] = OutputEntry(**output | {"r": output["r"] and list(output["r"])})
     return LayerEntry(**given)
+
+
+def _listed(recipe: Mapping[str, object]) -> dict[str, object]:
+    """Return a recipe in which tuples are lists, as files have them."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in recipe.items()}
 
 
 def _write_operands(layer: GemmLayer | LayerFile, path: Path) -> None:

@@ -12,7 +12,7 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.quant.slicing import activation_ho_factors, weight_ho_factors
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.quant.widths import SLICE_BITS, require_activation_bits, require_weight_bits
-from panacea_sim.units import ceil_div
+from panacea_sim.units import FloatArray, ceil_div
 
 __all__ = ["MaskedLayer"]
 
@@ -21,18 +21,19 @@ __all__ = ["MaskedLayer"]
 class MaskedLayer:
     """A layer of which only the sizes and the skip masks are known, by default of 7-bit weights and 8-bit activations.
 
-    Of each HO slice every vector is skipped with probability `rho_w` or `rho_x`, independently. The masks are drawn
-    when they are asked for, the same for the same `seed` and sizes. Outputs are dense, 8 bits wide. No values can
-    travel through such a layer. `repeat` products of this size, each with operands of its own, follow each other as
-    one layer. Each output passes the PPU `passes` times, once to be requantized and then for vector work that follows.
-    `kind` and `block` say what the layer is in its network, for reports. Raises ConfigError naming `layer.<field>`.
+    Of each HO slice every vector is skipped with probability `rho_w` or `rho_x`, independently; `rho_w` may be a tuple
+    with a share for each HO slice. The masks are drawn when they are asked for, the same for the same `seed` and sizes.
+    Outputs are dense, 8 bits wide. No values can travel through such a layer. `repeat` products of this size, each with
+    operands of its own, follow each other as one layer. Each output passes the PPU `passes` times, once to be
+    requantized and then for vector work that follows. `kind` and `block` say what the layer is in its network, for
+    reports. Raises ConfigError naming `layer.<field>`.
     """
 
     name: str
     M: int
     K: int
     N: int
-    rho_w: float
+    rho_w: float | tuple[float, ...]
     rho_x: float
     seed: int
     weight_bits: int = 7
@@ -53,16 +54,17 @@ class MaskedLayer:
         """Validate every field and make numpy scalars plain numbers."""
         if not isinstance(self.name, str) or not self.name:
             raise ConfigError("layer.name", repr(self.name), "text that is not empty")
-        checked = {
+        checked: dict[str, object] = {
             **{
                 field: require_integer(f"layer.{field}", getattr(self, field), 1)
                 for field in ("M", "K", "N", "repeat", "passes")
             },
-            **{field: require_share(f"layer.{field}", getattr(self, field)) for field in ("rho_w", "rho_x")},
+            "rho_x": require_share("layer.rho_x", self.rho_x),
             "seed": require_integer("layer.seed", self.seed, 0),
             "weight_bits": require_weight_bits("layer.weight_bits", self.weight_bits),
             "activation_bits": require_activation_bits("layer.activation_bits", self.activation_bits),
         }
+        checked["rho_w"] = _shares(self.rho_w, len(weight_ho_factors(self.weight_bits)))
         for field, value in checked.items():
             # The only way to normalise a field of a frozen dataclass.
             object.__setattr__(self, field, value)
@@ -78,15 +80,24 @@ class MaskedLayer:
 
         S counts the HO slices. The vectors of the products lie behind each other along the middle axis.
         """
-        weight_slices = len(weight_ho_factors(self.weight_bits))
+        weight_shares = np.broadcast_to(self.rho_w, len(weight_ho_factors(self.weight_bits)))
         activation_slices = len(activation_ho_factors(self.activation_bits, SLICE_BITS))
         rng_w, rng_x = (Generator(PCG64(child)) for child in SeedSequence(self.seed).spawn(2))
         return (
-            _drawn(rng_w, (weight_slices, self.repeat * ceil_div(self.M, v), self.K), self.rho_w),
-            _drawn(rng_x, (activation_slices, self.repeat * ceil_div(self.N, v), self.K), self.rho_x),
+            _drawn(rng_w, (len(weight_shares), self.repeat * ceil_div(self.M, v), self.K), weight_shares),
+            _drawn(rng_x, (activation_slices, self.repeat * ceil_div(self.N, v), self.K), np.array(self.rho_x)),
         )
 
 
-def _drawn(rng: Generator, shape: tuple[int, int, int], rho: float) -> BoolArray:
+def _shares(rho_w: object, slices: int) -> float | tuple[float, ...]:
+    """Return a share for all HO slices, or one for each as a tuple."""
+    if not isinstance(rho_w, tuple | list):
+        return require_share("layer.rho_w", rho_w)
+    if len(rho_w) != slices:
+        raise ConfigError("layer.rho_w", f"{len(rho_w)} shares", f"one share, or {slices}: one for each HO slice")
+    return tuple(require_share("layer.rho_w", share) for share in rho_w)
+
+
+def _drawn(rng: Generator, shape: tuple[int, int, int], shares: FloatArray) -> BoolArray:
     # Half the width of the default type takes half the time, and 2^-24 is fine enough for a share.
-    return rng.random(shape, np.float32) < np.float32(rho)
+    return rng.random(shape, np.float32) < shares.astype(np.float32).reshape(-1, 1, 1)

@@ -1,0 +1,61 @@
+"""Networks as scenarios: their layers with skip masks of given densities, each alone, mapped by class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from panacea_sim.errors import ConfigError
+from panacea_sim.hardware.config import Hardware
+from panacea_sim.running.scenario import Scenario
+from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.network import LayerGraph, layers_in_order
+from panacea_sim.workload.networks.gemm import Gemm
+from panacea_sim.workload.networks.vector_work import total_passes
+
+__all__ = ["network_scenario"]
+
+_NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
+
+
+def network_scenario(
+    graph: LayerGraph, hardware: Hardware | Path | str = "panacea", settings: Mapping[str, object] = _NO_SETTINGS
+) -> Scenario:
+    """Return the scenario that runs a network whose nodes are `Gemm`s, in the order of its graph.
+
+    Raises ConfigError if layers wait for each other in a circle, and for a layer without densities.
+    """
+    layers = tuple(_masked(graph.nodes[name]["layer"], seed) for seed, name in enumerate(layers_in_order(graph)))
+    return Scenario(
+        graph.graph.get("name", "network"),
+        layers,
+        hardware,
+        settings,
+        values=False,
+        description=graph.graph.get("description", ""),
+        schedule="barrier",
+        mapping="class",
+    )
+
+
+def _masked(gemm: Gemm, seed: int) -> MaskedLayer:
+    """Return the layer with masks of its own: two layers of one size are not the same work."""
+    if gemm.rho_w is None or gemm.rho_x is None:
+        hint = "Give rho_w and rho_x, or a profile"
+        raise ConfigError(f"layer {gemm.name!r}", "no densities", "shares of skipped vectors", hint)
+    return MaskedLayer(
+        gemm.name,
+        gemm.M,
+        gemm.K,
+        gemm.N,
+        gemm.rho_w,
+        gemm.rho_x,
+        seed,
+        weight_bits=gemm.weight_bits,
+        activation_bits=gemm.activation_bits,
+        repeat=gemm.repeat,
+        passes=total_passes(gemm.vector),
+        kind=gemm.kind,
+        block=gemm.block,
+    )
