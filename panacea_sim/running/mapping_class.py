@@ -12,7 +12,7 @@ from panacea_sim.choices import ChosenEngine
 from panacea_sim.engines.choice import run_engine
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import machine_of
-from panacea_sim.mapping.work import LayerWork, Stored
+from panacea_sim.mapping.work import LayerWork
 from panacea_sim.running.mapping_choice import Candidate, choose_mapping, mapped
 from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.masked_layer import MaskedLayer
@@ -34,7 +34,7 @@ class LayerClass:
     weight_bits: int
     activation_bits: int
     passes: int
-    rho_w: int
+    rho_w: int | tuple[int, ...]
     rho_x: int
 
     def typical_layer(self) -> MaskedLayer:
@@ -44,7 +44,7 @@ class LayerClass:
             self.M,
             self.K,
             self.N,
-            self.rho_w / _DENSITY_STEPS,
+            _shares(self.rho_w),
             self.rho_x / _DENSITY_STEPS,
             0,
             weight_bits=self.weight_bits,
@@ -55,9 +55,15 @@ class LayerClass:
 
 
 def class_of(layer: Layer, work: LayerWork) -> LayerClass:
-    """Return the class of a layer, whose work is given: densities are those that its operands have."""
+    """Return the class of a layer, whose work is given.
+
+    Densities are those that masks are drawn with, or those that operands have.
+    """
     sizes = (layer.M, layer.K, layer.N, layer.repeat, layer.weight_bits, layer.activation_bits, layer.passes)
-    return LayerClass(*sizes, _sixteenths(work.stored_w), _sixteenths(work.stored_x))
+    if isinstance(layer, MaskedLayer):
+        rho_w = tuple(map(_sixteenths, layer.rho_w)) if isinstance(layer.rho_w, tuple) else _sixteenths(layer.rho_w)
+        return LayerClass(*sizes, rho_w, _sixteenths(layer.rho_x))
+    return LayerClass(*sizes, _sixteenths(work.stored_w.rho), _sixteenths(work.stored_x.rho))
 
 
 def class_mapping(layer: Layer, work: LayerWork, hardware: Hardware, engine: ChosenEngine) -> Candidate:
@@ -81,5 +87,11 @@ def _chosen(layer_class: LayerClass, hardware: Hardware, engine: ChosenEngine) -
     return best.order, best.height
 
 
-def _sixteenths(stored: Stored) -> int:
-    return 0 if stored.rho is None else round(stored.rho * _DENSITY_STEPS)
+def _sixteenths(share: float | None) -> int:
+    return 0 if share is None else round(share * _DENSITY_STEPS)
+
+
+def _shares(sixteenths: int | tuple[int, ...]) -> float | tuple[float, ...]:
+    if isinstance(sixteenths, tuple):
+        return tuple(each / _DENSITY_STEPS for each in sixteenths)
+    return sixteenths / _DENSITY_STEPS

@@ -1,0 +1,124 @@
+"""Networks that run: each layer of the graph in its order, with the densities and repeats that it has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from panacea_sim.errors import ConfigError
+from panacea_sim.hardware.config import load_hardware
+from panacea_sim.machines.machine import machine_of
+from panacea_sim.running.network import network_scenario
+from panacea_sim.running.run import RunOptions, run
+from panacea_sim.running.scenario import Scenario, load_scenario
+from panacea_sim.workload.link import Link
+from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.network import LayerGraph, add_layer, add_link
+from panacea_sim.workload.networks.gemm import Gemm
+
+SETTINGS = {"n_pea": 2, "tile_k": 16, "tile_n": 8}
+
+
+def _network() -> LayerGraph:
+    graph: LayerGraph = nx.DiGraph(name="tiny", description="two heads")
+    add_layer(graph, Gemm("qkv", "Gemm", "qkv", "0", 24, 8, 10, rho_w=(0.1,), rho_x=0.9, vector=("norm",)))
+    add_layer(graph, Gemm("pv", "MatMul", "pv", "0", 4, 10, 10, repeat=2, rho_w=(0.5,), rho_x=0.5))
+    add_layer(graph, Gemm("qk", "MatMul", "qk", "0", 10, 4, 10, repeat=2, rho_w=(0.5,), rho_x=0.5, vector=("softmax",)))
+    add_layer(graph, Gemm("out", "Gemm", "out", "0", 8, 8, 10, weight_bits=10, rho_w=(0.2, 0.8), rho_x=0.5))
+    for producer, consumer in (("qkv", "qk"), ("qk", "pv"), ("pv", "out")):
+        add_link(graph, producer, consumer, Link("x", "all"))
+    return graph
+
+
+def test_layers_run_in_the_order_of_the_graph() -> None:
+    """Sizes, repeats, kinds and tiles are those of the graph, and cycles follow each other."""
+    scenario = network_scenario(_network(), settings=SETTINGS)
+    summary = run(scenario, RunOptions()).summary
+    assert [layer.name for layer in summary.layers] == ["qkv", "qk", "pv", "out"]
+    assert [(layer.kind, layer.block, layer.repeat) for layer in summary.layers] == [
+        ("qkv", "0", 1),
+        ("qk", "0", 2),
+        ("pv", "0", 2),
+        ("out", "0", 1),
+    ]
+    assert [layer.tiles for layer in summary.layers] == [3 * 1 * 2, 2 * 2 * 1 * 2, 2 * 1 * 1 * 2, 1 * 1 * 2]
+    ends = [layer.end_cycle for layer in summary.layers]
+    assert ends == sorted(ends)
+    assert (summary.schedule, summary.scenario) == ("barrier", "tiny")
+
+
+@pytest.mark.parametrize(("vector", "passes"), [("fused", [4, 4, 1, 1]), ("free", [1, 1, 1, 1])])
+def test_vector_work_takes_passes_of_the_ppu(vector: str, passes: list[int]) -> None:
+    """The busy cycles of the PPU are those of all passes, tile by tile; free vector work takes none."""
+    scenario = network_scenario(_network(), settings={**SETTINGS, "vector": vector, "ppu_lanes": 4})
+    summary = run(scenario, RunOptions()).summary
+    rows, columns = {"qkv": 24, "qk": 10, "pv": 4, "out": 8}, 10
+    wanted = 0
+    for layer, times in zip(summary.layers, passes, strict=True):
+        tiles = [
+            min(8, rows[layer.name] - m) * min(8, columns - n)
+            for m in range(0, rows[layer.name], 8)
+            for n in range(0, columns, 8)
+        ]
+        wanted += layer.repeat * sum(max(-(-tile * times // 4), -(-4 * tile // 256)) for tile in tiles)
+    assert summary.components["ppu"]["busy"] == wanted
+
+
+def test_a_share_for_each_slice() -> None:
+    """Slices of wide weights are skipped with shares of their own."""
+    layer = MaskedLayer("wide", 400, 50, 4, (0.1, 0.9), 0.5, 1, weight_bits=10, activation_bits=12)
+    weight, activation = layer.skip_masks(4)
+    assert (weight.shape, activation.shape) == ((2, 100, 50), (2, 1, 50))
+    assert np.allclose(weight.mean((1, 2)), [0.1, 0.9], atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"rho_w": (0.1, 0.2)}, r"layer\.rho_w: found 2 shares; accepted: one share, or 1"),
+        ({"rho_w": (1.5,)}, r"layer\.rho_w: found 1\.5"),
+        ({"repeat": 0}, r"layer\.repeat: found 0"),
+        ({"passes": 0}, r"layer\.passes: found 0"),
+        ({"weight_bits": 8}, r"layer\.weight_bits: found 8"),
+        ({"activation_bits": 16}, r"layer\.activation_bits: found 16"),
+    ],
+)
+def test_bad_fields_of_a_masked_layer(changes: dict[str, object], text: str) -> None:
+    """Each field is refused by its name."""
+    fields: dict[str, object] = {"M": 4, "K": 4, "N": 4, "rho_w": 0.5, "rho_x": 0.5, "seed": 0}
+    with pytest.raises(ConfigError, match=text):
+        MaskedLayer("bad", **(fields | changes))  # type: ignore[arg-type]
+
+
+def test_layers_without_densities_are_refused() -> None:
+    """Nobody guesses how sparse a layer is."""
+    graph: LayerGraph = nx.DiGraph()
+    add_layer(graph, Gemm("bare", "Gemm", "ffn", "", 4, 4, 4))
+    with pytest.raises(ConfigError, match="layer 'bare': found no densities; accepted: shares of skipped vectors"):
+        network_scenario(graph)
+
+
+def test_a_network_runs_again_from_its_folder(tmp_path: Path) -> None:
+    """scenario.yaml keeps repeats, widths, kinds, passes and the way in which mappings are chosen."""
+    folder = tmp_path / "run"
+    scenario = network_scenario(_network(), settings=SETTINGS)
+    first = run(scenario, RunOptions(folder)).summary
+    again = load_scenario(folder / "scenario.yaml")
+    assert isinstance(again, Scenario)
+    assert again.mapping == "class"
+    second = run(again, RunOptions()).summary
+    assert first.layers == second.layers
+    assert again.digest() == scenario.digest()
+
+
+def test_products_have_operands_of_their_own() -> None:
+    """The masks of a repeated layer differ from product to product."""
+    layer = MaskedLayer("heads", 16, 20, 8, 0.5, 0.5, 3, repeat=2)
+    weight, activation = layer.skip_masks(4)
+    assert (weight.shape, activation.shape) == ((1, 8, 20), (1, 4, 20))
+    assert not np.array_equal(weight[:, :4], weight[:, 4:])
+    work = machine_of(load_hardware("panacea")).work(layer, load_hardware("panacea"), None)
+    assert work.weight.total.shape == (2, 1)
