@@ -124,13 +124,12 @@ def _answer(
 
 
 def _print(run: StoredRun, rows: pa.RecordBatchReader, output_format: Format) -> None:
-    from rich.console import Console
-
     from panacea_sim.report.inspection import print_rows, write_csv, write_json
+    from panacea_sim.report.tables import output_console
     from panacea_sim.trace.utilization import operator_counts
 
     if output_format == "table":
-        print_rows(Console(), rows, list(operator_counts(run)))
+        print_rows(output_console(), rows, list(operator_counts(run)))
     else:
         (write_csv if output_format == "csv" else write_json)(rows, sys.stdout)
     # If nobody reads to the end, no note follows.

@@ -13,14 +13,18 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from panacea_sim.analysis.study_results import write_study_rows
 from panacea_sim.commands.interrupts import telling_what_is_kept
 from panacea_sim.commands.options import SimulationOptions
 from panacea_sim.engines.choice import chosen_engine
 from panacea_sim.hardware.config import parse_settings
-from panacea_sim.report.terminal import print_run, print_study
+from panacea_sim.report.study import print_study
+from panacea_sim.report.tables import output_console
+from panacea_sim.report.terminal import print_run
 from panacea_sim.running.prepare import Prepared, PreparedLayers, prepare
 from panacea_sim.running.run import RunOptions, RunOutcome, run
 from panacea_sim.running.scenario import Scenario, Study
+from panacea_sim.trace.new_file import new_file
 from panacea_sim.trace.options import TraceOptions, parse_window, window_text
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import PARTIAL, RunFolder
@@ -51,7 +55,7 @@ def _run_one(scenario: Scenario, options: SimulationOptions, folder: Path) -> No
         if options.as_json:
             print(json.dumps(outcome.summary.to_json(), indent=2))  # noqa: T201  # rich would wrap it
         else:
-            console = Console()
+            console = output_console()
             print_run(console, outcome.summary)
             console.print(f"Run folder: {outcome.folder}", markup=False, highlight=False, soft_wrap=True)
     finally:
@@ -76,12 +80,14 @@ def _run_study(study: Study, options: SimulationOptions, target: Path) -> None:
         "runs": {name: summary.to_json() for name, summary in summaries.items()},
     }
     folder.write_json("summary.json", document)
+    with new_file(folder.path / "results.csv", force=True) as beside:
+        write_study_rows(beside, summaries)
     folder.complete()
     try:
         if options.as_json:
             print(json.dumps(document, indent=2))  # noqa: T201  # rich would wrap it
         else:
-            console = Console()
+            console = output_console()
             print_study(console, study.description or study.name, summaries)
             console.print(f"Run folders: {folder.target}", markup=False, highlight=False, soft_wrap=True)
     finally:

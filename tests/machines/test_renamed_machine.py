@@ -25,7 +25,8 @@ from panacea_sim.machines.panacea.build import Panacea
 from panacea_sim.machines.panacea.settings import PanaceaHardware
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.report.picture import run_figure
-from panacea_sim.report.terminal import print_run, print_study
+from panacea_sim.report.study import print_study
+from panacea_sim.report.terminal import print_run
 from panacea_sim.report.timeline.content import timeline_content
 from panacea_sim.running.run import RunOptions, RunOutcome, run
 from panacea_sim.running.scenario import Scenario

@@ -14,7 +14,9 @@ from rich.console import Console
 from panacea_sim.hardware.config import Source, field_sources, load_hardware
 from panacea_sim.report import terminal
 from panacea_sim.report.palette import STATE_COLOURS
-from panacea_sim.report.terminal import print_run, print_sources, print_study
+from panacea_sim.report.study import print_study
+from panacea_sim.report.tables import Bar
+from panacea_sim.report.terminal import print_run, print_sources
 from panacea_sim.running.run import run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.schema import State
