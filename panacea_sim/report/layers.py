@@ -23,12 +23,12 @@ _COLUMNS = (
     Column("M x K x N", "word"),
     Column("cycles"),
     Column("share"),
-    Column("order", "word"),
-    Column("DTP", "word"),
+    Column("order", "word", leaves=4),
+    Column("DTP", "word", leaves=4),
     Column("rho_w", leaves=3),
     Column("rho_x", leaves=3),
     Column("MB read", leaves=2),
-    Column("work of", "name", leaves=1),
+    Column("same as", "name", leaves=1),
 )
 
 

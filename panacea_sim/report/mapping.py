@@ -20,7 +20,7 @@ _COLUMNS = (
     Column("bytes\nwritten", leaves=2),
     Column("bound"),
     Column("simulated"),
-    Column("bound by\nor obstacle", "name"),
+    Column("bound by,\nobstacle", "name"),
 )
 
 

@@ -1,7 +1,7 @@
 """Tables on a terminal of any width, in a pipe or a file: no figure is ever cut.
 
-Where a table is wider than the terminal, in this order: bars shrink, titles and then names fold, columns that say what
-others say are left out, and at last each row becomes a few lines of its own.
+Where a table is wider than the terminal, in this order: bars shrink, titles and then long names fold, columns that can
+be spared are left out, short names fold too, and at last each row becomes a few lines of its own.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ __all__ = ["Bar", "Cell", "Column", "output_console", "print_pairs", "print_tabl
 _UNLIMITED = 100_000
 """Columns of a file or pipe, which have no width."""
 
-_LEAST_NAME = 16
+_FAIR_NAME = 24
 """Width to which names are folded before columns are left out."""
+
+_LEAST_NAME = 16
+"""Width to which names are folded before rows are stacked."""
 
 _LEAST_BAR = 8
 _GAP = 2
@@ -114,9 +117,10 @@ def print_pairs(console: Console, pairs: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True)
 class _Span:
-    """How narrow a column may be, how wide it is with a folded title, and how wide as it is."""
+    """Widths of a column: as narrow as it may be, still well to read, with a folded title, and as it is."""
 
     least: int
+    fair: int
     folded: int
     natural: int
 
@@ -125,30 +129,31 @@ class _Span:
         title_words = max(map(cell_len, column.title.split()), default=0)
         title_lines = max(map(cell_len, column.title.splitlines()), default=0)
         widest = max((cell.width if isinstance(cell, Bar) else _longest_line(cell) for cell in cells), default=0)
-        least = widest
+        least = fair = widest
         if column.kind == "bar":
-            least = min(_LEAST_BAR, widest)
+            least = fair = min(_LEAST_BAR, widest)
         elif column.kind == "name":
-            figures = (cell_len(word) for cell in cells if isinstance(cell, Text) for word in _figures(cell.plain))
-            least = min(widest, max(_LEAST_NAME, *figures, 0))
-        return cls(max(least, title_words), max(widest, title_words), max(widest, title_lines))
+            figure = max((cell_len(word) for cell in cells for word in _figures(cell)), default=0)
+            least, fair = (min(widest, max(narrow, figure)) for narrow in (_LEAST_NAME, _FAIR_NAME))
+        return cls(*(max(width, title_words) for width in (least, fair, widest)), max(widest, title_lines))
 
 
 def _longest_line(text: Text) -> int:
     return max(map(cell_len, text.plain.splitlines()), default=0)
 
 
-def _figures(text: str) -> Iterator[str]:
-    return (word for word in text.split() if _FIGURE.fullmatch(word))
+def _figures(cell: Text | Bar) -> list[str]:
+    return [] if isinstance(cell, Bar) else [word for word in cell.plain.split() if _FIGURE.fullmatch(word)]
 
 
 def _kept(columns: Sequence[Column], spans: Sequence[_Span], width: int) -> list[int] | None:
     """Return the columns that fit when they are as narrow as they may be; None if the rows have to be stacked."""
     kept = list(range(len(columns)))
     leaving = sorted((number for number in kept if columns[number].leaves), key=lambda number: columns[number].leaves)
-    while sum(spans[number].least for number in kept) > _room(len(kept), width):
+    while sum(spans[number].fair for number in kept) > _room(len(kept), width):
         if not leaving:
-            return None
+            fits = sum(spans[number].least for number in kept) <= _room(len(kept), width)
+            return kept if fits else None
         kept.remove(leaving.pop(0))
     return kept
 

@@ -30,7 +30,12 @@ _COMPONENT_COLUMNS = (
     Column("idle"),
     Column("waits longest for", "name"),
 )
-_SOURCE_COLUMNS = (Column("field", "word"), Column("value", "word"), Column("standing", "word"), Column("source", "name"))
+_SOURCE_COLUMNS = (
+    Column("field", "word"),
+    Column("value", "word"),
+    Column("standing", "word"),
+    Column("source", "name"),
+)
 _LETTERS = {
     State.BUSY: "█",
     State.STARVED: "s",
@@ -51,7 +56,9 @@ def print_run(console: Console, summary: Summary) -> None:
 
 def print_sources(console: Console, values: Mapping[str, object], sources: Mapping[str, Source]) -> None:
     """Print the fields of a hardware preset with the source of each figure."""
-    rows = [[f"hardware.{field}", str(values[field]), source.standing, source.text] for field, source in sources.items()]
+    rows = [
+        [f"hardware.{field}", str(values[field]), source.standing, source.text] for field, source in sources.items()
+    ]
     print_table(console, _SOURCE_COLUMNS, rows)
     console.print("Standing: S read in the source named, 2 second-hand, D derived, A an assumption of this project.")
 
@@ -72,12 +79,14 @@ def _print_components(console: Console, summary: Summary) -> None:
         busy, idle = states[State.BUSY], states[State.IDLE]
         shares = (busy, makespan_cycles - busy - idle, idle)
         longest = stalls[0] if stalls else None
-        rows.append([
-            name,
-            _bar(states),
-            *(f"{cycles / makespan_cycles:.0%}" for cycles in shares),
-            "" if longest is None else f"{_reason(longest)}, {longest.cycles / makespan_cycles:.0%}",
-        ])
+        rows.append(
+            [
+                name,
+                _bar(states),
+                *(f"{cycles / makespan_cycles:.0%}" for cycles in shares),
+                "" if longest is None else f"{_reason(longest)}, {longest.cycles / makespan_cycles:.0%}",
+            ]
+        )
     if not print_table(console, _COMPONENT_COLUMNS, rows):
         console.print(_legend())
 
@@ -146,9 +155,7 @@ def _operator_line(summary: Summary) -> RenderableType:
 
 def _dram_line(summary: Summary) -> RenderableType:
     dram = summary.dram
-    return Text(
-        f"DRAM: {dram.read_bytes:,} bytes read, {dram.write_bytes:,} written, bus busy {summary.bus_share:.1%}"
-    )
+    return Text(f"DRAM: {dram.read_bytes:,} bytes read, {dram.write_bytes:,} written, bus busy {summary.bus_share:.1%}")
 
 
 def _verdict(exact: bool | None) -> Text:  # noqa: FBT001  # the value itself is what is shown
