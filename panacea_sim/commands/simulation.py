@@ -33,6 +33,7 @@ from panacea_sim.trace.summary import Summary
 __all__ = ["simulate"]
 
 _DEFAULT_RUNS = Path("runs")
+_RESULTS = "results.csv"
 
 
 def simulate(found: Scenario | Study, options: SimulationOptions) -> None:
@@ -80,7 +81,7 @@ def _run_study(study: Study, options: SimulationOptions, target: Path) -> None:
         "runs": {name: summary.to_json() for name, summary in summaries.items()},
     }
     folder.write_json("summary.json", document)
-    with new_file(folder.path / "results.csv", force=True) as beside:
+    with new_file(folder.path / _RESULTS, force=True) as beside:
         write_study_rows(beside, summaries)
     folder.complete()
     try:
@@ -89,7 +90,8 @@ def _run_study(study: Study, options: SimulationOptions, target: Path) -> None:
         else:
             console = output_console()
             print_study(console, study.description or study.name, summaries)
-            console.print(f"Run folders: {folder.target}", markup=False, highlight=False, soft_wrap=True)
+            for text in (f"Run folders: {folder.target}", f"Figures: {folder.target / _RESULTS}"):
+                console.print(text, markup=False, highlight=False, soft_wrap=True)
     finally:
         _fail_unless_exact(list(summaries.values()))
 

@@ -28,7 +28,7 @@ _UNLIMITED = 100_000
 _FAIR_NAME = 24
 """Width to which names are folded before columns are left out."""
 
-_LEAST_NAME = 16
+_LEAST_NAME = 14
 """Width to which names are folded before rows are stacked."""
 
 _LEAST_BAR = 8
@@ -70,7 +70,7 @@ Cell: TypeAlias = str | Text | Bar
 class Column:
     """A column: figures and words stay whole, names fold at spaces or anywhere, bars shrink.
 
-    Columns with `leaves` above 0 are left out where there is no room, the lowest number first.
+    Columns with `leaves` above 0 are left out where there is no room, the lowest number first, equal ones together.
     """
 
     title: str
@@ -149,13 +149,11 @@ def _figures(cell: Text | Bar) -> list[str]:
 def _kept(columns: Sequence[Column], spans: Sequence[_Span], width: int) -> list[int] | None:
     """Return the columns that fit when they are as narrow as they may be; None if the rows have to be stacked."""
     kept = list(range(len(columns)))
-    leaving = sorted((number for number in kept if columns[number].leaves), key=lambda number: columns[number].leaves)
-    while sum(spans[number].fair for number in kept) > _room(len(kept), width):
-        if not leaving:
-            fits = sum(spans[number].least for number in kept) <= _room(len(kept), width)
-            return kept if fits else None
-        kept.remove(leaving.pop(0))
-    return kept
+    for leaving in sorted({column.leaves for column in columns} - {0}):
+        if sum(spans[number].fair for number in kept) <= _room(len(kept), width):
+            return kept
+        kept = [number for number in kept if columns[number].leaves != leaving]
+    return kept if sum(spans[number].least for number in kept) <= _room(len(kept), width) else None
 
 
 def _room(count: int, width: int) -> int:

@@ -18,7 +18,7 @@ from panacea_sim.workload.synthetic import synthetic_layer
 _WIDTHS = [None, 120, 80, 60]
 """None: a pipe, of which nobody says how wide it is."""
 
-_LEFT_TO_THE_TERMINAL = ("Run folder", *(f"{name}: " for name in list_devices()))
+_LEFT_TO_THE_TERMINAL = ("Run folder", "Figures: ", *(f"{name}: " for name in list_devices()))
 """Lines that are not folded, so that paths and sources can be copied."""
 
 _STUDY = """
@@ -183,7 +183,7 @@ def test_a_pipe_has_one_line_a_row(
     capsys.readouterr()
     assert main(["run", "study.py", "--out", "piped", "--force"]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
-    assert len(lines) == 8  # title, title row of two lines, rule, three cases, folder
+    assert len(lines) == 9  # title, title row of two lines, rule, three cases, two lines of paths
     assert main(["list", "hardware"]) == 0
     text = capsys.readouterr().out
     for source in field_sources().values():
