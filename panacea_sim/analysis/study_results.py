@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.summary import Summary
 
 __all__ = ["study_rows", "write_study_rows"]
 
-Figure = str | int | float | None
+Figure: TypeAlias = str | int | float | None
 
 _LAYER_SUMS = ("weight_bytes", "activation_bytes", "output_bytes", "spilled_bytes")
 _DRAM_SUMS = ("read_bytes", "write_bytes", "row_hits", "row_misses", "busy_cycles")
@@ -37,7 +38,7 @@ def write_study_rows(path: Path, summaries: Mapping[str, Summary]) -> None:
 
 
 def _figures(case: str, summary: Summary) -> Iterator[tuple[str, Figure]]:
-    yield from {
+    named: dict[str, Figure] = {
         "case": case,
         "hardware": summary.hardware,
         "engine": summary.engine,
@@ -50,7 +51,8 @@ def _figures(case: str, summary: Summary) -> Iterator[tuple[str, Figure]]:
         "layers": len(summary.layers),
         "loop_orders": " ".join(dict.fromkeys(layer.loop_order for layer in summary.layers)),
         "double_tile_layers": sum(layer.double_tile for layer in summary.layers),
-    }.items()
+    }
+    yield from named.items()
     for key in _LAYER_SUMS:
         yield key, sum(getattr(layer, key) for layer in summary.layers)
     computing = summary.machine.computing

@@ -27,10 +27,8 @@ _COLUMNS = (
 def print_candidates(console: Console, layer: str, rows: Sequence[dict[str, Any]]) -> None:
     """Print one row for each candidate, the least bound first; those that do not fit come last, with the reason."""
     print_table(console, _COLUMNS, [_cells(row) for row in rows], f"Mappings of {layer}")
-    console.print(
-        "Bytes are predicted, bound and simulated are cycles. DTP: double-tile processing. Operands are read once, "
-        "or for each task."
-    )
+    console.print("Bytes are predicted; bound and simulated are cycles. Operands are read once, or for each task.")
+    console.print("DTP: double-tile processing.")
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from rich import box
 from rich.cells import cell_len
@@ -34,7 +34,6 @@ _LEAST_NAME = 14
 _LEAST_BAR = 8
 _GAP = 2
 _EDGES = 2
-_WHOLE_WORDS: Final = {"break_long_words": False, "break_on_hyphens": False}
 _FIGURE = re.compile(r"[\d.,:%x()+-]*\d[\d.,:%x()+-]*")
 
 
@@ -135,7 +134,8 @@ class _Span:
         elif column.kind == "name":
             figure = max((cell_len(word) for cell in cells for word in _figures(cell)), default=0)
             least, fair = (min(widest, max(narrow, figure)) for narrow in (_LEAST_NAME, _FAIR_NAME))
-        return cls(*(max(width, title_words) for width in (least, fair, widest)), max(widest, title_lines))
+        least, fair, folded = (max(width, title_words) for width in (least, fair, widest))
+        return cls(least, fair, folded, max(widest, title_lines))
 
 
 def _longest_line(text: Text) -> int:
@@ -217,7 +217,8 @@ def _packed(pairs: Iterable[tuple[str, Text]], width: int) -> Iterator[Text]:
             yield line
             line = Text()
         if pair.cell_len > width:
-            yield from map(Text, textwrap.wrap(pair.plain, width, subsequent_indent="  ", **_WHOLE_WORDS))
+            words = textwrap.TextWrapper(width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+            yield from map(Text, words.wrap(pair.plain))
         else:
             line.append_text(pair)
     if line:

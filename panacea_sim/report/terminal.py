@@ -13,7 +13,7 @@ from panacea_sim.hardware.config import Source
 from panacea_sim.report.groups import group_label
 from panacea_sim.report.layers import print_layers
 from panacea_sim.report.palette import STATE_COLOURS
-from panacea_sim.report.tables import Bar, Column, print_table
+from panacea_sim.report.tables import Bar, Cell, Column, print_table
 from panacea_sim.trace.schema import NO_REQUESTS, State
 from panacea_sim.trace.summary import Summary
 from panacea_sim.trace.totals import StallTotal
@@ -74,7 +74,7 @@ def _headline(summary: Summary) -> Text:
 
 def _print_components(console: Console, summary: Summary) -> None:
     makespan_cycles = summary.makespan_cycles
-    rows = []
+    rows: list[list[Cell]] = []
     for name, states, stalls in _component_rows(summary):
         busy, idle = states[State.BUSY], states[State.IDLE]
         shares = (busy, makespan_cycles - busy - idle, idle)
