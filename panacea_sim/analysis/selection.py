@@ -87,7 +87,8 @@ def at_work(selection: Selection) -> Selection:
 
 def selected_components(run: StoredRun, selection: Selection) -> list[str]:
     """Return the components and channels that a selection of activities names: all if it names none."""
-    return _matching("component", selection.components or ("*",), component_names(run))
+    known = component_names(run)
+    return _matching("component", selection.components, known) if selection.components else known
 
 
 def joined_names(run: StoredRun, selection: Selection) -> dict[str, str]:

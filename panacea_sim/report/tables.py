@@ -16,7 +16,6 @@ from typing import Literal, TypeAlias
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -56,10 +55,6 @@ class Bar:
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the bar as wide as its cell is, up to its own width."""
         yield self.drawn(min(self.width, options.max_width))
-
-    def __rich_measure__(self, _console: Console, _options: ConsoleOptions) -> Measurement:
-        """Tell between which widths the bar can be drawn."""
-        return Measurement(min(_LEAST_BAR, self.width), self.width)
 
 
 Cell: TypeAlias = str | Text | Bar
@@ -200,10 +195,10 @@ def _print_stacked(
     """Print each row as its first cell, and below it the others with their titles; return the bars, left out."""
     titles = [" ".join(column.title.split()) for column in columns]
     for row in rows:
-        first, *others = [
-            (title, cell) for title, cell in zip(titles, row, strict=True) if isinstance(cell, Text) and cell.plain
-        ]
-        for line in (Text(first[1].plain, "bold"), *_packed(others, console.width)):
+        texts = [(title, cell) for title, cell in zip(titles, row, strict=True) if isinstance(cell, Text)]
+        others = [(title, cell) for title, cell in texts[1:] if cell.plain]
+        name = [Text(line, "bold") for line in _folded(texts[0][1].plain or "-", console.width)]
+        for line in (*name, *_packed(others, console.width)):
             console.print(line, overflow="ignore", no_wrap=True, crop=False)
     return tuple(title for title, column in zip(titles, columns, strict=True) if column.kind == "bar")
 
@@ -217,9 +212,13 @@ def _packed(pairs: Iterable[tuple[str, Text]], width: int) -> Iterator[Text]:
             yield line
             line = Text()
         if pair.cell_len > width:
-            words = textwrap.TextWrapper(width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-            yield from map(Text, words.wrap(pair.plain))
+            yield from map(Text, _folded(pair.plain, width))
         else:
             line.append_text(pair)
     if line:
         yield line
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """Return a text folded at its spaces: a word that is wider stays whole, and the terminal folds it."""
+    return textwrap.wrap(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

@@ -85,6 +85,8 @@ def test_rows_are_stacked_at_last() -> None:
     assert _printed(_COMPONENTS, _ROWS, 40) == (
         "accumulator\n  two lines 1,234,567  spared 98.4%\n  cause q_sum* empty (pea*), 93%\n"
     )
+    empty: list[list[Cell]] = [["", _BAR, "7", "", ""]]
+    assert _printed(_COMPONENTS, empty, 20) == "-\n  two lines 7\n"
     assert _printed(_COMPONENTS, _ROWS, 10) == (
         "accumulator\n  two\n  lines\n  1,234,567\n  spared\n  98.4%\n  cause\n  q_sum*\n  empty\n  (pea*),\n  93%\n"
     )
