@@ -271,6 +271,24 @@ def test_an_exact_name_is_no_glob() -> None:
     assert found["layer"].to_pylist() == ["l[1]"]
 
 
+def test_the_longest_are_found_behind_many_alike() -> None:
+    """However many intervals one row stands for, the next longest are still found."""
+    row = dict.fromkeys(_TRACED.names, 0) | {
+        "layer": "first",
+        "cause": "q_w",
+        "cause_component": "",
+        "state": "starved",
+    }
+    lengths = [("pea0", cycles) for cycles in range(60, 20, -1)] + [("pea1", 61), ("w_dma", 3), ("dram0", 2)]
+    rows = [row | {"component": component, "end_cycle": cycles} for component, cycles in lengths]
+    with _stored(rows) as stored:
+        joined = {"pea0": "pea*", "pea1": "pea*"}
+        found = longest(stored, Selection(), 3, joined).to_pylist()
+        everything = longest(stored, Selection(), 1000, joined).num_rows
+    assert [(each["component"], each["cycles"]) for each in found] == [("pea1", 61), ("w_dma", 3), ("dram0", 2)]
+    assert everything == 3
+
+
 def test_queues_and_accesses_know_no_states(traced: StoredRun) -> None:
     """A state, cause, layer or tile of a table that has none is refused."""
     with pytest.raises(
