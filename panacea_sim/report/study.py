@@ -25,12 +25,12 @@ def print_study(console: Console, title: str, summaries: Mapping[str, Summary]) 
         Column("order", "word"),
         Column("DTP", "word"),
         Column("cycles"),
-        Column("a tile", leaves=2),
+        Column("a tile", leaves=1),
         Column(f"{compute}\nbusy"),
         Column(f"{compute}\nwait", leaves=3),
         *(Column(name.upper(), leaves=4) for name in operators),
         Column("DRAM\nbusy"),
-        Column("MB\nread", leaves=1),
+        Column("MB\nread", leaves=2),
         Column("exact", "word"),
     ]
     print_table(console, columns, [[name, *_cells(summaries[name], operators)] for name in summaries], title)
