@@ -11,9 +11,9 @@ __all__ = ["list_command"]
 
 def list_command(what: Annotated[Literal["hardware", "dram"], typer.Argument(help="What to list.")]) -> None:
     """List hardware presets or DRAM devices, with their sources."""
-    from rich.console import Console
+    from panacea_sim.report.tables import output_console
 
-    console = Console()
+    console = output_console()
     if what == "dram":
         from panacea_sim.report.devices import print_devices
 

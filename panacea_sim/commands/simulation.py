@@ -13,14 +13,18 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from panacea_sim.analysis.study_results import write_study_rows
 from panacea_sim.commands.interrupts import telling_what_is_kept
 from panacea_sim.commands.options import SimulationOptions
 from panacea_sim.engines.choice import chosen_engine
 from panacea_sim.hardware.config import parse_settings
-from panacea_sim.report.terminal import print_run, print_study
+from panacea_sim.report.study import print_study
+from panacea_sim.report.tables import output_console
+from panacea_sim.report.terminal import print_run
 from panacea_sim.running.prepare import Prepared, PreparedLayers, prepare
 from panacea_sim.running.run import RunOptions, RunOutcome, run
 from panacea_sim.running.scenario import Scenario, Study
+from panacea_sim.trace.new_file import new_file
 from panacea_sim.trace.options import TraceOptions, parse_window, window_text
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import PARTIAL, RunFolder
@@ -29,6 +33,7 @@ from panacea_sim.trace.summary import Summary
 __all__ = ["simulate"]
 
 _DEFAULT_RUNS = Path("runs")
+_RESULTS = "results.csv"
 
 
 def simulate(found: Scenario | Study, options: SimulationOptions) -> None:
@@ -51,7 +56,7 @@ def _run_one(scenario: Scenario, options: SimulationOptions, folder: Path) -> No
         if options.as_json:
             print(json.dumps(outcome.summary.to_json(), indent=2))  # noqa: T201  # rich would wrap it
         else:
-            console = Console()
+            console = output_console()
             print_run(console, outcome.summary)
             console.print(f"Run folder: {outcome.folder}", markup=False, highlight=False, soft_wrap=True)
     finally:
@@ -76,14 +81,17 @@ def _run_study(study: Study, options: SimulationOptions, target: Path) -> None:
         "runs": {name: summary.to_json() for name, summary in summaries.items()},
     }
     folder.write_json("summary.json", document)
+    with new_file(folder.path / _RESULTS, force=True) as beside:
+        write_study_rows(beside, summaries)
     folder.complete()
     try:
         if options.as_json:
             print(json.dumps(document, indent=2))  # noqa: T201  # rich would wrap it
         else:
-            console = Console()
+            console = output_console()
             print_study(console, study.description or study.name, summaries)
-            console.print(f"Run folders: {folder.target}", markup=False, highlight=False, soft_wrap=True)
+            for text in (f"Run folders: {folder.target}", f"Figures: {folder.target / _RESULTS}"):
+                console.print(text, markup=False, highlight=False, soft_wrap=True)
     finally:
         _fail_unless_exact(list(summaries.values()))
 
