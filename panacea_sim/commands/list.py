@@ -12,7 +12,7 @@ __all__ = ["list_command"]
 def list_command(
     what: Annotated[Literal["hardware", "dram", "workloads"], typer.Argument(help="What to list.")],
 ) -> None:
-    """List hardware presets, DRAM devices or networks, with their sources."""
+    """List hardware presets, DRAM devices or networks."""
     from rich.console import Console
 
     console = Console()

@@ -38,7 +38,7 @@ def load_network(  # noqa: PLR0913  # the options of a command, one by one
     path = Path(workload)
     ending = path.suffix.lower()
     if ending not in (*_TABLE, *_FILES):
-        if path.exists() or len(path.parts) > 1:
+        if path.exists() or path.name != workload:
             raise ConfigError("workload", repr(workload), "the name of a model, or a .csv or .yaml file")
         sizes = (phase or "prefill", tokens, context, 1 if batch is None else batch)
         return build(workload, *sizes, weight_bits=weight_bits, profile=profile, quantization=quantization)
