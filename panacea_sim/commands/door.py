@@ -18,7 +18,20 @@ __all__ = ["COMMANDS", "run_command_line"]
 _NAME = "panacea-sim"
 _FAILED, _USAGE = 1, 2
 
-COMMANDS = ("run", "gemm", "map", "dram", "inspect", "timeline", "picture", "report", "export", "view", "list")
+COMMANDS = (
+    "run",
+    "gemm",
+    "map",
+    "network",
+    "dram",
+    "inspect",
+    "timeline",
+    "picture",
+    "report",
+    "export",
+    "view",
+    "list",
+)
 """The commands in the order of --help: each is the function NAME_command of the module NAME."""
 
 

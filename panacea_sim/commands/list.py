@@ -1,4 +1,4 @@
-"""`panacea-sim list`: what the machine can be built of."""
+"""`panacea-sim list`: what the machine can be built of, and what it can run."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import typer
 __all__ = ["list_command"]
 
 
-def list_command(what: Annotated[Literal["hardware", "dram"], typer.Argument(help="What to list.")]) -> None:
-    """List hardware presets or DRAM devices, with their sources."""
+def list_command(
+    what: Annotated[Literal["hardware", "dram", "workloads"], typer.Argument(help="What to list.")],
+) -> None:
+    """List hardware presets, DRAM devices or networks."""
     from panacea_sim.report.tables import output_console
 
     console = output_console()
@@ -18,6 +20,12 @@ def list_command(what: Annotated[Literal["hardware", "dram"], typer.Argument(hel
         from panacea_sim.report.devices import print_devices
 
         print_devices(console)
+        return
+    if what == "workloads":
+        from panacea_sim.report.network import print_models
+        from panacea_sim.workload.networks.model_table import list_models
+
+        print_models(console, list_models())
         return
     from panacea_sim.hardware.config import field_sources, list_presets, load_hardware
     from panacea_sim.report.terminal import print_sources

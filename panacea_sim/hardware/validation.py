@@ -106,9 +106,13 @@ def _resolved(model: type[BaseModel], loc: Sequence[Step]) -> _Place:
     """Follow the steps from `model`; they end where they no longer lead into fields, as in the branches of a union."""
     place = _Place("", model, "", None, in_items=False)
     inner: type[BaseModel] | None = model
+    keys = 0
     for step in loc:
         if isinstance(step, int):
             place = _Place(f"{place.path}[{step}]", place.owner, place.name, place.field, in_items=True)
+        elif keys > 0:
+            keys -= 1
+            place = _Place(f"{place.path}.{step}", place.owner, place.name, place.field, in_items=True)
         elif inner is None:
             break
         else:
@@ -116,6 +120,7 @@ def _resolved(model: type[BaseModel], loc: Sequence[Step]) -> _Place:
             path = f"{place.path}.{step}" if place.path else step
             place = _Place(path, inner, step, field, in_items=False)
             inner = None if field is None else next(_models_in(field.annotation), None)
+            keys = 0 if field is None else _mappings_in(field.annotation)
     return place
 
 
@@ -134,6 +139,13 @@ def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
         yield annotation
     for part in get_args(annotation):
         yield from _models_in(part)
+
+
+def _mappings_in(annotation: object) -> int:
+    """Return how many keys lead to an item of an annotation such as `dict[str, dict[str, Model]]`."""
+    if get_origin(annotation) is not dict:
+        return 0
+    return 1 + _mappings_in(get_args(annotation)[1])
 
 
 def _accepted_item(annotation: object) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from typing import Literal
 
 from panacea_sim.workload.link import Link, Needs
-from panacea_sim.workload.networks.builder import NetworkBuilder
+from panacea_sim.workload.networks.builder import NetworkBuilder, Sizes
 from panacea_sim.workload.networks.fit import offsets
 
-__all__ = ["Attention", "Part", "add_attention", "links_to_heads"]
+__all__ = ["Attention", "Part", "add_attention", "link_attention", "links_to_heads"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,16 @@ class Attention:
         return list(product(range(self.batch), range(self.kv_heads)))
 
     @property
+    def qk_shape(self) -> Sizes:
+        """M, K and N of a product of keys and queries."""
+        return self.keys, self.head_size, self.group * self.queries
+
+    @property
+    def pv_shape(self) -> Sizes:
+        """M, K and N of a product of values and scores."""
+        return self.head_size, self.keys, self.group * self.queries
+
+    @property
     def new_keys(self) -> tuple[int, int] | None:
         """The keys that are outputs of the layers before, first to before last; None: all."""
         return None if self.keys == self.queries else (self.keys - self.queries, self.keys)
@@ -57,19 +68,32 @@ def add_attention(
 ) -> str:
     """Add QK and PV over the layers that make q, k and v; return the name of PV.
 
-    `rotary` mixes the features of a head of q and k. The softmax between the two is vector work of QK.
+    The softmax between the two is vector work of QK.
     """
-    q, k, v = parts
-    count, columns = len(sizes.repeats), sizes.group * sizes.queries
-    common = {"op": "MatMul", "block": block, "repeat": count, "dynamic_weight": True}
-    qk = builder.add("qk", (sizes.keys, sizes.head_size, columns), kind="qk", vector=("softmax",), **common)  # type: ignore[arg-type]  # by name
-    pv = builder.add("pv", (sizes.head_size, sizes.keys, columns), kind="pv", **common)  # type: ignore[arg-type]  # by name
+    count = len(sizes.repeats)
+    qk, pv = (
+        builder.add(name, shape, op="MatMul", kind=name, block=block, repeat=count, dynamic_weight=True, vector=vector)
+        for name, shape, vector in (("qk", sizes.qk_shape, ("softmax",)), ("pv", sizes.pv_shape, ()))
+    )
+    link_attention(builder, sizes, parts, (qk, pv), rotary=rotary)
+    return pv
+
+
+def link_attention(
+    builder: NetworkBuilder,
+    sizes: Attention,
+    parts: tuple[Part, Part, Part],
+    layers: tuple[str, str],
+    *,
+    rotary: bool,
+) -> None:
+    """Let the layers QK and PV need q, k and v; `rotary` mixes the features of a head of q and k."""
+    (q, k, v), (qk, pv) = parts, layers
     needs: Needs = "features" if rotary else "same"
     builder.link(q.layer, qk, *_query_links(sizes, q.offset, needs))
     builder.link(k.layer, qk, _key_link(sizes, k.offset, needs, "k"))
     builder.link(qk, pv, _score_link(sizes))
     builder.link(v.layer, pv, _key_link(sizes, v.offset, "same", "m"))
-    return pv
 
 
 # The blocks of a network share their links: with many sequences there are many of them.
@@ -90,12 +114,12 @@ def _query_links(sizes: Attention, offset: int, needs: Needs) -> tuple[Link, ...
 
 
 @lru_cache(maxsize=64)
-def _key_link(sizes: Attention, offset: int, needs: Needs, features_on: str) -> Link:
+def _key_link(sizes: Attention, offset: int, needs: Needs, features_on: Literal["k", "m"]) -> Link:
     """Return the link of keys (their features on k) or values (on m), of which only the new ones are waited for."""
     return Link(
         "w",
         needs,
-        features_on=features_on,  # type: ignore[arg-type]  # k or m
+        features_on=features_on,
         feature_offset=offsets([offset + head * sizes.head_size for _, head in sizes.repeats]),
         column_offset=offsets([(sequence + 1) * sizes.queries - sizes.keys for sequence, _ in sizes.repeats]),
         column_span=sizes.new_keys,

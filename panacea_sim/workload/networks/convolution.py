@@ -17,10 +17,21 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.units import IntArray
 from panacea_sim.workload.link import Columns, Needs
 
-__all__ = ["Convolution", "Pads", "TransposedConvolution", "Window", "windows_through"]
+__all__ = [
+    "Convolution",
+    "Pads",
+    "Ranges",
+    "TransposedConvolution",
+    "Window",
+    "ranges_through",
+    "windows_through",
+]
 
 Pads = tuple[tuple[int, int], ...]
 """Pixels of padding before and behind the image, for each axis."""
+
+Ranges = tuple[IntArray, IntArray]
+"""For each pixel the first of those that it needs, and the one behind the last; equal where it needs none."""
 
 _AXES = (1, 2, 3)
 _LARGEST = 2**31 - 1
@@ -87,7 +98,7 @@ class Window:
         """Whether each window is the pixel of its number, so that im2col changes nothing."""
         return self.output_size == self.size and self.taps == 1 and not any(map(sum, self.padding))
 
-    def ranges(self) -> tuple[IntArray, IntArray]:
+    def ranges(self) -> Ranges:
         """Return the first pixel that each output pixel needs, and the one behind the last; equal where it needs none.
 
         Padding is nobody's pixel.
@@ -175,7 +186,7 @@ class TransposedConvolution:
         """N: input pixels of all images."""
         return self.window.batch * prod(self.window.output_size)
 
-    def input_ranges(self) -> tuple[IntArray, IntArray]:
+    def input_ranges(self) -> Ranges:
         """Return for each output pixel the first input pixel that it needs, and the one behind the last."""
         axes = range(len(self.window.size))
         return _ranges([self._axis_ends(axis) for axis in axes], self.window.output_size, self.window.batch)
@@ -199,15 +210,18 @@ def _check_channels(in_channels: int, out_channels: int, groups: int) -> None:
 
 def windows_through(convolution: Convolution, pooling: Window) -> Columns:
     """Return what an im2col matrix needs that reads the outputs of a pooling: the pixels that the pooling reads."""
-    first_windows, end_windows = convolution.window.ranges()
-    low, high = pooling.ranges()
-    some = first_windows < end_windows
+    return Columns(*ranges_through(convolution.window.ranges(), pooling.ranges()), taps=convolution.window.taps)
+
+
+def ranges_through(outer: Ranges, inner: Ranges) -> Ranges:
+    """Return for each range of windows the range of the pixels that these windows reach over."""
+    some = outer[0] < outer[1]
     # The first window of a range begins first and the last one ends last, because windows only move on.
-    first, end = low[np.where(some, first_windows, 0)], high[np.where(some, end_windows - 1, 0)]
-    return Columns(first, np.where(some, end, first), convolution.window.taps)
+    first = inner[0][np.where(some, outer[0], 0)]
+    return first, np.where(some, inner[1][np.where(some, outer[1] - 1, 0)], first)
 
 
-def _ranges(ends: Sequence[tuple[IntArray, IntArray]], size: tuple[int, ...], batch: int) -> tuple[IntArray, IntArray]:
+def _ranges(ends: Sequence[tuple[IntArray, IntArray]], size: tuple[int, ...], batch: int) -> Ranges:
     """Return the numbers of the first pixel and of the one behind the last, at each position of a grid in each image.
 
     `ends` are the first and the last pixel along each axis; without a pixel the two numbers are equal.

@@ -32,7 +32,7 @@ def layer_of(graph: LayerGraph, name: str) -> Gemm:
 
 
 def offsets(values: Sequence[int]) -> Offset:
-    """Return offsets for all repeats: one number where they are equal."""
+    """Return offsets for all repeats: one number where they are equal, or where there is one for all."""
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 

@@ -1,0 +1,22 @@
+"""The options that say which network is meant, and for which inputs; typer reads them from the annotations."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+__all__ = ["Batch", "Context", "Phase", "Profile", "Tokens", "WeightBits"]
+
+Phase: TypeAlias = Annotated[
+    Literal["prefill", "decode"] | None, typer.Option(help="All tokens of a prompt (the default), or one new token.")
+]
+Tokens: TypeAlias = Annotated[
+    int | None, typer.Option(help="Tokens of each sequence in prefill (2048; encoders 512).", show_default=False)
+]
+Context: TypeAlias = Annotated[
+    int | None, typer.Option(help="Tokens that the new one of a decode sees, itself included (2048).")
+]
+Batch: TypeAlias = Annotated[int | None, typer.Option(help="Sequences or images (1).")]
+WeightBits: TypeAlias = Annotated[int, typer.Option(help="Bits of weights: 4, 7 or 10.")]
+Profile: TypeAlias = Annotated[str, typer.Option(help="Density profile: measured, dense or a YAML file.")]

@@ -1,0 +1,199 @@
+"""What a network looks like before it runs: its layers and their dependences, as a table or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, TypeAlias
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from panacea_sim.workload.link import Columns, Link
+from panacea_sim.workload.network import LayerGraph, layers_in_order, links_into
+from panacea_sim.workload.networks.gemm import Gemm
+from panacea_sim.workload.networks.model_table import Model, ResNet
+
+__all__ = ["TileSizes", "network_content", "print_models", "print_network"]
+
+TileSizes: TypeAlias = tuple[int, int, int]
+"""T_M, T_K and T_N of the machine."""
+
+_PREFIXES = ("", "k", "M", "G", "T", "P")
+_THOUSAND = 1000
+
+
+def network_content(graph: LayerGraph, tile_sizes: TileSizes) -> dict[str, Any]:
+    """Return what --json prints: layers in their order, totals and edges (docs/files.md)."""
+    layers = _layers(graph)
+    return {
+        "name": graph.graph["name"],
+        "description": graph.graph["description"],
+        "layers": [
+            {
+                "name": layer.name,
+                "op": layer.op,
+                "kind": layer.kind,
+                "block": layer.block,
+                "M": layer.M,
+                "K": layer.K,
+                "N": layer.N,
+                "repeat": layer.repeat,
+                "macs": layer.macs,
+                "tiles": layer.tiles(*tile_sizes),
+                "weight_bits": layer.weight_bits,
+                "rho_w": None if layer.rho_w is None else list(layer.rho_w),
+                "rho_x": layer.rho_x,
+                "vector": list(layer.vector),
+            }
+            for layer in layers
+        ],
+        "macs": sum(layer.macs for layer in layers),
+        "tiles": sum(layer.tiles(*tile_sizes) for layer in layers),
+        "unsupported": [],
+        "edges": [
+            {"from": producer, "to": layer.name, "operand": operand, "needs": needs}
+            for layer in layers
+            for producer, operand, needs in _reads(graph, layer.name)
+        ],
+    }
+
+
+def print_network(console: Console, graph: LayerGraph, tile_sizes: TileSizes) -> None:
+    """Print the layers, equal blocks once, with what they read of each other, and the totals."""
+    layers = _layers(graph)
+    title = Text.assemble((graph.graph["name"], "bold"), f", {graph.graph['description']}")
+    console.print(title)
+    table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("layer", no_wrap=True)
+    for column in ("M", "K", "N", "x", "MACs", "tiles", "bits"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("reads")
+    for run in _runs(layers):
+        _add_run(table, graph, run, tile_sizes)
+    console.print(table)
+    _print_totals(console, graph, layers, tile_sizes)
+
+
+def print_models(console: Console, models: Sequence[Model]) -> None:
+    """Print the networks of the zoo with their sizes and the source of these."""
+    table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in ("workload", "family", "sizes", "source"):
+        table.add_column(column, no_wrap=column == "workload")
+    for model in models:
+        table.add_row(*(Text(cell) for cell in (model.name, model.family, _sizes(model), model.source)))
+    console.print(table)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Blocks in a row with equal layers, or layers that stand outside of blocks."""
+
+    blocks: tuple[tuple[Gemm, ...], ...]
+
+    @property
+    def shown(self) -> tuple[Gemm, ...]:
+        """The layers that stand for those of all blocks: the second ones, because the first may read less."""
+        return self.blocks[min(1, len(self.blocks) - 1)]
+
+
+def _layers(graph: LayerGraph) -> list[Gemm]:
+    return [graph.nodes[name]["layer"] for name in layers_in_order(graph)]
+
+
+def _reads(graph: LayerGraph, name: str) -> list[tuple[str, str, str]]:
+    """Return what a layer reads, each once: the producer, the operand and what it needs."""
+    found = ((producer, link.operand, _needs(link)) for producer, link in links_into(graph, name))
+    return list(dict.fromkeys(found))
+
+
+def _needs(link: Link) -> str:
+    return "columns" if isinstance(link.needs, Columns) else link.needs
+
+
+def _runs(layers: Sequence[Gemm]) -> list[_Run]:
+    blocks = [tuple(group) for _, group in groupby(layers, lambda layer: layer.block)]
+    return [_Run(tuple(run)) for _, run in groupby(blocks, _signature)]
+
+
+def _signature(block: tuple[Gemm, ...]) -> tuple[object, ...]:
+    """Return what equal blocks have in common; layers outside of blocks are equal to none."""
+    if not block[0].block:
+        return tuple(layer.name for layer in block)
+    return tuple(
+        (_short(layer), layer.M, layer.K, layer.N, layer.repeat, layer.weight_bits, layer.packed) for layer in block
+    )
+
+
+def _short(layer: Gemm) -> str:
+    """Return the name of a layer in its block."""
+    return layer.name.removeprefix(f"{layer.block}.") if layer.block else layer.name
+
+
+def _add_run(table: Table, graph: LayerGraph, run: _Run, tile_sizes: TileSizes) -> None:
+    first, last, count = run.blocks[0][0].block, run.blocks[-1][0].block, len(run.blocks)
+    if first:
+        names = first if count == 1 else f"{first} .. {last}"
+        every = [layer for block in run.blocks for layer in block]
+        macs, tiles = sum(layer.macs for layer in every), sum(layer.tiles(*tile_sizes) for layer in every)
+        heading = Text(names, style="bold")
+        table.add_row(heading, "", "", "", f"{count}" if count > 1 else "", _short_number(macs), f"{tiles:,}", "", "")
+    for layer in run.shown:
+        table.add_row(
+            Text(f"  {_short(layer)}" if first else layer.name),
+            *(f"{size:,}" for size in (layer.M, layer.K, layer.N)),
+            f"{layer.repeat:,}" if layer.repeat > 1 else "",
+            _short_number(layer.macs),
+            f"{layer.tiles(*tile_sizes):,}",
+            str(layer.weight_bits),
+            Text(_reads_text(graph, layer)),
+        )
+
+
+def _reads_text(graph: LayerGraph, layer: Gemm) -> str:
+    """Return what a layer reads in a few words; those of its own block by their short names."""
+    producers: dict[tuple[str, str], list[str]] = {}
+    for producer, operand, needs in _reads(graph, layer.name):
+        made: Gemm = graph.nodes[producer]["layer"]
+        producers.setdefault((operand, needs), []).append(_short(made) if made.block == layer.block else producer)
+    parts = (
+        f"{needs} of {', '.join(names)}" + (" as weight" if operand == "w" else "")
+        for (operand, needs), names in producers.items()
+    )
+    return "; ".join(parts)
+
+
+def _short_number(count: int) -> str:
+    """Return a count in thousands, millions .. with four digits at most."""
+    value, step = float(count), 0
+    while round(value, 1) >= _THOUSAND and step + 1 < len(_PREFIXES):
+        value, step = value / _THOUSAND, step + 1
+    return f"{count:,}" if step == 0 else f"{value:.1f} {_PREFIXES[step]}"
+
+
+def _print_totals(console: Console, graph: LayerGraph, layers: Sequence[Gemm], tile_sizes: TileSizes) -> None:
+    gemms, macs = sum(layer.repeat for layer in layers), sum(layer.macs for layer in layers)
+    tiles = sum(layer.tiles(*tile_sizes) for layer in layers)
+    size = " x ".join(map(str, tile_sizes))
+    text = f"{len(layers):,} layers, {gemms:,} GEMMs, {macs:,} MACs, {tiles:,} tiles of {size} (T_M x T_K x T_N)."
+    console.print(text, highlight=False, soft_wrap=True)
+    if any(layer.block for layer in layers):
+        console.print("Equal blocks are shown once, as the second of them; x: repeats, of a block or of a GEMM.")
+    profile = graph.graph["profile"]
+    assumed = sorted({layer.kind for layer in layers if profile.density(layer.kind, "aqs").standing == "A"})
+    note = f"; assumed for {', '.join(assumed)}" if assumed else ""
+    console.print(f"Densities: profile {profile.name}, {profile.about}{note}.", highlight=False, soft_wrap=True)
+    if graph.graph["unpaid"]:
+        work = " and ".join(graph.graph["unpaid"])
+        console.print(f"Costs nothing, having no layer before it: {work} of the embeddings.", highlight=False)
+
+
+def _sizes(model: Model) -> str:
+    if isinstance(model, ResNet):
+        blocks = ", ".join(map(str, model.blocks))
+        return f"stages of {blocks} blocks, image {model.image}"
+    kv_heads = "" if model.kv_heads == model.heads else f" / {model.kv_heads}"
+    return f"{model.layers} layers of {model.hidden:,}, heads {model.heads}{kv_heads}, FFN {model.ffn:,}"
