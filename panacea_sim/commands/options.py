@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, get_type_hints
 
@@ -24,6 +24,7 @@ __all__ = [
     "with_simulation_options",
 ]
 
+TraceLevel: TypeAlias = Literal["off", "stalls", "full"]
 RunFolderPath: TypeAlias = Annotated[Path, typer.Argument(help="A run folder, complete or partial.")]
 LayerFile: TypeAlias = Annotated[Path, typer.Argument(help="A LAYER.npz file with weight, activation and zero_point.")]
 Window: TypeAlias = Annotated[str | None, typer.Option(help="Only what overlaps the cycles A:B.")]
@@ -41,7 +42,7 @@ class SimulationOptions:
     hardware: Annotated[str | None, typer.Option(help="Preset or YAML file instead of the scenario's.")] = None
     settings: Settings = None
     engine: Annotated[Engine, typer.Option(help="auto: compiled where no values travel, else reference.")] = "auto"
-    trace: Annotated[Literal["off", "stalls", "full"], typer.Option(help="What to record.")] = "full"
+    trace: Annotated[TraceLevel | None, typer.Option(help="What to record (default: full; networks: off).")] = None
     window: Annotated[str | None, typer.Option(help="Record only what overlaps the cycles A:B.")] = None
     as_json: Json = False
     force: Annotated[bool, typer.Option("--force", help="Replace an existing run folder.")] = False
@@ -52,12 +53,19 @@ class SimulationOptions:
     ] = None
     memoize: Annotated[bool, typer.Option(help="Simulate equal layers that run alone once.")] = True
 
+    def with_trace(self, level: TraceLevel) -> SimulationOptions:
+        """Return the options with this level of the trace, unless another one was asked for."""
+        return replace(self, trace=self.trace or level)
 
-def with_simulation_options(command: Callable[[Path, SimulationOptions], None]) -> Callable[..., None]:
-    """Give a command all SimulationOptions as parameters of its own, because typer knows no groups of parameters."""
+
+def with_simulation_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command all SimulationOptions as parameters of its own, because typer knows no groups of parameters.
+
+    The command gets them as `options`, beside the parameters that it has.
+    """
     fields = get_type_hints(SimulationOptions, include_extras=True)
-    own = next(iter(inspect.signature(command).parameters.values()))
-    own_kind = get_type_hints(command, include_extras=True)[own.name]
+    kinds = get_type_hints(command, include_extras=True)
+    own = [each for each in inspect.signature(command).parameters.values() if each.name != "options"]
     parameters = [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=getattr(SimulationOptions, name)
@@ -66,9 +74,11 @@ def with_simulation_options(command: Callable[[Path, SimulationOptions], None]) 
     ]
 
     def call(**arguments: Any) -> None:  # noqa: ANN401  # typer fills them in by name
-        command(arguments.pop(own.name), SimulationOptions(**arguments))
+        mine = {each.name: arguments.pop(each.name) for each in own}
+        command(**mine, options=SimulationOptions(**arguments))
 
-    call.__signature__ = inspect.Signature([own.replace(annotation=own_kind), *parameters])  # type: ignore[attr-defined]
-    call.__annotations__ = {own.name: own_kind, **fields}
+    mine = [each.replace(annotation=kinds[each.name]) for each in own]
+    call.__signature__ = inspect.Signature([*mine, *parameters])  # type: ignore[attr-defined]
+    call.__annotations__ = {each.name: each.annotation for each in mine} | fields
     call.__doc__ = command.__doc__
     return call

@@ -1,27 +1,82 @@
-"""The command `run`: a scenario, simulated and reported."""
+"""The command `run`: a scenario or a network, simulated and reported."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from panacea_sim.commands.options import SimulationOptions, with_simulation_options
+from panacea_sim.commands.workload_options import Batch, Context, Phase, Profile, Tokens, WeightBits
+
+if TYPE_CHECKING:
+    from panacea_sim.running.scenario import Scenario
 
 __all__ = ["run_command"]
 
 
 @with_simulation_options
-def run_command(
-    scenario: Annotated[Path, typer.Argument(help="A scenario script, or the scenario.yaml of a run folder.")],
+def run_command(  # noqa: PLR0913  # its options
+    scenario: Annotated[
+        Path | None,
+        typer.Argument(help="A scenario script, the scenario.yaml of a run folder, or a network: .csv or .yaml."),
+    ] = None,
+    *,
+    workload: Annotated[str | None, typer.Option(help="A model (`panacea-sim list workloads`) instead.")] = None,
+    phase: Phase = None,
+    tokens: Tokens = None,
+    context: Context = None,
+    batch: Batch = None,
+    weight_bits: WeightBits = None,
+    profile: Profile = None,
     options: SimulationOptions,
 ) -> None:
-    """Run a scenario and report where the time went."""
-    from panacea_sim.commands.scenario_file import check_scenario_file
+    """Run a scenario or a network and report where the time went."""
+    from panacea_sim.commands.scenario_file import asked_network, check_scenario_file, refuse_network_options
 
-    check_scenario_file(scenario)
+    network = asked_network(scenario, workload)
+    of_a_network = {
+        "--phase": phase,
+        "--tokens": tokens,
+        "--context": context,
+        "--batch": batch,
+        "--weight-bits": weight_bits,
+        "--profile": profile,
+    }
+    if network is None:
+        assert scenario is not None
+        refuse_network_options(scenario, of_a_network)
+        check_scenario_file(scenario)
     from panacea_sim.commands.simulation import simulate
+
+    if network is not None:
+        found = _network(network, (phase, tokens, context, batch), weight_bits, profile, options)
+        simulate(found, options.with_trace("off"))
+        return
     from panacea_sim.running.scenario import load_scenario
 
+    assert scenario is not None
     simulate(load_scenario(scenario), options)
+
+
+def _network(
+    name: str,
+    sizes: tuple[Phase, Tokens, Context, Batch],
+    weight_bits: int | None,
+    profile: str | None,
+    options: SimulationOptions,
+) -> Scenario:
+    """Return the scenario of a network; raises ConfigError for a schedule that it cannot have."""
+    from panacea_sim.errors import ConfigError
+    from panacea_sim.hardware.config import load_hardware, parse_settings
+    from panacea_sim.running.network import network_scenario
+    from panacea_sim.workload.networks.load import load_network
+
+    if options.schedule == "overlap":
+        raise ConfigError("--schedule", "'overlap'", "barrier: the layers of a network run one after the other so far")
+    hardware = load_hardware(options.hardware or "panacea", parse_settings(options.settings or ()))
+    given = {"weight_bits": weight_bits, "profile": profile}
+    chosen = {option: value for option, value in given.items() if value is not None}
+    graph = load_network(name, *sizes, tile_m=hardware.tile_m, **chosen)  # type: ignore[arg-type]  # both as they are
+    return network_scenario(graph, hardware)

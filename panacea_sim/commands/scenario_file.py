@@ -1,18 +1,20 @@
-"""What `run` takes: scenario scripts and scenario files; anything else is sent to the command that takes it."""
+"""What `run` takes: scenarios and networks; anything else is sent to the command that takes it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 
 from panacea_sim.errors import ConfigError
 
-__all__ = ["check_scenario_file"]
+__all__ = ["asked_network", "check_scenario_file", "refuse_network_options"]
 
 _ENDINGS = (".py", ".yaml", ".yml")
 _RUN_MARK = ".panacea-run"
-_ACCEPTED = "a scenario script (.py) or a scenario.yaml"
-_NOT_YET = {".csv": "a table of layers", ".onnx": "an ONNX model"}
+_ACCEPTED = "a scenario script (.py), a scenario.yaml, or a network (.csv or .yaml)"
+_NETWORK = "network"
+_NOT_YET = {".onnx": "an ONNX model"}
 _FOUND = {
     ".json": "a JSON file",
     ".parquet": "a table of a run",
@@ -20,6 +22,42 @@ _FOUND = {
     ".npy": "a single array",
     **_NOT_YET,
 }
+
+
+def asked_network(scenario: Path | None, workload: str | None) -> str | None:
+    """Return the name of a model or the path of a network that `run` is given, None for a scenario.
+
+    Raises ConfigError unless one thing is asked for.
+    """
+    if workload is not None:
+        if scenario is not None:
+            found = f"{str(scenario)!r} and --workload {workload}"
+            raise ConfigError("scenario", found, "exactly one of them", "Leave one of them out")
+        return workload
+    if scenario is None:
+        hint = "For example: panacea-sim run --workload opt-125m --tokens 128"
+        raise ConfigError("scenario", "nothing to run", f"{_ACCEPTED}, or --workload NAME", hint)
+    return str(scenario) if _is_network(scenario) else None
+
+
+def refuse_network_options(scenario: Path, options: Mapping[str, object]) -> None:
+    """Raise ConfigError for an option of networks that is given for a scenario."""
+    for option, value in options.items():
+        if value is not None:
+            raise ConfigError(option, value, f"nothing beside {scenario}, which is a scenario", "Leave it out")
+
+
+def _is_network(path: Path) -> bool:
+    """Return whether a file is a table, or says of itself that it is a network."""
+    if not path.is_file():
+        return False
+    if path.suffix.lower() == ".csv":
+        return True
+    if path.suffix not in {".yaml", ".yml"}:
+        return False
+    from panacea_sim.hardware.yaml_file import read_mapping
+
+    return read_mapping(path).get("kind") == _NETWORK
 
 
 def check_scenario_file(path: Path) -> None:
@@ -33,7 +71,7 @@ def check_scenario_file(path: Path) -> None:
         found, hint = f"the layer file {str(path)!r}", f"A layer is simulated with: panacea-sim gemm {_shell(path)}"
         raise ConfigError("scenario", found, _ACCEPTED, hint)
     what = _FOUND.get(ending, f"a file with the ending {ending!r}" if ending else "a file without an ending")
-    hint = "Networks are not read yet: a scenario script lists their layers" if ending in _NOT_YET else ""
+    hint = "Models are not read yet: a table (.csv) or a network file lists their layers" if ending in _NOT_YET else ""
     raise ConfigError("scenario", f"{str(path)!r}, {what}", _ACCEPTED, hint)
 
 

@@ -107,7 +107,7 @@ def _run_options(options: SimulationOptions, folder: Path) -> RunOptions:
     return RunOptions(
         folder,
         force=options.force,
-        trace=TraceOptions(options.trace, parse_window(options.window)),
+        trace=TraceOptions(options.trace or "full", parse_window(options.window)),
         log_level=options.log_level,
         engine=options.engine,
         workers=options.workers or _cores(),

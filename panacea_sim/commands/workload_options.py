@@ -18,5 +18,7 @@ Context: TypeAlias = Annotated[
     int | None, typer.Option(help="Tokens that the new one of a decode sees, itself included (2048).")
 ]
 Batch: TypeAlias = Annotated[int | None, typer.Option(help="Sequences or images (1).")]
-WeightBits: TypeAlias = Annotated[int, typer.Option(help="Bits of weights: 4, 7 or 10.")]
-Profile: TypeAlias = Annotated[str, typer.Option(help="Density profile: measured, dense or a YAML file.")]
+WeightBits: TypeAlias = Annotated[int | None, typer.Option(help="Bits of weights: 4, 7 (the default) or 10.")]
+Profile: TypeAlias = Annotated[
+    str | None, typer.Option(help="Density profile: measured (the default), dense or a YAML file.")
+]

@@ -15,6 +15,7 @@ from panacea_sim.workload.networks.zoo import Phase, build
 
 __all__ = ["load_network"]
 
+_DEFAULT_WEIGHT_BITS = 7
 _TABLE, _FILES = (".csv",), (".yaml", ".yml")
 
 
@@ -25,17 +26,20 @@ def load_network(  # noqa: PLR0913  # the options of a command, one by one
     context: int | None = None,
     batch: int | None = None,
     *,
-    weight_bits: int = 7,
-    profile: str = DEFAULT_PROFILE,
+    weight_bits: int | None = None,
+    profile: str | None = None,
     quantization: Quantization = "aqs",
     tile_m: int = 64,
 ) -> LayerGraph:
     """Return the graph of a network of the zoo, or that of a .csv or .yaml file, which says its own sizes.
 
-    `tile_m` counts where a file packs groups into a product. `graph.graph` has what `build` says. Raises ConfigError
-    naming the option, or the file and the place in it.
+    Weights have 7 bits and densities are those of the profile "measured" by default. `tile_m` counts where a file packs
+    groups into a product. `graph.graph` has what `build` says. Raises ConfigError naming the option, or the file and
+    the place in it.
     """
     path = Path(workload)
+    weight_bits = _DEFAULT_WEIGHT_BITS if weight_bits is None else weight_bits
+    profile = DEFAULT_PROFILE if profile is None else profile
     ending = path.suffix.lower()
     if ending not in (*_TABLE, *_FILES):
         if path.exists() or path.name != workload:

@@ -75,7 +75,7 @@ def test_convolutions_need_their_windows(
     weight = np.zeros((12, 6 // groups, *kernel), np.int8)
     layer = _layer(graph, "c")
     for group, each in enumerate(convolution_operands(convolution, weight, _labels(6, 2, (4, 5)), -1)):
-        assert (layer.M, layer.K, layer.N) == (each.weight.shape[0], *each.activation.shape)
+        assert (each.weight.shape[0], *each.activation.shape) == (layer.M, layer.K, layer.N)
         assert needed(graph, "c", "x", group) == _expected("a", 6, each.activation, 40)
     assert layer.repeat == groups
 
@@ -168,7 +168,7 @@ def test_recurrent_layers(tmp_path: Path, op: str, gates: int) -> None:
     )
     graph = _graph(tmp_path, text)
     inputs, hidden = _layer(graph, "r.input"), _layer(graph, "r.hidden")
-    assert (inputs.M, inputs.K, inputs.N) == (2 * gates, 4, 6)
+    assert (2 * gates, 4, 6) == (inputs.M, inputs.K, inputs.N)
     assert (hidden.M, hidden.K, hidden.N, hidden.repeat, hidden.sequential) == (2 * gates, 2, 2, 3, True)
     assert needed(graph, "r.input", "x") == {(k, n): {("a", k, n)} for k in range(4) for n in range(6)}
     assert needed(graph, "r.hidden", "x", 0) == {}
