@@ -13,7 +13,7 @@ from panacea_sim.description.steps import Give, Take
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.quant.activation_functions import PostProcessor
-from panacea_sim.units import ceil_div
+from panacea_sim.units import ceil_div, repeated
 
 __all__ = ["PpuWorker", "ppu"]
 
@@ -21,14 +21,16 @@ __all__ = ["PpuWorker", "ppu"]
 def ppu(program: Program) -> Component:
     """Return `ppu`: it adds the bias, requantizes an output tile and applies the activation function."""
     outputs = program.tile_outputs
-    one = np.ones(len(outputs), np.int64)
+    one = repeated(1, len(outputs))
     return Component(
         "ppu",
         "output",
         len(outputs),
-        service_cycles=np.maximum(
-            ceil_div(outputs, program.hardware.ppu_lanes),
-            ceil_div(outputs * BYTES_PER_PARTIAL_SUM, program.hardware.omem_bytes_per_cycle),
+        service_cycles=program.of_tiles(
+            lambda layer: np.maximum(
+                ceil_div(layer.plan.work.outputs, program.hardware.ppu_lanes),
+                ceil_div(layer.plan.work.outputs * BYTES_PER_PARTIAL_SUM, program.hardware.omem_bytes_per_cycle),
+            )
         ),
         takes=(Take("q_ppu", one),),
         gives=(Give("q_encode", one),),

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.mapping.work import LayerWork, Stored, TileBytes
@@ -20,7 +22,9 @@ from panacea_sim.units import FloatArray, IntArray, bits_to_bytes
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import Layer
 
-__all__ = ["SkipMasks", "SlicedWork", "stream_bytes"]
+Counts: TypeAlias = npt.NDArray[np.uint8]
+
+__all__ = ["Counts", "SkipMasks", "SlicedWork", "stream_bytes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +77,8 @@ class SlicedWork(LayerWork):
         return Stored(skipped_share(self.masks.activation), int(self.activation_entries.sum()))
 
     @cached_property
-    def weight_counts(self) -> FloatArray:
-        """Stored weight vectors, fillers included, over all HO slices: float32 [m * row groups of a full tile, K]."""
+    def weight_counts(self) -> Counts:
+        """Stored weight vectors, fillers included, over all HO slices: uint8 [m * row groups of a full tile, K]."""
         return _counts(self.masks.weight, self.tiling.m_tiles * self.tiling.most_row_groups, self.tiling.tile_k)
 
     @cached_property
@@ -82,13 +86,12 @@ class SlicedWork(LayerWork):
         """Stored activation vectors of each n tile, fillers included, over all HO slices: float32 [n, K]."""
         lanes = self.tiling.n_tiles * self.tiling.most_column_groups
         counts = _counts(self.masks.activation, lanes, self.tiling.tile_k)
-        summed: FloatArray = counts.reshape(self.tiling.n_tiles, -1, self.tiling.K).sum(1)
-        return summed
+        return _summed_groups(counts, self.tiling.n_tiles)
 
     @cached_property
     def weight_entries(self) -> IntArray:
         """Entries in the streams of each weight tile [m, k]."""
-        return _sum_tiles(self.weight_counts.reshape(self.tiling.m_tiles, -1, self.tiling.K).sum(1), self.tiling.tile_k)
+        return _sum_tiles(_summed_groups(self.weight_counts, self.tiling.m_tiles), self.tiling.tile_k)
 
     @cached_property
     def activation_entries(self) -> IntArray:
@@ -111,16 +114,21 @@ def _operand_bytes(tiling: SlicedTiling, groups: IntArray, ho_slices: int, entri
     return TileBytes(stream_bytes(entries, streams, tiling.v, tiling.tile_k), bits_to_bytes(lo_bits))
 
 
-def _counts(skipped: BoolArray, lanes: int, tile_k: int) -> FloatArray:
-    """Return how many slices [S, lanes, K] store each vector, fillers included, [lanes, K]; added lanes have none.
+def _counts(skipped: BoolArray, lanes: int, tile_k: int) -> Counts:
+    """Return how many slices [S, lanes, K] store each vector, fillers included, [lanes, K]; added lanes have none."""
+    counts = np.zeros((lanes, skipped.shape[2]), np.uint8)
+    for of_slice in skipped:
+        counts[: len(of_slice)] += stored_with_fillers(of_slice, tile_k)
+    return counts
+
+
+def _summed_groups(counts: Counts, tiles: int) -> FloatArray:
+    """Return the sums over the groups of each tile, float32 [tile, K].
 
     Floating point, because matrix products of whole numbers are slow; such small ones are exact.
     """
-    stored = stored_with_fillers(skipped, tile_k)
-    counts: FloatArray = np.zeros((lanes, stored.shape[2]), np.float32)
-    for of_slice in stored:
-        counts[: len(of_slice)] += of_slice
-    return counts
+    summed: FloatArray = counts.reshape(tiles, -1, counts.shape[1]).sum(1, dtype=np.float32)
+    return summed
 
 
 def _sum_tiles(counts: FloatArray, tile_k: int) -> IntArray:
