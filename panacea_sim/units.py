@@ -18,6 +18,8 @@ __all__ = [
     "cycles_to_ps",
     "cycles_to_seconds",
     "duration_text",
+    "narrow",
+    "repeated",
     "signed_type",
 ]
 
@@ -78,6 +80,26 @@ def _scaled(cycles: IntArray, clock_hz: int, thousands: int) -> IntArray:
         more, rest = np.divmod(rest * 1000, clock_hz)
         whole = whole * 1000 + more
     return whole
+
+
+def narrow(values: IntArray) -> IntArray:
+    """Return whole numbers in 32 bits where all of them fit and half of the range is left, otherwise as they are.
+
+    Long arrays are kept so: one number more or less, or a factor of two, is still right.
+    """
+    if not values.size or not any(values.strides):
+        return values  # one number for all entries takes no memory
+    largest = max(abs(int(values.max(initial=0))), abs(int(values.min(initial=0))))
+    narrowed: IntArray = values.astype(np.int32, copy=False) if largest < _NARROW else values
+    return narrowed
+
+
+def repeated(value: int, length: int) -> IntArray:
+    """Return an array of one number that takes no memory; it cannot be written to."""
+    return np.broadcast_to(np.int64(value), length)
+
+
+_NARROW = 1 << 30
 
 
 def signed_type(largest: int) -> type[np.signedinteger]:

@@ -221,7 +221,8 @@ class Machine:
         self.postings[name].append(Posting(name, firing, self.now, *delay))
         posted.append(self.now)
         self.parts[name].append([])
-        span = slice(requests.offsets[firing], requests.offsets[firing + 1])
+        number = firing if requests.request is None else requests.request[firing]
+        span = slice(requests.offsets[number], requests.offsets[number + 1])
         columns = (requests.channel, requests.address, requests.size_bytes, requests.write)
         for channel, address, size_bytes, write in zip(*(column[span].tolist() for column in columns), strict=True):
             part = Part(name, firing, port.priority, self.now, port_number, channel, address, size_bytes, bool(write))

@@ -540,7 +540,10 @@ def _draw_component(draw: st.DrawFn, plan: _Plan, channels: int) -> Component:
     steps |= _shown(plan.firings, plan.number)
     if not channels:
         return Component(plan.name, "test", plan.firings, _pattern(draw, 0, 12, plan.firings), **steps)
-    offsets = np.concatenate([[0], np.cumsum(_pattern(draw, 0, 3, plan.firings))])
+    # Some streams post a few requests again and again.
+    request = _pattern(draw, 0, 2, plan.firings) if draw(st.booleans()) else None
+    requested = plan.firings if request is None else 3
+    offsets = np.concatenate([[0], np.cumsum(_pattern(draw, 0, 3, requested))])
     parts = int(offsets[-1])
     # Streams meet at the same bytes, in part too, or keep to rows of their own.
     step_bytes = draw(st.sampled_from([16, 40, 64, 6400, 64 * 4096]))
@@ -550,6 +553,7 @@ def _draw_component(draw: st.DrawFn, plan: _Plan, channels: int) -> Component:
         address=_pattern(draw, 0, 63, parts) * step_bytes,
         size_bytes=_pattern(draw, 1, 64, parts),
         write=_pattern(draw, 0, 1, parts),
+        request=request,
     )
     return Component(plan.name, "test", plan.firings, requests=requests, **steps)
 

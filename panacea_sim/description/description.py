@@ -114,10 +114,8 @@ def requested_bytes(description: Description, *, write: bool, channel: int | Non
     total = 0
     for component in description.components:
         if component.requests is not None:
-            wanted = component.requests.write == write
-            if channel is not None:
-                wanted = wanted & (component.requests.channel == channel)
-            total += int(component.requests.size_bytes[wanted].sum())
+            of_channel = component.requests.moved_bytes(len(description.channels))[:, int(write)]
+            total += int(of_channel.sum() if channel is None else of_channel[channel])
     return total
 
 
@@ -160,15 +158,16 @@ def _arrays(component: Component) -> Iterable[tuple[str, IntArray]]:
     yield from ((give.queue, give.tokens) for give in component.gives)
     if component.service_cycles is not None:
         yield "service_cycles", component.service_cycles
-    if component.requests is not None:
-        yield "requests", component.requests.offsets[1:]
 
 
 def _check_lengths(component: Component) -> None:
     if (component.service_cycles is None) == (component.requests is None):
         raise ConfigError(f"machine.{component.name}", "service_cycles and requests", "exactly one of the two")
-    for name, array in _arrays(component):
-        if len(array) != component.firings:
+    lengths = [(name, len(array)) for name, array in _arrays(component)]
+    if component.requests is not None:
+        lengths.append(("requests", component.requests.firings))
+    for name, length in lengths:
+        if length != component.firings:
             raise ConfigError(
-                f"machine.{component.name}.{name}", f"{len(array)} entries", f"{component.firings}, one for each firing"
+                f"machine.{component.name}.{name}", f"{length} entries", f"{component.firings}, one for each firing"
             )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from panacea_sim.units import IntArray
 
 __all__ = ["NO_NEED", "Acquire", "Give", "Need", "Put", "Release", "Requests", "Take", "Wait"]
@@ -74,8 +76,9 @@ class Give:
 class Requests:
     """What each firing of a DMA stream asks of the channels, in parts.
 
-    Firing i posts the parts `offsets[i]` to `offsets[i + 1]`; a part reads or writes `size_bytes` from `address` of
-    channel number `channel`. All parts of a firing are posted in one cycle, and its data is ready when the last
+    Request j is the parts `offsets[j]` to `offsets[j + 1]`; a part reads or writes `size_bytes` from `address` of
+    channel number `channel`. Firing i posts request `request[i]`, or request i where that is None: a tile that is
+    fetched often is described once. All parts of a firing are posted in one cycle, and its data is ready when the last
     part is.
     """
 
@@ -84,3 +87,21 @@ class Requests:
     address: IntArray
     size_bytes: IntArray
     write: IntArray
+    request: IntArray | None = None
+
+    @property
+    def firings(self) -> int:
+        """Number of firings that these are the requests of."""
+        return len(self.offsets) - 1 if self.request is None else len(self.request)
+
+    def times_posted(self) -> IntArray:
+        """Return how many firings post each part."""
+        requests = len(self.offsets) - 1
+        times = np.ones(requests, np.int64) if self.request is None else np.bincount(self.request, minlength=requests)
+        return np.repeat(times, np.diff(self.offsets))
+
+    def moved_bytes(self, channels: int) -> IntArray:
+        """Return the bytes that all firings ask of each channel, [channel, 2]: to read and to write."""
+        moved = np.zeros((channels, 2), np.int64)
+        np.add.at(moved, (self.channel, self.write.astype(np.int64)), self.size_bytes * self.times_posted())
+        return moved

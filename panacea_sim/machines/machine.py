@@ -74,6 +74,9 @@ class Machine(ABC):
     def describe(self, program: Program) -> Description:
         """Return the description of the machine that works through the program; `described` calls this."""
 
+    def settle(self, program: Program) -> None:  # noqa: B027  # most machines keep nothing
+        """Let go of what was only needed to choose the mapping of the program's layers."""
+
     @abstractmethod
     def values(self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> Values:
         """Return the workers of a run with values, and their comparison with what the layers compute."""

@@ -70,18 +70,6 @@ class ChannelParts:
     address: IntArray
     size_bytes: IntArray
 
-    def taken(self, request: IntArray) -> ChannelParts:
-        """Return the parts of the requests with these numbers, in this order; a request may come more than once."""
-        counts = np.diff(self.offsets)
-        most = int(counts.max(initial=0))
-        if (counts == most).all():
-            offsets = np.arange(len(request) + 1) * most
-            part = ((request * most)[:, None] + np.arange(most)).ravel()
-        else:
-            offsets = np.append(0, np.cumsum(counts[request]))
-            part = np.repeat(self.offsets[request] - offsets[:-1], counts[request]) + np.arange(offsets[-1])
-        return ChannelParts(offsets, self.channel[part], self.address[part], self.size_bytes[part])
-
 
 def split_over_channels(address: IntArray, size_bytes: IntArray, channels: int, interleave_bytes: int) -> ChannelParts:
     """Cut requests over channels that take turns every `interleave_bytes`; a part without bytes is left out."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from panacea_sim.errors import MappingError
-from panacea_sim.units import IntArray
+from panacea_sim.units import IntArray, narrow
 
 __all__ = ["Loads", "plan_loads"]
 
@@ -33,14 +34,14 @@ def plan_loads(  # an operand, its region and the rule
     capacity_bytes: int,
     tile_bytes: IntArray,
     task_tile: IntArray,
-    reuse_set: IntArray,
+    reuse_set: Callable[[IntArray], IntArray],
     *,
     must_stay: bool,
 ) -> Loads:
     """Return the fetches for tasks that use the tiles `task_tile` in this order.
 
-    `tile_bytes` is indexed by flat tile. `reuse_set` numbers the set to which each task belongs: if the largest set of
-    distinct tiles fits the region, each tile is fetched once for each set, otherwise once for each task.
+    `tile_bytes` is indexed by flat tile. `reuse_set` gives the number of the set to which tasks belong: if the largest
+    set of distinct tiles fits the region, each tile is fetched once for each set, otherwise once for each task.
 
     Raises MappingError if a single tile does not fit, or with `must_stay` a reuse set.
     """
@@ -51,12 +52,12 @@ def plan_loads(  # an operand, its region and the rule
             f"missing. Raise hardware.{region.lower()}_bytes or lower hardware.tile_k"
         )
     # The loops around a reuse set all index the operand, so a tile lies in one set and is fetched once for it.
-    tasks = np.arange(len(task_tile))
+    tasks = narrow(np.arange(len(task_tile)))
     first_use = np.full(len(tile_bytes), -1)
     first_use[task_tile[::-1]] = tasks[::-1]
     used = np.flatnonzero(first_use >= 0)
     first_use = first_use[used]
-    set_bytes = np.bincount(reuse_set[first_use], weights=tile_bytes[used])
+    set_bytes = np.bincount(reuse_set(first_use), weights=tile_bytes[used])
     largest_set = int(set_bytes.max())
     resident = largest_set <= capacity_bytes
     if must_stay and not resident:
@@ -65,16 +66,16 @@ def plan_loads(  # an operand, its region and the rule
             f"{largest_set - capacity_bytes} bytes are missing. Raise hardware.{region.lower()}_bytes, choose another "
             f"hardware.loop_order, or set hardware.residency=auto"
         )
-    if resident:
-        in_order = np.argsort(first_use)
-        tile = used[in_order]
-        fetch_of_tile = np.empty(len(tile_bytes), np.int64)
-        fetch_of_tile[tile] = np.arange(len(tile))
-        need = fetch_of_tile[task_tile]
-    else:
-        tile, need = task_tile, tasks
-    size_bytes = tile_bytes[tile]
-    return Loads(tile, size_bytes, need, _ring_releases(need, size_bytes), resident)
+    sizes = narrow(tile_bytes)
+    if not resident:
+        # Each task uses a fetch of its own, whose space is free when the task is over.
+        size_bytes = sizes[task_tile]
+        return Loads(task_tile, size_bytes, tasks, size_bytes, resident)
+    tile = used[np.argsort(first_use)]
+    fetch_of_tile = np.empty(len(tile_bytes), tasks.dtype)
+    fetch_of_tile[tile] = np.arange(len(tile))
+    need: IntArray = fetch_of_tile[task_tile]
+    return Loads(narrow(tile), sizes[tile], need, _ring_releases(need, sizes[tile]), resident)
 
 
 def _ring_releases(need: IntArray, size_bytes: IntArray) -> IntArray:
@@ -87,4 +88,4 @@ def _ring_releases(need: IntArray, size_bytes: IntArray) -> IntArray:
     last_use[need] = np.arange(len(need))
     released = np.zeros(len(need), np.int64)
     np.add.at(released, np.maximum.accumulate(last_use), size_bytes)
-    return released
+    return narrow(released)

@@ -12,7 +12,7 @@ from itertools import permutations
 import numpy as np
 
 from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.units import IntArray
+from panacea_sim.units import IntArray, narrow
 
 __all__ = ["LOOP_ORDERS", "TaskSequence", "Visits", "task_sequence", "visits_of"]
 
@@ -22,17 +22,27 @@ LOOP_ORDERS = tuple("".join(order) for order in permutations("mnk"))
 
 @dataclass(frozen=True, eq=False)
 class TaskSequence:
-    """The tasks in issue order: stack and tile coordinates of each, and the reuse set to which it belongs.
+    """The tasks in issue order: stack and tile coordinates of each; `trips` has the length of each loop of `order`.
 
-    Stacks are numbered over all products of a layer, n and k inside one. The reuse set of an operand is the set of
-    tiles that it touches inside the loop which does not index it.
+    Stacks are numbered over all products of a layer, n and k inside one; loops are those of one product.
     """
 
+    order: str
+    trips: dict[str, int]
     stack: IntArray
     n: IntArray
     k: IntArray
-    weight_set: IntArray
-    activation_set: IntArray
+
+    def reuse_set(self, free_loop: str, tasks: IntArray) -> IntArray:
+        """Return to which reuse set of the operand that `free_loop` does not index these tasks belong.
+
+        It is the set of tiles that the operand touches inside that loop: product, and iteration of the loops around it.
+        """
+        number, inside = np.divmod(self.stack[tasks].astype(np.int64), self.trips["m"])
+        coordinate = {"m": inside, "n": self.n[tasks], "k": self.k[tasks]}
+        for loop in self.order[: self.order.index(free_loop)]:
+            number = number * self.trips[loop] + coordinate[loop]
+        return number
 
 
 def task_sequence(order: str, group_stack: IntArray, group_n: IntArray, tiling: Tiling, height: int) -> TaskSequence:
@@ -44,19 +54,9 @@ def task_sequence(order: str, group_stack: IntArray, group_n: IntArray, tiling: 
     one = _of_a_product(order, group_stack, group_n, tiling, height)
     if tiling.repeat == 1:
         return one
-    return TaskSequence(
-        _behind_each_other(one.stack, tiling.stacks(height), tiling.repeat),
-        np.tile(one.n, tiling.repeat),
-        np.tile(one.k, tiling.repeat),
-        _behind_each_other(one.weight_set, int(one.weight_set.max()) + 1, tiling.repeat),
-        _behind_each_other(one.activation_set, int(one.activation_set.max()) + 1, tiling.repeat),
-    )
-
-
-def _behind_each_other(numbers: IntArray, count: int, repeat: int) -> IntArray:
-    """Return numbers below `count` once for each repeat, each time behind those before."""
-    repeated: IntArray = (np.arange(repeat)[:, None] * count + numbers).ravel()
-    return repeated
+    before = np.arange(tiling.repeat)[:, None] * tiling.stacks(height)
+    stack = narrow((before + one.stack).ravel())
+    return TaskSequence(order, one.trips, stack, np.tile(one.n, tiling.repeat), np.tile(one.k, tiling.repeat))
 
 
 def _of_a_product(order: str, group_stack: IntArray, group_n: IntArray, tiling: Tiling, height: int) -> TaskSequence:
@@ -64,25 +64,15 @@ def _of_a_product(order: str, group_stack: IntArray, group_n: IntArray, tiling: 
     groups, k_position = len(group_stack), order.index("k")
     # Groups that pass between two steps of the k loop: none if it is innermost, a panel, or all of them.
     inner = (groups, _inner_trips(order, stacks, tiling.n_tiles), 1)[k_position]
-    index = np.arange(groups).reshape(-1, 1, inner)
-    group = np.broadcast_to(index, (groups // inner, k_tiles, inner)).ravel()
-    k = np.broadcast_to(np.arange(k_tiles)[:, None], (groups // inner, k_tiles, inner)).ravel()
-    stack, n = group_stack[group], group_n[group]
-    coordinate = {"m": (stack, stacks), "n": (n, tiling.n_tiles), "k": (k, k_tiles)}
-    return TaskSequence(stack, n, k, _reuse_set(order, "n", coordinate), _reuse_set(order, "m", coordinate))
+    shape = (groups // inner, k_tiles, inner)
+    stack, n = (narrow(axis).reshape(-1, 1, inner) for axis in (group_stack, group_n))
+    k = narrow(np.arange(k_tiles))[:, None]
+    trips = {"m": stacks, "n": tiling.n_tiles, "k": k_tiles}
+    return TaskSequence(order, trips, *(np.broadcast_to(axis, shape).ravel() for axis in (stack, n, k)))
 
 
 def _inner_trips(order: str, stacks: int, n_tiles: int) -> int:
     return {"m": stacks, "n": n_tiles}[order[2]] if order[2] != "k" else 1
-
-
-def _reuse_set(order: str, free_loop: str, coordinate: dict[str, tuple[IntArray, int]]) -> IntArray:
-    """Return the iteration of the loops outside `free_loop`, the one that does not index the operand."""
-    number = np.zeros(len(coordinate["k"][0]), np.int64)
-    for loop in order[: order.index(free_loop)]:
-        values, trips = coordinate[loop]
-        number = number * trips + values
-    return number
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +93,8 @@ class Visits:
 
 def visits_of(tasks: TaskSequence, tiling: Tiling, height: int) -> Visits:
     """Return the visits of these tasks; a stack of several m tiles makes one entry for each, lowest m first."""
-    group = tasks.stack * tiling.n_tiles + tasks.n
-    ends = np.append(group[1:] != group[:-1], True)
-    stack = tasks.stack[ends]
+    ends = np.append((tasks.stack[1:] != tasks.stack[:-1]) | (tasks.n[1:] != tasks.n[:-1]), True)
+    stack = tasks.stack[ends].astype(np.int64)
     m = (tiling.first_m(stack, height)[:, None] + np.arange(height)).ravel()
     n = np.repeat(tasks.n[ends], height)
     if height > 1:
@@ -116,6 +105,8 @@ def visits_of(tasks: TaskSequence, tiling: Tiling, height: int) -> Visits:
     again = tile[by_tile][1:] == tile[by_tile][:-1]
     before = np.full(len(tile), -1)
     before[by_tile[1:][again]] = by_tile[:-1][again]
-    last = np.ones(len(tile), np.int64)
-    last[by_tile[:-1][again]] = 0
-    return Visits(ends.astype(np.int64), m, n, (before < 0).astype(np.int64), last, before)
+    last = np.ones(len(tile), np.bool_)
+    last[by_tile[:-1][again]] = False
+    return Visits(
+        ends.astype(np.int8), narrow(m), narrow(n), (before < 0).astype(np.int8), last.astype(np.int8), narrow(before)
+    )

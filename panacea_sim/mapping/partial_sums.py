@@ -14,7 +14,7 @@ import numpy as np
 from panacea_sim.errors import MappingError
 from panacea_sim.mapping.order import Visits
 from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.units import IntArray
+from panacea_sim.units import IntArray, narrow, repeated
 
 __all__ = ["BYTES_PER_PARTIAL_SUM", "PartialSums", "least_spilled_bytes", "plan_partial_sums"]
 
@@ -110,8 +110,16 @@ def _interleave(
     writes = (is_return == 1) & (visits.last[visit] == 0)
     after = np.where(reads, return_of[visits.before[visit]] + 1, 0)
     moved_bytes = np.where(reads | writes, tile_bytes[visit], 0) * spills
-    has_return = (return_of >= 0).astype(np.int64)
-    return PartialSums(visit, is_return, moved_bytes, tile_bytes[visit], after * spills, fetch_of, has_return, spills)
+    return PartialSums(
+        narrow(visit),
+        is_return.astype(np.int8),
+        narrow(moved_bytes),
+        narrow(tile_bytes[visit]),
+        narrow(after * spills),
+        narrow(fetch_of),
+        (return_of >= 0).astype(np.int8),
+        spills,
+    )
 
 
 def _fetch_of_first_visit(visits: Visits, fetch_of: IntArray) -> IntArray:
@@ -124,5 +132,5 @@ def _fetch_of_first_visit(visits: Visits, fetch_of: IntArray) -> IntArray:
 def _no_partial_sums(visits: int) -> PartialSums:
     none = np.zeros(0, np.int64)
     return PartialSums(
-        none, none, none, none, none, np.full(visits, NO_PARTIAL_SUM), np.zeros(visits, np.int64), spills=False
+        none, none, none, none, none, repeated(NO_PARTIAL_SUM, visits), repeated(0, visits), spills=False
     )

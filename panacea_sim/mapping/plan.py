@@ -15,7 +15,7 @@ from panacea_sim.mapping.order import TaskSequence, Visits, task_sequence, visit
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM, PartialSums, plan_partial_sums
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import LayerWork, TileBytes
-from panacea_sim.units import IntArray
+from panacea_sim.units import IntArray, narrow
 
 __all__ = ["LayerPlan", "check_output_tile", "plan_layer"]
 
@@ -25,9 +25,8 @@ class LayerPlan:
     """A layer as the machine works through it in one loop order.
 
     `height` is 2 with double-tile processing, else 1: so many weight tiles make a stack, which is fetched, decoded and
-    multiplied as one. `weight` holds the bytes of each stack, [stack, k]. `weight_tile` and `activation_tile` number
-    the operands of each task, as flat indices of [stack, k] and [n, k]. `output_m`, `output_n` are the output tiles in
-    the order in which they are finished.
+    multiplied as one. `weight` holds the bytes of each stack, [stack, k]. `output_m`, `output_n` are the output tiles
+    in the order in which they are finished.
     """
 
     name: str
@@ -35,8 +34,6 @@ class LayerPlan:
     height: int
     work: LayerWork
     tasks: TaskSequence
-    weight_tile: IntArray
-    activation_tile: IntArray
     visits: Visits
     weight: TileBytes
     weight_loads: Loads
@@ -54,6 +51,16 @@ class LayerPlan:
         return len(self.tasks.k)
 
     @property
+    def weight_tile(self) -> IntArray:
+        """The weights of each task, as flat indices of [stack, k]; computed when they are asked for."""
+        return _flat_index(self.tasks.stack, self.tasks.k, self.work.tiling.k_tiles)
+
+    @property
+    def activation_tile(self) -> IntArray:
+        """The activations of each task, as flat indices of [n, k]; computed when they are asked for."""
+        return _flat_index(self.tasks.n, self.tasks.k, self.work.tiling.k_tiles)
+
+    @property
     def output_m(self) -> IntArray:
         """The m coordinate of each output tile, in the order in which they are finished."""
         finished: IntArray = self.visits.m[self.visits.last == 1]
@@ -64,12 +71,6 @@ class LayerPlan:
         """The n coordinate of each output tile, in the order in which they are finished."""
         finished: IntArray = self.visits.n[self.visits.last == 1]
         return finished
-
-    @property
-    def output_sizes(self) -> IntArray:
-        """The number of outputs in each output tile, in the order in which they are finished."""
-        sizes: IntArray = self.work.outputs[self.output_m, self.output_n]
-        return sizes
 
     @property
     def output_count(self) -> int:
@@ -91,22 +92,20 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
     check_output_tile(work, hardware, keeps_partial_sums=partial_sums.firings > 0)
     weight = _stacked(work.weight, tiling, height)
     must_stay = hardware.residency == "resident"
-    weight_tile = tasks.stack * tiling.k_tiles + tasks.k
-    activation_tile = _activation_n(tasks, tiling, height) * tiling.k_tiles + tasks.k
     weight_loads = plan_loads(
         "WMEM",
         hardware.wmem_bytes,
         weight.total.ravel(),
-        weight_tile,
-        tasks.weight_set,
+        _flat_index(tasks.stack, tasks.k, tiling.k_tiles),
+        lambda some: tasks.reuse_set("n", some),
         must_stay=must_stay,
     )
     activation_loads = plan_loads(
         "AMEM",
         hardware.amem_bytes,
         work.activation.total.ravel(),
-        activation_tile,
-        tasks.activation_set,
+        _flat_index(_activation_n(tasks, tiling, height), tasks.k, tiling.k_tiles),
+        lambda some: tasks.reuse_set("m", some),
         must_stay=must_stay,
     )
     return LayerPlan(
@@ -115,14 +114,19 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
         height,
         work,
         tasks,
-        weight_tile,
-        activation_tile,
         visits,
         weight,
         weight_loads,
         activation_loads,
         partial_sums,
     )
+
+
+def _flat_index(row: IntArray, column: IntArray, columns: int) -> IntArray:
+    index = row.astype(np.int64)
+    index *= columns
+    index += column
+    return narrow(index)
 
 
 @lru_cache(maxsize=8)

@@ -48,7 +48,7 @@ class Tiling:
     def first_m(self, stack: IntArray, height: int) -> IntArray:
         """Return the first m tile of stacks, both numbered over all products."""
         if self.repeat == 1:
-            return stack * height
+            return stack if height == 1 else stack * height
         product, inside = np.divmod(stack, self.stacks(height))
         first: IntArray = product * self.m_tiles + inside * height
         return first
@@ -64,7 +64,7 @@ class Tiling:
     def has_place(self, stack: IntArray, place: int, height: int) -> IntArray:
         """Return 1 for stacks that have a tile at this place, 0 for those that are lower."""
         inside = stack if self.repeat == 1 else stack % self.stacks(height)
-        return (inside * height + place < self.m_tiles).astype(np.int64)
+        return (inside * height + place < self.m_tiles).astype(np.int8)
 
     def task_count(self, height: int) -> int:
         """Return the number of firings of the PEAs with stacks of `height` m tiles."""

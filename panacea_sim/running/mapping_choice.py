@@ -105,14 +105,23 @@ def choose_mapping(name: str, work: LayerWork, hardware: Hardware, simulate: Sim
             obstacles[number] = found.obstacle
             continue
         near[number] = found
-        least = min(known.bound_cycles for known in near.values())
-        near = {place: known for place, known in near.items() if known.bound_cycles <= least * _NEAR}
+        near = _kept(near, is_small=is_small)
+        del found  # of a large layer two mappings are in memory only while they are compared
     if not near:
         raise MappingError(obstacles[min(obstacles)])
+    if len(near) == 1:
+        return near.popitem()[1]
     ranked = sorted(near, key=lambda number: (near[number].rank(), number))
-    if len(ranked) == 1 or not is_small:
-        return near[ranked[0]]
     return min((near[number] for number in ranked), key=lambda each: _simulated_cycles(each, simulate))
+
+
+def _kept(found: dict[int, Candidate], *, is_small: bool) -> dict[int, Candidate]:
+    """Return the candidates that may still be taken: those near the best of a small layer, the best of a large one."""
+    if is_small:
+        least = min(each.bound_cycles for each in found.values())
+        return {number: each for number, each in found.items() if each.bound_cycles <= least * _NEAR}
+    best = min(found, key=lambda number: (found[number].rank(), number))
+    return {best: found[best]}
 
 
 def _simulated_cycles(candidate: Candidate, simulate: Simulate) -> int:
@@ -158,13 +167,12 @@ def mapped(name: str, work: LayerWork, hardware: Hardware, order: str, height: i
 
 def _moved_bytes(description: Description) -> IntArray:
     """Return the bytes that are asked of each channel, [channel, 2]: to read and to write."""
-    moved = np.zeros(len(description.channels) * 2, np.int64)
+    channels = len(description.channels)
+    moved = np.zeros((channels, 2), np.int64)
     for component in description.components:
         if component.requests is not None:
-            which = component.requests.channel * 2 + component.requests.write
-            # Sums of bytes are far below 2^53, where floating point is exact.
-            moved += np.bincount(which, component.requests.size_bytes, len(moved)).astype(np.int64)
-    return moved.reshape(-1, 2)
+            moved += component.requests.moved_bytes(channels)
+    return moved
 
 
 def _loads(description: Description, channel_bytes: Sequence[int]) -> dict[str, int]:

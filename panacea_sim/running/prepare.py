@@ -192,6 +192,7 @@ def _planned(
     if len(mapped) > 1 or program is None or description is None:
         program = plan_program(hardware, [each.plan for each in mapped if each.plan is not None], graph)
         description = described(program)
+    machine.settle(program)
     travelling = None
     if values:
         operands = [layer for layer in layers if isinstance(layer, GemmLayer)]

@@ -17,6 +17,9 @@ from panacea_sim.units import FloatArray, ceil_div
 __all__ = ["MaskedLayer"]
 
 
+_DRAWN_AT_ONCE = 1 << 20
+
+
 @dataclass(frozen=True)
 class MaskedLayer:
     """A layer of which only the sizes and the skip masks are known, by default of 7-bit weights and 8-bit activations.
@@ -99,5 +102,12 @@ def _shares(rho_w: object, slices: int) -> float | tuple[float, ...]:
 
 
 def _drawn(rng: Generator, shape: tuple[int, int, int], shares: FloatArray) -> BoolArray:
-    # Half the width of the default type takes half the time, and 2^-24 is fine enough for a share.
-    return rng.random(shape, np.float32) < shares.astype(np.float32).reshape(-1, 1, 1)
+    # Half the width of the default type takes half the time, and 2^-24 is fine enough for a share. The numbers are the
+    # same however many are drawn at once.
+    mask = np.empty(shape, np.bool_)
+    for of_slice, share in zip(mask, np.broadcast_to(shares, len(mask)).astype(np.float32), strict=True):
+        flat = of_slice.reshape(-1)
+        for first in range(0, len(flat), _DRAWN_AT_ONCE):
+            block = flat[first : first + _DRAWN_AT_ONCE]
+            np.less(rng.random(len(block), np.float32), share, out=block)
+    return mask

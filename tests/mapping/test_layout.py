@@ -79,18 +79,3 @@ def test_split_conserves_every_byte(starts: list[tuple[int, int]], channels: int
             for part in range(first, last)
         }
         assert found == wanted
-
-
-@given(
-    starts=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 1500)), min_size=1, max_size=5),
-    channels=st.integers(1, 5),
-    data=st.data(),
-)
-def test_parts_are_taken_with_their_requests(starts: list[tuple[int, int]], channels: int, data: st.DataObject) -> None:
-    """Splitting first and repeating requests then gives what repeating first and splitting then gives."""
-    address, size_bytes = (np.array(axis, np.int64) for axis in zip(*starts, strict=True))
-    request = np.array(data.draw(st.lists(st.integers(0, len(starts) - 1), max_size=8)), np.int64)
-    found = split_over_channels(address, size_bytes, channels, 64).taken(request)
-    wanted = split_over_channels(address[request], size_bytes[request], channels, 64)
-    for axis in ("offsets", "channel", "address", "size_bytes"):
-        assert getattr(found, axis).tolist() == getattr(wanted, axis).tolist()

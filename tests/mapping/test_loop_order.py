@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from naive_mapping import fits_at_once, loop_nest, visits
@@ -148,5 +149,6 @@ def test_reuse_sets_by_hand(order: str, weight_set: list[int], activation_set: l
     """Of 2 x 2 x 2 tasks, a set is an iteration of the loops outside the one that does not index the operand."""
     tiling = Tiling(2, 2, 2, tile_m=1, tile_k=1, tile_n=1)
     tasks = task_sequence(order, *issue_order(tile_group_graph("layer", tiling, order, 1)), tiling, 1)
-    assert tasks.weight_set.tolist() == weight_set
-    assert tasks.activation_set.tolist() == activation_set
+    everywhere = np.arange(len(tasks.k))
+    assert tasks.reuse_set("n", everywhere).tolist() == weight_set
+    assert tasks.reuse_set("m", everywhere).tolist() == activation_set

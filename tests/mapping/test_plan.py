@@ -73,7 +73,7 @@ def test_bytes_of_a_tile_are_freed_after_its_last_use(scenario: Scenario) -> Non
 
 def test_space_comes_back_in_the_order_of_the_fetches() -> None:
     """A tile that is done with before an older one is freed only together with that."""
-    tile_bytes, no_sets = np.array([10, 20, 40]), np.zeros(5, np.int64)
+    tile_bytes, no_sets = np.array([10, 20, 40]), np.zeros_like
     loads = plan_loads("WMEM", 100, tile_bytes, np.array([0, 1, 2, 0, 2]), no_sets, must_stay=True)
     # The last uses are tasks 3, 1 and 4.
     assert loads.release_bytes.tolist() == [0, 0, 0, 10 + 20, 40]

@@ -17,6 +17,7 @@ __all__ = [
     "BLOCKED_ON",
     "BUSY",
     "BUSY_CYCLES",
+    "CAPACITY",
     "CHANNEL_END",
     "CHANNEL_WIDTH",
     "COMPONENT",
@@ -30,6 +31,7 @@ __all__ = [
     "DONE",
     "END_STEP",
     "END_STRETCH",
+    "EVENT_MASK",
     "FAN",
     "FIRING",
     "FIRINGS",
@@ -41,6 +43,7 @@ __all__ = [
     "HELD_READY",
     "HELD_REQUEST",
     "HELD_WIDTH",
+    "HIGH_AT",
     "IDLE",
     "IDLE_CYCLES",
     "KEPT",
@@ -51,6 +54,9 @@ __all__ = [
     "OFFSET",
     "OP",
     "OPEN_PARTS",
+    "OTHER_END",
+    "PACKED",
+    "PACKED_BITS",
     "PART_ADDRESS",
     "PART_BYTES",
     "PART_CHANNEL",
@@ -73,6 +79,8 @@ __all__ = [
     "ROW_MISSES",
     "ROW_WIDTH",
     "SLOT",
+    "SLOTS_AT",
+    "SLOT_MASK",
     "STALLS_AT",
     "STARVED",
     "STARVED_CYCLES",
@@ -119,6 +127,9 @@ NONE = -1
 READY_TO_GO, WAITS_FOR_DATA = -1, -2
 """What an actor is blocked on, apart from counters."""
 
+PACKED_BITS = 16
+"""The bits of a number of which two stand in a word: the cycles of two lanes, where they are that small."""
+
 STRETCHES_KEPT = 1 << 12
 """What a channel remembers of its past: far more stretches than requests can wait for at once."""
 
@@ -126,9 +137,11 @@ STRETCHES_KEPT = 1 << 12
 class Core(NamedTuple):
     """Actors, steps and counters: the tables of the inner loop. Each has a row for each of its kind, see the columns.
 
-    `events` counts those of each counter so far and `times` holds them. `wake` lists the actors that wait for each
-    counter, `data` holds the arrays of the steps, `lane_cycle` the cycle of each lane of an actor, `stalled` the cycles
-    of each stall, and `stack` the actors that may go on, its first entry being their number.
+    `events` counts those of each counter so far and `times` holds them, or of some counters the last ones only, in a
+    ring: event i stands at place i & EVENT_MASK. `highs` holds the highest occupancy of each queue. `wake` lists the
+    actors that wait for each counter, `data` holds the arrays of the steps, `lane_cycle` the cycle of each lane of an
+    actor, `stalled` the cycles of each stall, and `stack` the actors that may go on, its first entry being their
+    number.
     """
 
     actors: IntArray
@@ -139,6 +152,7 @@ class Core(NamedTuple):
     wake: IntArray
     data: IntArray
     times: IntArray
+    highs: IntArray
     lane_cycle: IntArray
     stalled: IntArray
     stack: IntArray
@@ -147,13 +161,16 @@ class Core(NamedTuple):
 class Streams(NamedTuple):
     """Requests, channels and devices: the tables of posting, granting and taking.
 
-    `part_at` says where the parts of each request begin, one entry more for each port. `stalls` holds what posting
-    sides waited for, start and end for each firing. `queue` and `held` are the waiting parts of each channel,
-    `stretch` its past, `gaps` and `busy` its cycles by port, `waits` the cycles for which each port was contended.
+    `request_of` says which request each firing posts, port after port, and `part_at` where the parts of each request
+    begin, one entry more for each port. `requests` and `stalls` hold firings in flight, or all of them: firing i of a
+    port stands at place i & SLOT_MASK. `stalls` is what posting sides waited for, start and end. `queue` and `held` are
+    the waiting parts of each channel, `stretch` its past, `gaps` and `busy` its cycles by port, `waits` the cycles for
+    which each port was contended.
     """
 
     ports: IntArray
     requests: IntArray
+    request_of: IntArray
     part_at: IntArray
     parts: IntArray
     stalls: IntArray
@@ -193,10 +210,10 @@ class Trace(NamedTuple):
     LANE_AT,
     ACTOR_WIDTH,
 ) = range(13)
-OP, WAITS_FOR, ADDS_TO, OFFSET, AMOUNT, STALLS_AT, SLOT, FAN, STEP_WIDTH = range(9)
-TIMES_AT, WAKE_AT, WAKE_END, KEPT, COUNTER_WIDTH = range(5)
+OP, WAITS_FOR, ADDS_TO, OFFSET, PACKED, AMOUNT, STALLS_AT, SLOT, FAN, STEP_WIDTH = range(10)
+TIMES_AT, EVENT_MASK, WAKE_AT, WAKE_END, KEPT, OTHER_END, CAPACITY, HIGH_AT, COUNTER_WIDTH = range(9)
 PORT_OF, BUSY_CYCLES, HEAD, LAST_END, COMPONENT_WIDTH = range(5)
-PORT_PRIORITY, FIRST_REQUEST, TAKER, PORT_WIDTH = range(4)
+PORT_PRIORITY, FIRST_REQUEST, SLOTS_AT, SLOT_MASK, TAKER, PORT_WIDTH = range(6)
 POSTED, OPEN_PARTS, READY, DATA_CYCLE, DATA_PART, DATA_CHANNEL, END_STRETCH, REQUEST_WIDTH = range(8)
 PART_CHANNEL, PART_ADDRESS, PART_BYTES, PART_WRITE, PART_WIDTH = range(5)
 (

@@ -50,7 +50,7 @@ def posting_columns(
 ) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     """Return of each posting of a stream, whose actor `number` posts: firing, cycle, code in `log`, since when."""
     actor, name = lowered.actors[number], lowered.description.components[lowered.actors[number].component].name
-    first = int(streams.ports[core.components[actor.component, col.PORT_OF], col.FIRST_REQUEST])
+    first = int(streams.ports[core.components[actor.component, col.PORT_OF], col.SLOTS_AT])
     cycle = streams.requests[first : first + actor.firings, col.POSTED]
     # Until when the steps before the slot took: they began with the posting before.
     until, since, code = np.append(0, cycle)[:-1], cycle.copy(), np.zeros(len(cycle), np.int64)

@@ -16,7 +16,7 @@ from panacea_sim.description.steps import Give, Take
 from panacea_sim.engines.compiled import columns as col
 from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
 from panacea_sim.engines.compiled.delays import first_delay, posting_columns
-from panacea_sim.engines.compiled.evaluation import evaluate, high_water
+from panacea_sim.engines.compiled.evaluation import evaluate
 from panacea_sim.engines.compiled.lowering import Lowered, lower
 from panacea_sim.engines.compiled.tables import core_tables, stream_tables, trace_buffers
 from panacea_sim.engines.deadlock import StandStill, describe_deadlock
@@ -63,10 +63,10 @@ class _Engine:
         self._description = description
         self._recorder = recorder
         self._keep_times = keep_times
-        self._lowered = lower(description, keep_times)
+        self._traced = recorder.options.level != "off"
+        self._lowered = lower(description, keep_times, whole=self._traced)
         self._names = [component.name for component in description.components]
         self._ports = [port.component for port in description.ports]
-        self._traced = recorder.options.level != "off"
         self._slots = _slots(self._lowered)
         self._core = core_tables(self._lowered)
         self._streams = stream_tables(self._lowered)
@@ -101,7 +101,9 @@ class _Engine:
             for part in description.components
         ]
         by_name = {part.name: part for part in description.components}
-        labels, sizes, _ = joined_labels([by_name[name] for name in self._ports])
+        # They would be as long as all streams together.
+        ported = [by_name[name] for name in self._ports] if self._traced else []
+        labels, sizes, _ = joined_labels(ported)
         for channel in description.channels:
             logs.append(recorder.activity_log(channel.name, labels, sizes))
             recorder.access_log(channel.name, self._ports)
@@ -245,7 +247,7 @@ class _Engine:
         return _merged(kinds)
 
     def _events(self, counter: str) -> IntArray:
-        """Return the times of a counter, of one lane if it has several."""
+        """Return the times of a counter of which all are kept, of one lane if it has several."""
         number, lane = self._lowered.places[counter]
         first, lanes = int(self._core.counters[number, col.TIMES_AT]), self._lowered.counters[number].lanes
         return self._core.times[first + lane : first + int(self._core.events[number]) * lanes : lanes]
@@ -254,33 +256,35 @@ class _Engine:
         return int(self._core.events[self._lowered.places[counter][0]])
 
     def _queue_totals(self, name: str, capacity: int) -> QueueTotals:
-        put, taken = self._events(f"put:{name}"), self._events(f"taken:{name}")
+        tokens_in, tokens_out = self._count(f"put:{name}"), self._count(f"taken:{name}")
         log = self._recorder.occupancy_log(name)
         if self._recorder.options.level != "full":
-            return QueueTotals(capacity, len(put), len(taken), int(high_water(put, taken, capacity)))
+            number, lane = self._lowered.places[f"put:{name}"]
+            high = int(self._core.highs[self._core.counters[number, col.HIGH_AT] + lane])
+            # A token that stays is there at the end of every cycle since.
+            return QueueTotals(capacity, tokens_in, tokens_out, max(high, tokens_in - tokens_out))
+        put, taken = self._events(f"put:{name}"), self._events(f"taken:{name}")
         cycle = np.concatenate([put, taken])
         change = np.repeat([1, -1], [len(put), len(taken)])
         in_order = np.argsort(cycle, kind="stable")
         log.extend(cycle[in_order], change[in_order])
-        return QueueTotals(capacity, len(put), len(taken), log.high_water())
+        return QueueTotals(capacity, tokens_in, tokens_out, log.high_water())
 
     def _memory_totals(self, name: str, capacity_bytes: int) -> QueueTotals:
         acquired, released = _sizes(self._description, name)
+        log = self._recorder.occupancy_log(name)
+        if self._recorder.options.level != "full":
+            times = self._events(f"acquired:{name}"), self._events(f"released:{name}")
+            high = _high_water(times[0], acquired, times[1], released[released > 0])
+            return QueueTotals(capacity_bytes, int(acquired.sum()), int(released.sum()), high)
         cycle = np.concatenate([self._events(f"acquired:{name}"), self._events(f"released:{name}")])
         change = np.concatenate([acquired, -released[released > 0]])
         in_order = np.argsort(cycle, kind="stable")
-        log = self._recorder.occupancy_log(name)
         log.extend(cycle[in_order], change[in_order])
         return QueueTotals(capacity_bytes, int(acquired.sum()), int(released.sum()), log.high_water())
 
     def _times(self, name: str) -> FiringTimes:
-        number = self._names.index(name)
-        end = self._events(f"ended:{name}")
-        port = int(self._core.components[number, col.PORT_OF])
-        if port < 0:
-            return FiringTimes(self._events(f"started:{name}"), end)
-        first = int(self._streams.ports[port, col.FIRST_REQUEST])
-        return FiringTimes(self._streams.requests[first : first + len(end), col.DATA_CYCLE], end)
+        return FiringTimes(self._events(f"started:{name}"), self._events(f"ended:{name}"))
 
 
 def _slots(lowered: Lowered) -> list[tuple[int, State, str, str]]:
@@ -308,6 +312,26 @@ def _merged(kinds: list[tuple[State, str, str, int]]) -> list[StallTotal]:
     for state, cause, component, cycles in kinds:
         sums[state, cause, component] = sums.get((state, cause, component), 0) + cycles
     return [StallTotal(*kind, cycles) for kind, cycles in sums.items() if cycles]
+
+
+_BLOCK = 1 << 16
+"""Acquisitions whose occupancy is found at once."""
+
+
+def _high_water(
+    acquired_cycle: IntArray, acquired_bytes: IntArray, released_cycle: IntArray, released_bytes: IntArray
+) -> int:
+    """Return the most bytes that the end of any cycle found held; both cycles are in order of time."""
+    highest, taken_bytes, back_bytes, back = 0, 0, 0, 0
+    for first in range(0, len(acquired_cycle), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        taken = taken_bytes + np.cumsum(acquired_bytes[block])
+        # Of the acquisitions of one cycle the last finds the most, and what comes back in that cycle is not there.
+        gone = np.searchsorted(released_cycle, acquired_cycle[block], side="right")
+        given_back = back_bytes + np.append(0, np.cumsum(released_bytes[back : gone[-1]]))
+        highest = max(highest, int((taken - given_back[np.maximum(gone - back, 0)]).max()))
+        taken_bytes, back_bytes, back = int(taken[-1]), int(given_back[-1]), int(gone[-1])
+    return highest
 
 
 def _sizes(description: Description, memory: str) -> tuple[IntArray, IntArray]:

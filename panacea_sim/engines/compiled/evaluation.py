@@ -24,9 +24,8 @@ from panacea_sim.engines.compiled.columns import (
 from panacea_sim.engines.compiled.compilation import entry
 from panacea_sim.engines.compiled.firing import go_on
 from panacea_sim.engines.compiled.grants import grant, next_channel
-from panacea_sim.units import IntArray
 
-__all__ = ["evaluate", "high_water"]
+__all__ = ["evaluate"]
 
 _GRANTS = 1 << 16
 """Grants between two visits to Python, a fraction of a second."""
@@ -59,16 +58,3 @@ def evaluate(core: Core, streams: Streams, trace: Trace) -> int:
             return DONE
         grant(core, streams, trace, channel)
     return PAUSED
-
-
-@entry
-def high_water(put: IntArray, taken: IntArray, capacity: int) -> int:
-    """Return the highest occupancy of a queue at the end of any cycle, from the times of its tokens."""
-    highest, gone = 0, 0
-    for index in range(len(put)):
-        while gone < len(taken) and taken[gone] <= put[index]:
-            gone += 1
-        highest = max(highest, index + 1 - gone)
-        if highest == capacity:
-            break
-    return highest

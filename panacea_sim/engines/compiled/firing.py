@@ -13,14 +13,17 @@ from panacea_sim.engines.compiled.columns import (
     BLOCKED_INDEX,
     BLOCKED_ON,
     BUSY,
+    CAPACITY,
     COMPONENT,
+    DATA_CYCLE,
     END_STEP,
+    EVENT_MASK,
     FAN,
     FIRING,
     FIRINGS,
-    FIRST_REQUEST,
     FIRST_STEP,
     HEAD,
+    HIGH_AT,
     IDLE,
     KEPT,
     LANE_AT,
@@ -30,11 +33,16 @@ from panacea_sim.engines.compiled.columns import (
     OFFSET,
     OP,
     OPEN_PARTS,
+    OTHER_END,
+    PACKED,
+    PACKED_BITS,
     PORT_OF,
     POSTS,
     READY_TO_GO,
     ROWS,
     SLOT,
+    SLOT_MASK,
+    SLOTS_AT,
     STALLS_AT,
     STEP,
     TIME,
@@ -56,11 +64,14 @@ __all__ = ["go_on"]
 _TAKE, _NEED, _WAIT, _ACQUIRE, _SERVE, _POST, _READY, _RELEASE, _PUT, _GIVE, _END = (int(op) for op in Op)
 
 
+_PACKED = (1 << PACKED_BITS) - 1
+
+
 class Turn(NamedTuple):
     """A step that an actor can do now in a firing.
 
-    `event_at` and `mark_at` say where in `times` the event stands that it waits for and where its own goes, of the
-    first lane (NONE: no such); `adds` is how many it adds to its own counter.
+    `event_at` and `mark_at` say where in `times` the event stands that it waits for and where its own first one goes,
+    of the first lane (NONE: no such); `adds` is how many it adds to its own counter.
     """
 
     actor: int
@@ -73,7 +84,7 @@ class Turn(NamedTuple):
 
 
 @inner
-def go_on(core: Core, streams: Streams, trace: Trace, actor: int) -> None:  # noqa: C901  # the inner loop
+def go_on(core: Core, streams: Streams, trace: Trace, actor: int) -> None:  # noqa: C901, PLR0912  # the inner loop
     """Let an actor take its steps until it is done, has to wait, or the trace wants emptying before its next firing."""
     actors, steps, counters = core.actors, core.steps, core.counters
     first, end, firings = actors[actor, FIRST_STEP], actors[actor, END_STEP], actors[actor, FIRINGS]
@@ -92,9 +103,10 @@ def go_on(core: Core, streams: Streams, trace: Trace, actor: int) -> None:  # no
                     break
             event_at = mark_at = NONE
             if index >= 0 and op != _READY:
-                event_at = counters[waits_for, TIMES_AT] + index * steps[step, FAN]
+                event_at = counters[waits_for, TIMES_AT] + (index & counters[waits_for, EVENT_MASK]) * steps[step, FAN]
             if adds and counters[adds_to, KEPT]:
-                mark_at = counters[adds_to, TIMES_AT] + core.events[adds_to] * steps[step, FAN]
+                event = core.events[adds_to] & counters[adds_to, EVENT_MASK]
+                mark_at = counters[adds_to, TIMES_AT] + event * steps[step, FAN]
             turn = Turn(actor, step, op, firing, event_at, mark_at, adds)
             if steps[step, FAN] == 1:
                 cycle = _do_one(core, streams, trace, turn, cycle)
@@ -103,6 +115,8 @@ def go_on(core: Core, streams: Streams, trace: Trace, actor: int) -> None:  # no
             elif adds:
                 cycle = _do_beside_lanes(core, trace, turn, cycle)
             if adds:
+                if counters[adds_to, OTHER_END] >= 0:
+                    _note_high(core, turn, adds_to)
                 _add_events(core, adds_to, adds)
             step += 1
         if step < end:
@@ -138,7 +152,7 @@ def _event(core: Core, step: int, op: int, firing: int) -> tuple[int, int]:  # n
     elif op == _POST:
         index, adds = firing - amount, 1
     elif op == _READY:
-        index = firing
+        index, adds = firing, 1 if adds_to >= 0 else 0
     elif adds_to >= 0:
         adds = 1
     return index, adds
@@ -147,8 +161,15 @@ def _event(core: Core, step: int, op: int, firing: int) -> tuple[int, int]:  # n
 @inner
 def _has_open_parts(core: Core, streams: Streams, actor: int, firing: int) -> bool:
     """Return whether parts of a stream's request are still to be granted."""
+    return bool(streams.requests[_slot(core, streams, actor, firing), OPEN_PARTS])
+
+
+@inner
+def _slot(core: Core, streams: Streams, actor: int, firing: int) -> int:
+    """Return where a firing of a stream stands among the requests."""
     port = core.components[core.actors[actor, COMPONENT], PORT_OF]
-    return bool(streams.requests[streams.ports[port, FIRST_REQUEST] + firing, OPEN_PARTS])
+    slot: int = streams.ports[port, SLOTS_AT] + (firing & streams.ports[port, SLOT_MASK])
+    return slot
 
 
 @inner
@@ -167,19 +188,63 @@ def _do_one(core: Core, streams: Streams, trace: Trace, turn: Turn, cycle: int) 
         if event > cycle:
             _note_wait(core, streams, trace, turn, cycle, event)
             cycle = event
+    if turn.op == _READY:
+        if turn.mark_at >= 0:
+            times[turn.mark_at] = streams.requests[_slot(core, streams, turn.actor, firing), DATA_CYCLE]
+        arrived: int = arrive(core, streams, trace, turn.actor, cycle, firing)
+        return arrived
     if turn.op == _POST:
         post(streams, core.components[component, PORT_OF], cycle, firing)
-    elif turn.op == _READY:
-        cycle = arrive(core, streams, trace, turn.actor, cycle, firing)
     if turn.mark_at >= 0:
-        for place in range(turn.mark_at, turn.mark_at + turn.adds):
-            times[place] = cycle
+        times[turn.mark_at] = cycle
+        if turn.adds > 1:
+            _mark_others(core, turn, cycle)
     if turn.op == _SERVE:
         end = cycle + core.data[core.steps[turn.step, OFFSET] + firing]
         if trace.on:
             _note_service(core, trace, component, firing, cycle, end)
         cycle = end
     return cycle
+
+
+@inner
+def _mark_others(core: Core, turn: Turn, cycle: int) -> None:
+    """Note the time of all events of a step but the first, which may go round in the ring of its counter."""
+    counter = core.steps[turn.step, ADDS_TO]
+    at, mask = core.counters[counter, TIMES_AT], core.counters[counter, EVENT_MASK]
+    for event in range(core.events[counter] + 1, core.events[counter] + turn.adds):
+        core.times[at + (event & mask)] = cycle
+
+
+@inner
+def _note_high(core: Core, turn: Turn, counter: int) -> None:
+    """Note how full the ends of cycles have found a queue, from the events that a step is about to add.
+
+    A token that is put in a cycle finds those there that are taken in later ones. Of each pair of tokens the event that
+    is evaluated last sees to it; both ends grow with time, so only those that would raise the mark are looked at.
+    """
+    counters, times, highs, fan = core.counters, core.times, core.highs, core.steps[turn.step, FAN]
+    at, mask = counters[counter, TIMES_AT], counters[counter, EVENT_MASK]
+    other, high_at, capacity = counters[counter, OTHER_END], counters[counter, HIGH_AT], counters[counter, CAPACITY]
+    other_at, other_mask, known = counters[other, TIMES_AT], counters[other, EVENT_MASK], core.events[other]
+    first = core.events[counter]
+    for lane in range(fan):
+        high = highs[high_at + lane]
+        if high == capacity:
+            continue
+        for event in range(first, first + turn.adds):
+            cycle = times[at + (event & mask) * fan + lane]
+            if turn.op == _GIVE:
+                taken = min(event - high, known - 1)
+                while taken >= 0 and times[other_at + (taken & other_mask) * fan + lane] > cycle:
+                    high = event + 1 - taken
+                    taken -= 1
+            else:
+                put = event + high
+                while put < known and times[other_at + (put & other_mask) * fan + lane] < cycle:
+                    high = put + 1 - event
+                    put += 1
+        highs[high_at + lane] = high
 
 
 @inner
@@ -191,7 +256,8 @@ def _note_wait(core: Core, streams: Streams, trace: Trace, turn: Turn, cycle: in
     elif core.actors[turn.actor, POSTS]:
         # How much of it shows is known when the data of the request before was taken.
         if turn.op != _POST:
-            place = core.steps[turn.step, STALLS_AT] + turn.firing
+            mask = streams.ports[core.components[component, PORT_OF], SLOT_MASK]
+            place = core.steps[turn.step, STALLS_AT] + (turn.firing & mask)
             streams.stalls[place, 0] = cycle
             streams.stalls[place, 1] = event
     else:
@@ -238,7 +304,8 @@ def _do_lanes(core: Core, trace: Trace, turn: Turn) -> None:
     component, at = core.actors[turn.actor, COMPONENT], core.actors[turn.actor, LANE_AT]
     fan, slot, latency = core.steps[turn.step, FAN], core.steps[turn.step, SLOT], _latency(core, turn)
     times, lane_cycle, is_head = core.times, core.lane_cycle, turn.firing == 0 and turn.op == _TAKE
-    service_at = core.steps[turn.step, OFFSET] + turn.firing * fan
+    packed = core.steps[turn.step, PACKED]
+    service_at = core.steps[turn.step, OFFSET] + turn.firing * ((fan + packed) >> packed)
     for lane in range(fan):
         owner, now = component + lane, lane_cycle[at + lane]
         if turn.event_at >= 0 and times[turn.event_at + lane] + latency > now:
@@ -251,7 +318,10 @@ def _do_lanes(core: Core, trace: Trace, turn: Turn) -> None:
         if turn.mark_at >= 0:
             times[turn.mark_at + lane] = now
         if turn.op == _SERVE:
-            end = now + core.data[service_at + lane]
+            word = core.data[service_at + (lane >> packed)]
+            if packed:
+                word = (word >> ((lane & 1) * PACKED_BITS)) & _PACKED
+            end = now + word
             if trace.on:
                 _note_service(core, trace, owner, turn.firing, now, end)
             now = end

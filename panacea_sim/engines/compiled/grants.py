@@ -51,6 +51,8 @@ from panacea_sim.engines.compiled.columns import (
     ROW_MISSES,
     ROWS,
     SLOT,
+    SLOT_MASK,
+    SLOTS_AT,
     STALLS_AT,
     STARVED,
     STARVED_CYCLES,
@@ -121,13 +123,15 @@ def post(streams: Streams, port: int, cycle: int, firing: int) -> None:
     ports, requests, part_at, parts = streams.ports, streams.requests, streams.part_at, streams.parts
     channels, all_queues, all_held = streams.channels, streams.queue, streams.held
     number = ports[port, FIRST_REQUEST] + firing
-    requests[number, POSTED] = requests[number, READY] = requests[number, DATA_CYCLE] = cycle
-    requests[number, DATA_PART] = NONE
-    first = part_at[number + port]
-    for part in range(first, part_at[number + port + 1]):
+    slot = ports[port, SLOTS_AT] + (firing & ports[port, SLOT_MASK])
+    requests[slot, POSTED] = requests[slot, READY] = requests[slot, DATA_CYCLE] = cycle
+    requests[slot, DATA_PART] = NONE
+    request = streams.request_of[number]
+    first = part_at[request]
+    for part in range(first, part_at[request + 1]):
         if not parts[part, PART_BYTES]:
             continue
-        requests[number, OPEN_PARTS] += 1
+        requests[slot, OPEN_PARTS] += 1
         channel = parts[part, PART_CHANNEL]
         queued = channels[channel, QUEUED]
         if (channels[channel, QUEUE_AT] + queued + 1) * WIDTH > all_queues.shape[1]:
@@ -172,13 +176,16 @@ def arrive(core: Core, streams: Streams, trace: Trace, actor: int, before: int, 
     ports, requests, stalls, waits, on = streams.ports, streams.requests, streams.stalls, streams.waits, trace.on
     component = actors[actor, COMPONENT]
     port = components[component, PORT_OF]
-    request = ports[port, FIRST_REQUEST] + firing
+    mask = ports[port, SLOT_MASK]
+    request = ports[port, SLOTS_AT] + (firing & mask)
     if on and firing == 0:
         add_row(trace, component, IDLE, 0, components[component, HEAD], NONE)
     # What the posting side, the actor before, waited for shows from the moment when nothing was in flight.
     for step in range(actors[actor - 1, FIRST_STEP], actors[actor - 1, END_STEP] - 1):
-        place = steps[step, STALLS_AT] + firing
+        place = steps[step, STALLS_AT] + (firing & mask)
         start, end = max(stalls[place, 0], before), stalls[place, 1]
+        if mask >= 0:
+            stalls[place, 1] = 0  # another firing takes the place
         if end > start:
             slot = steps[step, SLOT]
             stalled[slot] += end - start
@@ -261,7 +268,9 @@ def grant(core: Core, streams: Streams, trace: Trace, channel: int) -> None:  # 
         ideal_serve(params, device, cycle, queue[base + ADDRESS], queue[base + SIZE_BYTES], queue[base + WRITE], out)
     port_count, owner = len(ports), len(core.components) + channel
     port, held_at = queue[base + PORT], place * HELD_WIDTH
-    request = held[held_at + HELD_REQUEST]
+    number = held[held_at + HELD_REQUEST]
+    firing = number - ports[port, FIRST_REQUEST]
+    request = ports[port, SLOTS_AT] + (firing & ports[port, SLOT_MASK])
     last_end, start, end = channels[channel, CHANNEL_END], out[OUT_START], out[OUT_END]
     at = max(last_end, min(queue[REQUEST_CYCLE], start))
     idle = channels[channel, READ_BYTES] + channels[channel, WRITE_BYTES] == 0
@@ -284,7 +293,7 @@ def grant(core: Core, streams: Streams, trace: Trace, channel: int) -> None:  # 
                 gaps[channel, port * _REASONS + reason] += until - at
                 stretches = _stretch(past, stretches, at, until, codes + port_count + reason)
                 if on:
-                    add_row(trace, owner, CONTENDED - ((1 + reason) * port_count + port), at, until, request)
+                    add_row(trace, owner, CONTENDED - ((1 + reason) * port_count + port), at, until, number)
                 at = until
     if not held[held_at + HELD_GRANTED]:
         held[held_at + HELD_GRANTED] = 1
@@ -297,10 +306,10 @@ def grant(core: Core, streams: Streams, trace: Trace, channel: int) -> None:  # 
     channels[channel, ROW_HITS] += out[OUT_ROW_HITS]
     channels[channel, ROW_MISSES] += out[OUT_ROW_MISSES]
     if on:
-        add_row(trace, owner, CONTENDED - port, start, end, request)
+        add_row(trace, owner, CONTENDED - port, start, end, number)
         access = trace.accesses[trace.counts[ACCESSES]]
         access[0], access[1], access[2], access[3] = channel, out[OUT_BANK], out[OUT_ROW_HIT], port
-        access[4], access[5] = request - ports[port, FIRST_REQUEST], queue[base + REQUEST_CYCLE]
+        access[4], access[5] = firing, queue[base + REQUEST_CYCLE]
         access[6], access[7], access[8] = start, end, out[OUT_READY]
         access[9], access[10] = out[OUT_SIZE], queue[base + WRITE]
         trace.counts[ACCESSES] += 1
@@ -320,8 +329,7 @@ def grant(core: Core, streams: Streams, trace: Trace, channel: int) -> None:  # 
     requests[request, OPEN_PARTS] -= 1
     if not requests[request, OPEN_PARTS]:
         taker = ports[port, TAKER]
-        waited_for = ports[port, FIRST_REQUEST] + actors[taker, BLOCKED_INDEX]
-        if actors[taker, BLOCKED_ON] == WAITS_FOR_DATA and waited_for == request:
+        if actors[taker, BLOCKED_ON] == WAITS_FOR_DATA and actors[taker, BLOCKED_INDEX] == firing:
             actors[taker, BLOCKED_ON] = READY_TO_GO
             stack[0] += 1
             stack[stack[0]] = taker

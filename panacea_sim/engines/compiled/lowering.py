@@ -16,15 +16,13 @@ import numpy as np
 
 from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
+from panacea_sim.description.parts import Queue
 from panacea_sim.engines.compiled.lanes import LaneGroup, find_lane_groups
-from panacea_sim.errors import ConfigError
+from panacea_sim.engines.compiled.step_arrays import UNIFORM, StepArrays
 from panacea_sim.trace.schema import DATAFLOW, State
-from panacea_sim.units import IntArray
+from panacea_sim.units import IntArray, narrow
 
-__all__ = ["Actor", "Counter", "Lowered", "LoweredStep", "Op", "lower"]
-
-UNIFORM = -1
-"""The offset of an array that is 1 for every firing."""
+__all__ = ["Actor", "Counter", "Lowered", "LoweredStep", "Op", "lower", "ring_room"]
 
 
 class Op(IntEnum):
@@ -47,7 +45,8 @@ class Op(IntEnum):
 class LoweredStep:
     """A step: the counter that it waits for, the one that it adds to, its array, latency or capacity, and its stalls.
 
-    `causes` has a cause with the component at its other end for each lane; no causes, no stall.
+    `causes` has a cause with the component at its other end for each lane; no causes, no stall. `packed` says that two
+    lanes share a word of the array.
     """
 
     op: Op
@@ -58,6 +57,7 @@ class LoweredStep:
     state: State = State.BUSY
     causes: tuple[tuple[str, str], ...] = ()
     fan: int = 1
+    packed: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,40 +72,37 @@ class Actor:
 
 @dataclass
 class Counter:
-    """A counter: its number of events, their lanes, the actors that wait for it, and whether its times are wanted."""
+    """A counter: its number of events, their lanes, the actors that wait for it, and whether its times are wanted.
+
+    `room` is how many events are kept; of fewer than all of them the last ones, and then it is a power of two. The
+    counters of a queue have its `capacity` and name the one at the `other_end`.
+    """
 
     size: int = 0
     lanes: int = 1
     wakes: set[int] = field(default_factory=set)
     kept: bool = True
+    room: int = 0
+    capacity: int = 0
+    other_end: int = -1
 
 
 @dataclass
 class Lowered:
     """The lowered description.
 
-    `data` holds all arrays of the steps one behind the other. `places` maps names such as "put:QUEUE" to the number of
-    a counter and the lane in it.
+    `arrays` are those of the steps. `places` maps names such as "put:QUEUE" to the number of a counter and the lane in
+    it. Unless `whole`, of queues and requests in flight only those times are kept for which somebody may still wait.
     """
 
     description: Description
     lane_groups: list[LaneGroup]
+    whole: bool = True
     actors: list[Actor] = field(default_factory=list)
     counters: list[Counter] = field(default_factory=list)
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
     lanes: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    arrays: list[IntArray] = field(default_factory=list)
-    offsets: dict[int, int] = field(default_factory=dict)
-    length: int = 0
-
-    @property
-    def data(self) -> IntArray:
-        """All arrays of the steps as one."""
-        largest = max((int(array.max(initial=0)) for array in self.arrays), default=0)
-        if largest > np.iinfo(np.int32).max:
-            found, accepted = f"a step of {largest} cycles or bytes", "steps that fit into 32 bits"
-            raise ConfigError("compiled engine", found, accepted, "--engine reference has no such limit")
-        return np.concatenate([*(array.ravel() for array in self.arrays), np.zeros(0, np.int32)], dtype=np.int32)
+    arrays: StepArrays = field(default_factory=StepArrays)
 
     def counter(self, name: str, size: int | None = None) -> int:
         """Return the number of a counter, new or known; the actor that writes it gives its `size`."""
@@ -128,25 +125,10 @@ class Lowered:
         """Return whether the step of another lane stands for that of this queue or component as well."""
         return self.lanes.get(name, (name,))[0] != name
 
-    def array(self, values: IntArray) -> int:
-        """Return the offset of an array in `data`, UNIFORM if it is 1 throughout; arrays are stored once."""
-        known = self.offsets.get(id(values))
-        if known is None:
-            known = UNIFORM if (values == 1).all() else self.stored(values)
-            self.offsets[id(values)] = known
-        return known
 
-    def stored(self, values: IntArray) -> int:
-        """Return the offset of an array that is stored whatever it holds."""
-        offset = self.length
-        self.arrays.append(values)
-        self.length += values.size
-        return offset
-
-
-def lower(description: Description, keep_times: Collection[str] = ()) -> Lowered:
+def lower(description: Description, keep_times: Collection[str] = (), *, whole: bool = True) -> Lowered:
     """Return the lowered form of a description; the components in `keep_times` get a counter "started:NAME"."""
-    lowered = Lowered(description, find_lane_groups(description, keep_times))
+    lowered = Lowered(description, find_lane_groups(description, keep_times), whole)
     members = {}
     for group in lowered.lane_groups:
         parts = description.components[group.first : group.first + group.lanes]
@@ -164,7 +146,25 @@ def lower(description: Description, keep_times: Collection[str] = ()) -> Lowered
         what, _, component_name = name.partition(":")
         counter = lowered.counters[number]
         counter.kept = what != "posted" and (what != "ended" or bool(counter.wakes) or component_name in keep_times)
+        counter.room = counter.size * counter.kept
+    for queue in description.queues:
+        _join_ends(lowered, queue)
     return lowered
+
+
+def ring_room(most: int) -> int:
+    """Return how many places a ring has in which `most` events are remembered."""
+    return 1 << (most - 1).bit_length()
+
+
+def _join_ends(lowered: Lowered, queue: Queue) -> None:
+    """Tell the counters of a queue of each other; nobody waits for more than its last `capacity` tokens."""
+    ends = [lowered.places[f"{what}:{queue.name}"][0] for what in ("put", "taken")]
+    for mine, other in (ends, reversed(ends)):
+        counter = lowered.counters[mine]
+        counter.capacity, counter.other_end = queue.capacity, other
+        if not lowered.whole:
+            counter.room = min(counter.size, ring_room(queue.capacity))
 
 
 def _actors(lowered: Lowered, number: int, lanes: Sequence[Component], keep_times: Collection[str]) -> Iterator[Actor]:
@@ -173,19 +173,18 @@ def _actors(lowered: Lowered, number: int, lanes: Sequence[Component], keep_time
     before = (*_inputs(lowered, component), *_waits(lowered, component), *_acquires(lowered, component))
     after = (*_releases(lowered, component), *_puts(lowered, component), *_gives(lowered, component))
     end = LoweredStep(Op.END, adds_to=lowered.counter(f"ended:{component.name}", component.firings), fan=len(lanes))
+    started = lowered.counter(f"started:{component.name}", component.firings) if component.name in keep_times else -1
     if component.service_cycles is not None:
-        keep = component.name in keep_times
-        started = lowered.counter(f"started:{component.name}", component.firings) if keep else -1
         services = [lane.service_cycles for lane in lanes if lane.service_cycles is not None]
-        offset = lowered.stored(services[0] if len(lanes) == 1 else np.stack(services, axis=1))
-        serve = LoweredStep(Op.SERVE, adds_to=started, offset=offset, fan=len(lanes))
+        offset, packed = lowered.arrays.side_by_side(services)
+        serve = LoweredStep(Op.SERVE, adds_to=started, offset=offset, fan=len(lanes), packed=packed)
         yield Actor(number, component.firings, (*before, serve, *after, end), len(lanes))
         return
     posted = lowered.counter(f"posted:{component.name}", component.firings)
     outstanding = description.ports[description.port_of(component.name)].outstanding
     post = LoweredStep(Op.POST, end.adds_to, posted, amount=outstanding)
     yield Actor(number, component.firings, (*before, post))
-    yield Actor(number, component.firings, (LoweredStep(Op.READY, posted), *after, end))
+    yield Actor(number, component.firings, (LoweredStep(Op.READY, posted, started), *after, end))
 
 
 def _inputs(lowered: Lowered, component: Component) -> list[LoweredStep]:
@@ -198,10 +197,10 @@ def _inputs(lowered: Lowered, component: Component) -> list[LoweredStep]:
         put = lowered.counter(f"put:{take.queue}")
         taken = lowered.counter(f"taken:{take.queue}", int(take.tokens.sum()))
         causes = _causes(lowered, take.queue, description.producer)
-        array, fan = lowered.array(take.tokens), lowered.fan(take.queue)
+        array, fan = lowered.arrays.offset(take.tokens), lowered.fan(take.queue)
         steps.append(LoweredStep(Op.TAKE, put, taken, array, latency[take.queue], State.STARVED, causes, fan))
     for need in component.needs:
-        put, offset = lowered.counter(f"put:{need.store}"), lowered.stored(need.index)
+        put, offset = lowered.counter(f"put:{need.store}"), lowered.arrays.stored(need.index)
         causes = _causes(lowered, need.store, description.producer)
         steps.append(LoweredStep(Op.NEED, put, -1, offset, latency[need.store], State.STARVED, causes))
     return steps
@@ -212,7 +211,7 @@ def _waits(lowered: Lowered, component: Component) -> list[LoweredStep]:
         LoweredStep(
             Op.WAIT,
             lowered.counter(f"ended:{wait.component}"),
-            offset=lowered.stored(wait.firings - 1),
+            offset=lowered.arrays.stored(narrow(wait.firings - 1)),
             state=State.WAITING,
             causes=((DATAFLOW, wait.component),),
         )
@@ -228,17 +227,14 @@ def _acquires(lowered: Lowered, component: Component) -> list[LoweredStep]:
     for acquire in component.acquires:
         releaser = components[description.producer[acquire.memory]]
         released = next(each.size_bytes for each in releaser.releases if each.memory == acquire.memory)
-        short_bytes = np.cumsum(acquire.size_bytes) - capacity[acquire.memory]
-        index = np.searchsorted(np.cumsum(released[released > 0]), short_bytes)
-        # An acquisition of nothing waits for nothing, whatever is held.
-        index = np.where((short_bytes <= 0) | (acquire.size_bytes == 0), -1, index)
+        index = _awaited_releases(acquire.size_bytes, released, capacity[acquire.memory])
         counter = lowered.counter(f"released:{acquire.memory}")
         steps.append(
             LoweredStep(
                 Op.ACQUIRE,
                 counter,
                 lowered.counter(f"acquired:{acquire.memory}", component.firings),
-                offset=lowered.stored(index),
+                offset=lowered.arrays.stored(index),
                 state=State.BLOCKED,
                 causes=((acquire.memory, releaser.name),),
             )
@@ -246,12 +242,21 @@ def _acquires(lowered: Lowered, component: Component) -> list[LoweredStep]:
     return steps
 
 
+def _awaited_releases(acquired_bytes: IntArray, released_bytes: IntArray, capacity_bytes: int) -> IntArray:
+    """Return the release that each acquisition waits for, -1 for none, and one too many where none is enough."""
+    short_bytes = np.cumsum(acquired_bytes) - capacity_bytes
+    index = narrow(np.searchsorted(np.cumsum(released_bytes[released_bytes > 0]), short_bytes))
+    # An acquisition of nothing waits for nothing, whatever is held.
+    index[(short_bytes <= 0) | (acquired_bytes == 0)] = -1
+    return index
+
+
 def _releases(lowered: Lowered, component: Component) -> list[LoweredStep]:
     return [
         LoweredStep(
             Op.RELEASE,
             adds_to=lowered.counter(f"released:{release.memory}", int((release.size_bytes > 0).sum())),
-            offset=lowered.stored(release.size_bytes),
+            offset=lowered.arrays.stored(release.size_bytes),
         )
         for release in component.releases
     ]
@@ -274,7 +279,7 @@ def _gives(lowered: Lowered, component: Component) -> list[LoweredStep]:
             Op.GIVE,
             lowered.counter(f"taken:{give.queue}"),
             lowered.counter(f"put:{give.queue}", totals[give.queue]),
-            lowered.array(give.tokens),
+            lowered.arrays.offset(give.tokens),
             capacity[give.queue],
             State.BLOCKED,
             _causes(lowered, give.queue, description.consumer),

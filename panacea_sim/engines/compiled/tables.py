@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from panacea_sim.description.steps import Requests
 from panacea_sim.engines.compiled import columns as col
-from panacea_sim.engines.compiled.lowering import Lowered, Op
+from panacea_sim.engines.compiled.lowering import Lowered, Op, ring_room
 from panacea_sim.memory.arbiter import WIDTH
 from panacea_sim.memory.params import OUT
 from panacea_sim.trace.schema import GAP_REASONS
-from panacea_sim.units import IntArray
+from panacea_sim.units import IntArray, signed_type
 
 __all__ = ["core_tables", "stream_tables", "trace_buffers"]
 
@@ -37,10 +38,15 @@ def core_tables(lowered: Lowered) -> col.Core:
     rows[:, col.LANES] = [actor.lanes for actor in actors]
     rows[:, col.LANE_AT] = _starts(lanes)[:-1]
     counters = np.zeros((len(lowered.counters), col.COUNTER_WIDTH), np.int64)
-    times_at = _starts([each.size * each.lanes * each.kept for each in lowered.counters])
+    times_at = _starts([each.room * each.lanes for each in lowered.counters])
     wake_at = _starts([len(each.wakes) for each in lowered.counters])
     counters[:, col.TIMES_AT] = times_at[:-1]
+    # Where all events are kept, no bit of their numbers is masked.
+    counters[:, col.EVENT_MASK] = [each.room - 1 if each.room < each.size else -1 for each in lowered.counters]
     counters[:, col.KEPT] = [each.kept for each in lowered.counters]
+    counters[:, col.OTHER_END] = [each.other_end for each in lowered.counters]
+    counters[:, col.CAPACITY] = [each.capacity for each in lowered.counters]
+    counters[:, col.HIGH_AT] = highs_at(lowered)
     counters[:, col.WAKE_AT], counters[:, col.WAKE_END] = wake_at[:-1], wake_at[1:]
     components = np.zeros((len(description.components), col.COMPONENT_WIDTH), np.int64)
     ports = {port.component: number for number, port in enumerate(description.ports)}
@@ -52,13 +58,20 @@ def core_tables(lowered: Lowered) -> col.Core:
         np.zeros(len(lowered.counters), np.int64),
         components,
         np.array([actor for each in lowered.counters for actor in sorted(each.wakes)], np.int64),
-        lowered.data,
+        lowered.arrays.joined(),
         np.zeros(times_at[-1], np.int64),
+        np.zeros(sum(each.lanes for each in lowered.counters), np.int64),
         np.zeros(sum(lanes), np.int64),
         np.zeros(sum(len(step.causes) for actor in actors for step in actor.steps), np.int64),
         # The first actor is on top.
         np.array([len(actors), *range(len(actors) - 1, -1, -1)], np.int64),
     )
+
+
+def highs_at(lowered: Lowered) -> IntArray:
+    """Return where in `highs` the queue of each counter stands, its first lane; both ends of a queue share a place."""
+    own = _starts([each.lanes for each in lowered.counters])[:-1]
+    return np.array([own[max(number, each.other_end)] for number, each in enumerate(lowered.counters)], np.int64)
 
 
 def stream_tables(lowered: Lowered) -> col.Streams:
@@ -69,6 +82,10 @@ def stream_tables(lowered: Lowered) -> col.Streams:
     requests = [part.requests for part in ported if part.requests is not None]
     first_request = _starts([part.firings for part in ported])
     part_base = _starts([len(each.channel) for each in requests])
+    request_base = _starts([len(each.offsets) for each in requests])
+    room_of, names = _slot_rooms(lowered), [part.name for part in description.components]
+    rooms = [room_of[names.index(part.name)] for part in ported]
+    slots_at = _starts(rooms)
     part_at = _joined([each.offsets + base for each, base in zip(requests, part_base[:-1], strict=True)])
     parts = np.stack(
         [
@@ -84,13 +101,16 @@ def stream_tables(lowered: Lowered) -> col.Streams:
         for number, (actor, posts) in enumerate(zip(lowered.actors, _posts(lowered), strict=True))
         if not posts
     }
-    names = [part.name for part in description.components]
     ports = np.zeros((len(ported), col.PORT_WIDTH), np.int64)
     ports[:, col.PORT_PRIORITY] = [port.priority for port in description.ports]
     ports[:, col.FIRST_REQUEST] = first_request[:-1]
+    ports[:, col.SLOTS_AT] = slots_at[:-1]
+    ports[:, col.SLOT_MASK] = [
+        room - 1 if room < part.firings else -1 for room, part in zip(rooms, ported, strict=True)
+    ]
     ports[:, col.TAKER] = [takers[names.index(part.name)] for part in ported]
     # Parts of one firing may go to one channel, so a queue may have to hold them all.
-    slots = 1 + sum(port.outstanding for port in description.ports) * int(np.diff(part_at).max(initial=1))
+    waiting = 1 + sum(port.outstanding for port in description.ports) * int(np.diff(part_at).max(initial=1))
     flat = [channel.device.flat() for channel in description.channels]
     channels = np.zeros((len(flat), col.CHANNEL_WIDTH), np.int64)
     channels[:, col.BANKED] = [each.banked for each in flat]
@@ -99,13 +119,14 @@ def stream_tables(lowered: Lowered) -> col.Streams:
     reasons = len(GAP_REASONS)
     return col.Streams(
         ports,
-        np.zeros((first_request[-1], col.REQUEST_WIDTH), np.int64),
+        np.zeros((slots_at[-1], col.REQUEST_WIDTH), np.int64),
+        _joined_requests(requests, request_base),
         part_at,
         parts,
         np.zeros((sum(_stall_sizes(lowered)), 2), np.int64),
         channels,
-        np.zeros((len(flat), _QUEUE_ROOM * slots * WIDTH), np.int64),
-        np.zeros((len(flat), _QUEUE_ROOM * slots * col.HELD_WIDTH), np.int64),
+        np.zeros((len(flat), _QUEUE_ROOM * waiting * WIDTH), np.int64),
+        np.zeros((len(flat), _QUEUE_ROOM * waiting * col.HELD_WIDTH), np.int64),
         _padded([each.params for each in flat]),
         _padded([each.state for each in flat]),
         np.zeros((len(flat), OUT), np.int64),
@@ -136,6 +157,7 @@ def _steps(lowered: Lowered) -> IntArray:
     rows[:, col.WAITS_FOR] = [step.waits_for for step in steps]
     rows[:, col.ADDS_TO] = [step.adds_to for step in steps]
     rows[:, col.OFFSET] = [step.offset for step in steps]
+    rows[:, col.PACKED] = [step.packed for step in steps]
     rows[:, col.AMOUNT] = [step.amount for step in steps]
     rows[:, col.STALLS_AT] = _starts(_stall_sizes(lowered))[:-1]
     rows[:, col.SLOT] = _starts([len(step.causes) for step in steps])[:-1]
@@ -149,10 +171,38 @@ def _posts(lowered: Lowered) -> list[bool]:
 
 
 def _stall_sizes(lowered: Lowered) -> list[int]:
-    """Return how many stalls each step has to keep: one for each firing of the posting side of a stream."""
+    """Return how many stalls each step has to keep: one for each firing of a stream's posting side that has a slot."""
+    rooms = _slot_rooms(lowered)
     return [
-        actor.firings * posts for actor, posts in zip(lowered.actors, _posts(lowered), strict=True) for _ in actor.steps
+        rooms[actor.component] * posts
+        for actor, posts in zip(lowered.actors, _posts(lowered), strict=True)
+        for _ in actor.steps
     ]
+
+
+def _slot_rooms(lowered: Lowered) -> dict[int, int]:
+    """Return how many firings of each component are remembered: of a stream those in flight and the next, or all."""
+    outstanding = {port.component: port.outstanding for port in lowered.description.ports}
+    return {
+        number: part.firings
+        if lowered.whole or part.name not in outstanding
+        else min(part.firings, ring_room(outstanding[part.name] + 1))
+        for number, part in enumerate(lowered.description.components)
+    }
+
+
+def _joined_requests(requests: Sequence[Requests], base: IntArray) -> IntArray:
+    """Return the request that each firing of each port posts, by its number among those of all ports."""
+    # 32 bits are always enough for what fits a memory of today; another width would be compiled anew.
+    width = signed_type(max(int(base[-1]), np.iinfo(np.int32).max))
+    joined: IntArray = np.empty(sum(each.firings for each in requests), width)
+    first = 0
+    for each, start in zip(requests, base.tolist(), strict=False):
+        end = first + each.firings
+        joined[first:end] = np.arange(each.firings) if each.request is None else each.request
+        joined[first:end] += start
+        first = end
+    return joined
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> IntArray:

@@ -267,4 +267,5 @@ def _parts(requests: Requests) -> list[list[tuple[int, int, int, bool]]]:
         )
     )
     offsets: list[int] = requests.offsets.tolist()
-    return [[part for part in rows[a:b] if part[2]] for a, b in pairwise(offsets)]
+    of_request = [[part for part in rows[a:b] if part[2]] for a, b in pairwise(offsets)]
+    return of_request if requests.request is None else [of_request[number] for number in requests.request.tolist()]

@@ -15,7 +15,7 @@ from panacea_sim.machines.machine import Machine
 from panacea_sim.machines.panacea.decoder import activation_decoder, weight_decoder
 from panacea_sim.machines.panacea.dispatcher import dispatcher, pea_queue
 from panacea_sim.machines.panacea.encoder import encoder
-from panacea_sim.machines.panacea.pea import OPERATORS, pe_array, pea_work, sum_queue, task_cycles
+from panacea_sim.machines.panacea.pea import OPERATORS, pe_array, pea_work, settle_steps, sum_queue, task_cycles
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
 from panacea_sim.machines.panacea.values import TravellingValues
 from panacea_sim.machines.panacea.work import PanaceaWork, panacea_work
@@ -115,6 +115,11 @@ class Panacea(Machine):
             channels=dram_channels(hardware),
             ports=tuple(streams if keeps else streams[:-1]),
         )
+
+    def settle(self, program: Program) -> None:
+        """Keep only the totals of the steps of large layers."""
+        for layer in program.layers:
+            settle_steps(panacea_work(layer.plan.work), panacea_hardware(program.hardware), layer.plan.height)
 
     def values(
         self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]

@@ -24,6 +24,7 @@ from panacea_sim.units import IntArray, ceil_div
 from panacea_sim.workload.gemm_layer import GemmLayer
 
 _LoadsOf = Callable[[PlannedLayer], Loads]
+_Table = Callable[[PlannedLayer], IntArray]
 
 __all__ = [
     "ActivationDecoderWorker",
@@ -36,24 +37,37 @@ __all__ = [
 
 def weight_decoder(program: Program) -> Component:
     """Return `w_decoder`: it decodes the HO part of a weight tile for every task; LO slices pass by it."""
-    ho_bytes = program.joined(lambda layer: layer.plan.weight.ho.ravel()[layer.plan.weight_tile])
-    return _decoder("w", program, ho_bytes, lambda layer: layer.plan.weight_loads)
+    return _decoder("w", program, program.of_weights, lambda layer: layer.plan.weight.ho, _weight_loads)
 
 
 def activation_decoder(program: Program) -> Component:
     """Return `x_decoder`: it decodes the HO part of an activation tile for every task."""
-    ho_bytes = program.joined(lambda layer: layer.plan.work.activation.ho.ravel()[layer.plan.activation_tile])
-    return _decoder("x", program, ho_bytes, lambda layer: layer.plan.activation_loads)
+    return _decoder(
+        "x", program, program.of_activations, lambda layer: layer.plan.work.activation.ho, _activation_loads
+    )
 
 
-def _decoder(operand: str, program: Program, ho_bytes: IntArray, loads: _LoadsOf) -> Component:
+def _weight_loads(layer: PlannedLayer) -> Loads:
+    return layer.plan.weight_loads
+
+
+def _activation_loads(layer: PlannedLayer) -> Loads:
+    return layer.plan.activation_loads
+
+
+def _decoder(
+    operand: str, program: Program, of_tasks: Callable[[_Table], IntArray], tile_bytes: _Table, loads: _LoadsOf
+) -> Component:
+    """Return the decoder of an operand; `of_tasks` gives each task what a table has for its tile of the operand."""
+    ho_bytes = of_tasks(tile_bytes)
     tasks = len(ho_bytes)
+    codec_bytes_per_cycle = panacea_hardware(program.hardware).codec_bytes_per_cycle
     need = program.offset(lambda layer: loads(layer).need, lambda layer: len(loads(layer).tile))
     return Component(
         f"{operand}_decoder",
         "codecs",
         tasks,
-        service_cycles=ceil_div(ho_bytes, panacea_hardware(program.hardware).codec_bytes_per_cycle),
+        service_cycles=of_tasks(lambda layer: ceil_div(tile_bytes(layer), codec_bytes_per_cycle)),
         needs=(Need(f"{operand}_loaded", need),),
         releases=(Release(REGION[operand], program.joined(lambda layer: loads(layer).release_bytes)),),
         gives=(Give(f"q_{operand}", program.one_per_task),),

@@ -29,17 +29,20 @@ def pea_queue(pea: int) -> str:
 
 def dispatcher(program: Program) -> Component:
     """Return `dispatcher`: it reads a weight and an activation tile side by side and deals them to all PEAs."""
-    weight_bytes = program.joined(lambda layer: layer.plan.weight.total.ravel()[layer.plan.weight_tile])
-    activation_bytes = program.joined(
-        lambda layer: layer.plan.work.activation.total.ravel()[layer.plan.activation_tile]
-    )
-    size_bytes = np.maximum(weight_bytes, activation_bytes)
     one, hardware = program.one_per_task, panacea_hardware(program.hardware)
+    weight_bytes = program.of_weights(lambda layer: layer.plan.weight.total)
+    activation_bytes = program.of_activations(lambda layer: layer.plan.work.activation.total)
+    size_bytes = np.maximum(weight_bytes, activation_bytes)
+    # Both are read side by side.
+    service_cycles = np.maximum(
+        program.of_weights(lambda layer: ceil_div(layer.plan.weight.total, hardware.sram_bytes_per_cycle)),
+        program.of_activations(lambda layer: ceil_div(layer.plan.work.activation.total, hardware.sram_bytes_per_cycle)),
+    )
     return Component(
         "dispatcher",
         "compute",
         len(size_bytes),
-        service_cycles=ceil_div(size_bytes, hardware.sram_bytes_per_cycle),
+        service_cycles=service_cycles,
         takes=(Take("q_w", one), Take("q_x", one)),
         gives=tuple(Give(pea_queue(pea), one) for pea in range(hardware.n_pea)),
         labels=program.task_labels,

@@ -16,7 +16,7 @@ from panacea_sim.machines.shared.program import Program
 from panacea_sim.machines.shared.tile_format import pack_tile
 from panacea_sim.quant.slicing import AnyIntArray, slice_activations
 from panacea_sim.quant.vectors import group_activation_vectors, skipped_activation_vectors
-from panacea_sim.units import ceil_div
+from panacea_sim.units import ceil_div, repeated
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 
 __all__ = ["EncoderWorker", "encode_output_tile", "encoder", "pack_activations"]
@@ -24,13 +24,14 @@ __all__ = ["EncoderWorker", "encode_output_tile", "encoder", "pack_activations"]
 
 def encoder(program: Program) -> Component:
     """Return `encoder`: it encodes the HO slices of an output tile; dense outputs pass in 0 cycles."""
-    ho_bytes = program.joined(lambda layer: layer.output_bytes.ho[layer.plan.output_m, layer.plan.output_n])
-    one = np.ones(len(ho_bytes), np.int64)
+    codec_bytes_per_cycle = panacea_hardware(program.hardware).codec_bytes_per_cycle
+    ho_bytes = program.of_tiles(lambda layer: layer.output_bytes.ho)
+    one = repeated(1, len(ho_bytes))
     return Component(
         "encoder",
         "codecs",
         len(ho_bytes),
-        service_cycles=ceil_div(ho_bytes, panacea_hardware(program.hardware).codec_bytes_per_cycle),
+        service_cycles=program.of_tiles(lambda layer: ceil_div(layer.output_bytes.ho, codec_bytes_per_cycle)),
         takes=(Take("q_encode", one),),
         gives=(Give("q_o", one),),
         labels=program.output_labels,

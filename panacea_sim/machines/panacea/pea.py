@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -28,7 +27,17 @@ from panacea_sim.machines.shared.tile_format import SlicedTile
 from panacea_sim.units import IntArray, ceil_div, signed_type
 from panacea_sim.workload.gemm_layer import GemmLayer
 
-__all__ = ["OPERATORS", "PeaWork", "PeaWorker", "pe_array", "pea_work", "sum_queue", "task_cycles"]
+__all__ = [
+    "OPERATORS",
+    "PeaWork",
+    "PeaWorker",
+    "pe_array",
+    "pea_work",
+    "settle_steps",
+    "step_totals",
+    "sum_queue",
+    "task_cycles",
+]
 
 OPERATORS = ("dwo", "swo", "cs")
 """The kinds of operators in a PEA."""
@@ -51,11 +60,6 @@ class PeaWork:
     cs: IntArray
     cycles: IntArray
 
-    @cached_property
-    def totals(self) -> dict[str, list[int]]:
-        """The steps of each kind of operator on each PEA, over all firings: summed once for all of them."""
-        return {name: getattr(self, name).sum((0, 2, 3), dtype=np.int64).tolist() for name in OPERATORS}
-
 
 def pea_work(work: PanaceaWork, hardware: PanaceaHardware, height: int) -> PeaWork:
     """Return what the PEAs do for stacks of `height` tiles (docs/model.md, double-tile processing).
@@ -64,12 +68,36 @@ def pea_work(work: PanaceaWork, hardware: PanaceaHardware, height: int) -> PeaWo
     of the second tile's static work as the SWOs leave: the least such T is the greatest of the lower bounds below. The
     same work is computed once.
     """
-    known = _known_works.setdefault(work, {})
-    key = (hardware.n_dwo, hardware.n_swo, hardware.n_cs, height)
+    known, key = _known_works.setdefault(work, {}), _key(hardware, height)
     if key not in known:
+        if work.has_many_steps:
+            known.clear()
         known[key] = _pea_work(work, hardware, height)
     return known[key]
 
+
+def step_totals(work: PanaceaWork, hardware: PanaceaHardware, height: int) -> dict[str, list[int]]:
+    """Return the steps of each kind of operator on each PEA, over all firings: summed once for all of them."""
+    known, key = _known_totals.setdefault(work, {}), _key(hardware, height)
+    if key not in known:
+        steps = pea_work(work, hardware, height)
+        known[key] = {name: getattr(steps, name).sum((0, 2, 3), dtype=np.int64).tolist() for name in OPERATORS}
+    return known[key]
+
+
+def settle_steps(work: PanaceaWork, hardware: PanaceaHardware, height: int) -> None:
+    """Keep only the totals of a large layer that is planned: its steps are computed again if a trace wants them."""
+    if work.has_many_steps:
+        step_totals(work, hardware, height)
+        _known_works.pop(work, None)
+        work.forget_steps()
+
+
+def _key(hardware: PanaceaHardware, height: int) -> tuple[int, ...]:
+    return hardware.n_dwo, hardware.n_swo, hardware.n_cs, height
+
+
+_known_totals: WeakKeyDictionary[PanaceaWork, dict[tuple[int, ...], dict[str, list[int]]]] = WeakKeyDictionary()
 
 _known_works: WeakKeyDictionary[PanaceaWork, dict[tuple[int, ...], PeaWork]] = WeakKeyDictionary()
 
@@ -80,7 +108,7 @@ def _pea_work(work: PanaceaWork, hardware: PanaceaHardware, height: int) -> PeaW
     dwo, swo, cs = (_unrepeated(steps, height) for steps in by_product)
     kind = _timing_type([height * int(steps.max()) for steps in (dwo, swo, cs)], hardware)
     dynamic, static, compensation = (_stack_sums(steps, height, kind) for steps in (dwo, swo, cs))
-    own_static = swo[:, ::height].astype(kind)
+    own_static = swo[:, ::height].astype(kind, copy=False)
     cycles = np.maximum(
         _quotient_up(dynamic, hardware.n_dwo),
         np.maximum(_quotient_up(compensation, hardware.n_cs), _quotient_up(own_static, hardware.n_swo)),
@@ -117,7 +145,7 @@ def _unrepeated(steps: IntArray, height: int) -> IntArray:
 
 def _stack_sums(steps: IntArray, height: int, kind: type[np.signedinteger]) -> IntArray:
     """Return the sums over the tiles of each stack, in the memory order of `steps` [product, m, PEA, n, k]."""
-    sums: IntArray = steps[:, ::height].astype(kind)
+    sums: IntArray = steps[:, ::height].astype(kind, copy=height > 1)
     for place in range(1, height):
         upper = steps[:, place::height]
         sums[:, : upper.shape[1]] += upper
@@ -175,7 +203,9 @@ def _steps(program: Program, pea: int, operator: str) -> Action:
         return _operator_steps(program, pea, operator, firing)
 
     def total() -> int:
-        return sum(work_on_peas(program, layer).totals[operator][pea] for layer in program.layers)
+        hardware = panacea_hardware(program.hardware)
+        works = [(panacea_work(layer.plan.work), layer.plan.height) for layer in program.layers]
+        return sum(step_totals(work, hardware, height)[operator][pea] for work, height in works)
 
     count: int = getattr(panacea_hardware(program.hardware), f"n_{operator}")
     return Action(f"{operator}_steps", "operator-cycles", amounts, total, count)

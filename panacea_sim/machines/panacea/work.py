@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
-from panacea_sim.machines.shared.sliced_work import SlicedWork
+from panacea_sim.machines.shared.sliced_work import Counts, SlicedWork
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.units import FloatArray, IntArray, ceil_div, signed_type
 
@@ -19,6 +19,9 @@ __all__ = ["PanaceaWork", "panacea_work"]
 
 _EXACT_IN_FLOAT32 = 1 << 24
 """Whole numbers below this are exact in float32, whatever the order in which they are added."""
+
+_MANY_STEPS = 1 << 20
+"""Steps of one kind that take some megabytes."""
 
 _UNTHREADED_PRODUCTS = 1 << 18
 """Matrix products with more multiplications make OpenBLAS start threads, which cost more here than they save."""
@@ -54,6 +57,16 @@ class PanaceaWork(SlicedWork):
         steps = self.activation_entries.reshape(self.tiling.repeat, self.tiling.n_tiles, -1)
         return _on_peas_with_rows(steps, self.tiling, signed_type(self._most_steps))
 
+    @property
+    def has_many_steps(self) -> bool:
+        """Whether the steps of all tasks are so many that they are not kept for long."""
+        return self.tiling.tile_tasks * self.tiling.most_row_groups > _MANY_STEPS
+
+    def forget_steps(self) -> None:
+        """Let the steps go; they are computed again when they are asked for."""
+        for name in ("dwo", "swo", "cs", "weight_counts"):
+            self.__dict__.pop(name, None)
+
     @cached_property
     def _most_steps(self) -> int:
         """An upper bound of the steps of each kind that a PEA has in a tile task."""
@@ -70,7 +83,7 @@ def panacea_work(work: LayerWork) -> PanaceaWork:
 
 
 def _dynamic_steps(
-    w_counts: FloatArray, x_counts: FloatArray, x_sums: IntArray, tiling: SlicedTiling, most: int
+    w_counts: Counts, x_counts: FloatArray, x_sums: IntArray, tiling: SlicedTiling, most: int
 ) -> IntArray:
     """Return the DWO steps [m, PEA, n, k]: a view of an array that is stored in the order n, k, m, PEA.
 
@@ -78,7 +91,7 @@ def _dynamic_steps(
     the HO vectors once more. The matrix products are exact: all sums are below the bound of the floating point type.
     """
     if most >= _EXACT_IN_FLOAT32:
-        w_counts, x_counts = w_counts.astype(np.float64), x_counts.astype(np.float64)
+        x_counts = x_counts.astype(np.float64)
     lanes = tiling.m_tiles * tiling.most_row_groups
     steps = np.empty((tiling.n_tiles, tiling.k_tiles, tiling.repeat, lanes), signed_type(most))
     met = x_counts.reshape(tiling.repeat, tiling.n_tiles, tiling.K) + tiling.column_groups[:, None].astype(
@@ -92,7 +105,8 @@ def _dynamic_steps(
         depth = slice(first, first + tiling.tile_k)
         for row in range(0, lanes, block):
             rows = slice(row, row + block)
-            np.matmul(met[:, :, depth], weight[:, rows, depth].swapaxes(1, 2), out=panel[:, :, rows])
+            of_rows = weight[:, rows, depth].astype(met.dtype)
+            np.matmul(met[:, :, depth], of_rows.swapaxes(1, 2), out=panel[:, :, rows])
         panel += compensation[:, :, k, None]
         steps[:, k] = panel.swapaxes(0, 1)
     steps[..., ceil_div(tiling.M, tiling.v) :] = 0

@@ -13,7 +13,7 @@ from panacea_sim.description.component import Component
 from panacea_sim.description.steps import Acquire, Give, Need, Take
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
-from panacea_sim.units import IntArray, ceil_div
+from panacea_sim.units import IntArray, ceil_div, repeated
 from panacea_sim.workload.functional import offline_compensation
 from panacea_sim.workload.gemm_layer import GemmLayer
 
@@ -28,7 +28,8 @@ def accumulator(program: Program, sum_queues: Sequence[str]) -> Component:
     """
     hardware = program.hardware
     outputs, last = program.visit_outputs, program.joined(lambda layer: layer.plan.visits.last)
-    one = np.ones(len(outputs), np.int64)
+    one = repeated(1, len(outputs))
+    size_bytes = program.of_visits(lambda layer: layer.plan.work.outputs * BYTES_PER_PARTIAL_SUM)
     fetched = Need(
         "s_loaded",
         program.offset(lambda layer: layer.plan.partial_sums.fetch_of, lambda layer: layer.plan.partial_sums.firings),
@@ -38,16 +39,18 @@ def accumulator(program: Program, sum_queues: Sequence[str]) -> Component:
         "accumulator",
         "output",
         len(outputs),
-        service_cycles=np.maximum(
-            ceil_div(outputs, hardware.accumulator_lanes),
-            ceil_div(outputs * BYTES_PER_PARTIAL_SUM, hardware.omem_bytes_per_cycle),
+        service_cycles=program.of_visits(
+            lambda layer: np.maximum(
+                ceil_div(layer.plan.work.outputs, hardware.accumulator_lanes),
+                ceil_div(layer.plan.work.outputs * BYTES_PER_PARTIAL_SUM, hardware.omem_bytes_per_cycle),
+            )
         ),
         takes=tuple(Take(queue, one) for queue in sum_queues),
         needs=(fetched,) if program.keeps_partial_sums else (),
-        acquires=(Acquire("OMEM", outputs * BYTES_PER_PARTIAL_SUM * last),),
+        acquires=(Acquire("OMEM", size_bytes if last.all() else size_bytes * last),),
         gives=(Give("q_ppu", last), *((returned,) if program.keeps_partial_sums else ())),
         labels=program.visit_labels,
-        size_bytes=outputs * BYTES_PER_PARTIAL_SUM,
+        size_bytes=size_bytes,
         role="accumulate",
         actions=(action_of("accumulated_outputs", "outputs", outputs),),
     )

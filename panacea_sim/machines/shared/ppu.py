@@ -13,7 +13,7 @@ from panacea_sim.description.steps import Give, Take
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.quant.activation_functions import PostProcessor
-from panacea_sim.units import ceil_div
+from panacea_sim.units import ceil_div, repeated
 
 __all__ = ["PpuWorker", "ppu"]
 
@@ -24,15 +24,16 @@ def ppu(program: Program) -> Component:
     Vector work that follows takes passes of its own over the outputs.
     """
     outputs = program.tile_outputs
-    passed = program.joined(lambda layer: layer.plan.output_sizes * layer.plan.work.passes)
-    one = np.ones(len(outputs), np.int64)
+    one = repeated(1, len(outputs))
     return Component(
         "ppu",
         "output",
         len(outputs),
-        service_cycles=np.maximum(
-            ceil_div(passed, program.hardware.ppu_lanes),
-            ceil_div(outputs * BYTES_PER_PARTIAL_SUM, program.hardware.omem_bytes_per_cycle),
+        service_cycles=program.of_tiles(
+            lambda layer: np.maximum(
+                ceil_div(layer.plan.work.outputs * layer.plan.work.passes, program.hardware.ppu_lanes),
+                ceil_div(layer.plan.work.outputs * BYTES_PER_PARTIAL_SUM, program.hardware.omem_bytes_per_cycle),
+            )
         ),
         takes=(Take("q_ppu", one),),
         gives=(Give("q_encode", one),),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import networkx as nx
 import numpy as np
@@ -12,10 +12,11 @@ import numpy as np
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.mapping.layout import DramLayout, dram_layout
+from panacea_sim.mapping.loads import Loads
 from panacea_sim.mapping.outputs import OutputBytes
 from panacea_sim.mapping.plan import LayerPlan, check_output_tile
 from panacea_sim.mapping.waits import outputs_needed
-from panacea_sim.units import IntArray
+from panacea_sim.units import IntArray, narrow, repeated
 from panacea_sim.workload.link import Operand
 from panacea_sim.workload.network import LayerGraph, layers_in_order, links_into
 
@@ -93,48 +94,49 @@ class Program:
         """The labels of components that fire once for each tile task; m is that of a stack's first tile."""
         return TileLabels(
             self._numbers(lambda layer: layer.plan.task_count),
-            self.joined(lambda layer: _first_m(layer.plan, layer.plan.tasks.stack)),
-            self.joined(lambda layer: layer.plan.tasks.n),
-            self.joined(lambda layer: layer.plan.tasks.k),
+            partial(self.joined, lambda layer: _first_m(layer, layer.plan.tasks.stack)),
+            partial(self.joined, lambda layer: layer.plan.tasks.n),
+            partial(self.joined, lambda layer: layer.plan.tasks.k),
         )
 
     @cached_property
     def visit_labels(self) -> TileLabels:
         """The labels of the accumulator, which fires once for each output tile of a visit."""
         numbers = self._numbers(lambda layer: len(layer.plan.visits.m))
-        return _without_k(numbers, self.joined(lambda layer: layer.plan.visits.m), self.joined(_visit_n))
+        m, n = partial(self.joined, lambda layer: layer.plan.visits.m), partial(self.joined, _visit_n)
+        return TileLabels(numbers, m, n, repeated(NO_TILE, len(numbers)))
 
     @cached_property
     def output_labels(self) -> TileLabels:
         """The labels of components that fire once for each finished output tile."""
         numbers = self._numbers(lambda layer: layer.plan.output_count)
-        m = self.joined(lambda layer: layer.plan.output_m)
-        return _without_k(numbers, m, self.joined(lambda layer: layer.plan.output_n))
+        m = partial(self.joined, lambda layer: layer.plan.output_m)
+        n = partial(self.joined, lambda layer: layer.plan.output_n)
+        return TileLabels(numbers, m, n, repeated(NO_TILE, len(numbers)))
 
     @cached_property
     def weight_load_labels(self) -> TileLabels:
         """The labels of the weight fetches; m is that of a stack's first tile."""
         numbers = self._numbers(lambda layer: len(layer.plan.weight_loads.tile))
-        m = self.joined(
-            lambda layer: _first_m(layer.plan, layer.plan.weight_loads.tile // layer.plan.work.tiling.k_tiles)
-        )
-        k = self.joined(lambda layer: layer.plan.weight_loads.tile % layer.plan.work.tiling.k_tiles)
-        return TileLabels(numbers, m, np.full_like(m, NO_TILE), k)
+        m = partial(self.joined, lambda layer: _first_m(layer, _row(layer.plan.weight_loads, layer)))
+        k = partial(self.joined, lambda layer: _k(layer.plan.weight_loads, layer))
+        return TileLabels(numbers, m, repeated(NO_TILE, len(numbers)), k)
 
     @cached_property
     def activation_load_labels(self) -> TileLabels:
         """The labels of the activation fetches; n is numbered over all products of a layer."""
         numbers = self._numbers(lambda layer: len(layer.plan.activation_loads.tile))
-        n = self.joined(lambda layer: layer.plan.activation_loads.tile // layer.plan.work.tiling.k_tiles)
-        k = self.joined(lambda layer: layer.plan.activation_loads.tile % layer.plan.work.tiling.k_tiles)
-        return TileLabels(numbers, np.full_like(n, NO_TILE), n, k)
+        n = partial(self.joined, lambda layer: _row(layer.plan.activation_loads, layer))
+        k = partial(self.joined, lambda layer: _k(layer.plan.activation_loads, layer))
+        return TileLabels(numbers, repeated(NO_TILE, len(numbers)), n, k)
 
     @cached_property
     def partial_sum_labels(self) -> TileLabels:
         """The labels of the fetches and returns of partial sums."""
         numbers = self._numbers(lambda layer: layer.plan.partial_sums.firings)
-        m = self.joined(lambda layer: layer.plan.visits.m[layer.plan.partial_sums.visit])
-        return _without_k(numbers, m, self.joined(lambda layer: _visit_n(layer)[layer.plan.partial_sums.visit]))
+        m = partial(self.joined, lambda layer: layer.plan.visits.m[layer.plan.partial_sums.visit])
+        n = partial(self.joined, lambda layer: _visit_n(layer)[layer.plan.partial_sums.visit])
+        return TileLabels(numbers, m, n, repeated(NO_TILE, len(numbers)))
 
     @cached_property
     def sums_given(self) -> list[IntArray]:
@@ -145,19 +147,37 @@ class Program:
     @cached_property
     def one_per_task(self) -> IntArray:
         """A one for each tile task: the tokens of a queue that every task passes."""
-        return np.ones(sum(layer.plan.task_count for layer in self.layers), np.int64)
+        return repeated(1, sum(layer.plan.task_count for layer in self.layers))
 
     @cached_property
     def visit_outputs(self) -> IntArray:
         """The number of outputs in the tile of each visit."""
-        return self.joined(lambda layer: layer.plan.work.outputs[layer.plan.visits.m, layer.plan.visits.n])
+        return self.of_visits(lambda layer: layer.plan.work.outputs)
 
     @cached_property
     def tile_outputs(self) -> IntArray:
         """The number of outputs in each finished tile."""
-        return self.joined(lambda layer: layer.plan.output_sizes)
+        return self.of_tiles(lambda layer: layer.plan.work.outputs)
+
+    def of_visits(self, of_layer: Callable[[PlannedLayer], IntArray]) -> IntArray:
+        """Return for each visit what a layer has for its output tile, [m, n]."""
+        return self.joined(lambda layer: narrow(of_layer(layer))[layer.plan.visits.m, layer.plan.visits.n])
+
+    def of_tiles(self, of_layer: Callable[[PlannedLayer], IntArray]) -> IntArray:
+        """Return for each output tile, in the order in which they are finished, what a layer has for it, [m, n]."""
+        return self.joined(lambda layer: narrow(of_layer(layer))[layer.plan.output_m, layer.plan.output_n])
+
+    def of_weights(self, of_layer: Callable[[PlannedLayer], IntArray]) -> IntArray:
+        """Return for each tile task what a layer has for its weights, [stack, k]."""
+        return self.joined(lambda layer: narrow(of_layer(layer)).ravel()[layer.plan.weight_tile])
+
+    def of_activations(self, of_layer: Callable[[PlannedLayer], IntArray]) -> IntArray:
+        """Return for each tile task what a layer has for its activations, [n, k]."""
+        return self.joined(lambda layer: narrow(of_layer(layer)).ravel()[layer.plan.activation_tile])
 
     def _numbers(self, firings: Callable[[PlannedLayer], int]) -> IntArray:
+        if len(self.layers) == 1:
+            return repeated(0, firings(self.layers[0]))
         return np.repeat(np.arange(len(self.layers)), [firings(layer) for layer in self.layers])
 
 
@@ -199,12 +219,21 @@ def _written_activation(source: PlannedLayer) -> IntArray:
     return address
 
 
+def _first_m(layer: PlannedLayer, stack: IntArray) -> IntArray:
+    return layer.plan.work.tiling.first_m(stack, layer.plan.height)
+
+
 def _visit_n(layer: PlannedLayer) -> IntArray:
     return layer.plan.visits.n
 
 
-def _without_k(numbers: IntArray, m: IntArray, n: IntArray) -> TileLabels:
-    return TileLabels(numbers, m, n, np.full_like(m, NO_TILE))
+def _row(loads: Loads, layer: PlannedLayer) -> IntArray:
+    """Return the stack, or n tile, of each fetch."""
+    return loads.tile // layer.plan.work.tiling.k_tiles
+
+
+def _k(loads: Loads, layer: PlannedLayer) -> IntArray:
+    return loads.tile % layer.plan.work.tiling.k_tiles
 
 
 def _joined(arrays: Sequence[IntArray]) -> IntArray:
@@ -217,7 +246,3 @@ def _sums_given(plan: LayerPlan, place: int) -> IntArray:
         return plan.visits.last_task
     exists = plan.work.tiling.has_place(plan.tasks.stack, place, plan.height)
     return plan.visits.last_task * exists * (place < plan.height)
-
-
-def _first_m(plan: LayerPlan, stack: IntArray) -> IntArray:
-    return plan.work.tiling.first_m(stack, plan.height)

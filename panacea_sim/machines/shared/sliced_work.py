@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.mapping.work import LayerWork, Stored, TileBytes
@@ -20,7 +22,9 @@ from panacea_sim.units import FloatArray, IntArray, bits_to_bytes
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import Layer
 
-__all__ = ["SkipMasks", "SlicedWork", "stream_bytes"]
+Counts: TypeAlias = npt.NDArray[np.uint8]
+
+__all__ = ["Counts", "SkipMasks", "SlicedWork", "stream_bytes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +78,8 @@ class SlicedWork(LayerWork):
         return Stored(skipped_share(self.masks.activation), int(self.activation_entries.sum()))
 
     @cached_property
-    def weight_counts(self) -> FloatArray:
-        """Stored weight vectors, fillers included, over all HO slices: float32 [m * row groups of a full tile, K]."""
+    def weight_counts(self) -> Counts:
+        """Stored weight vectors, fillers included, over all HO slices: uint8 [m * row groups of a full tile, K]."""
         tiling = self.tiling
         return _counts(self.masks.weight, tiling.repeat, tiling.m_tiles * tiling.most_row_groups, tiling.tile_k)
 
@@ -83,17 +87,15 @@ class SlicedWork(LayerWork):
     def activation_counts(self) -> FloatArray:
         """Stored activation vectors of each n tile, fillers included, over all HO slices: float32 [n, K]."""
         tiling = self.tiling
-        counts = _counts(
-            self.masks.activation, tiling.repeat, tiling.n_tiles * tiling.most_column_groups, tiling.tile_k
-        )
-        summed: FloatArray = counts.reshape(-1, tiling.most_column_groups, tiling.K).sum(1)
-        return summed
+        lanes = tiling.n_tiles * tiling.most_column_groups
+        counts = _counts(self.masks.activation, tiling.repeat, lanes, tiling.tile_k)
+        return _summed_groups(counts, tiling.repeat * tiling.n_tiles)
 
     @cached_property
     def weight_entries(self) -> IntArray:
         """Entries in the streams of each weight tile [m, k]."""
-        counts = self.weight_counts.reshape(-1, self.tiling.most_row_groups, self.tiling.K)
-        return _sum_tiles(counts.sum(1), self.tiling.tile_k)
+        tiles = self.tiling.repeat * self.tiling.m_tiles
+        return _sum_tiles(_summed_groups(self.weight_counts, tiles), self.tiling.tile_k)
 
     @cached_property
     def activation_entries(self) -> IntArray:
@@ -116,19 +118,25 @@ def _operand_bytes(tiling: SlicedTiling, groups: IntArray, ho_slices: int, entri
     return TileBytes(stream_bytes(entries, streams, tiling.v, tiling.tile_k), bits_to_bytes(lo_bits))
 
 
-def _counts(skipped: BoolArray, products: int, lanes: int, tile_k: int) -> FloatArray:
+def _counts(skipped: BoolArray, products: int, lanes: int, tile_k: int) -> Counts:
     """Return how many slices [S, vectors, K] store each vector, fillers included, [products * lanes, K].
 
     Each product gets `lanes` lanes; those that it has no vectors for are empty.
+    """
+    counts = np.zeros((products, lanes, skipped.shape[2]), np.uint8)
+    for of_slice in skipped:
+        stored = stored_with_fillers(of_slice, tile_k).reshape(products, -1, skipped.shape[2])
+        counts[:, : stored.shape[1]] += stored
+    return counts.reshape(products * lanes, -1)
+
+
+def _summed_groups(counts: Counts, tiles: int) -> FloatArray:
+    """Return the sums over the groups of each tile, float32 [tile, K].
 
     Floating point, because matrix products of whole numbers are slow; such small ones are exact.
     """
-    stored = stored_with_fillers(skipped, tile_k)
-    counts: FloatArray = np.zeros((products, lanes, stored.shape[2]), np.float32)
-    for of_slice in stored:
-        by_product = of_slice.reshape(products, -1, stored.shape[2])
-        counts[:, : by_product.shape[1]] += by_product
-    return counts.reshape(products * lanes, -1)
+    summed: FloatArray = counts.reshape(tiles, -1, counts.shape[1]).sum(1, dtype=np.float32)
+    return summed
 
 
 def _sum_tiles(counts: FloatArray, tile_k: int) -> IntArray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from panacea_sim.description.actions import action_of
+from panacea_sim.description.actions import Action, action_of
 from panacea_sim.description.component import Component
 from panacea_sim.description.steps import Acquire, Put, Release, Requests, Take, Wait
 from panacea_sim.machines.shared.program import Program
@@ -15,8 +15,9 @@ from panacea_sim.mapping.labels import TileLabels
 from panacea_sim.mapping.layout import ChannelParts, split_over_channels
 from panacea_sim.mapping.loads import Loads
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
+from panacea_sim.mapping.plan import LayerPlan
 from panacea_sim.quant.vectors import BoolArray
-from panacea_sim.units import IntArray
+from panacea_sim.units import IntArray, narrow, repeated
 from panacea_sim.workload.link import Operand
 
 __all__ = [
@@ -59,14 +60,14 @@ def output_stream(program: Program) -> Component:
     """Return `o_dma`: it writes finished output tiles and then frees their accumulators in OMEM."""
     labels = program.output_labels
     firings = len(labels.m)
-    size_bytes = program.joined(lambda layer: layer.output_bytes.total[layer.plan.output_m, layer.plan.output_n])
+    size_bytes = program.of_tiles(lambda layer: layer.output_bytes.total)
     return Component(
         WRITE_BACK,
         "memory",
         firings,
         requests=_as_requests(_split(program, output_addresses(program), size_bytes), np.ones(firings, np.bool_)),
-        takes=(Take("q_o", np.ones(firings, np.int64)),),
-        releases=(Release("OMEM", program.tile_outputs * BYTES_PER_PARTIAL_SUM),),
+        takes=(Take("q_o", repeated(1, firings)),),
+        releases=(Release("OMEM", program.of_tiles(lambda layer: layer.plan.work.outputs * BYTES_PER_PARTIAL_SUM)),),
         labels=labels,
         size_bytes=size_bytes,
         role="write_back",
@@ -79,22 +80,16 @@ def partial_sum_stream(program: Program) -> Component:
 
     A firing without bytes makes no request: it only acquires or releases.
     """
-    plans = [layer.plan.partial_sums for layer in program.layers]
-    is_return = np.concatenate([plan.is_return for plan in plans])
-    held_bytes = np.concatenate([plan.held_bytes for plan in plans])
-    size_bytes = np.concatenate([plan.moved_bytes for plan in plans])
-    after = program.offset(
-        # An index of nothing stays nothing: the count of firings to wait for is one more than the last of them.
-        lambda layer: layer.plan.partial_sums.after - 1,
-        lambda layer: layer.plan.partial_sums.firings,
-    )
+    is_return = program.joined(lambda layer: layer.plan.partial_sums.is_return)
+    held_bytes = program.joined(lambda layer: layer.plan.partial_sums.held_bytes)
+    size_bytes = program.joined(lambda layer: layer.plan.partial_sums.moved_bytes)
     return Component(
         "s_dma",
         "memory",
         len(is_return),
-        requests=_partial_sum_requests(program, size_bytes > 0, is_return.astype(np.bool_)),
+        requests=_partial_sum_requests(program),
         takes=(Take("q_s", is_return),),
-        waits=(Wait("s_dma", after + 1),),
+        waits=(Wait("s_dma", _firings_before(program)),),
         acquires=(Acquire("PSUM", held_bytes * (1 - is_return)),),
         releases=(Release("PSUM", held_bytes * is_return),),
         puts=(Put("s_loaded"),),
@@ -102,9 +97,31 @@ def partial_sum_stream(program: Program) -> Component:
         size_bytes=size_bytes,
         role="spill",
         actions=(
-            action_of("read_bytes", "bytes", size_bytes * (1 - is_return)),
-            action_of("written_bytes", "bytes", size_bytes * is_return),
+            _moved("read_bytes", size_bytes, is_return == 0),
+            _moved("written_bytes", size_bytes, is_return == 1),
         ),
+    )
+
+
+def _firings_before(program: Program) -> IntArray:
+    """Return how many firings of `s_dma` must have ended before each, over all layers; 0 for none."""
+    if len(program.layers) == 1:
+        return program.layers[0].plan.partial_sums.after
+    # An index of nothing stays nothing: the count of firings to wait for is one more than the last of them.
+    last = program.offset(
+        lambda layer: layer.plan.partial_sums.after - 1,
+        lambda layer: layer.plan.partial_sums.firings,
+    )
+    return last + 1
+
+
+def _moved(name: str, size_bytes: IntArray, some: BoolArray) -> Action:
+    """Return the action of moving bytes in some of the firings."""
+    return Action(
+        name,
+        "bytes",
+        lambda firing: size_bytes[firing] * some[firing],
+        lambda: int(size_bytes.sum(where=some)),
     )
 
 
@@ -118,18 +135,32 @@ def output_addresses(program: Program) -> IntArray:
     return program.joined(lambda layer: layer.layout.output[layer.plan.output_m, layer.plan.output_n])
 
 
-def _partial_sum_requests(program: Program, moved: BoolArray, write: BoolArray) -> Requests:
+def _partial_sum_requests(program: Program) -> Requests:
     """Return the requests of the firings that move a tile; a tile is split over the channels once."""
     tiles = [layer.layout.partial_sums for layer in program.layers]
     outputs = [layer.plan.work.outputs for layer in program.layers]
     first = np.cumsum([0, *(address.size for address in tiles)])
     address, size_bytes = (np.concatenate([each.ravel() for each in arrays]) for arrays in (tiles, outputs))
-    # One more tile, without bytes, for the firings that move none.
-    split = _split(program, np.append(address, 0), np.append(size_bytes * BYTES_PER_PARTIAL_SUM, 0))
-    labels = program.partial_sum_labels
-    n_tiles = np.array([layer.plan.work.tiling.n_tiles for layer in program.layers])
-    tile = first[labels.layer] + labels.m * n_tiles[labels.layer] + labels.n
-    return _as_requests(split.taken(np.where(moved, tile, first[-1])), write)
+    # Each tile is read and written; one more, without bytes, is for the firings that move none.
+    split = _split(
+        program,
+        np.concatenate([address, address, [0]]),
+        np.concatenate([size_bytes, size_bytes, [0]]) * BYTES_PER_PARTIAL_SUM,
+    )
+    count = int(first[-1])
+    layers = zip(program.layers, first.tolist(), strict=False)
+    requested = [_requested_tiles(layer.plan, start, count) for layer, start in layers]
+    write = np.repeat([False, True, False], [count, count, 1])
+    return _as_requests(split, write, requested[0] if len(requested) == 1 else np.concatenate(requested))
+
+
+def _requested_tiles(plan: LayerPlan, first: int, count: int) -> IntArray:
+    """Return the request of each firing of `s_dma` for a layer whose tiles begin at `first` of `count`."""
+    sums, visits = plan.partial_sums, plan.visits
+    request = first + visits.m[sums.visit].astype(np.int64) * plan.work.tiling.n_tiles + visits.n[sums.visit]
+    request[sums.is_return == 1] += count
+    request[sums.moved_bytes == 0] = 2 * count
+    return narrow(request)
 
 
 def _waits(program: Program, operand: Operand, loads: Sequence[Loads]) -> tuple[Wait, ...]:
@@ -157,14 +188,17 @@ def _read_stream(
         np.concatenate([address.ravel() for address, _, _ in operands]),
         np.concatenate([size_bytes.ravel() for _, size_bytes, _ in operands]),
     )
-    fetched = [loads.tile + first for (_, _, loads), first in zip(operands, tiles[:-1], strict=True)]
-    size_bytes = np.concatenate([loads.size_bytes for _, _, loads in operands])
+    all_loads = [loads for _, _, loads in operands]
+    size_bytes, fetched = all_loads[0].size_bytes, all_loads[0].tile
+    if len(all_loads) > 1:
+        size_bytes = np.concatenate([loads.size_bytes for loads in all_loads])
+        fetched = np.concatenate([loads.tile + first for loads, first in zip(all_loads, tiles[:-1], strict=True)])
     return Component(
         f"{operand}_dma",
         "memory",
         len(size_bytes),
-        requests=_as_requests(split.taken(np.concatenate(fetched)), np.zeros(len(size_bytes), np.bool_)),
-        waits=_waits(program, operand, [loads for _, _, loads in operands]),
+        requests=_as_requests(split, np.zeros(tiles[-1], np.bool_), narrow(fetched)),
+        waits=_waits(program, operand, all_loads),
         acquires=(Acquire(REGION[operand], size_bytes),),
         puts=(Put(f"{operand}_loaded"),),
         labels=labels,
@@ -174,10 +208,10 @@ def _read_stream(
     )
 
 
-def _as_requests(parts: ChannelParts, write: BoolArray) -> Requests:
-    """Return the parts as requests, where `write` says which of the firings write."""
+def _as_requests(parts: ChannelParts, write: BoolArray, request: IntArray | None = None) -> Requests:
+    """Return the parts as requests, where `write` says which of them write; firings post them as `request` says."""
     return Requests(
-        parts.offsets, parts.channel, parts.address, parts.size_bytes, np.repeat(write, np.diff(parts.offsets))
+        parts.offsets, parts.channel, parts.address, parts.size_bytes, np.repeat(write, np.diff(parts.offsets)), request
     )
 
 

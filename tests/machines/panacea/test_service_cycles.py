@@ -138,7 +138,8 @@ def _requested(component: Component) -> list[int]:
     requests = component.requests
     assert requests is not None
     offsets = requests.offsets.tolist()
-    return [int(requests.size_bytes[first:end].sum()) for first, end in pairwise(offsets)]
+    asked = [int(requests.size_bytes[first:end].sum()) for first, end in pairwise(offsets)]
+    return asked if requests.request is None else [asked[number] for number in requests.request]
 
 
 def _check_memories(component: Component, tiles: Sequence[Tile], plain: PlainMachine) -> None:

@@ -21,8 +21,10 @@ def test_a_spilled_sum_is_read_when_it_has_been_written() -> None:
     assert stream.labels is not None
     (wait,) = stream.waits
     requests, last_write, waits = stream.requests, {}, []
-    for firing, tile in enumerate(zip(stream.labels.layer, stream.labels.m, stream.labels.n, strict=True)):
-        parts = slice(requests.offsets[firing], requests.offsets[firing + 1])
+    assert requests.request is not None
+    tiles = zip(stream.labels.layer, stream.labels.m, stream.labels.n, strict=True)
+    for firing, (tile, request) in enumerate(zip(tiles, requests.request, strict=True)):
+        parts = slice(requests.offsets[request], requests.offsets[request + 1])
         moves, writes = parts.stop > parts.start, bool(requests.write[parts].any())
         waits.append(last_write[tile] + 1 if moves and not writes else 0)
         if writes:
