@@ -58,7 +58,7 @@ class LayerPlan:
     @property
     def activation_tile(self) -> IntArray:
         """The activations of each task, as flat indices of [n, k]; computed when they are asked for."""
-        return _flat_index(self.tasks.n, self.tasks.k, self.work.tiling.k_tiles)
+        return _activation_tile(self.tasks, self.work.tiling, self.height)
 
     @property
     def output_m(self) -> IntArray:
@@ -104,7 +104,7 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
         "AMEM",
         hardware.amem_bytes,
         work.activation.total.ravel(),
-        _flat_index(_activation_n(tasks, tiling, height), tasks.k, tiling.k_tiles),
+        _activation_tile(tasks, tiling, height),
         lambda some: tasks.reuse_set("m", some),
         must_stay=must_stay,
     )
@@ -135,12 +135,12 @@ def _issue_order(tiling: Tiling, order: str, height: int) -> tuple[IntArray, Int
     return issue_order(tile_group_graph("", replace(tiling, repeat=1), order, height))
 
 
-def _activation_n(tasks: TaskSequence, tiling: Tiling, height: int) -> IntArray:
-    """Return the n of each task's activation tile, numbered over all products."""
-    if tiling.repeat == 1:
-        return tasks.n
-    n: IntArray = tasks.stack // tiling.stacks(height) * tiling.n_tiles + tasks.n
-    return n
+def _activation_tile(tasks: TaskSequence, tiling: Tiling, height: int) -> IntArray:
+    """Return the activation tile of each task, numbered over all products."""
+    n = tasks.n
+    if tiling.repeat > 1:
+        n = tasks.stack // tiling.stacks(height) * tiling.n_tiles + n
+    return _flat_index(n, tasks.k, tiling.k_tiles)
 
 
 def _stacked(tiles: TileBytes, tiling: Tiling, height: int) -> TileBytes:
