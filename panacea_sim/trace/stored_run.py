@@ -19,8 +19,8 @@ from pydantic import TypeAdapter, ValidationError
 from panacea_sim.description.topology import Topology
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.trace.options import OPEN_END, TraceOptions
+from panacea_sim.trace.run_place import PARTIAL, RUN_MARK
 from panacea_sim.trace.schema import SCHEMA_VERSION, TABLES, State
-from panacea_sim.trace.store import PARTIAL, RUN_MARK
 from panacea_sim.trace.summary import PartialSummary, RunHeading, Summary
 
 if TYPE_CHECKING:
