@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-__all__ = ["AT_EVENT", "AT_IMPORT", "Started", "command_line", "ended"]
+__all__ = ["AS_NOBODY", "AT_EVENT", "AT_IMPORT", "Started", "command_line", "ended"]
 
 # A process that a shell has started in the background ignores SIGINT; the tests must not depend on that.
 _START = """
@@ -39,7 +39,10 @@ sys.addaudithook(trap)
 """
 """It happens when Python audits an event whose first argument ends with a text: `where` is `event text`."""
 
-_PAUSE = "open('here', 'x').close()\n    while not os.path.exists('go'): time.sleep(0.02)"
+AS_NOBODY = "os.geteuid() == 0 and os.seteuid(65534)"
+"""Let permissions apply from now on: root ignores them."""
+
+_PAUSE = "open('here', 'w').close()\n    while not os.path.exists('go'): time.sleep(0.02)"
 
 
 def command_line(happening: str, where: str, *arguments: str, trap: str = AT_EVENT) -> list[str]:

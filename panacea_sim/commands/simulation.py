@@ -25,7 +25,7 @@ from panacea_sim.running.prepare import Prepared, PreparedLayers, prepare
 from panacea_sim.running.run import RunOptions, RunOutcome, run
 from panacea_sim.running.scenario import Scenario, Study
 from panacea_sim.trace.options import TraceOptions, parse_window, window_text
-from panacea_sim.trace.run_place import check_run_folder, partial_of
+from panacea_sim.trace.run_place import check_run_folder, named, partial_of
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
 from panacea_sim.trace.summary import Summary
@@ -40,7 +40,7 @@ def simulate(found: Scenario | Study, options: SimulationOptions) -> None:
 
     Ends with 1 after a run whose values are not exact.
     """
-    folder = options.out or _DEFAULT_RUNS / found.name
+    folder = named(_DEFAULT_RUNS / found.name if options.out is None else options.out)
     check_run_folder(folder, force=options.force)
     with telling_what_is_kept(folder, partial_of(folder)):
         if isinstance(found, Study):

@@ -29,7 +29,7 @@ from panacea_sim.trace.joined_trace import JoinedTrace
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.run_log import LogLevel, open_log
-from panacea_sim.trace.run_place import check_run_folder, partial_of
+from panacea_sim.trace.run_place import check_run_folder, named, partial_of
 from panacea_sim.trace.store import RunFolder
 from panacea_sim.trace.summary import Summary
 from panacea_sim.workload.layer import loaded
@@ -131,7 +131,7 @@ def _telling_what_is_kept(folder: RunFolder) -> Iterator[None]:
 
 def _rescued(prepared: Prepared | PreparedLayers, target: Path) -> Prepared | PreparedLayers:
     """Read layers whose files lie in the partial folder of this name, which the run is about to replace."""
-    partial = partial_of(target).resolve()
+    partial = partial_of(named(target)).resolve()
     lost = [
         number
         for number, layer in enumerate(prepared.layers)

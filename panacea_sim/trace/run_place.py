@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import dropwhile
 from pathlib import Path
 
 from panacea_sim.errors import ConfigError
@@ -42,6 +43,9 @@ def named(target: Path) -> Path:
     """Return the path with the name of the folder at its end; raises ConfigError for one that cannot be a run's."""
     if target.name in {"", ".."}:
         target = target.resolve()
+    # Below a folder that is not there, the system knows no ".."; those at the beginning are left to be read.
+    if ".." in dropwhile("..".__eq__, target.parts):
+        target = target.parent.resolve() / target.name
     if not target.name or "\0" in str(target):
         raise ConfigError("--out", f"{str(target)!r}", "a folder with a name", _OTHER_OUT)
     if target.name.lower().endswith(PARTIAL):
@@ -51,9 +55,8 @@ def named(target: Path) -> Path:
 
 
 def partial_of(target: Path) -> Path:
-    """Return the folder in which a run is written until it is complete."""
-    target = target if target.name not in {"", ".."} else target.resolve()
-    return target.with_name(target.name + PARTIAL) if target.name else target
+    """Return the folder in which a run is written until it is complete, of a target that is `named`."""
+    return target.with_name(target.name + PARTIAL)
 
 
 def check_place(target: Path, *, force: bool) -> None:
