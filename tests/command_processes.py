@@ -1,4 +1,4 @@
-"""Commands in processes of their own, to which something happens at a place that is named: no test depends on time."""
+"""Commands in processes of their own, to which something happens once, at a place that is named."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ _START = """
 import errno, os, shutil, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 where = sys.argv.pop(1)
+happened = []
 def happen():
-    {happening}
+    if not happened:
+        happened.append(where)
+        {happening}
 {trap}
 from panacea_sim.commands.main import main
 sys.exit(main())
@@ -42,7 +45,7 @@ sys.addaudithook(trap)
 AS_NOBODY = "os.geteuid() == 0 and os.seteuid(65534)"
 """Let permissions apply from now on: root ignores them."""
 
-_PAUSE = "open('here', 'w').close()\n    while not os.path.exists('go'): time.sleep(0.02)"
+_PAUSE = "open('here', 'w').close()\n        while not os.path.exists('go'): time.sleep(0.02)"
 
 
 def command_line(happening: str, where: str, *arguments: str, trap: str = AT_EVENT) -> list[str]:

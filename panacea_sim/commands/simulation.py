@@ -101,7 +101,7 @@ def _counting(names: Sequence[str], folder: RunFolder, done: Mapping[str, Summar
     try:
         yield
     except (PanaceaError, KeyboardInterrupt) as error:
-        if folder.path.is_dir():
+        if folder.is_left():
             error.add_note(f"{len(done)} of {len(names)} runs of the study are complete in {folder.path}")
         raise
 

@@ -124,7 +124,7 @@ def _telling_what_is_kept(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except PanaceaError as error:
-        if folder.path.is_dir():
+        if folder.is_left():
             error.add_note(f"What was recorded is in {folder.path}")
         raise
 

@@ -59,8 +59,7 @@ class RunFolder:
         try:
             self._write_pending()
         finally:
-            if self._lock.is_on():
-                shutil.rmtree(self.path / _SPILL, ignore_errors=True)
+            self._drop_spill()
             self._lock.release()
 
     def make_spill_folder(self) -> Path:
@@ -114,6 +113,10 @@ class RunFolder:
             else:
                 self.path.rename(self.target)
         self._lock.release()
+
+    def is_left(self) -> bool:
+        """Return whether NAME.partial is there and still what this run has written."""
+        return self._lock.is_on()
 
     def _taken(self) -> FolderLock:
         """Make NAME.partial, or take it over from a run that has ended, and return the lock on it."""
@@ -176,23 +179,28 @@ class RunFolder:
 
     def _write_tables(self, trace: _Trace) -> None:
         """Write each table for itself; raises ConfigError naming those that could not be written."""
-        self._check_ours()
         lost: list[Path] = []
         reason: OSError | None = None
         try:
             # The longest come last: the spilled chunks of the others are gone when they need room.
             for name in reversed(TABLES) if trace.options.level != "off" else ():
+                self._check_ours()
                 path = self.path / f"{name}.parquet"
                 try:
                     _write_table(path, trace.schema(name), trace.batches(name))
                 except OSError as error:
+                    self._check_ours()
                     path.unlink(missing_ok=True)
                     lost.append(path)
                     reason = reason or error
         finally:
-            shutil.rmtree(self.path / _SPILL, ignore_errors=True)
+            self._drop_spill()
         if reason is not None:
             raise unwritable(reason, *lost) from reason
+
+    def _drop_spill(self) -> None:
+        if self._lock.is_on():
+            shutil.rmtree(self.path / _SPILL, ignore_errors=True)
 
     @contextmanager
     def _written(self, path: Path) -> Iterator[None]:
