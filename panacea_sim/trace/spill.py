@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +78,9 @@ class _Stream:
             self._whole_bytes = self._file.tell()
         except OSError:
             self._file.close()
-            os.truncate(self._path, self._whole_bytes)
+            # A file that has gone, or another kind of file, stays as it is.
+            with suppress(OSError):
+                os.truncate(self._path, self._whole_bytes)
             raise
 
     def close(self) -> bool:

@@ -221,7 +221,7 @@ def _stored_run(path: Path, content: dict[str, Any]) -> StoredRun:
     _check_schema(path, content.get("schema"))
     if "study" in content:
         runs = ", ".join(str(run) for name in content.get("runs", ()) for run in _present(path / str(name)))
-        hint = f"Choose one of {runs}" if runs else "None of its runs had begun: run it again"
+        hint = f"Choose one of {runs}" if runs else "None of its runs is there: run it again"
         raise ConfigError(f"{path}", "a study of several runs", "the folder of one run", hint)
     model = PartialSummary if content.get("partial") else Summary
     try:
