@@ -292,7 +292,7 @@ def test_search_jumps_to_a_tile(html: Path, open_page: Open, rows: Rows) -> None
     _keep_screenshot(page, "search")
 
 
-@pytest.mark.parametrize("text", ["a<b & c", "B & "])
+@pytest.mark.parametrize("text", ["a<b & c", "B & ", "A<B & C"])
 def test_search_jumps_to_a_layer(text: str, html: Path, open_page: Open, stored: StoredRun) -> None:
     """A layer's name, or a part of it, leads to the cycles of the layer."""
     page = open_page(html)
@@ -309,13 +309,70 @@ def test_search_jumps_to_a_layer(text: str, html: Path, open_page: Open, stored:
         ("ppu", "ppu is marked."),
         ("pea99", "No component or layer pea99: the components are w_dma, x_dma"),
         ("pea3 99,0,0", "No firing of pea3 99,0,0 is recorded here."),
-        ("4,0", "Give a component (pea3), a tile (m,n,k), both (pea3 4,0,2) or a layer."),
+        ("PEA3", "pea3 is marked."),
+        ("PPu 99,0,0", "No firing of PPu 99,0,0 is recorded here."),
+        ("4,0", "Give a component (pea3), a tile (m,n,k), both (pea3 4,0,2), a cycle (12,345) or a layer."),
+        ("99,999,999", "No firing of 99,999,999 is recorded here. Cycle 99,999,999 is not on this page"),
+        ("cycle 99 999", "Cycle 99,999 is not on this page, which has cycles 0 to "),
         ("pea3 -1,0,0", "Give a component (pea3), a tile (m,n,k)"),
     ],
 )
 def test_search_answers(text: str, answer: str, html: Path, open_page: Open) -> None:
     """The search says what it found, or what it understands."""
     assert answer in _search(open_page(html), text)
+
+
+@pytest.mark.parametrize("kind", ["html", "coarse"])
+@pytest.mark.parametrize("text", ["2345", "2,345", "2 345", "Cycle 2'345"])
+def test_search_jumps_to_a_cycle(kind: str, text: str, request: pytest.FixtureRequest, open_page: Open) -> None:
+    """A number, however its thousands are separated, leads to that cycle, marks it, and shows what is around it."""
+    page = open_page(request.getfixturevalue(kind))
+    whole = _view(page)
+    assert _search(page, text) == "Cycle 2,345 is marked."
+    first, last = _view(page)
+    assert (first + last) / 2 == 2345
+    assert 0 < last - first < (whole[1] - whole[0]) / 20
+    mark = page.evaluate("(({left, right, visible}) => [left, right, visible])(panacea.models().mark)")
+    assert mark == [2345, 2346, True]
+
+
+def test_what_is_searched_fits_into_its_field(html: Path, open_page: Open) -> None:
+    """The field of the search shows all of what can be entered there."""
+    page = open_page(html)
+    room, needed = page.evaluate(
+        """() => {
+             const field = document.getElementById("search"), style = getComputedStyle(field);
+             const context = document.createElement("canvas").getContext("2d");
+             context.font = style.font;
+             return [field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight),
+                     context.measureText(field.placeholder).width];
+           }"""
+    )
+    assert 100 < needed <= room
+
+
+@pytest.mark.parametrize(
+    ("link", "said", "shown"),
+    [
+        ("#x=90000000:90000100", "The link asks for cycles 90,000,000 to 90,000,100, but this page has cycles 0 to ", None),
+        ("#x=-500:-20", "The link asks for cycles -500 to -20, but this page has cycles 0 to ", None),
+        ("#x=100", "The link says x=100, not the first and the last cycle as x=A:B;", None),
+        ("#x=900:800", "The link says x=900:800, not the first", None),
+        ("#x=-500:1000", "The link asks for cycles -500 to 1,000, but", (0, 1000)),
+        ("#x=200:1000&curves=q_none", "The link asks for the occupancy of q_none, which is not on this page.", (200, 1000)),
+        ("#x=200:1000", "", (200, 1000)),
+        ("", "", None),
+    ],
+)
+def test_a_link_off_range_is_said(
+    link: str, said: str, shown: tuple[int, int] | None, html: Path, open_page: Open
+) -> None:
+    """A link to what is not on the page says so, and shows what there is; one to what is there says nothing."""
+    whole = _view(open_page(html))
+    page = open_page(html, link)
+    found = page.locator("#found").inner_text()
+    assert found.startswith(said) if said else found == ""
+    assert _view(page) == (shown or whole)
 
 
 def test_the_address_leads_back_to_the_view(html: Path, open_page: Open) -> None:
@@ -347,18 +404,70 @@ def test_it_works_inside_of_another_page(html: Path, open_page: Open) -> None:
     assert frame.evaluate("panacea.models().cycles.end") == 200
 
 
-def test_wheel_zooms_and_reset_returns(html: Path, open_page: Open) -> None:
-    """The mouse wheel zooms into the cycles below the pointer; the reset tool shows the whole run again."""
+def _turn_wheel(page: Page, delta: int) -> None:
+    page.mouse.move(700, 400)
+    page.mouse.wheel(0, delta)
+    page.wait_for_timeout(300)
+
+
+def test_the_wheel_scrolls(html: Path, open_page: Open) -> None:
+    """Over a figure, as elsewhere, the wheel moves the page and leaves the view alone; the page says what zooms."""
     page = open_page(html)
+    page.set_viewport_size({"width": 1440, "height": 700})
+    page.wait_for_timeout(300)
+    before = _view(page)
+    _turn_wheel(page, 120)
+    assert page.evaluate("scrollY") > 50
+    assert _view(page) == before
+    assert "Ctrl + wheel zooms" in page.locator("#hint").inner_text()
+
+
+@pytest.mark.parametrize("key", ["Control", "Meta"])
+def test_the_wheel_zooms_with_ctrl_and_reset_returns(key: str, html: Path, open_page: Open) -> None:
+    """With Ctrl or Cmd the wheel zooms to the cycle below the pointer and the page stays; reset shows the whole run."""
+    page = open_page(html)
+    page.set_viewport_size({"width": 1440, "height": 700})
+    page.wait_for_timeout(300)
     first, last = _view(page)
     page.mouse.move(700, 400)
-    page.mouse.wheel(0, -400)
-    page.wait_for_timeout(300)
+    below = page.evaluate("panacea.cycleBelow({clientX: 700, clientY: 400})")
+    page.keyboard.down(key)
+    _turn_wheel(page, -100)
+    page.keyboard.up(key)
     zoomed = _view(page)
-    assert zoomed[1] - zoomed[0] < last - first
+    assert zoomed[1] - zoomed[0] < 0.9 * (last - first)
+    assert page.evaluate("panacea.cycleBelow({clientX: 700, clientY: 400})") == pytest.approx(below, abs=1)
+    assert page.evaluate("[scrollY, visualViewport.scale]") == [0, 1]
     page.locator(".bk-tool-icon-reset").click()
     page.wait_for_timeout(300)
     assert _view(page) == (first, last)
+
+
+def test_the_wheel_zooms_alone_when_its_tool_is_chosen(html: Path, open_page: Open) -> None:
+    """The tool of the wheel, once pressed, zooms without a key."""
+    page = open_page(html)
+    page.locator(".bk-tool-icon-wheel-zoom").click()
+    first, last = _view(page)
+    _turn_wheel(page, -400)
+    zoomed = _view(page)
+    assert zoomed[1] - zoomed[0] < last - first
+
+
+def test_cycles_are_on_the_first_screen(html: Path, open_page: Open) -> None:
+    """At 1440 x 900 the axis of cycles is above the lanes, in sight without scrolling, and has labels."""
+    page = open_page(html)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.wait_for_timeout(300)
+    top, bottom, ticks = page.evaluate(
+        """() => {
+             const view = Bokeh.index.find_one(panacea.models().layers);
+             const axis = view.axis_views.find(({model}) => panacea.models().layers.above.includes(model));
+             const box = view.el.getBoundingClientRect();
+             return [box.top + axis.bbox.top, box.top + axis.bbox.bottom, axis.labels_coords ?? axis.tick_coords.major[0].length];
+           }"""
+    )
+    assert 0 < top < bottom < 300
+    assert ticks >= 3
 
 
 def test_curves_are_true(html: Path, open_page: Open, stored: StoredRun) -> None:
