@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import shlex
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -11,9 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
 from playwright.sync_api import Page
 
 from panacea_sim.analysis.shares import state_shares
+from panacea_sim.commands.main import main
+from panacea_sim.report.palette import STATE_COLOURS
+from panacea_sim.report.themes import DARK, LIGHT
 from panacea_sim.report.timeline import write_timeline
 from panacea_sim.report.timeline.content import timeline_content
 from panacea_sim.report.timeline.document import timeline_page
@@ -330,7 +336,7 @@ def test_search_jumps_to_a_cycle(kind: str, text: str, request: pytest.FixtureRe
     whole = _view(page)
     assert _search(page, text) == "Cycle 2,345 is marked."
     first, last = _view(page)
-    assert (first + last) / 2 == 2345
+    assert (first + last) / 2 == 2345.5
     assert 0 < last - first < (whole[1] - whole[0]) / 20
     mark = page.evaluate("(({left, right, visible}) => [left, right, visible])(panacea.models().mark)")
     assert mark == [2345, 2346, True]
@@ -470,6 +476,95 @@ def test_cycles_are_on_the_first_screen(html: Path, open_page: Open) -> None:
     assert ticks >= 3
 
 
+def _pixels(page: Page) -> npt.NDArray[np.int64]:
+    """Return what is on the screen, as [y, x, red green blue]."""
+    with Image.open(io.BytesIO(page.screenshot())) as picture:
+        return np.asarray(picture.convert("RGB"), np.int64)
+
+
+def _rgb(colour: str) -> list[int]:
+    return list(bytes.fromhex(colour[1:]))
+
+
+def _lane_pixels(page: Page, lane: str, first: float, last: float) -> npt.NDArray[np.int64]:
+    """Return the pixels from left to right in the middle of a lane, between two cycles."""
+    left, right, y = page.evaluate(
+        """([lane, first, last]) => {
+             const view = Bokeh.index.find_one(panacea.models().lanes);
+             const box = view.canvas_view.el.getBoundingClientRect();
+             const row = panacea.rows().findIndex(({label}) => label === lane);
+             const x = (cycle) => box.x + view.frame.x_scale.compute(cycle);
+             return [x(first), x(last), box.y + view.frame.y_scale.compute(row)];
+           }""",
+        [lane, first, last],
+    )
+    return _pixels(page)[round(y), int(left) + 2 : int(right) - 2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", ["html", "coarse"])
+@pytest.mark.parametrize("zoom", [1, 2.7, 13, 60])
+def test_no_gap_shows_where_there_is_none(
+    zoom: float, kind: str, scheme: str, request: pytest.FixtureRequest, open_page: Open, rows: Rows
+) -> None:
+    """Where a PEA is busy all the time, at any zoom, every pixel has the colour of busy, or of a line between firings.
+
+    The page behind the lane, light or dark, is not seen.
+    """
+    page = open_page(request.getfixturevalue(kind))
+    page.emulate_media(color_scheme=scheme)
+    first, last = _view(page)
+    first, last = first + (last - first) / 3.1, first + (last - first) * (1 / 3.1 + 0.6 / zoom)
+    _show(page, first, last)
+    page.wait_for_timeout(200)
+    lane, low, high = _longest_busy(rows, first, last)
+    assert high - low > (last - first) / 20
+    pixels = _lane_pixels(page, lane, low, high)
+    theme = DARK if scheme == "dark" else LIGHT
+    busy, ink, paper = (np.array(_rgb(colour)) for colour in (STATE_COLOURS[State.BUSY], theme.ink, theme.paper))
+    # Between the colour of busy and 0.45 of that of text, which leads away from the page.
+    towards = ink - busy
+    part = (pixels - busy) @ towards / (towards @ towards)
+    assert np.abs(pixels - busy - part[:, None] * towards).max() <= 3
+    assert part.min() >= -0.01
+    assert part.max() <= 0.47
+    assert np.abs(pixels - paper).sum(axis=1).min() > 150
+    assert (part < 0.01).mean() > 0.7
+
+
+def _longest_busy(rows: Rows, first: float, last: float) -> tuple[str, float, float]:
+    """Return the PEA that is busy for the longest between two cycles, and from when to when."""
+    longest = ("", 0.0, 0.0)
+    for lane in sorted({row["component"] for row in rows if row["component"].startswith("pea")}):
+        low = high = first
+        for row in sorted((row for row in rows if row["component"] == lane), key=lambda row: row["start_cycle"]):
+            if row["state"] != "busy" or row["end_cycle"] <= first:
+                continue
+            low = low if row["start_cycle"] <= high else row["start_cycle"]
+            high = min(row["end_cycle"], last)
+            if high - low > longest[2] - longest[1]:
+                longest = (lane, low, high)
+    return longest
+
+
+def test_dark_is_dark_everywhere(html: Path, open_page: Open) -> None:
+    """Page, figures, text and curves follow the reader's choice of dark or light, at once."""
+    page = open_page(html)
+    for scheme, theme in (("dark", DARK), ("light", LIGHT)):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(400)
+        _keep_screenshot(page, scheme)
+        pixels = _pixels(page)
+        share = (np.abs(pixels - _rgb(theme.paper)).sum(axis=2) == 0).mean()
+        assert share > 0.25
+        models = "panacea.models()"
+        assert page.evaluate(f"{models}.laneAxis.major_label_text_color") == theme.ink
+        assert page.evaluate(f"{models}.utilizationSource.data.colour") == list(theme.curves[:3])
+        assert page.evaluate("getComputedStyle(document.body).color") == f"rgb({', '.join(map(str, _rgb(theme.ink)))})"
+        other = LIGHT if scheme == "dark" else DARK
+        assert (np.abs(pixels - _rgb(other.paper)).sum(axis=2) == 0).mean() < 0.05
+
+
 def test_curves_are_true(html: Path, open_page: Open, stored: StoredRun) -> None:
     """The mean of a drawn curve over a window is that of the tables: bytes in a memory, bytes a cycle on a bus."""
     page = open_page(html)
@@ -548,8 +643,29 @@ def test_a_coarse_page_says_what_it_left_out(coarse: Path, open_page: Open, rows
     notes = " ".join(page.locator("#notes li").all_text_contents())
     assert f"{len(rows):,} intervals are too many for a page" in notes
     assert "--window A:B shows them" in notes
+    first, last = _view(page)
+    assert page.locator("#command").inner_text() == _command(coarse.parent, first, last)
     assert "Single tiles are not in this page" in _search(page, "0,0,0")
     _keep_screenshot(page, "coarse")
+
+
+def _command(run: Path, first: float, last: float) -> str:
+    return f"panacea-sim timeline {shlex.quote(str(run))} --window {int(first)}:{-int(-last // 1)}"
+
+
+def test_a_coarse_page_has_the_command_of_its_view(coarse: Path, open_page: Open, stored: StoredRun) -> None:
+    """The command follows the view, and draws just these cycles with every interval; one page in detail has none."""
+    page = open_page(coarse)
+    assert "and a page holds 100: zoom in first" in page.locator("#detail").inner_text()
+    _show(page, 700.25, 750.5)
+    command = page.locator("#command").inner_text()
+    assert command == _command(coarse.parent, 700, 751)
+    detailed = stored.path / "detailed.html"
+    assert main([*shlex.split(command)[1:], "--html", str(detailed)]) == 0
+    again = open_page(detailed)
+    assert _view(again) == (700, 751)
+    assert not again.locator("#detail").is_visible()
+    assert again.evaluate("panacea.search('pea3 *,*,*'); document.getElementById('found').textContent") != ""
 
 
 @pytest.mark.parametrize("level", ["stalls", "window"])

@@ -165,8 +165,8 @@ def _lanes(cycles: Range1d, colours: list[str]) -> tuple[figure, ColumnDataSourc
         left="left", right="right", bottom="bottom", top="top", fill_color=None, line_color=None, source=source
     )
     edges = ColumnDataSource({name: [] for name in ("x", "bottom", "top")})
-    # Darker than any state: a light line would look like a gap.
-    plot.segment(x0="x", x1="x", y0="bottom", y1="top", line_color="black", line_alpha=0.4, source=edges)
+    # In the colour of text: a line in that of the page would look like a gap.
+    plot.segment(x0="x", x1="x", y0="bottom", y1="top", line_color="black", line_alpha=0.45, source=edges, name="edges")
     mark = BoxAnnotation(
         left=0,
         right=0,

@@ -20,4 +20,5 @@ function paintFigures() {
     }
   }
   models.mark.line_color = ink;
+  models.lanes.renderers.find(({ name }) => name === "edges").glyph.line_color = { value: ink };
 }
