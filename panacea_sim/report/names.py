@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from os.path import commonprefix
 
 __all__ = ["name_forms", "shortened"]
 
@@ -18,13 +17,8 @@ def name_forms(names: Sequence[str]) -> list[tuple[str, ...]]:
     What all names begin or end with is left out in whole parts: of a/x/Conv and a/y/Conv the last forms are …x… and
     …y….
     """
-    distinct = sorted(set(names))
-    # One name, or one repeated, has nothing to be told from.
-    shared = commonprefix(distinct) if len(distinct) > 1 else ""
-    head = max((border.end() for border in _BORDER.finditer(shared)), default=0)
-    rests = [name[head:][::-1] for name in distinct]
-    shared = commonprefix(rests) if len(distinct) > 1 else ""
-    tail = max((border.end() for border in _BORDER.finditer(shared)), default=0)
+    head = _alike(names)
+    tail = _alike([name[head:][::-1] for name in names])
     return [_forms(name, head, len(name) - tail) for name in names]
 
 
@@ -38,6 +32,15 @@ def shortened(forms: Sequence[str], letters: int) -> str:
     kept = max(letters - 1, 1)
     beginning = kept // 3
     return f"{last[:beginning]}…{last[beginning - kept :]}"
+
+
+def _alike(names: Sequence[str]) -> int:
+    """Return how many letters all names begin with, in whole parts; one name, or one repeated, is like no other."""
+    # What the first and the last in order have in common, those between have, too.
+    first, last = min(names, default=""), max(names, default="")
+    differs = (number for number, (one, other) in enumerate(zip(first, last, strict=False)) if one != other)
+    same = 0 if first == last else next(differs, len(first))
+    return max((border.end() for border in _BORDER.finditer(first[:same])), default=0)
 
 
 def _forms(name: str, first: int, last: int) -> tuple[str, ...]:

@@ -62,8 +62,9 @@ def theme_css() -> str:
 
     Printers keep colours of backgrounds, which otherwise a browser leaves out.
     """
+    exact = "print-color-adjust: exact; -webkit-print-color-adjust: exact;"
     return (
-        f":root {{ color-scheme: light; print-color-adjust: exact; -webkit-print-color-adjust: exact; {_variables(LIGHT)} }}\n"
+        f":root {{ color-scheme: light; {exact} {_variables(LIGHT)} }}\n"
         f"@media screen and (prefers-color-scheme: dark) {{ :root {{ color-scheme: dark; {_variables(DARK)} }} }}"
     )
 

@@ -60,7 +60,9 @@ def test_paper_keeps_colours_and_tables(report: Path, open_page: Open) -> None:
     assert _colour(page, "body", "backgroundColor") == LIGHT.paper
     assert _colour(page, "body", "color") == LIGHT.ink
     assert page.evaluate("getComputedStyle(document.querySelector('.bar span')).printColorAdjust") == "exact"
-    widths = page.evaluate("[...document.querySelectorAll('table')].map((table) => table.getBoundingClientRect().right)")
+    widths = page.evaluate(
+        "[...document.querySelectorAll('table')].map((table) => table.getBoundingClientRect().right)"
+    )
     assert len(widths) == 5
     assert max(widths) <= _A4_PIXELS
     # The rows of headings are repeated on each sheet.

@@ -360,12 +360,20 @@ def test_what_is_searched_fits_into_its_field(html: Path, open_page: Open) -> No
 @pytest.mark.parametrize(
     ("link", "said", "shown"),
     [
-        ("#x=90000000:90000100", "The link asks for cycles 90,000,000 to 90,000,100, but this page has cycles 0 to ", None),
+        (
+            "#x=90000000:90000100",
+            "The link asks for cycles 90,000,000 to 90,000,100, but this page has cycles 0 to ",
+            None,
+        ),
         ("#x=-500:-20", "The link asks for cycles -500 to -20, but this page has cycles 0 to ", None),
         ("#x=100", "The link says x=100, not the first and the last cycle as x=A:B;", None),
         ("#x=900:800", "The link says x=900:800, not the first", None),
         ("#x=-500:1000", "The link asks for cycles -500 to 1,000, but", (0, 1000)),
-        ("#x=200:1000&curves=q_none", "The link asks for the occupancy of q_none, which is not on this page.", (200, 1000)),
+        (
+            "#x=200:1000&curves=q_none",
+            "The link asks for the occupancy of q_none, which is not on this page.",
+            (200, 1000),
+        ),
         ("#x=200:1000", "", (200, 1000)),
         ("", "", None),
     ],
@@ -469,11 +477,18 @@ def test_cycles_are_on_the_first_screen(html: Path, open_page: Open) -> None:
              const view = Bokeh.index.find_one(panacea.models().layers);
              const axis = view.axis_views.find(({model}) => panacea.models().layers.above.includes(model));
              const box = view.el.getBoundingClientRect();
-             return [box.top + axis.bbox.top, box.top + axis.bbox.bottom, axis.labels_coords ?? axis.tick_coords.major[0].length];
+             return [box.top + axis.bbox.top, box.top + axis.bbox.bottom, axis.tick_coords.major[0].length];
            }"""
     )
     assert 0 < top < bottom < 300
     assert ticks >= 3
+
+
+def _choose_scheme(page: Page, scheme: str) -> None:
+    """Prefer light or dark, as a reader does in the settings, and wait until the page knows."""
+    page.emulate_media(color_scheme=scheme)
+    ink = (DARK if scheme == "dark" else LIGHT).ink
+    page.wait_for_function(f"panacea.models().laneAxis.major_label_text_color === '{ink}'")
 
 
 def _pixels(page: Page) -> npt.NDArray[np.int64]:
@@ -512,7 +527,7 @@ def test_no_gap_shows_where_there_is_none(
     The page behind the lane, light or dark, is not seen.
     """
     page = open_page(request.getfixturevalue(kind))
-    page.emulate_media(color_scheme=scheme)
+    _choose_scheme(page, scheme)
     first, last = _view(page)
     first, last = first + (last - first) / 3.1, first + (last - first) * (1 / 3.1 + 0.6 / zoom)
     _show(page, first, last)
@@ -551,8 +566,8 @@ def test_dark_is_dark_everywhere(html: Path, open_page: Open) -> None:
     """Page, figures, text and curves follow the reader's choice of dark or light, at once."""
     page = open_page(html)
     for scheme, theme in (("dark", DARK), ("light", LIGHT)):
-        page.emulate_media(color_scheme=scheme)
-        page.wait_for_timeout(400)
+        _choose_scheme(page, scheme)
+        page.wait_for_timeout(200)
         _keep_screenshot(page, scheme)
         pixels = _pixels(page)
         share = (np.abs(pixels - _rgb(theme.paper)).sum(axis=2) == 0).mean()

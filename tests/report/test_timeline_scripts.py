@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from stored_runs import rows
 
-import panacea_sim.report.timeline as timeline
+from panacea_sim.report import timeline
 from panacea_sim.report.names import name_forms, shortened
 from panacea_sim.report.timeline.counts import interval_counts
 from panacea_sim.trace.binning import bin_edges
@@ -35,7 +36,7 @@ def _run(function: str, *arguments: Any) -> Any:  # noqa: ANN401  # what a funct
     """Return what a function of the scripts returns; None stands for null."""
     sources = [_HEADER, *((_PAGE / name).read_text(encoding="utf-8") for name in _SCRIPTS)]
     call = f"process.stdout.write(JSON.stringify({function}(...{json.dumps(arguments)})));"
-    done = subprocess.run([_node(), "-"], input="\n".join([*sources, call]), capture_output=True, text=True, check=True)  # noqa: S603  # our own scripts
+    done = subprocess.run([_node(), "-"], input="\n".join([*sources, call]), capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
@@ -125,7 +126,7 @@ def test_links_say_what_is_not_there() -> None:
 def _columns(borders: list[float], lane: int = 0) -> list[dict[str, Any]]:
     return [
         {"lane": lane, "first": i, "last": i + 1, "left": low, "right": high, "top": 0, "isFull": True}
-        for i, (low, high) in enumerate(zip(borders, borders[1:], strict=False))
+        for i, (low, high) in enumerate(pairwise(borders))
     ]
 
 
@@ -158,8 +159,12 @@ def test_lines_are_between_firings_of_one_state() -> None:
     """A line tells firings of one state apart where they touch and have room; colours and gaps need none."""
     borders = [0, 10, 20, 30, 33, 50]
     parts = {
-        "left": borders[:-1], "right": borders[1:], "bottom": [1] * 5, "top": [0] * 5,
-        "state": [0, 0, 1, 1, 1], "i": [0, 1, 2, 3, 4],
+        "left": borders[:-1],
+        "right": borders[1:],
+        "bottom": [1] * 5,
+        "top": [0] * 5,
+        "state": [0, 0, 1, 1, 1],
+        "i": [0, 1, 2, 3, 4],
     }
     columns = _columns(borders)
     assert _run("borders", parts, columns, 1, 5)["x"] == [10, 33]

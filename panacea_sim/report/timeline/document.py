@@ -16,7 +16,19 @@ from panacea_sim.report.timeline.packing import pack
 
 __all__ = ["timeline_page"]
 
-_SCRIPTS = ("unpack.js", "bins.js", "curves.js", "names.js", "texts.js", "search.js", "link.js", "paint.js", "wheel.js", "theme.js", "view.js")
+_SCRIPTS = (
+    "unpack.js",
+    "bins.js",
+    "curves.js",
+    "names.js",
+    "texts.js",
+    "search.js",
+    "link.js",
+    "paint.js",
+    "wheel.js",
+    "theme.js",
+    "view.js",
+)
 
 
 def timeline_page(content: TimelineContent) -> str:
