@@ -239,5 +239,5 @@ _Item = TypeVar("_Item")
 def _axes(values: Sequence[_Item], axes: int, field: str) -> tuple[_Item, ...]:
     """Return a value for each axis, of which one may stand for all."""
     if len(values) not in (1, axes):
-        raise ConfigError(field, f"{len(values)} axes", f"1 or {axes}, as many as size has")
+        raise ConfigError(field, f"{len(values)} axes", f"{' or '.join(sorted({'1', str(axes)}))}, as many as size has")
     return tuple(values) * (axes if len(values) == 1 else 1)

@@ -68,7 +68,7 @@ def test_names_that_look_numbered(tmp_path: Path) -> None:
 def test_convolutions(tmp_path: Path, row: str, sizes: tuple[int, int, int]) -> None:
     """A window counts that begins where it can still move on, as SCALE-Sim counts it; padding is within the size."""
     (layer,) = _layers(_graph(tmp_path, _CONV + row))
-    assert (layer.M, layer.K, layer.N) == sizes
+    assert sizes == (layer.M, layer.K, layer.N)
     assert (layer.op, layer.kind) == ("Conv", "conv")
 
 
