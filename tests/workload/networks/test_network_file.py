@@ -301,8 +301,10 @@ _CONV = "  - {name: c, op: conv, in_channels: 4, out_channels: 4, size: [6], ker
          "net.yaml: network.edges: found 'b' -> 'c' -> 'b'; accepted: layers of which none"),
         (_HEAD + _A + _CONV + ", stride: [1, 1], from: a}\n", "layers[1].stride: found 2 axes; accepted: 1,"),
         (_HEAD + _CONV + ", groups: 3}\n", "layers[0].groups: found 3; accepted: a divisor of in_channels = 4"),
+        (_HEAD + _CONV.replace("[6]", "[1000000000]") + "}\n" + _CONV.replace("[6]", "[1000000000]").replace("c,", "d,")
+         + ", from: c}\n", "layers[1].from[0]: size: found 1,000,000,000 output pixels; accepted: at most 33,554,432"),
         (_HEAD + _CONV + ", dilation: 9}\n", "layers[0].kernel: found 19 pixels on axis 0; accepted: at most 8"),
-        (_HEAD + _A + _CONV + ", batch: 2, from: a}\n", "layers[1].from[0]: layer: found 6 columns of 'a'; accepted: 12"),
+        (_HEAD + _A + _CONV + ", batch: 2, from: a}\n", "layers[1].from[0]: layer: found 6 columns of 'a'"),
         (_HEAD + _A + _CONV + ", from: {layer: a, pool: {kernel: 2, stride: 2}}}\n", "from[0]: pool: found a pooling"),
         (_HEAD + _CONV.replace("conv,", "conv_transpose,") + ", output_padding: 1}\n",
          "layers[0].output_padding: found 1; accepted: less than the stride, 1"),
