@@ -263,6 +263,22 @@ def _first(more: str) -> str:
     return f"{_HEAD}  - {{name: a, op: gemm, M: 4, K: 3, {more}}}\n"
 
 
+def test_the_documented_file(tmp_path: Path) -> None:
+    """The example of docs/files.md is read: a packed depthwise convolution, and a pooling over whole images."""
+    page = (Path(__file__).parents[3] / "docs" / "files.md").read_text(encoding="utf-8")
+    (example,) = [
+        text for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if text.startswith("kind: network")
+    ]
+    graph = _graph(tmp_path, example)
+    assert [(name, _layer(graph, name).macs) for name in graph] == [
+        ("stem", 32 * 27 * 112**2),
+        ("dw", 32 * 9 * 112**2),
+        ("pw", 64 * 32 * 112**2),
+        ("fc", 640),
+    ]
+    assert len(needed(graph, "fc", "x")[63, 0]) == 112**2
+
+
 _CONV = "  - {name: c, op: conv, in_channels: 4, out_channels: 4, size: [6], kernel: 3, padding: 1"
 
 
