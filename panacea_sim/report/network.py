@@ -22,6 +22,8 @@ __all__ = ["TileSizes", "network_content", "print_models", "print_network"]
 TileSizes: TypeAlias = tuple[int, int, int]
 """T_M, T_K and T_N of the machine."""
 
+_MEASURED_BITS = 7
+"""Width of the weights whose densities profiles hold."""
 _PREFIXES = ("", "k", "M", "G", "T", "P")
 _THOUSAND = 1000
 
@@ -186,6 +188,10 @@ def _print_totals(console: Console, graph: LayerGraph, layers: Sequence[Gemm], t
     assumed = sorted({layer.kind for layer in layers if profile.density(layer.kind, "aqs").standing == "A"})
     note = f"; assumed for {', '.join(assumed)}" if assumed else ""
     console.print(f"Densities: profile {profile.name}, {profile.about}{note}.", highlight=False, soft_wrap=True)
+    others = sorted({layer.weight_bits for layer in layers} - {_MEASURED_BITS})
+    if others and profile.kinds:
+        bits = " and ".join(map(str, others))
+        console.print(f"They are those of {_MEASURED_BITS}-bit weights, assumed for each HO slice of {bits} bits.")
     if graph.graph["unpaid"]:
         work = " and ".join(graph.graph["unpaid"])
         console.print(f"Costs nothing, having no layer before it: {work} of the embeddings.", highlight=False)

@@ -79,6 +79,14 @@ def test_equal_blocks_are_shown_once(capsys: pytest.CaptureFixture[str]) -> None
     assert "assumed for pv, qk" in told
 
 
+def test_assumed_densities_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Densities of other widths than that of the measured weights are named as what they are; dense needs no word."""
+    told = "They are those of 7-bit weights, assumed for each HO slice of 10 bits."
+    for arguments, count in ((["--weight-bits", "10"], 1), ([], 0), (["--weight-bits", "10", "--profile", "dense"], 0)):
+        assert main(["network", "bert-base", *arguments]) == 0
+        assert capsys.readouterr().out.count(told) == count
+
+
 def test_workloads_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     """Every network of the zoo is listed with its source."""
     assert main(["list", "workloads"]) == 0

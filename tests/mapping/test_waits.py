@@ -121,3 +121,11 @@ def test_the_last_corner_must_be_the_last_tile() -> None:
         visits = replace(producer.visits, m=producer.visits.m[backwards], n=producer.visits.n[backwards])
         with pytest.raises(InvariantError, match="layer does not write its output tiles in the order of m and of n"):
             outputs_needed(Link("x"), consumer, replace(producer, visits=visits))
+
+
+def test_offsets_of_repeats_are_taken_apart_before() -> None:
+    """A plan is that of one repeat: a link with offsets for several is a fault of ours."""
+    link = Link("x", feature_offset=(0, 4))
+    with pytest.raises(InvariantError, match="a link with 2 offsets, one for each repeat, where one repeat runs"):
+        outputs_needed(link, _plan(4, 4, 12), _plan(8, 4, 12))
+    assert outputs_needed(link.of_repeat(0), _plan(4, 4, 12), _plan(8, 4, 12)).any()

@@ -454,7 +454,7 @@ MAPPING_RULES = (
     Mutation(
         "a link replaces those before",
         "panacea_sim/workload/network.py",
-        "graph.add_edge(producer, consumer, links=(*links, link))",
+        "graph.add_edge(producer, consumer, links=(*before, *links))",
         "graph.add_edge(producer, consumer, links=(link,))",
         NETWORK,
     ),

@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from mutations import MUTATIONS, Mutation
+from network_mutations import NETWORK_MUTATIONS
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -61,7 +62,8 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="mutations to try, by a part of their name; all by default")
     parser.add_argument("--workers", type=int, default=2, help="processes side by side")
     arguments = parser.parse_args()
-    chosen = [each for each in MUTATIONS if not arguments.names or any(name in each.name for name in arguments.names)]
+    listed = (*MUTATIONS, *NETWORK_MUTATIONS)
+    chosen = [each for each in listed if not arguments.names or any(name in each.name for name in arguments.names)]
     console = Console(width=None if sys.stdout.isatty() else 160)
     problems = _problems(chosen)
     if problems:

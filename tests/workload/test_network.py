@@ -12,7 +12,8 @@ import pytest
 from panacea_sim.errors import ConfigError
 from panacea_sim.workload.link import Columns, Link
 from panacea_sim.workload.masked_layer import MaskedLayer
-from panacea_sim.workload.network import LayerGraph, add_layer, add_link, layers_in_order, links_into
+from panacea_sim.workload.network import LayerGraph, add_layer, add_link, add_links, layers_in_order, links_into
+from panacea_sim.workload.networks.gemm import Gemm
 
 X, W = Link("x"), Link("w")
 
@@ -47,6 +48,33 @@ def test_a_layer_may_need_another_for_several_reasons() -> None:
         add_link(graph, producer, "qk", link)
     assert links_into(graph, "qk") == links
     assert links_into(graph, "qkv") == []
+
+
+def test_offsets_of_repeats() -> None:
+    """A link may have an offset for each repeat of its reader, of which one is taken out; other numbers are refused."""
+    graph: LayerGraph = nx.DiGraph()
+    for name in ("v", "pv"):
+        add_layer(graph, Gemm(name, "Gemm", "pv", "", 2, 3, 4, repeat=3))
+    link = Link("w", feature_offset=(0, 2, 4), column_offset=7)
+    add_link(graph, "v", "pv", link)
+    assert [link.of_repeat(repeat) for repeat in range(3)] == [
+        Link("w", feature_offset=first, column_offset=7) for first in (0, 2, 4)
+    ]
+    assert X.of_repeat(2) is X
+    text = r"^edge\.column_offset: found 2 offsets; accepted: one offset, or 3: one for each repeat of 'pv'"
+    with pytest.raises(ConfigError, match=text):
+        add_link(graph, "v", "pv", Link("w", column_offset=(1, 2)))
+
+
+def test_an_operand_in_place_has_one_link() -> None:
+    """Several links at once are checked together: what is read in place is the outputs of one layer."""
+    graph: LayerGraph = nx.DiGraph()
+    for name in ("a", "b"):
+        add_layer(graph, Gemm(name, "Gemm", "ffn", "", 3, 3, 3))
+    with pytest.raises(ConfigError, match=r"^edge\.in_place: found 3 x 3 outputs for 3 x 3 activations, 2 producers"):
+        add_links(graph, "a", "b", (Link("x", in_place=True), X))
+    add_links(graph, "a", "b", (Link("x", in_place=True), W))
+    assert len(links_into(graph, "b")) == 2
 
 
 @pytest.mark.parametrize(

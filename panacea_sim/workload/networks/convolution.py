@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 
 import numpy as np
@@ -35,6 +35,8 @@ Ranges = tuple[IntArray, IntArray]
 
 _AXES = (1, 2, 3)
 _LARGEST = 2**31 - 1
+_MOST_RANGES = 2**25
+"""Output pixels that have ranges: half a gigabyte of them."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Window:
 
         Padding is nobody's pixel.
         """
+        _require_few(self.batch * prod(self.output_size))
         return _ranges([self._axis_ends(axis) for axis in range(len(self.size))], self.size, self.batch)
 
     def _axis_ends(self, axis: int) -> tuple[IntArray, IntArray]:
@@ -150,7 +153,7 @@ class Convolution:
     @cached_property
     def needs(self) -> Needs:
         """What an im2col matrix needs of a layer that writes channels x input pixels."""
-        return "same" if self.window.is_identity else Columns(*self.window.ranges(), taps=self.window.taps)
+        return "same" if self.window.is_identity else _columns(self.window)
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,7 @@ class TransposedConvolution:
 
     def input_ranges(self) -> Ranges:
         """Return for each output pixel the first input pixel that it needs, and the one behind the last."""
+        _require_few(self.window.batch * prod(self.window.size))
         axes = range(len(self.window.size))
         return _ranges([self._axis_ends(axis) for axis in axes], self.window.output_size, self.window.batch)
 
@@ -208,6 +212,12 @@ def _check_channels(in_channels: int, out_channels: int, groups: int) -> None:
         raise ConfigError("layer.groups", groups, accepted)
 
 
+@lru_cache(maxsize=16)
+def _columns(window: Window) -> Columns:
+    """Return what an im2col matrix needs; the layers of a network share the ranges of equal windows."""
+    return Columns(*window.ranges(), taps=window.taps)
+
+
 def windows_through(convolution: Convolution, pooling: Window) -> Columns:
     """Return what an im2col matrix needs that reads the outputs of a pooling: the pixels that the pooling reads."""
     return Columns(*ranges_through(convolution.window.ranges(), pooling.ranges()), taps=convolution.window.taps)
@@ -219,6 +229,12 @@ def ranges_through(outer: Ranges, inner: Ranges) -> Ranges:
     # The first window of a range begins first and the last one ends last, because windows only move on.
     first = inner[0][np.where(some, outer[0], 0)]
     return first, np.where(some, inner[1][np.where(some, outer[1] - 1, 0)], first)
+
+
+def _require_few(pixels: int) -> None:
+    if pixels > _MOST_RANGES:
+        accepted = f"at most {_MOST_RANGES:,} where another layer is read: each has a range of its own"
+        raise ConfigError("layer.size", f"{pixels:,} output pixels", accepted, "Take fewer images, or needs: all")
 
 
 def _ranges(ends: Sequence[tuple[IntArray, IntArray]], size: tuple[int, ...], batch: int) -> Ranges:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.units import IntArray
+from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.networks.convolution import Convolution, TransposedConvolution, Window
 
 __all__ = [
@@ -34,6 +35,11 @@ class Operands:
 
     weight: Codes
     activation: Codes
+
+    def layer(self, name: str, zero_point: int, **fields: Any) -> GemmLayer:  # noqa: ANN401  # those of a GemmLayer
+        """Return the product as a layer that can run; raises ConfigError as `GemmLayer` does."""
+        weight, activation = np.ascontiguousarray(self.weight), np.ascontiguousarray(self.activation)
+        return GemmLayer(name, weight, activation, zero_point, **fields)  # type: ignore[arg-type]  # it checks dtypes
 
 
 def convolution_operands(

@@ -47,7 +47,13 @@ class Reader:
     """A layer of an operator that reads its activations, and what it needs of them."""
 
     layer: str
-    reading: Reading
+    first: tuple[int, ...] = (0,)
+    convolution: Convolution | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """What the layer needs where nothing else is said: its windows, or its own features and columns."""
+        return Reading("same" if self.convolution is None else self.convolution.needs, self.first)
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def _product(builder: NetworkBuilder, row: GemmRow) -> Operator:
     sizes = (row.M, row.K, row.N)
     name = _add(builder, row, sizes, op="Gemm", repeat=row.repeat, sequential=row.sequential)
     part = LayerPart(name, 0, row.M * row.repeat)
-    return Operator((Reader(name, Reading("same")),), row.K, row.N, LayerOutputs((part,), row.N), reads_all=True)
+    return Operator((Reader(name),), row.K, row.N, LayerOutputs((part,), row.N), reads_all=True)
 
 
 def _convolution(builder: NetworkBuilder, row: ConvolutionRow, tile_m: int) -> Operator:
@@ -102,7 +108,7 @@ def _convolution(builder: NetworkBuilder, row: ConvolutionRow, tile_m: int) -> O
         sizes = (count * convolution.rows, count * convolution.depth, convolution.columns)
         name = _add(builder, row, sizes, op="Conv", repeat=repeat, packed=count, suffix=".rest" if number else "")
         starts = tuple((first + index * count) * in_group for index in range(repeat))
-        readers.append(Reader(name, Reading(convolution.needs, starts)))
+        readers.append(Reader(name, starts, convolution))
         parts.append(LayerPart(name, first * convolution.rows, repeat * count * convolution.rows))
     outputs = LayerOutputs(tuple(parts), convolution.columns, window.output_size)
     pixels = window.batch * prod(window.size)
@@ -137,7 +143,7 @@ def _transposed(builder: NetworkBuilder, row: TransposedRow) -> Operator:
     name = _add(builder, row, sizes, op="ConvTranspose", repeat=row.groups, vector=vector)
     starts = tuple(group * convolution.depth for group in range(row.groups))
     outputs = TransposedOutputs(name, convolution)
-    reader = Reader(name, Reading("same", starts))
+    reader = Reader(name, starts)
     return Operator((reader,), row.in_channels, convolution.columns, outputs, tuple(row.size))
 
 
@@ -160,7 +166,7 @@ def _recurrent(builder: NetworkBuilder, row: RecurrentRow) -> Operator:
     link = Link("x", "features", features=(0, rows), column_offset=offsets(before))
     add_link(builder.graph, inputs, hidden, link)
     outputs = RecurrentOutputs(inputs, hidden, gates, row.hidden_size, row.steps, row.batch)
-    return Operator((Reader(inputs, Reading("same")),), row.input_size, columns, outputs)
+    return Operator((Reader(inputs),), row.input_size, columns, outputs)
 
 
 def _attention(builder: NetworkBuilder, row: AttentionRow) -> Operator:
@@ -239,5 +245,5 @@ _Item = TypeVar("_Item")
 def _axes(values: Sequence[_Item], axes: int, field: str) -> tuple[_Item, ...]:
     """Return a value for each axis, of which one may stand for all."""
     if len(values) not in (1, axes):
-        raise ConfigError(field, f"{len(values)} axes", f"1 or {axes}, as many as size has")
+        raise ConfigError(field, f"{len(values)} axes", f"{' or '.join(sorted({'1', str(axes)}))}, as many as size has")
     return tuple(values) * (axes if len(values) == 1 else 1)

@@ -24,6 +24,8 @@ __all__ = [
 
 _Text: TypeAlias = Annotated[str, MinLen(1)]
 _Size: TypeAlias = Annotated[int, Ge(1), Le(LARGEST_SIZE)]
+_Count: TypeAlias = Annotated[int, Ge(1), Le(65_536)]
+_Heads: TypeAlias = Annotated[int, Ge(1), Le(1024)]
 _Pixels: TypeAlias = Annotated[int, Ge(0), Le(LARGEST_SIZE)]
 _Share: TypeAlias = Annotated[float, Ge(0), Le(1)]
 
@@ -128,7 +130,7 @@ class Convolved(Row):
     stride: _Axes = [1]
     padding: _Padding = [[0, 0]]
     dilation: _Axes = [1]
-    groups: _Size = 1
+    groups: _Count = 1
     batch: _Size = 1
 
 
@@ -152,7 +154,7 @@ class RecurrentRow(Row):
     op: Literal["lstm", "gru"]
     input_size: _Size
     hidden_size: _Size
-    steps: _Size
+    steps: _Count
     batch: _Size = 1
 
 
@@ -170,8 +172,8 @@ class AttentionRow(Row):
     """QK and PV over the outputs of the layers q, k and v."""
 
     op: Literal["attention"]
-    heads: _Size
-    kv_heads: _Size | None = None
+    heads: _Heads
+    kv_heads: _Heads | None = None
     head_size: _Size
     queries: _Size
     keys: _Size | None = None

@@ -10,7 +10,7 @@ from panacea_sim.workload.link import Columns, Link, Needs
 from panacea_sim.workload.networks.builder import NetworkBuilder
 from panacea_sim.workload.networks.convolution import Window, ranges_through
 from panacea_sim.workload.networks.fit import offsets
-from panacea_sim.workload.networks.operators import Operator
+from panacea_sim.workload.networks.operators import Operator, Reader
 from panacea_sim.workload.networks.outputs import Outputs, Reading
 from panacea_sim.workload.networks.rows import Pool, Source
 
@@ -37,25 +37,24 @@ def read_source(builder: NetworkBuilder, operators: Mapping[str, Operator], read
         raise ConfigError("layer", repr(source.layer), "the name of a layer of the file", hint)
     operator, outputs = operators[reader], operators[source.layer].outputs
     for each in operator.readers:
-        needs = _needs(operator, each.reading.needs, source)
+        needs = _needs(operator, each, source)
         if needs != "all":
             _check_shape(operator, outputs, source)
         if source.pool is not None:
             needs = _pooled(needs, _pooling(outputs, source.pool))
-        for producer, link in outputs.links(Reading(needs, each.reading.first)):
+        for producer, link in outputs.links(Reading(needs, each.first)):
             builder.link(producer, each.layer, link)
 
 
-def _needs(operator: Operator, own: Needs, source: Source) -> Needs:
+def _needs(operator: Operator, reader: Reader, source: Source) -> Needs:
     """Return what a reader needs: what the source says, or what the operator does where it says nothing."""
-    if source.needs == "columns" and operator.size is None:
+    if source.needs == "columns" and reader.convolution is None:
         raise ConfigError("needs", "'columns'", "same, features, all: only convolutions have windows of columns")
-    if source.needs is None:
-        # Behind a pooling a product reads what its windows give.
-        return "all" if operator.reads_all and source.pool is None else own
-    if source.needs == "columns" or (source.needs == "same" and isinstance(own, Columns)):
-        return own
-    return source.needs
+    if source.needs is None and operator.reads_all and source.pool is None:
+        return "all"  # behind a pooling it needs what the pooling's windows give
+    if source.needs == "all" or source.needs == "features":  # noqa: PLR1714  # mypy narrows no membership
+        return source.needs
+    return reader.reading.needs
 
 
 def _pooling(outputs: Outputs, pool: Pool) -> Window:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from itertools import product
 from math import prod
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from panacea_sim.errors import ConfigError
+from panacea_sim.running.run import RunOptions, run
+from panacea_sim.running.scenario import Scenario
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.workload.networks.convolution import Convolution, TransposedConvolution, Window
 from panacea_sim.workload.networks.im2col import (
     col2im,
@@ -146,6 +151,24 @@ def test_recurrent_layers_are_products() -> None:
     for step, sequence in product(range(4), range(2)):
         expected = weights[0] @ inputs[step, sequence] + weights[1] @ hidden[step, sequence]
         assert np.array_equal(first[:, step * 2 + sequence] + steps[step][:, sequence], expected)
+
+
+def test_a_machine_computes_a_convolution(tmp_path: Path) -> None:
+    """Groups of a convolution that run as layers, their values travelling, come out as the definition has it."""
+    rng = np.random.default_rng(5)
+    window = Window((6, 5), (3, 2), (2, 1), ((1, 0), (1, 1)), (1, 2), 2)
+    convolution = Convolution(4, 6, window, 2)
+    weight = rng.integers(-64, 64, (6, 2, 3, 2)).astype(np.int8)
+    images = rng.integers(0, 256, (2, 4, 6, 5)).astype(np.uint8)
+    operands = convolution_operands(convolution, weight, images, 130)
+    layers = tuple(each.layer(f"group{number}", 130) for number, each in enumerate(operands))
+    outcome = run(Scenario("convolution", layers), RunOptions(tmp_path / "run", trace=TraceOptions("off")))
+    assert outcome.summary.exact
+    outputs = images_of(convolution, [layer.reference_accumulator().astype(np.int64) for layer in layers])
+    expected = _convolved(weight, images, window, 130, 2)
+    assert np.array_equal(outputs, expected)
+    digests = [hashlib.sha256(layer.reference_accumulator().astype("<i4").tobytes()).hexdigest() for layer in layers]
+    assert [layer.output_sha256 for layer in outcome.summary.layers] == digests
 
 
 def test_products_are_made_one_by_one() -> None:

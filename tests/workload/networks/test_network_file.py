@@ -65,8 +65,9 @@ def test_convolutions_need_their_windows(
         _HEAD
         + _IMAGES
         + (
-            f"  - {{name: c, op: conv, in_channels: 6, out_channels: 12, size: [4, 5], batch: 2, kernel: {list(kernel)}, "
-            f"padding: {[list(pads) for pads in padding]}, stride: {stride}, groups: {groups}, from: a}}\n"
+            f"  - {{name: c, op: conv, in_channels: 6, out_channels: 12, size: [4, 5], batch: 2, "
+            f"kernel: {list(kernel)}, padding: {[list(pads) for pads in padding]}, stride: {stride}, "
+            f"groups: {groups}, from: a}}\n"
         )
     )
     graph = _graph(tmp_path, text)
@@ -252,6 +253,32 @@ def test_densities_bits_and_labels(tmp_path: Path) -> None:
     assert (b.weight_bits, b.rho_w, b.rho_x, b.kind, b.block) == (7, (0.097,), 0.62, "conv", "")
 
 
+def _b(depth: int, columns: int, more: str) -> str:
+    """Return a second layer b with M = 1."""
+    return f"  - {{name: b, op: gemm, M: 1, K: {depth}, N: {columns}, {more}}}\n"
+
+
+def _first(more: str) -> str:
+    """Return a file of one layer with M = 4 and K = 3."""
+    return f"{_HEAD}  - {{name: a, op: gemm, M: 4, K: 3, {more}}}\n"
+
+
+def test_the_documented_file(tmp_path: Path) -> None:
+    """The example of docs/files.md is read: a packed depthwise convolution, and a pooling over whole images."""
+    page = (Path(__file__).parents[3] / "docs" / "files.md").read_text(encoding="utf-8")
+    (example,) = [
+        text for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if text.startswith("kind: network")
+    ]
+    graph = _graph(tmp_path, example)
+    assert [(name, _layer(graph, name).macs) for name in graph] == [
+        ("stem", 32 * 27 * 112**2),
+        ("dw", 32 * 9 * 112**2),
+        ("pw", 64 * 32 * 112**2),
+        ("fc", 640),
+    ]
+    assert len(needed(graph, "fc", "x")[63, 0]) == 112**2
+
+
 _CONV = "  - {name: c, op: conv, in_channels: 4, out_channels: 4, size: [6], kernel: 3, padding: 1"
 
 
@@ -261,39 +288,41 @@ _CONV = "  - {name: c, op: conv, in_channels: 4, out_channels: 4, size: [6], ker
         ("layers: []\n", "net.yaml: kind: found nothing; accepted: only 'network'"),
         ("kind: net\nlayers: []\n", "net.yaml: kind: found 'net'; accepted: only 'network'"),
         (_HEAD + "  []\n", "net.yaml: layers: found []; accepted: a list"),
-        (_HEAD + "  - {name: a, op: gem}\n", "net.yaml: layers[0].op: found 'gem'; accepted: gemm, conv, conv_transpose"),
+        (_HEAD + "  - {name: a, op: gem}\n", "net.yaml: layers[0].op: found 'gem'; accepted: gemm, conv"),
         (_HEAD + "  - {name: a}\n", "net.yaml: layers[0].op: found nothing; accepted: gemm, conv"),
         (_HEAD + "  - {name: a, op: gemm, M: 4, K: 3}\n", "layers[0].N: found nothing; accepted: a whole number in 1"),
-        (_HEAD + "  - {name: a, op: gemm, M: 4, K: 3, N: 0}\n", "layers[0].N: found 0; accepted: a whole number in 1"),
-        (_HEAD + "  - {name: a, op: gemm, M: 4, K: 3, N: 1, pad: 1}\n", "layers[0].pad: found an unknown field"),
-        (_HEAD + "  - {name: a, op: gemm, M: 4, K: 3, N: 1, rho_w: .nan}\n", "layers[0].rho_w: found nan; accepted: a n"),
-        (_HEAD + "  - {name: a, op: gemm, M: 4, K: 3, N: 1, rho_x: 1.5}\n", "layers[0].rho_x: found 1.5; accepted: a nu"),
-        (_HEAD + "  - {name: a, op: gemm, M: 4, K: 3, N: 1, weight_bits: 8}\n", "layers[0].weight_bits: found 8; accepted"),
-        (_HEAD + "  - {name: a, op: gemm, M: 4, K: 3, N: 1, vector: [gelu]}\n", "layers[0].vector: found 'gelu'; accepte"),
+        (_first("N: 0"), "layers[0].N: found 0; accepted: a whole number in 1"),
+        (_first("N: 1, pad: 1"), "layers[0].pad: found an unknown field"),
+        (_first("N: 1, rho_w: .nan"), "layers[0].rho_w: found nan; accepted: a n"),
+        (_first("N: 1, rho_x: 1.5"), "layers[0].rho_x: found 1.5; accepted: a nu"),
+        (_first("N: 1, weight_bits: 8"), "layers[0].weight_bits: found 8; accepted"),
+        (_first("N: 1, vector: [gelu]"), "layers[0].vector: found 'gelu'; accepte"),
         (_HEAD + _A + _A, "net.yaml: layers[1].name: found 'a' twice"),
-        (_HEAD + _A + "  - {name: b, op: gemm, M: 1, K: 4, N: 6, from: aa}\n", "layers[1].from[0]: layer: found 'aa'; ac"),
-        (_HEAD + _A + "  - {name: b, op: gemm, M: 1, K: 5, N: 6, from: {layer: a, needs: same}}\n",
+        (_HEAD + _A + _b(4, 6, "from: aa"), "layers[1].from[0]: layer: found 'aa'; ac"),
+        (_HEAD + _A + _b(5, 6, "from: {layer: a, needs: same}"),
          "layers[1].from[0]: layer: found 4 features of 'a'; accepted: 5, as the layer reads"),
-        (_HEAD + _A + "  - {name: b, op: gemm, M: 1, K: 4, N: 7, from: {layer: a, needs: features}}\n",
+        (_HEAD + _A + _b(4, 7, "from: {layer: a, needs: features}"),
          "layers[1].from[0]: layer: found 6 columns of 'a'; accepted: 7, as the layer reads"),
-        (_HEAD + _A + "  - {name: b, op: gemm, M: 1, K: 4, N: 6, from: {layer: a, needs: columns}}\n",
+        (_HEAD + _A + _b(4, 6, "from: {layer: a, needs: columns}"),
          "layers[1].from[0]: needs: found 'columns'; accepted: same, features, all: only convolutions"),
-        (_HEAD + _A + "  - {name: b, op: gemm, M: 1, K: 5, N: 6, from: {layer: a, feature_span: [0, 5]}}\n",
+        (_HEAD + _A + _b(5, 6, "from: {layer: a, feature_span: [0, 5]}"),
          "layers[1].from[0]: edge: found features 0 .. 4; accepted: features in 0 .. 3, which 'a' writes"),
-        (_HEAD + _A + "  - {name: b, op: gemm, M: 1, K: 4, N: 6, from: {layer: a, feature_span: [2, 9]}}\n",
+        (_HEAD + _A + _b(4, 6, "from: {layer: a, feature_span: [2, 9]}"),
          "layers[1].from[0]: edge.feature_span: found 2 .. 9; accepted: first and end with 0 <= first < end <= 4"),
-        (_HEAD + _A + "  - {name: b, op: gemm, M: 1, K: 4, N: 6, repeat: 3, from: {layer: a, feature_offset: [0, 0, 1, 1]}}\n",
+        (_HEAD + _A + _b(4, 6, "repeat: 3, from: {layer: a, feature_offset: [0, 0, 1, 1]}"),
          "layers[1].from[0]: edge.feature_offset: found 4 offsets; accepted: one offset, or 3"),
-        (_HEAD + _A + "  - {name: b, op: gemm, M: 1, K: 5, N: 6, from: {layer: a, in_place: true}}\n",
+        (_HEAD + _A + _b(5, 6, "from: {layer: a, in_place: true}"),
          "layers[1].from[0]: edge.in_place: found 4 x 6 outputs for 5 x 6 activations"),
-        (_HEAD + "  - {name: b, op: gemm, M: 4, K: 4, N: 6, from: c}\n  - {name: c, op: gemm, M: 4, K: 4, N: 6, from: b}\n",
+        (_HEAD + _b(4, 6, "from: c") + "  - {name: c, op: gemm, M: 4, K: 4, N: 6, from: b}\n",
          "net.yaml: network.edges: found 'b' -> 'c' -> 'b'; accepted: layers of which none"),
-        (_HEAD + _A + _CONV + ", stride: [1, 1], from: a}\n", "layers[1].stride: found 2 axes; accepted: 1 or 1, as many"),
+        (_HEAD + _A + _CONV + ", stride: [1, 1], from: a}\n", "layers[1].stride: found 2 axes; accepted: 1,"),
         (_HEAD + _CONV + ", groups: 3}\n", "layers[0].groups: found 3; accepted: a divisor of in_channels = 4"),
+        (_HEAD + _CONV.replace("[6]", "[1000000000]") + "}\n" + _CONV.replace("[6]", "[1000000000]").replace("c,", "d,")
+         + ", from: c}\n", "layers[1].from[0]: size: found 1,000,000,000 output pixels; accepted: at most 33,554,432"),
         (_HEAD + _CONV + ", dilation: 9}\n", "layers[0].kernel: found 19 pixels on axis 0; accepted: at most 8"),
-        (_HEAD + _A + _CONV + ", batch: 2, from: a}\n", "layers[1].from[0]: layer: found 6 columns of 'a'; accepted: 12, im"),
-        (_HEAD + _A + _CONV + ", from: {layer: a, pool: {kernel: 2, stride: 2}}}\n", "from[0]: pool: found a pooling behind a"),
-        (_HEAD + "  - {name: t, op: conv_transpose, in_channels: 1, out_channels: 1, size: [3], kernel: 2, output_padding: 1}\n",
+        (_HEAD + _A + _CONV + ", batch: 2, from: a}\n", "layers[1].from[0]: layer: found 6 columns of 'a'"),
+        (_HEAD + _A + _CONV + ", from: {layer: a, pool: {kernel: 2, stride: 2}}}\n", "from[0]: pool: found a pooling"),
+        (_HEAD + _CONV.replace("conv,", "conv_transpose,") + ", output_padding: 1}\n",
          "layers[0].output_padding: found 1; accepted: less than the stride, 1"),
         (_HEAD + _A + "  - {name: b, op: attention, heads: 2, head_size: 2, queries: 6, q: a, k: a, v: x}\n",
          "layers[1].v: found 'x'; accepted: a matrix product or convolution above it in the file"),
