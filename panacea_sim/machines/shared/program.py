@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import networkx as nx
 import numpy as np
@@ -75,6 +75,11 @@ class Program:
         """Return an array over the firings of all layers, from the one of each layer."""
         return _joined([of_layer(layer) for layer in self.layers])
 
+    def _later(self, of_layer: Callable[[PlannedLayer], IntArray]) -> Callable[[], IntArray]:
+        """Return a function that joins, for what few need. It must not know the program, which keeps what it gives."""
+        layers = self.layers
+        return lambda: _joined([of_layer(layer) for layer in layers])
+
     def offset(self, of_layer: Callable[[PlannedLayer], IntArray], count: Callable[[PlannedLayer], int]) -> IntArray:
         """Return an array of indices over all layers; each layer's indices begin after the `count` of those before.
 
@@ -94,48 +99,48 @@ class Program:
         """The labels of components that fire once for each tile task; m is that of a stack's first tile."""
         return TileLabels(
             self._numbers(lambda layer: layer.plan.task_count),
-            partial(self.joined, lambda layer: _first_m(layer, layer.plan.tasks.stack)),
-            partial(self.joined, lambda layer: layer.plan.tasks.n),
-            partial(self.joined, lambda layer: layer.plan.tasks.k),
+            self._later(lambda layer: _first_m(layer, layer.plan.tasks.stack)),
+            self._later(lambda layer: layer.plan.tasks.n),
+            self._later(lambda layer: layer.plan.tasks.k),
         )
 
     @cached_property
     def visit_labels(self) -> TileLabels:
         """The labels of the accumulator, which fires once for each output tile of a visit."""
         numbers = self._numbers(lambda layer: len(layer.plan.visits.m))
-        m, n = partial(self.joined, lambda layer: layer.plan.visits.m), partial(self.joined, _visit_n)
+        m, n = self._later(lambda layer: layer.plan.visits.m), self._later(_visit_n)
         return TileLabels(numbers, m, n, repeated(NO_TILE, len(numbers)))
 
     @cached_property
     def output_labels(self) -> TileLabels:
         """The labels of components that fire once for each finished output tile."""
         numbers = self._numbers(lambda layer: layer.plan.output_count)
-        m = partial(self.joined, lambda layer: layer.plan.output_m)
-        n = partial(self.joined, lambda layer: layer.plan.output_n)
+        m = self._later(lambda layer: layer.plan.output_m)
+        n = self._later(lambda layer: layer.plan.output_n)
         return TileLabels(numbers, m, n, repeated(NO_TILE, len(numbers)))
 
     @cached_property
     def weight_load_labels(self) -> TileLabels:
         """The labels of the weight fetches; m is that of a stack's first tile."""
         numbers = self._numbers(lambda layer: len(layer.plan.weight_loads.tile))
-        m = partial(self.joined, lambda layer: _first_m(layer, _row(layer.plan.weight_loads, layer)))
-        k = partial(self.joined, lambda layer: _k(layer.plan.weight_loads, layer))
+        m = self._later(lambda layer: _first_m(layer, _row(layer.plan.weight_loads, layer)))
+        k = self._later(lambda layer: _k(layer.plan.weight_loads, layer))
         return TileLabels(numbers, m, repeated(NO_TILE, len(numbers)), k)
 
     @cached_property
     def activation_load_labels(self) -> TileLabels:
         """The labels of the activation fetches; n is numbered over all products of a layer."""
         numbers = self._numbers(lambda layer: len(layer.plan.activation_loads.tile))
-        n = partial(self.joined, lambda layer: _row(layer.plan.activation_loads, layer))
-        k = partial(self.joined, lambda layer: _k(layer.plan.activation_loads, layer))
+        n = self._later(lambda layer: _row(layer.plan.activation_loads, layer))
+        k = self._later(lambda layer: _k(layer.plan.activation_loads, layer))
         return TileLabels(numbers, repeated(NO_TILE, len(numbers)), n, k)
 
     @cached_property
     def partial_sum_labels(self) -> TileLabels:
         """The labels of the fetches and returns of partial sums."""
         numbers = self._numbers(lambda layer: layer.plan.partial_sums.firings)
-        m = partial(self.joined, lambda layer: layer.plan.visits.m[layer.plan.partial_sums.visit])
-        n = partial(self.joined, lambda layer: _visit_n(layer)[layer.plan.partial_sums.visit])
+        m = self._later(lambda layer: layer.plan.visits.m[layer.plan.partial_sums.visit])
+        n = self._later(lambda layer: _visit_n(layer)[layer.plan.partial_sums.visit])
         return TileLabels(numbers, m, n, repeated(NO_TILE, len(numbers)))
 
     @cached_property
