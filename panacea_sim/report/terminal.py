@@ -11,6 +11,7 @@ from rich.text import Text
 
 from panacea_sim.hardware.config import Source
 from panacea_sim.report.groups import group_label
+from panacea_sim.report.kinds import print_kinds
 from panacea_sim.report.layers import print_layers
 from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.report.tables import Bar, Cell, Column, print_table
@@ -50,6 +51,7 @@ def print_run(console: Console, summary: Summary) -> None:
     """Print the summary of a run: verdict, layers, components with their states, operators and DRAM."""
     console.print(_headline(summary))
     print_layers(console, summary.layers, summary.makespan_cycles)
+    print_kinds(console, summary.layers, summary.makespan_cycles)
     _print_components(console, summary)
     console.print(Group(_operator_line(summary), _dram_line(summary), _verdict(summary.exact)))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from panacea_sim.analysis.alone import border_cycles, busiest_part
 from panacea_sim.analysis.joined_results import joined_results
 from panacea_sim.analysis.summary import SummaryParts
 from panacea_sim.engines.choice import ChosenEngine
@@ -149,6 +150,8 @@ class LayerSequence:
                 "kind": layers[number].kind,
                 "block": layers[number].block,
                 "mapping_from": self._prepared.scenario.mapping,
+                "busiest": busiest_part(outcome.parts.topology, outcome.result.totals),
+                "border_cycles": border_cycles(outcome.parts.topology, outcome.result.totals),
                 "start_cycle": layer.start_cycle + offset_cycles,
                 "end_cycle": layer.end_cycle + offset_cycles,
                 "memoized_from": None if simulated == number else layers[simulated].name,

@@ -44,7 +44,11 @@ class LayerName(_Frozen):
 
 
 class LayerSummary(LayerName):
-    """What a run says of a layer; sizes in elements, cycles from the start of the run."""
+    """What a run says of a layer; sizes in elements, cycles from the start of the run.
+
+    Of a layer that ran alone it is known which group or channel was `busiest`, and for how many cycles its computing
+    components had not begun or had ended, in the mean: `border_cycles`.
+    """
 
     M: int
     N: int
@@ -69,6 +73,8 @@ class LayerSummary(LayerName):
     kind: str = ""
     block: str = ""
     mapping_from: MappingFrom = "layer"
+    busiest: str | None = None
+    border_cycles: int | None = None
     memoized_from: str | None = None
 
 
