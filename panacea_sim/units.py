@@ -17,11 +17,14 @@ __all__ = [
     "cycles_to_ns",
     "cycles_to_ps",
     "cycles_to_seconds",
+    "duration_text",
     "signed_type",
 ]
 
 BITS_PER_BYTE = 8
 KIB = 1024
+
+_THOUSAND = 1000
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -48,6 +51,14 @@ def bits_to_bytes(bits: int | IntArray) -> int | IntArray:
 def cycles_to_seconds(cycles: int, clock_hz: float) -> float:
     """Return the duration of `cycles` at `clock_hz`, in seconds."""
     return cycles / clock_hz
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration for people: four digits in s, ms, µs or ns, the greatest unit of which it has one."""
+    for unit, in_unit in (("ns", seconds * 1e9), ("µs", seconds * 1e6), ("ms", seconds * 1e3)):
+        if round(in_unit, 1) < _THOUSAND:
+            return f"{in_unit:#.4g} {unit}" if in_unit else "0 s"
+    return f"{seconds:#.4g} s" if round(seconds, 1) < _THOUSAND else f"{seconds:,.0f} s"
 
 
 def cycles_to_ns(cycles: IntArray, clock_hz: int) -> IntArray:

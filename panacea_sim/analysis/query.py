@@ -6,18 +6,21 @@ docs/files.md (inspect) has the figures that made pyarrow.dataset the engine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from panacea_sim.analysis.selection import Selection, recorded, row_filter
+from panacea_sim.analysis.selection import Selection, at_work, recorded, row_filter, selected_components
 from panacea_sim.choices import GROUP_KEYS
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.trace.column_batches import undamaged
 from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.units import IntArray
 
 __all__ = ["GROUP_KEYS", "accesses", "grouped", "intervals", "longest", "occupancies"]
 
@@ -25,6 +28,8 @@ _CYCLES = pa.field(
     "cycles", pa.int64(), nullable=False, metadata={"description": "length of the interval", "unit": "cycles"}
 )
 
+_SINGLY: Mapping[str, str] = MappingProxyType({})
+_FIRING_OF_A_GROUP = ["component", "state", "cause", "layer", "m", "n", "k"]
 _AGGREGATES = [("cycles", "sum"), ("intervals", "sum"), ("longest_cycles", "max")]
 
 
@@ -62,19 +67,41 @@ def accesses(run: StoredRun, selection: Selection) -> pa.RecordBatchReader:
     )
 
 
-def longest(run: StoredRun, selection: Selection, count: int) -> pa.Table:
+def longest(run: StoredRun, selection: Selection, count: int, joined: Mapping[str, str] = _SINGLY) -> pa.Table:
     """Return the `count` longest intervals of the selection, with the columns of `intervals`.
 
-    Of equal ones the earlier comes first, then the order of the file decides. Raises ConfigError as `intervals` does,
-    and for a count below 1.
+    Idle time is left out unless the selection names states. Of equal ones the earlier comes first, then the order of
+    the file decides. `joined` gives components that count as one the same name, and queues likewise: of their
+    intervals in one state for one cause in one firing, the first is there for all.
+    Raises ConfigError as `intervals` does, and for a count below 1.
     """
     if count < 1:
         raise ConfigError("longest", count, "a whole number >= 1")
     dataset = recorded(run, "activities")
-    wanted = row_filter(run, dataset, "activities", selection)
+    wanted = row_filter(run, dataset, "activities", at_work(selection))
     schema = dataset.schema.append(_CYCLES)
+    most_rows = count * max(Counter(joined.values()).values(), default=1)
     with undamaged(dataset.files[0]):
-        return _longest_rows(dataset, wanted, schema, count)
+        while True:
+            rows = _longest_rows(dataset, wanted, schema, most_rows)
+            first = _first_of_alike(rows, joined)
+            if first.num_rows >= count or rows.num_rows < most_rows:
+                return first.slice(0, count)
+            most_rows *= 4
+
+
+def _first_of_alike(rows: pa.Table, joined: Mapping[str, str]) -> pa.Table:
+    """Return the rows without those that an earlier one stands for."""
+    if not joined:
+        return rows
+    seen, kept = set(), []
+    for number, row in enumerate(rows.select(_FIRING_OF_A_GROUP).to_pylist()):
+        component = row["component"]
+        alike = tuple(joined.get(value, value) if isinstance(value, str) else value for value in row.values())
+        if component not in joined or alike not in seen:
+            seen.add(alike)
+            kept.append(number)
+    return rows.take(pa.array(kept, pa.int64()))
 
 
 def _longest_rows(dataset: ds.Dataset, wanted: ds.Expression, schema: pa.Schema, count: int) -> pa.Table:
@@ -88,12 +115,13 @@ def _longest_rows(dataset: ds.Dataset, wanted: ds.Expression, schema: pa.Schema,
     return best
 
 
-def grouped(run: StoredRun, selection: Selection, keys: Sequence[str]) -> pa.Table:
+def grouped(run: StoredRun, selection: Selection, keys: Sequence[str], joined: Mapping[str, str] = _SINGLY) -> pa.Table:
     """Return the cycles of the selection for each combination of the keys, most cycles first.
 
-    Columns: the keys (text), `cycles`, `share` (of the cycles of all groups), `intervals` (their number) and
-    `longest_cycles`. An interval that reaches beyond `from_cycle`, `to_cycle` or the recorded cycles counts with its
-    cycles between them.
+    Columns: the keys (text), `cycles`, `share`, `intervals` (their number) and `longest_cycles`. An interval that
+    reaches beyond `from_cycle`, `to_cycle` or the recorded cycles counts with its cycles between them, and a share is
+    one of these cycles, of all components of the row: those of its name, else all that the selection names. `joined`
+    gives components, or queues, that are one group the same name.
     Raises ConfigError as `intervals` does, and for other keys than `GROUP_KEYS`.
     """
     for key in keys or ("",):
@@ -102,12 +130,15 @@ def grouped(run: StoredRun, selection: Selection, keys: Sequence[str]) -> pa.Tab
     names = list(dict.fromkeys(keys))
     dataset = recorded(run, "activities")
     wanted = row_filter(run, dataset, "activities", selection)
-    counted = _counted_cycles(run, selection)
+    first, last = _counted_cycles(run, selection)
     totals = _group_schema(names).empty_table()
     for batch in _scan(dataset, wanted, [*names, "start_cycle", "end_cycle"]):
-        part = _totals(batch, names, _cut_cycles(batch, *counted))
+        part = _totals(batch, names, _cut_cycles(batch, first, last))
         totals = _joined(pa.concat_tables([totals, part]), names)
-    return _with_shares(totals, names)
+    totals = _joined(_renamed(totals, joined), names)
+    members = Counter(joined.get(name, name) for name in selected_components(run, selection))
+    of_rows = [members[name] for name in totals["component"].to_pylist()] if "component" in names else members.total()
+    return _with_shares(totals, names, np.multiply(of_rows, last - first))
 
 
 def _row_groups(dataset: ds.Dataset, wanted: ds.Expression) -> Iterator[ds.Fragment]:
@@ -183,8 +214,15 @@ def _joined(totals: pa.Table, keys: Sequence[str]) -> pa.Table:
     return pa.table(joined.select([*keys, *("_".join(part) for part in _AGGREGATES)]).columns, _group_schema(keys))
 
 
-def _with_shares(totals: pa.Table, keys: Sequence[str]) -> pa.Table:
-    ordered = totals.sort_by([("cycles", "descending"), *((key, "ascending") for key in keys)])
-    cycles = ordered["cycles"]
-    shares = pc.divide(pc.cast(cycles, pa.float64()), float(pc.sum(cycles).as_py() or 1))
-    return ordered.add_column(ordered.schema.get_field_index("intervals"), "share", shares)
+def _renamed(totals: pa.Table, names: Mapping[str, str]) -> pa.Table:
+    """Return the totals with other names of components and causes."""
+    for key in {"component", "cause"}.intersection(totals.schema.names):
+        column = [names.get(name, name) for name in totals[key].to_pylist()]
+        totals = totals.set_column(totals.schema.get_field_index(key), key, pa.array(column, pa.string()))
+    return totals
+
+
+def _with_shares(totals: pa.Table, keys: Sequence[str], of_cycles: IntArray) -> pa.Table:
+    shares = pa.array(totals["cycles"].to_numpy() / of_cycles, pa.float64())
+    shared = totals.add_column(totals.schema.get_field_index("intervals"), "share", shares)
+    return shared.sort_by([("cycles", "descending"), *((key, "ascending") for key in keys)])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import reduce
 from operator import and_, or_
@@ -31,9 +32,12 @@ __all__ = [
     "Selection",
     "Table",
     "Tile",
+    "at_work",
+    "joined_names",
     "parse_tile",
     "recorded",
     "row_filter",
+    "selected_components",
     "why_nothing",
 ]
 
@@ -74,6 +78,30 @@ class Selection:
     tile: Tile = (None, None, None)
     from_cycle: int | None = None
     to_cycle: int | None = None
+
+
+def at_work(selection: Selection) -> Selection:
+    """Return the selection without idle time, before the first and after the last work, unless it names states."""
+    return selection if selection.states else replace(selection, states=(State.BUSY, STALL))
+
+
+def selected_components(run: StoredRun, selection: Selection) -> list[str]:
+    """Return the components and channels that a selection of activities names: all if it names none."""
+    known = component_names(run)
+    return _matching("component", selection.components, known) if selection.components else known
+
+
+def joined_names(run: StoredRun, selection: Selection) -> dict[str, str]:
+    """Return one name for those of each group of which the selection has several, and for their queues likewise."""
+    short, components = run.short_names, set(component_names(run))
+
+    def is_chosen(name: str) -> bool:
+        patterns = selection.components if name in components else selection.causes
+        return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+
+    chosen = [name for name in short if is_chosen(name)]
+    members = Counter(short[name] for name in chosen)
+    return {name: short[name] for name in chosen if members[short[name]] > 1}
 
 
 def parse_tile(text: str) -> Tile:

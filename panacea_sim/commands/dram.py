@@ -79,13 +79,23 @@ def _figures(device: DramDevice, requests: Sequence[ChannelRequest], outcome: Re
 
 
 def _print_figures(figures: Mapping[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from panacea_sim.report.tables import output_console, print_pairs
 
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for name, value in figures.items():
-        table.add_row(name, f"{value:,.3f}" if isinstance(value, float) else f"{value}")
-    Console().print(table)
+    print_pairs(output_console(), dict(_readable(name, value) for name, value in figures.items()))
+
+
+def _readable(name: str, value: Any) -> tuple[str, str]:  # noqa: ANN401  # text, a count or a real number
+    """Return a figure for people: its unit goes from the name to the value."""
+    from panacea_sim.units import duration_text
+
+    plain, _, unit = name.rpartition("_")
+    if unit == "ns":
+        return plain.replace("_", " "), duration_text(value * 1e-9)
+    if unit == "gbps":
+        return plain.replace("_", " "), f"{value:,.3f} GB/s"
+    if unit == "share":
+        return name.replace("_", " "), f"{value:.2%}"
+    return name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _write_cycles(path: Path, outcome: Replay) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -27,6 +27,7 @@ Format = Literal["table", "csv", "json"]
 _LISTED_ROWS = 20
 """What a listing shows on a terminal if no --limit is given; programs get all rows."""
 
+_INTERVALS = "intervals, which are shown without --queues and --dram"
 _OPTIONS = {
     **{name: f"--{name}" for name in ("component", "state", "cause", "layer", "tile", "longest", "group-by")},
     "queue": "--component",
@@ -54,6 +55,7 @@ def inspect_command(  # noqa: PLR0913  # the options of the command line
     group_by: Annotated[list[str] | None, typer.Option(help=f"Add the cycles up by {', '.join(GROUP_KEYS)}.")] = None,
     queues: Annotated[bool, typer.Option("--queues", help="Occupancies of queues and memories instead.")] = False,
     dram: Annotated[bool, typer.Option("--dram", help="DRAM accesses instead.")] = False,
+    each_pea: Annotated[bool, typer.Option("--each-pea", help="The members of a group singly, as the PEAs.")] = False,
     limit: Annotated[int | None, typer.Option(help=f"Rows shown; tables: {_LISTED_ROWS} unless grouped.")] = None,
     output_format: Annotated[Format, typer.Option("--format", help="csv and json have all rows.")] = "table",
 ) -> None:
@@ -62,9 +64,11 @@ def inspect_command(  # noqa: PLR0913  # the options of the command line
     Filters may be repeated.
     """
     table = _table(queues=queues, dram=dram)
+    if each_pea and table != "activities":
+        raise ConfigError("--each-pea", f"--{table} beside it", _INTERVALS)
     if limit is not None and limit < 1:
         raise ConfigError("--limit", limit, "a whole number >= 1")
-    from panacea_sim.analysis.selection import Selection, parse_tile, why_nothing
+    from panacea_sim.analysis.selection import Selection, at_work, joined_names, parse_tile, why_nothing
     from panacea_sim.commands.opened_run import opened_run
     from panacea_sim.trace.options import OPEN_END, parse_window
 
@@ -79,10 +83,13 @@ def inspect_command(  # noqa: PLR0913  # the options of the command line
             None if cycles is None else cycles[0],
             None if cycles is None or cycles[1] == OPEN_END else cycles[1],
         )
-        rows = _answer(stored, table, selection, longest_count, group_by or ())
+        if longest_count is not None:
+            selection = at_work(selection)
+        joined = {} if each_pea or table != "activities" else joined_names(stored, selection)
+        rows = _answer(stored, table, selection, longest_count, group_by or (), joined)
     is_cut = limit is None and output_format == "table" and longest_count is None and not group_by
     counted = _Counted(rows, _LISTED_ROWS if is_cut else limit)
-    _print(stored, counted.reader(), output_format)
+    _print(stored, counted.reader(), output_format, joined)
     if not counted.rows:
         tell(f"nothing matches: {why_nothing(stored, table, selection)}")
     elif is_cut and counted.has_more:
@@ -107,7 +114,12 @@ def _table(*, queues: bool, dram: bool) -> Table:
 
 
 def _answer(
-    run: StoredRun, table: Table, selection: Selection, count: int | None, keys: Sequence[str]
+    run: StoredRun,
+    table: Table,
+    selection: Selection,
+    count: int | None,
+    keys: Sequence[str],
+    joined: Mapping[str, str],
 ) -> pa.RecordBatchReader:
     from panacea_sim.analysis.query import accesses, grouped, intervals, longest, occupancies
 
@@ -115,22 +127,22 @@ def _answer(
         raise ConfigError("--longest", "--group-by beside it", "one of the two")
     if table != "activities" and (count is not None or keys):
         option = "--group-by" if keys else "--longest"
-        raise ConfigError(option, f"--{table} beside it", "intervals, which are shown without --queues and --dram")
+        raise ConfigError(option, f"--{table} beside it", _INTERVALS)
     if table != "activities":
         return (occupancies if table == "queues" else accesses)(run, selection)
     if keys:
-        return grouped(run, selection, keys).to_reader()
-    return intervals(run, selection) if count is None else longest(run, selection, count).to_reader()
+        return grouped(run, selection, keys, joined).to_reader()
+    return intervals(run, selection) if count is None else longest(run, selection, count, joined).to_reader()
 
 
-def _print(run: StoredRun, rows: pa.RecordBatchReader, output_format: Format) -> None:
-    from rich.console import Console
-
+def _print(run: StoredRun, rows: pa.RecordBatchReader, output_format: Format, joined: Mapping[str, str]) -> None:
+    from panacea_sim.report.groups import group_labels
     from panacea_sim.report.inspection import print_rows, write_csv, write_json
+    from panacea_sim.report.tables import output_console
     from panacea_sim.trace.utilization import operator_counts
 
     if output_format == "table":
-        print_rows(Console(), rows, list(operator_counts(run)))
+        print_rows(output_console(), rows, list(operator_counts(run)), group_labels(run.groups, joined))
     else:
         (write_csv if output_format == "csv" else write_json)(rows, sys.stdout)
     # If nobody reads to the end, no note follows.

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from panacea_sim.errors import PanaceaError
+
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
@@ -110,7 +112,7 @@ def telling_what_is_kept(complete: Path, partial: Path) -> Iterator[None]:
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt) and not is_asked_to_stop():
             raise
-        raise _Stopped(_kept(complete, partial, before)) from error
+        raise _Stopped(_kept(complete, partial, before) + _also_told(error)) from error
 
 
 def _kept(complete: Path, partial: Path, before: dict[Path, object]) -> str:
@@ -118,6 +120,12 @@ def _kept(complete: Path, partial: Path, before: dict[Path, object]) -> str:
     if not changed:
         return _NOTHING
     return f"what was recorded is in {partial}" if changed[0] == partial else f"the run is complete in {complete}"
+
+
+def _also_told(error: BaseException) -> str:
+    """Return what else there is to tell: what could not be kept, and how much of a study is whole."""
+    found = [str(error)] if isinstance(error, PanaceaError) else []
+    return "".join(f"\n{text}" for text in [*found, *getattr(error, "__notes__", ())])
 
 
 def _state(path: Path) -> object:

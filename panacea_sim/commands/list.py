@@ -13,9 +13,9 @@ def list_command(
     what: Annotated[Literal["hardware", "dram", "workloads"], typer.Argument(help="What to list.")],
 ) -> None:
     """List hardware presets, DRAM devices or networks."""
-    from rich.console import Console
+    from panacea_sim.report.tables import output_console
 
-    console = Console()
+    console = output_console()
     if what == "dram":
         from panacea_sim.report.devices import print_devices
 

@@ -41,10 +41,9 @@ def _map_layer(path: Path, hardware: str, settings: list[str], *, simulate: int,
 
     Raises ConfigError for bad input, and if no mapping fits.
     """
-    from rich.console import Console
-
     from panacea_sim.hardware.config import load_hardware, parse_settings, with_settings
     from panacea_sim.report.mapping import print_candidates
+    from panacea_sim.report.tables import output_console
     from panacea_sim.running.mapping_choice import Candidate
     from panacea_sim.running.prepare import layer_candidates
     from panacea_sim.workload.npz import load_layer
@@ -59,7 +58,7 @@ def _map_layer(path: Path, hardware: str, settings: list[str], *, simulate: int,
     if as_json:
         print(json.dumps({"layer": layer.name, "candidates": rows}, indent=2))  # noqa: T201  # rich would wrap it
     else:
-        print_candidates(Console(), layer.name, rows)
+        print_candidates(output_console(), layer.name, rows)
 
 
 def _simulated_cycles(layer: GemmLayer, hardware: Hardware) -> int:

@@ -27,10 +27,9 @@ def network_command(  # noqa: PLR0913  # its options
     as_json: Json = False,
 ) -> None:
     """Show the layers of a network, their sizes and dependences."""
-    from rich.console import Console
-
     from panacea_sim.hardware.config import load_hardware, parse_settings
     from panacea_sim.report.network import network_content, print_network
+    from panacea_sim.report.tables import output_console
     from panacea_sim.workload.networks.load import load_network
 
     machine = load_hardware(hardware, parse_settings(settings or []))
@@ -48,4 +47,4 @@ def network_command(  # noqa: PLR0913  # its options
     if as_json:
         print(json.dumps(network_content(graph, tile_sizes), indent=2))  # noqa: T201  # rich would wrap it
     else:
-        print_network(Console(), graph, tile_sizes)
+        print_network(output_console(), graph, tile_sizes)

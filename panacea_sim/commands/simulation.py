@@ -5,30 +5,39 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from panacea_sim.analysis.study_results import write_study_rows
 from panacea_sim.commands.interrupts import telling_what_is_kept
 from panacea_sim.commands.options import SimulationOptions
 from panacea_sim.engines.choice import chosen_engine
+from panacea_sim.errors import PanaceaError
 from panacea_sim.hardware.config import parse_settings
-from panacea_sim.report.terminal import print_run, print_study
+from panacea_sim.report.study import print_study
+from panacea_sim.report.tables import output_console
+from panacea_sim.report.terminal import print_run
 from panacea_sim.running.prepare import Prepared, PreparedLayers, prepare
 from panacea_sim.running.run import RunOptions, RunOutcome, run
 from panacea_sim.running.scenario import Scenario, Study
+from panacea_sim.trace.new_file import new_file
 from panacea_sim.trace.options import TraceOptions, parse_window, window_text
+from panacea_sim.trace.run_place import check_run_folder, named, partial_of
 from panacea_sim.trace.schema import SCHEMA_VERSION
-from panacea_sim.trace.store import PARTIAL, RunFolder
+from panacea_sim.trace.store import RunFolder
 from panacea_sim.trace.summary import Summary
 
 __all__ = ["simulate"]
 
 _DEFAULT_RUNS = Path("runs")
+_RESULTS = "results.csv"
 
 
 def simulate(found: Scenario | Study, options: SimulationOptions) -> None:
@@ -36,8 +45,9 @@ def simulate(found: Scenario | Study, options: SimulationOptions) -> None:
 
     Ends with 1 after a run whose values are not exact.
     """
-    folder = options.out or _DEFAULT_RUNS / found.name
-    with telling_what_is_kept(folder, folder.with_name(folder.name + PARTIAL) if folder.name else folder):
+    folder = named(_DEFAULT_RUNS / found.name if options.out is None else options.out)
+    check_run_folder(folder, force=options.force)
+    with telling_what_is_kept(folder, partial_of(folder)):
         if isinstance(found, Study):
             _run_study(found, options, folder)
         else:
@@ -51,7 +61,7 @@ def _run_one(scenario: Scenario, options: SimulationOptions, folder: Path) -> No
         if options.as_json:
             print(json.dumps(outcome.summary.to_json(), indent=2))  # noqa: T201  # rich would wrap it
         else:
-            console = Console()
+            console = output_console()
             print_run(console, outcome.summary)
             console.print(f"Run folder: {outcome.folder}", markup=False, highlight=False, soft_wrap=True)
     finally:
@@ -65,27 +75,43 @@ def _run_study(study: Study, options: SimulationOptions, target: Path) -> None:
     prepared = [prepare(_as_asked(scenario, options), options.engine) for scenario in study.scenarios]
     for each in prepared:
         chosen_engine(run_options.engine, values=each.scenario.values)
-    folder = RunFolder(target, force=options.force)
-    summaries = {}
-    for each in prepared:
-        name = each.scenario.name
-        summaries[name] = _run_with_progress(each, replace(run_options, folder=folder.path / name)).summary
-    document = {
-        "schema": SCHEMA_VERSION,
-        "study": study.name,
-        "runs": {name: summary.to_json() for name, summary in summaries.items()},
-    }
-    folder.write_json("summary.json", document)
-    folder.complete()
+    summaries: dict[str, Summary] = {}
+    names = [each.scenario.name for each in prepared]
+    with RunFolder(target, force=options.force) as folder, _counting(names, folder, summaries):
+        # The names say whose runs these are, also if the study does not reach its end.
+        folder.write_json("summary.json", _study_document(study, dict.fromkeys(names)) | {"partial": True})
+        for name, each in zip(names, prepared, strict=True):
+            summaries[name] = _run_with_progress(each, replace(run_options, folder=folder.path / name)).summary
+        document = _study_document(study, {name: summary.to_json() for name, summary in summaries.items()})
+        folder.write_json("summary.json", document)
+        with new_file(folder.path / _RESULTS, force=True) as beside:
+            write_study_rows(beside, summaries)
+        folder.complete()
     try:
         if options.as_json:
             print(json.dumps(document, indent=2))  # noqa: T201  # rich would wrap it
         else:
-            console = Console()
+            console = output_console()
             print_study(console, study.description or study.name, summaries)
-            console.print(f"Run folders: {folder.target}", markup=False, highlight=False, soft_wrap=True)
+            for text in (f"Run folders: {folder.target}", f"Figures: {folder.target / _RESULTS}"):
+                console.print(text, markup=False, highlight=False, soft_wrap=True)
     finally:
         _fail_unless_exact(list(summaries.values()))
+
+
+def _study_document(study: Study, runs: Mapping[str, dict[str, Any] | None]) -> dict[str, Any]:
+    return {"schema": SCHEMA_VERSION, "study": study.name, "runs": dict(runs)}
+
+
+@contextmanager
+def _counting(names: Sequence[str], folder: RunFolder, done: Mapping[str, Summary]) -> Iterator[None]:
+    """Say of a study that is stopped, by an error or an interrupt, how many of its runs are complete."""
+    try:
+        yield
+    except (PanaceaError, KeyboardInterrupt) as error:
+        if folder.is_left():
+            error.add_note(f"{len(done)} of {len(names)} runs of the study are complete in {folder.path}")
+        raise
 
 
 def _as_asked(scenario: Scenario, options: SimulationOptions) -> Scenario:

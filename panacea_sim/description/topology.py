@@ -68,6 +68,11 @@ class Topology:
         return {part.name: part.group for part in self.components}
 
     @property
+    def computing(self) -> tuple[str, ...]:
+        """The components that compute."""
+        return tuple(part.name for part in self.components if part.role == "compute")
+
+    @property
     def per_cycle(self) -> dict[str, int]:
         """How often all components together can do each action in a cycle, where that is limited."""
         counts: dict[str, int] = {}

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from panacea_sim.hardware.dram.devices import IDEAL, dram_device, list_devices
+from panacea_sim.report.tables import Column, print_table
 
 __all__ = ["print_devices"]
+
+_FIGURES = ("GB/s", "ps", "banks", "row B", "burst B", "CL", "RCD", "RP", "RAS", "RFC", "REFI")
+_COLUMNS = (Column("device", "name"), *(Column(title) for title in _FIGURES))
 
 
 def print_devices(console: Console) -> None:
     """Print the devices with their peak, organisation and the source of their figures."""
-    table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     devices = {name: dram_device(name, "DEVICE") for name in list_devices()}
-    table.add_column("device", no_wrap=True)
-    for column in ("GB/s", "ps", "banks", "row B", "burst B", "CL", "RCD", "RP", "RAS", "RFC", "REFI"):
-        table.add_column(column, justify="right", no_wrap=True)
+    rows = []
     for name, device in devices.items():
         figures = (
             device.clock_ps,
@@ -31,8 +30,8 @@ def print_devices(console: Console) -> None:
             device.rfc_cycles,
             device.refi_cycles,
         )
-        table.add_row(name, f"{device.peak_gbps:.1f}", *(str(figure) for figure in figures))
-    console.print(table)
+        rows.append([name, f"{device.peak_gbps:.1f}", *(str(figure) for figure in figures)])
+    print_table(console, _COLUMNS, rows)
     for name, device in devices.items():
         console.print(f"{name}: {device.source}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"One channel each; times in cycles of its clock, period in ps. {IDEAL}: see `list hardware`.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["group_label", "plural"]
+from collections.abc import Mapping, Sequence
+
+__all__ = ["group_label", "group_labels", "plural"]
 
 _ABBREVIATION_LETTERS = 3
 
@@ -15,3 +17,13 @@ def plural(group: str) -> str:
 def group_label(group: str, count: int) -> str:
     """Return what `count` members of a group are called together."""
     return f"{count} {plural(group)}"
+
+
+def group_labels(groups: Mapping[str, Sequence[str]], joined: Mapping[str, str]) -> dict[str, str]:
+    """Return what the members of groups are called that `joined` gives one name, by this name."""
+    labels = {}
+    for group, members in groups.items():
+        names = [joined[name] for name in members if name in joined]
+        if names:
+            labels[names[0]] = group_label(group, len(names))
+    return labels

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TextIO
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal, TextIO
 
 import pyarrow as pa
 import pyarrow.csv
-from rich import box
-from rich.console import Console, JustifyMethod
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from panacea_sim.report.palette import STATE_COLOURS
+from panacea_sim.report.tables import Column, print_table
 from panacea_sim.trace.schema import State
 
 __all__ = ["print_rows", "write_csv", "write_json"]
@@ -23,29 +23,37 @@ _TABLE_ROWS = 1_000
 
 _JSON_ROWS = 8_192
 _AXES = ("m", "n", "k")
-_FOLDED = {"cause", "layer"}
-_TEXTS = {"component", "state", "tile", "queue", "channel", "port", *_FOLDED}
+_NAMES = {"component", "queue", "channel", "port", "cause", "layer"}
+_WORDS = {"state", "tile"}
+_SPARED = {"end": 1, "longest_cycles": 1, "intervals": 2}
+"""Columns that leave where there is no room: the end says again what start and cycles say."""
+
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
 _INTERVAL = {"component", "state", "start", "end", "cycles", "share", "intervals", "longest_cycles"}
 _SHORT = {"start_cycle": "start", "end_cycle": "end", "request_cycle": "request"}
 
 
-def print_rows(console: Console, rows: pa.RecordBatchReader, operators: Sequence[str] = ()) -> None:
+def print_rows(
+    console: Console, rows: pa.RecordBatchReader, operators: Sequence[str] = (), labels: Mapping[str, str] = _NO_LABELS
+) -> None:
     """Print rows as a table: m, n and k as one tile, the cause with the component at its other end, `-` for nothing.
 
     The layer stands above intervals that all have the same one. Of the actions, the columns `operators` are shown as
-    one; the others say again what `bytes` says, or nothing that people look for.
+    one; the others say again what `bytes` says, or nothing that people look for. `labels` says what components that
+    are shown as one are called.
     """
     for part in _slices(rows, _TABLE_ROWS):
-        table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         columns = _readable(part, operators)
+        if "component" in columns:
+            columns["component"] = [Text(labels.get(cell.plain, cell.plain)) for cell in columns["component"]]
         if "tile" in columns and len({cell.plain for cell in columns["layer"]}) == 1:
             console.print("\n layer", columns.pop("layer")[0], highlight=False)
-        for name in columns:
-            justify: JustifyMethod = "left" if name in _TEXTS else "right"
-            table.add_column(name.replace("_", " "), justify=justify, no_wrap=name not in _FOLDED, overflow="fold")
-        for row in zip(*columns.values(), strict=True):
-            table.add_row(*row)
-        console.print(table)
+        print_table(console, [_column(name) for name in columns], list(zip(*columns.values(), strict=True)))
+
+
+def _column(name: str) -> Column:
+    kind: Literal["figure", "word", "name"] = "name" if name in _NAMES else "word" if name in _WORDS else "figure"
+    return Column(name.replace("_", " "), kind, _SPARED.get(name, 0))
 
 
 def write_csv(rows: pa.RecordBatchReader, file: TextIO) -> None:

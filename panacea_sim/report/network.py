@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from panacea_sim.report.tables import Column, print_table
 from panacea_sim.workload.link import Columns, Link
 from panacea_sim.workload.network import LayerGraph, layers_in_order, links_into
 from panacea_sim.workload.networks.gemm import Gemm
@@ -26,8 +25,6 @@ _MEASURED_BITS = 7
 """Width of the weights whose densities profiles hold."""
 _PREFIXES = ("", "k", "M", "G", "T", "P")
 _THOUSAND = 1000
-_LEAST_READS = 14
-"""Characters in which the names of layers can still be read."""
 
 
 def network_content(graph: LayerGraph, tile_sizes: TileSizes) -> dict[str, Any]:
@@ -71,27 +68,20 @@ def print_network(console: Console, graph: LayerGraph, tile_sizes: TileSizes) ->
     layers = _layers(graph)
     title = Text.assemble((graph.graph["name"], "bold"), f", {graph.graph['description']}")
     console.print(title)
-    table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("layer", overflow="fold")
     has_bits = len({layer.weight_bits for layer in layers if not layer.dynamic_weight}) > 1
-    for column in ("M", "K", "N", "x", "MACs", "tiles", *(("bits",) if has_bits else ())):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("reads", min_width=_LEAST_READS, overflow="fold")
-    for run in _runs(layers):
-        for cells in _run_rows(graph, run, tile_sizes):
-            table.add_row(*(cells if has_bits else (*cells[:-2], cells[-1])))
-    console.print(table)
+    rows = [cells for run in _runs(layers) for cells in _run_rows(graph, run, tile_sizes)]
+    if not has_bits:
+        rows = [(*cells[:-2], cells[-1]) for cells in rows]
+    figures = ("M", "K", "N", "x", "MACs", "tiles", *(("bits",) if has_bits else ()))
+    columns = (Column("layer", "name"), *(Column(title) for title in figures), Column("reads", "name"))
+    print_table(console, columns, rows)
     _print_totals(console, graph, layers, tile_sizes)
 
 
 def print_models(console: Console, models: Sequence[Model]) -> None:
     """Print the networks of the zoo with their sizes and the source of these."""
-    table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("workload", "family", "sizes", "source"):
-        table.add_column(column, no_wrap=column == "workload")
-    for model in models:
-        table.add_row(*(Text(cell) for cell in (model.name, model.family, _sizes(model), model.source)))
-    console.print(table)
+    columns = (Column("workload", "word"), Column("family", "word"), Column("sizes", "name"), Column("source", "name"))
+    print_table(console, columns, [(model.name, model.family, _sizes(model), model.source) for model in models])
 
 
 @dataclass(frozen=True)
@@ -143,7 +133,7 @@ def _run_rows(graph: LayerGraph, run: _Run, tile_sizes: TileSizes) -> Iterator[t
     """Return the cells of the rows of a run: a heading with its totals, and its layers, or layers alone."""
     first, last, count = run.blocks[0][0].block, run.blocks[-1][0].block, len(run.blocks)
     if first:
-        names = first if count == 1 else f"{first} .. {last}"
+        names = first if count == 1 else _range_text(first, last)
         every = [layer for block in run.blocks for layer in block]
         macs, tiles = sum(layer.macs for layer in every), sum(layer.tiles(*tile_sizes) for layer in every)
         repeats = f"{count}" if count > 1 else ""
@@ -156,8 +146,15 @@ def _run_rows(graph: LayerGraph, run: _Run, tile_sizes: TileSizes) -> Iterator[t
             _short_number(layer.macs),
             _short_number(layer.tiles(*tile_sizes)),
             str(layer.weight_bits),
-            Text(_reads_text(graph, layer)),
+            _reads_text(graph, layer),
         )
+
+
+def _range_text(first: str, last: str) -> str:
+    """Return a name for several blocks in a row: block0..31 where nothing but a number differs."""
+    start = first.rstrip("0123456789")
+    number = last.removeprefix(start)
+    return f"{first}..{number if number.isdecimal() else last}"
 
 
 def _reads_text(graph: LayerGraph, layer: Gemm) -> str:

@@ -15,6 +15,7 @@ import pyarrow.dataset as ds
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun, open_run
+from panacea_sim.units import duration_text
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -131,7 +132,7 @@ def _facts(run: StoredRun) -> list[str]:
     if summary is None:
         facts["state"] = "partial: it did not reach its end"
     else:
-        facts["makespan"] = f"{summary.makespan_cycles:,} cycles, {summary.seconds * 1e6:,.1f} us"
+        facts["makespan"] = f"{summary.makespan_cycles:,} cycles, {duration_text(summary.seconds)}"
         facts["exact"] = {True: "yes", False: "no", None: "no values travelled"}[summary.exact]
     return [_row(name, value) for name, value in facts.items()]
 

@@ -13,6 +13,7 @@ from panacea_sim.analysis.selection import STALL, Selection
 from panacea_sim.analysis.shares import StateShares, state_shares
 from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.report.picture import run_figure
+from panacea_sim.report.themes import theme_css
 from panacea_sim.report.timeline import timeline_html
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
@@ -54,6 +55,7 @@ def report_page(run: StoredRun, window: tuple[int, int] | None = None) -> str:
         operators=_operators(run),
         picture=_picture(run, window),
         timeline=timeline_html(run, window),
+        theme=theme_css(),
     )
 
 

@@ -21,6 +21,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from panacea_sim.analysis.shares import StateShares, state_shares
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.report.groups import group_label
+from panacea_sim.report.names import name_forms, shortened
 from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.trace.bandwidth import bandwidth
 from panacea_sim.trace.schema import State
@@ -259,11 +260,12 @@ def _draw_layers(
     axes.set_axis_off()
     axes.set_ylim(max(rows, default=0) + 1, 0)
     span_cycles = int(edges[-1] - edges[0])
-    for number, ((name, start, end), row) in enumerate(zip(layers, rows, strict=True)):
+    forms = name_forms([name for name, _, _ in layers])
+    for number, ((_, start, end), row) in enumerate(zip(layers, rows, strict=True)):
         axes.broken_barh([(start, end - start)], (row + 0.04, 0.92), facecolor=_LAYER_COLOURS[number % 2])
         letters = int((end - start) / span_cycles * _letters(look))
         if letters > 2:  # noqa: PLR2004  # less says nothing
-            text = name if len(name) <= letters else f"{name[: letters - 1]}…"
+            text = shortened(forms[number], letters)
             axes.text((start + end) / 2, row + 0.5, text, ha="center", va="center", clip_on=True, parse_math=False)
 
 

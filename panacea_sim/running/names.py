@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from panacea_sim.errors import ConfigError
-from panacea_sim.trace.store import PARTIAL
+from panacea_sim.trace.run_place import PARTIAL
 
 __all__ = ["check_case_names", "check_run_name", "run_name_fault"]
 

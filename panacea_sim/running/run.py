@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,10 +25,12 @@ from panacea_sim.errors import ConfigError, PanaceaError
 from panacea_sim.mapping.graph import TileGroupGraph
 from panacea_sim.running.prepare import Prepared, PreparedLayers, prepare
 from panacea_sim.running.scenario import Scenario, write_scenario
+from panacea_sim.trace.joined_trace import JoinedTrace
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.run_log import LogLevel, open_log
-from panacea_sim.trace.store import PARTIAL, RunFolder
+from panacea_sim.trace.run_place import check_run_folder, named, partial_of
+from panacea_sim.trace.store import RunFolder
 from panacea_sim.trace.summary import Summary
 from panacea_sim.workload.layer import loaded
 from panacea_sim.workload.layer_file import LayerFile
@@ -103,20 +106,32 @@ def run(scenario: Scenario | Prepared | PreparedLayers, options: RunOptions | No
     a layer comes when its turn does, and the folder is left too, as it is with WorkerError.
     """
     options = options or RunOptions()
+    if options.folder is not None:
+        check_run_folder(options.folder, force=options.force)
     prepared = prepare(scenario, options.engine) if isinstance(scenario, Scenario) else scenario
     engine = chosen_engine(options.engine, values=prepared.scenario.values)
     if options.folder is None:
         return _simulate(prepared, options, engine, None)
     prepared = _rescued(prepared, options.folder)
-    folder = RunFolder(options.folder, force=options.force)
-    outcome = _simulate(prepared, options, engine, folder)
-    folder.complete()
+    with RunFolder(options.folder, force=options.force) as folder, _telling_what_is_kept(folder):
+        outcome = _simulate(prepared, options, engine, folder)
+        folder.complete()
     return replace(outcome, folder=folder.target)
+
+
+@contextmanager
+def _telling_what_is_kept(folder: RunFolder) -> Iterator[None]:
+    try:
+        yield
+    except PanaceaError as error:
+        if folder.is_left():
+            error.add_note(f"What was recorded is in {folder.path}")
+        raise
 
 
 def _rescued(prepared: Prepared | PreparedLayers, target: Path) -> Prepared | PreparedLayers:
     """Read layers whose files lie in the partial folder of this name, which the run is about to replace."""
-    partial = Path(f"{target}{PARTIAL}").resolve()
+    partial = partial_of(named(target)).resolve()
     lost = [
         number
         for number, layer in enumerate(prepared.layers)
@@ -141,19 +156,28 @@ def _simulate(
         one = _OneRun(heading, options, folder, log)
         try:
             outcome = one.run(prepared) if isinstance(prepared, Prepared) else one.run_layers(prepared)
-        except KeyboardInterrupt:
-            log.warning("interrupted")
-            raise Interrupted(None if folder is None else folder.path) from None
+        except KeyboardInterrupt as error:
+            with suppress(ConfigError):
+                log.warning("interrupted")
+            raise _interrupted(error, folder) from None
         except PanaceaError as error:
-            log.error("failed", error=type(error).__name__, message=str(error))  # noqa: TRY400  # a trace says no more
-            if folder is not None:
-                error.add_note(f"What was recorded is in {folder.path}")
+            # A disk that is full takes no more of the log either.
+            with suppress(ConfigError):
+                log.error("failed", error=type(error).__name__, message=str(error))  # noqa: TRY400  # a trace says no more
             raise
         summary = outcome.summary
         log.info("end", cycle=summary.makespan_cycles, exact=summary.exact, host_seconds=summary.host_seconds)
         if folder is not None:
             folder.write_json("summary.json", summary.to_json())
         return outcome
+
+
+def _interrupted(error: KeyboardInterrupt, folder: RunFolder | None) -> Interrupted:
+    """Return the interrupt of a run, with what was told of the first one."""
+    interrupted = Interrupted(None if folder is None else folder.path)
+    for note in getattr(error, "__notes__", ()):
+        interrupted.add_note(note)
+    return interrupted
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +200,7 @@ class _OneRun:
         debug = self.log.debug if self.options.log_level == "debug" else None
         recorder = Recorder(self.options.trace, names, self._make_spill_folder(), debug)
         started = time.perf_counter()
-        try:
+        with self._tables_of(lambda: recorder):
             result = prepared.run(self.heading.engine, recorder, watch, ("fetch", "issue", "write_back"))
             host_seconds = time.perf_counter() - started
             check_conservation(description, result)
@@ -187,9 +211,6 @@ class _OneRun:
                 exact=None if values is None else values.exact(),
                 accumulators=None if values is None else values.accumulators,
             )
-        finally:
-            if self.folder is not None:
-                self.folder.write_tables(recorder)
         return RunOutcome(summarize(self.heading, result, parts, host_seconds), prepared, result, None)
 
     def run_layers(self, prepared: PreparedLayers) -> RunOutcome:
@@ -228,11 +249,8 @@ class _OneRun:
                 options.layer_progress(len(done), len(names))
 
         started = time.perf_counter()
-        try:
+        with self._tables_of(sequence.trace):
             sequence.run(note, watch)
-        finally:
-            if self.folder is not None:
-                self.folder.write_tables(sequence.trace())
         result = sequence.result()
         summary = summarize(self.heading, result, sequence.parts(), time.perf_counter() - started)
         return RunOutcome(summary, prepared, result, None)
@@ -244,3 +262,6 @@ class _OneRun:
 
     def _make_spill_folder(self) -> Path | None:
         return None if self.folder is None else self.folder.make_spill_folder()
+
+    def _tables_of(self, trace: Callable[[], Recorder | JoinedTrace]) -> AbstractContextManager[None]:
+        return nullcontext() if self.folder is None else self.folder.tables_of(trace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -115,7 +116,7 @@ def load_scenario(path: Path) -> Scenario | Study:
     """Return what a scenario script, or the scenario.yaml of a run folder, describes.
 
     A script is Python that sets `scenario` to a Scenario or a Study. Raises ConfigError if there is none, and for a
-    script that raises.
+    script that raises. Modules beside the script can be imported from then on.
     """
     if not path.is_file():
         raise ConfigError("scenario", f"no file {str(path)!r}", "the path of a scenario script or a scenario.yaml")
@@ -147,6 +148,10 @@ def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[AnyLa
 
 
 def _run_script(path: Path) -> dict[str, Any]:
+    # Modules beside a script are found, also by what is imported later and by worker processes; libraries come first.
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
     try:
         return runpy.run_path(str(path))
     except (PanaceaError, KeyboardInterrupt):

@@ -17,6 +17,7 @@ from panacea_sim.running.processes import opened_executor
 from panacea_sim.trace.joined_trace import JoinedTrace, TracePart
 from panacea_sim.trace.options import NO_TRACE, TraceOptions
 from panacea_sim.trace.summary import LayerSummary
+from panacea_sim.trace.writing import writing
 from panacea_sim.workload.layer import AnyLayer
 from panacea_sim.workload.layer_file import LayerFile
 
@@ -163,7 +164,8 @@ def _summed(all_actions: Sequence[Mapping[str, Mapping[str, int]]]) -> dict[str,
 
 
 def _made(folder: Path) -> Path:
-    folder.mkdir()
+    with writing(folder):
+        folder.mkdir()
     return folder
 
 

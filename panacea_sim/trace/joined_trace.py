@@ -54,7 +54,7 @@ class JoinedTrace:
         return self._activities if table == "activities" else TABLES[table]
 
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:
-        """Return the rows of a table in the order of the file."""
+        """Return the rows of a table in the order of the file; their files go with it."""
         names = max((part.files[table] for part in self._parts), key=len, default={})
         for name in names:
             offset_cycles = 0

@@ -82,7 +82,8 @@ class Recorder:
         return self._recording.activities if table == "activities" else TABLES[table]
 
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:
-        """Return the rows of a table in the order of the file."""
+        """Return the rows of a table in the order of the file; those that wait on disk go with it."""
+        self._recording.stop_spilling()
         for log in self._logs(table).values():
             for batch in log.batches():
                 yield widened(batch, self.schema(table))

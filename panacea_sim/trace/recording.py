@@ -10,7 +10,7 @@ import pyarrow as pa
 from panacea_sim.description.actions import Action
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.schema import action_column, with_actions
-from panacea_sim.trace.spill import BatchList
+from panacea_sim.trace.spill import BatchList, Spilling
 
 __all__ = ["CHUNK_ROWS", "Recording"]
 
@@ -37,6 +37,7 @@ class Recording:
         self.debug = debug
         self._spill_folder = spill_folder
         self._spills = 0
+        self._spilling = Spilling()
         self._actions: dict[str, pa.Field] = {}
         self._activities = with_actions(())
 
@@ -57,4 +58,8 @@ class Recording:
         if self._spill_folder is None:
             return BatchList(None)
         self._spills += 1
-        return BatchList(self._spill_folder / f"{self._spills:04d}-{name}.arrow")
+        return BatchList(self._spill_folder / f"{self._spills:04d}-{name}.arrow", self._spilling)
+
+    def stop_spilling(self) -> None:
+        """Keep what still comes in memory: it is about to be read, and the disk may be full."""
+        self._spilling.is_on = False

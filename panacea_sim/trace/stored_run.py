@@ -19,8 +19,8 @@ from pydantic import TypeAdapter, ValidationError
 from panacea_sim.description.topology import Topology
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.trace.options import OPEN_END, TraceOptions
+from panacea_sim.trace.run_place import PARTIAL, RUN_MARK
 from panacea_sim.trace.schema import SCHEMA_VERSION, TABLES, State
-from panacea_sim.trace.store import PARTIAL, RUN_MARK
 from panacea_sim.trace.summary import PartialSummary, RunHeading, Summary
 
 if TYPE_CHECKING:
@@ -220,8 +220,9 @@ def _stored_run(path: Path, content: dict[str, Any]) -> StoredRun:
     """Return the run that summary.json describes; raises ConfigError for one that is none, or of a newer schema."""
     _check_schema(path, content.get("schema"))
     if "study" in content:
-        runs = ", ".join(str(path / name) for name in content.get("runs", ()))
-        raise ConfigError(f"{path}", "a study of several runs", "the folder of one run", f"Choose one of {runs}")
+        runs = ", ".join(str(run) for name in content.get("runs", ()) for run in _present(path / str(name)))
+        hint = f"Choose one of {runs}" if runs else "None of its runs is there: run it again"
+        raise ConfigError(f"{path}", "a study of several runs", "the folder of one run", hint)
     model = PartialSummary if content.get("partial") else Summary
     try:
         heading = model.model_validate(content)
@@ -233,6 +234,11 @@ def _stored_run(path: Path, content: dict[str, Any]) -> StoredRun:
         hint = "Run the scenario again"
         raise ConfigError(f"{path / 'summary.json'}: {key}", found, finding["msg"], hint) from error
     return StoredRun(path, heading, tuple(layer.name for layer in heading.layers), sections)
+
+
+def _present(path: Path) -> list[Path]:
+    """Return the folder of a study's run, whole or partial, as far as it is there: a study may have been stopped."""
+    return [folder for folder in (path, path.with_name(path.name + PARTIAL)) if folder.is_dir()]
 
 
 def _read_summary(path: Path) -> dict[str, Any]:

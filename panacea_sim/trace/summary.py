@@ -122,6 +122,17 @@ class Summary(RunHeading):
     queues: dict[str, QueueTotals]
 
     @property
+    def machine(self) -> Topology:
+        """The topology of a run that was just made, which always has one."""
+        assert self.topology is not None
+        return self.topology
+
+    @property
+    def bus_share(self) -> float:
+        """The share of the run for which the channels had data on the bus, on average."""
+        return self.dram.busy_cycles / self.makespan_cycles / max(len(self.dram.channels), 1)
+
+    @property
     def operator_names(self) -> list[str]:
         """The actions whose rate is limited, without their units: the kinds of operators."""
         return [key.removesuffix(_BUSY) for key in self.operators if key.endswith(_BUSY)]

@@ -21,12 +21,12 @@ from stored_runs import bare_run
 from strategies import TRACED_ACTIONS, TRACED_COMPONENTS, TRACED_LAYERS, activity_rows, trace_selections
 
 from panacea_sim.analysis.query import GROUP_KEYS, accesses, grouped, intervals, longest, occupancies
-from panacea_sim.analysis.selection import STALL, Selection, parse_tile
+from panacea_sim.analysis.selection import STALL, Selection, joined_names, parse_tile
 from panacea_sim.errors import ConfigError
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
-from panacea_sim.trace.schema import ACTIVITIES, action_column, with_actions
+from panacea_sim.trace.schema import ACTIVITIES, State, action_column, with_actions
 from panacea_sim.trace.stored_run import StoredRun, open_run
 from panacea_sim.workload.synthetic import synthetic_layer
 
@@ -80,46 +80,84 @@ def test_intervals_are_the_rows_that_match(data: st.DataObject, rows: Rows) -> N
     assert found == _with_cycles([row for row in rows if _matches(row, wanted)])
 
 
+_JOINED = st.sampled_from(
+    [
+        {},
+        {"pea0": "pea*", "pea1": "pea*"},
+        {"pea0": "pea*", "pea1": "pea*", "q_w": "q_*", "q_x": "q_*"},
+    ]
+)
+
+
 @_fewer
-@given(st.data(), activity_rows(), st.integers(1, 8))
-def test_the_longest_come_first(data: st.DataObject, rows: Rows, count: int) -> None:
-    """The longest are the head of all intervals by length, then start, then place in the file."""
+@given(st.data(), activity_rows(), st.integers(1, 8), _JOINED)
+def test_the_longest_come_first(data: st.DataObject, rows: Rows, count: int, joined: dict[str, str]) -> None:
+    """The longest are the head of all intervals by length, then start, then place in the file.
+
+    Idle ones are there only if states are named; of members of a group that do the same in one firing, the first is.
+    """
     wanted = data.draw(trace_selections(rows))
     with _stored(rows) as stored:
-        found = longest(stored, wanted, count).to_pylist()
+        found = longest(stored, wanted, count, joined).to_pylist()
     matching = _with_cycles([row for row in rows if _matches(row, wanted)])
-    assert found == sorted(matching, key=lambda row: (-row["cycles"], row["start_cycle"]))[:count]
+    ordered = sorted(
+        (row for row in matching if wanted.states or row["state"] != "idle"),
+        key=lambda row: (-row["cycles"], row["start_cycle"]),
+    )
+    expected: Rows = []
+    for row in ordered:
+        alike = [row[key] for key in ("state", "layer", "m", "n", "k")]
+        alike += [joined.get(row["component"], row["component"]), joined.get(row["cause"], row["cause"])]
+        if row["component"] not in joined or alike not in [each["alike"] for each in expected]:
+            expected.append(row | {"alike": alike})
+    for row in expected:
+        del row["alike"]
+    assert found == expected[:count]
 
 
 @_fewer
-@given(st.data(), activity_rows(), st.lists(st.sampled_from(GROUP_KEYS), min_size=1, max_size=3, unique=True))
-def test_groups_add_up(data: st.DataObject, rows: Rows, keys: list[str]) -> None:
-    """A group has the recorded cycles of its intervals in the range asked for, their number, the longest, a share."""
+@given(st.data(), activity_rows(), st.lists(st.sampled_from(GROUP_KEYS), min_size=1, max_size=3, unique=True), _JOINED)
+def test_groups_add_up(data: st.DataObject, rows: Rows, keys: list[str], joined: dict[str, str]) -> None:
+    """A group has the recorded cycles of its intervals in the range asked for, their number, the longest, a share.
+
+    The share is one of the time of the components in question, of which there may be several.
+    """
     # Rows are recorded whole, so a window may end anywhere in them.
     row = data.draw(st.sampled_from(rows))
     window = row["start_cycle"], data.draw(st.integers(row["start_cycle"] + 1, row["end_cycle"] + 20))
     rows = [row for row in rows if row["start_cycle"] < window[1] and row["end_cycle"] > window[0]]
     wanted = data.draw(trace_selections(rows))
     with _stored(rows, window) as stored:
-        assume(wanted.from_cycle is None or wanted.from_cycle < stored.recorded_cycles[1])
+        recorded = stored.recorded_cycles
+        assume(wanted.from_cycle is None or wanted.from_cycle < recorded[1])
         assume(wanted.to_cycle is None or wanted.to_cycle > window[0])
-        found = grouped(stored, wanted, keys).to_pylist()
+        found = grouped(stored, wanted, keys, joined).to_pylist()
     lengths = defaultdict(list)
     for row in filter(lambda row: _matches(row, wanted), rows):
         start = max(row["start_cycle"], wanted.from_cycle or 0, window[0])
         end = min(row["end_cycle"], window[1], wanted.to_cycle or window[1])
-        lengths[tuple(row[key] for key in keys)].append(end - start)
-    total = sum(map(sum, lengths.values()))
+        lengths[tuple(joined.get(row[key], row[key]) for key in keys)].append(end - start)
+    span = min(recorded[1], wanted.to_cycle or recorded[1]) - max(recorded[0], wanted.from_cycle or 0)
+    asked = [name for name in TRACED_COMPONENTS if not wanted.components or _is_any(name, wanted.components)]
+
+    def members(names: tuple[str, ...]) -> int:
+        of_row = dict(zip(keys, names, strict=True)).get("component")
+        return sum(of_row in (None, joined.get(name, name)) for name in asked)
+
     assert found == [
         {
             **dict(zip(keys, names, strict=True)),
             "cycles": sum(cycles),
-            "share": sum(cycles) / total,
+            "share": sum(cycles) / (span * members(names)),
             "intervals": len(cycles),
             "longest_cycles": max(cycles),
         }
         for names, cycles in sorted(lengths.items(), key=lambda item: (-sum(item[1]), item[0]))
     ]
+
+
+def _is_any(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +180,41 @@ def test_groups_of_a_run_equal_its_summary(traced: StoredRun) -> None:
     }
     components = traced.summary.to_json()["components"]
     assert found == {(name, state): n for name, states in components.items() for state, n in states.items() if n}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "joined"),
+    [
+        (Selection(), {**{f"pea{n}": "pea*" for n in range(16)}, **{f"q_sum{n}": "q_sum*" for n in range(16)}}),
+        (Selection(("pea1", "pea3", "ppu")), {"pea1": "pea*", "pea3": "pea*"}),
+        (Selection(("pea1?",)), {f"pea{n}": "pea*" for n in range(10, 16)}),
+        (Selection(("pea3", "ppu"), causes=("q_pea7",)), {}),
+        (Selection(("dispatcher",), causes=("q_pea1", "q_pea2")), {"q_pea1": "q_pea*", "q_pea2": "q_pea*"}),
+    ],
+)
+def test_several_members_of_a_group_are_one(traced: StoredRun, wanted: Selection, joined: dict[str, str]) -> None:
+    """Members of a group get one name where the selection has several of them, and their queues likewise."""
+    found = joined_names(traced, wanted)
+    parts = {name for name in found if name.startswith("pea")}
+    assert parts == {name for name in joined if name.startswith("pea")}
+    assert found.items() >= joined.items()
+    if wanted.causes:
+        assert found == joined
+
+
+def test_shares_of_a_whole_run_are_those_of_its_summary(traced: StoredRun) -> None:
+    """A component that is always recorded has a share of 1, also the PEAs together; busy shares are the summary's."""
+    joined = joined_names(traced, Selection())
+    assert {row["share"] for row in grouped(traced, Selection(), ["component"], joined).to_pylist()} == {1.0}
+    summary = traced.summary
+    assert summary is not None
+    shares = {
+        row["component"]: row["share"]
+        for row in grouped(traced, Selection(states=("busy",)), ["component"], joined).to_pylist()
+    }
+    busy = [summary.components[f"pea{n}"][State.BUSY] for n in range(16)]
+    assert shares["pea*"] == pytest.approx(sum(busy) / 16 / summary.makespan_cycles)
+    assert shares["ppu"] == pytest.approx(summary.components["ppu"][State.BUSY] / summary.makespan_cycles)
 
 
 def test_occupancies_are_the_changes_in_the_range(traced: StoredRun) -> None:
@@ -196,6 +269,24 @@ def test_an_exact_name_is_no_glob() -> None:
         run_of_two = replace(stored, layer_names=("l[1]", "l1"))
         found = intervals(run_of_two, Selection(layers=("l[1]",))).read_all()
     assert found["layer"].to_pylist() == ["l[1]"]
+
+
+def test_the_longest_are_found_behind_many_alike() -> None:
+    """However many intervals one row stands for, the next longest are still found."""
+    row = dict.fromkeys(_TRACED.names, 0) | {
+        "layer": "first",
+        "cause": "q_w",
+        "cause_component": "",
+        "state": "starved",
+    }
+    lengths = [("pea0", cycles) for cycles in range(60, 20, -1)] + [("pea1", 61), ("w_dma", 3), ("dram0", 2)]
+    rows = [row | {"component": component, "end_cycle": cycles} for component, cycles in lengths]
+    with _stored(rows) as stored:
+        joined = {"pea0": "pea*", "pea1": "pea*"}
+        found = longest(stored, Selection(), 3, joined).to_pylist()
+        everything = longest(stored, Selection(), 1000, joined).num_rows
+    assert [(each["component"], each["cycles"]) for each in found] == [("pea1", 61), ("w_dma", 3), ("dram0", 2)]
+    assert everything == 3
 
 
 def test_queues_and_accesses_know_no_states(traced: StoredRun) -> None:

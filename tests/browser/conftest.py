@@ -34,19 +34,23 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(browser: Browser) -> Iterator[Callable[[Path, str], Page]]:
-    """Return a function that opens a timeline offline; afterwards there must have been no errors and no requests."""
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Return a function that opens a page offline; afterwards there must have been no errors and no requests.
+
+    A timeline is ready when it is drawn, another page when it is loaded.
+    """
     complaints: list[str] = []
     requests: list[str] = []
     context = browser.new_context(viewport={"width": 1300, "height": 1000}, offline=True)
 
-    def open_timeline(path: Path, fragment: str = "") -> Page:
+    def open_timeline(path: Path, fragment: str = "", *, is_timeline: bool = True) -> Page:
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
         page.goto(path.as_uri() + fragment)
-        page.wait_for_function("window.panacea && panacea.ready && panacea.drawn > 0")
+        if is_timeline:
+            page.wait_for_function("window.panacea && panacea.ready && panacea.drawn > 0")
         return page
 
     yield open_timeline

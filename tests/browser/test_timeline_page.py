@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import shlex
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -11,9 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
 from playwright.sync_api import Page
 
 from panacea_sim.analysis.shares import state_shares
+from panacea_sim.commands.main import main
+from panacea_sim.report.palette import STATE_COLOURS
+from panacea_sim.report.themes import DARK, LIGHT
 from panacea_sim.report.timeline import write_timeline
 from panacea_sim.report.timeline.content import timeline_content
 from panacea_sim.report.timeline.document import timeline_page
@@ -292,7 +298,7 @@ def test_search_jumps_to_a_tile(html: Path, open_page: Open, rows: Rows) -> None
     _keep_screenshot(page, "search")
 
 
-@pytest.mark.parametrize("text", ["a<b & c", "B & "])
+@pytest.mark.parametrize("text", ["a<b & c", "B & ", "A<B & C"])
 def test_search_jumps_to_a_layer(text: str, html: Path, open_page: Open, stored: StoredRun) -> None:
     """A layer's name, or a part of it, leads to the cycles of the layer."""
     page = open_page(html)
@@ -309,13 +315,78 @@ def test_search_jumps_to_a_layer(text: str, html: Path, open_page: Open, stored:
         ("ppu", "ppu is marked."),
         ("pea99", "No component or layer pea99: the components are w_dma, x_dma"),
         ("pea3 99,0,0", "No firing of pea3 99,0,0 is recorded here."),
-        ("4,0", "Give a component (pea3), a tile (m,n,k), both (pea3 4,0,2) or a layer."),
+        ("PEA3", "pea3 is marked."),
+        ("PPu 99,0,0", "No firing of PPu 99,0,0 is recorded here."),
+        ("4,0", "Give a component (pea3), a tile (m,n,k), both (pea3 4,0,2), a cycle (12,345) or a layer."),
+        ("99,999,999", "No firing of 99,999,999 is recorded here. Cycle 99,999,999 is not on this page"),
+        ("cycle 99 999", "Cycle 99,999 is not on this page, which has cycles 0 to "),
         ("pea3 -1,0,0", "Give a component (pea3), a tile (m,n,k)"),
     ],
 )
 def test_search_answers(text: str, answer: str, html: Path, open_page: Open) -> None:
     """The search says what it found, or what it understands."""
     assert answer in _search(open_page(html), text)
+
+
+@pytest.mark.parametrize("kind", ["html", "coarse"])
+@pytest.mark.parametrize("text", ["2345", "2,345", "2 345", "Cycle 2'345"])
+def test_search_jumps_to_a_cycle(kind: str, text: str, request: pytest.FixtureRequest, open_page: Open) -> None:
+    """A number, however its thousands are separated, leads to that cycle, marks it, and shows what is around it."""
+    page = open_page(request.getfixturevalue(kind))
+    whole = _view(page)
+    assert _search(page, text) == "Cycle 2,345 is marked."
+    first, last = _view(page)
+    assert (first + last) / 2 == 2345.5
+    assert 0 < last - first < (whole[1] - whole[0]) / 20
+    mark = page.evaluate("(({left, right, visible}) => [left, right, visible])(panacea.models().mark)")
+    assert mark == [2345, 2346, True]
+
+
+def test_what_is_searched_fits_into_its_field(html: Path, open_page: Open) -> None:
+    """The field of the search shows all of what can be entered there."""
+    page = open_page(html)
+    room, needed = page.evaluate(
+        """() => {
+             const field = document.getElementById("search"), style = getComputedStyle(field);
+             const context = document.createElement("canvas").getContext("2d");
+             context.font = style.font;
+             return [field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight),
+                     context.measureText(field.placeholder).width];
+           }"""
+    )
+    assert 100 < needed <= room
+
+
+@pytest.mark.parametrize(
+    ("link", "said", "shown"),
+    [
+        (
+            "#x=90000000:90000100",
+            "The link asks for cycles 90,000,000 to 90,000,100, but this page has cycles 0 to ",
+            None,
+        ),
+        ("#x=-500:-20", "The link asks for cycles -500 to -20, but this page has cycles 0 to ", None),
+        ("#x=100", "The link says x=100, not the first and the last cycle as x=A:B;", None),
+        ("#x=900:800", "The link says x=900:800, not the first", None),
+        ("#x=-500:1000", "The link asks for cycles -500 to 1,000, but", (0, 1000)),
+        (
+            "#x=200:1000&curves=q_none",
+            "The link asks for the occupancy of q_none, which is not on this page.",
+            (200, 1000),
+        ),
+        ("#x=200:1000", "", (200, 1000)),
+        ("", "", None),
+    ],
+)
+def test_a_link_off_range_is_said(
+    link: str, said: str, shown: tuple[int, int] | None, html: Path, open_page: Open
+) -> None:
+    """A link to what is not on the page says so, and shows what there is; one to what is there says nothing."""
+    whole = _view(open_page(html))
+    page = open_page(html, link)
+    found = page.locator("#found").inner_text()
+    assert found.startswith(said) if said else found == ""
+    assert _view(page) == (shown or whole)
 
 
 def test_the_address_leads_back_to_the_view(html: Path, open_page: Open) -> None:
@@ -347,18 +418,166 @@ def test_it_works_inside_of_another_page(html: Path, open_page: Open) -> None:
     assert frame.evaluate("panacea.models().cycles.end") == 200
 
 
-def test_wheel_zooms_and_reset_returns(html: Path, open_page: Open) -> None:
-    """The mouse wheel zooms into the cycles below the pointer; the reset tool shows the whole run again."""
+def _turn_wheel(page: Page, delta: int) -> None:
+    page.mouse.move(700, 400)
+    page.mouse.wheel(0, delta)
+    page.wait_for_timeout(300)
+
+
+def test_the_wheel_scrolls(html: Path, open_page: Open) -> None:
+    """Over a figure, as elsewhere, the wheel moves the page and leaves the view alone; the page says what zooms."""
     page = open_page(html)
+    page.set_viewport_size({"width": 1440, "height": 700})
+    page.wait_for_timeout(300)
+    before = _view(page)
+    _turn_wheel(page, 120)
+    assert page.evaluate("scrollY") > 50
+    assert _view(page) == before
+    assert "Ctrl + wheel zooms" in page.locator("#hint").inner_text()
+
+
+@pytest.mark.parametrize("key", ["Control", "Meta"])
+def test_the_wheel_zooms_with_ctrl_and_reset_returns(key: str, html: Path, open_page: Open) -> None:
+    """With Ctrl or Cmd the wheel zooms to the cycle below the pointer and the page stays; reset shows the whole run."""
+    page = open_page(html)
+    page.set_viewport_size({"width": 1440, "height": 700})
+    page.wait_for_timeout(300)
     first, last = _view(page)
     page.mouse.move(700, 400)
-    page.mouse.wheel(0, -400)
-    page.wait_for_timeout(300)
+    below = page.evaluate("panacea.cycleBelow({clientX: 700, clientY: 400})")
+    page.keyboard.down(key)
+    _turn_wheel(page, -100)
+    page.keyboard.up(key)
     zoomed = _view(page)
-    assert zoomed[1] - zoomed[0] < last - first
+    assert zoomed[1] - zoomed[0] < 0.9 * (last - first)
+    assert page.evaluate("panacea.cycleBelow({clientX: 700, clientY: 400})") == pytest.approx(below, abs=1)
+    assert page.evaluate("[scrollY, visualViewport.scale]") == [0, 1]
     page.locator(".bk-tool-icon-reset").click()
     page.wait_for_timeout(300)
     assert _view(page) == (first, last)
+
+
+def test_the_wheel_zooms_alone_when_its_tool_is_chosen(html: Path, open_page: Open) -> None:
+    """The tool of the wheel, once pressed, zooms without a key."""
+    page = open_page(html)
+    page.locator(".bk-tool-icon-wheel-zoom").click()
+    first, last = _view(page)
+    _turn_wheel(page, -400)
+    zoomed = _view(page)
+    assert zoomed[1] - zoomed[0] < last - first
+
+
+def test_cycles_are_on_the_first_screen(html: Path, open_page: Open) -> None:
+    """At 1440 x 900 the axis of cycles is above the lanes, in sight without scrolling, and has labels."""
+    page = open_page(html)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.wait_for_timeout(300)
+    top, bottom, ticks = page.evaluate(
+        """() => {
+             const view = Bokeh.index.find_one(panacea.models().layers);
+             const axis = view.axis_views.find(({model}) => panacea.models().layers.above.includes(model));
+             const box = view.el.getBoundingClientRect();
+             return [box.top + axis.bbox.top, box.top + axis.bbox.bottom, axis.tick_coords.major[0].length];
+           }"""
+    )
+    assert 0 < top < bottom < 300
+    assert ticks >= 3
+
+
+def _choose_scheme(page: Page, scheme: str) -> None:
+    """Prefer light or dark, as a reader does in the settings, and wait until the page knows."""
+    page.emulate_media(color_scheme=scheme)
+    ink = (DARK if scheme == "dark" else LIGHT).ink
+    page.wait_for_function(f"panacea.models().laneAxis.major_label_text_color === '{ink}'")
+
+
+def _pixels(page: Page) -> npt.NDArray[np.int64]:
+    """Return what is on the screen, as [y, x, red green blue]."""
+    with Image.open(io.BytesIO(page.screenshot())) as picture:
+        return np.asarray(picture.convert("RGB"), np.int64)
+
+
+def _rgb(colour: str) -> list[int]:
+    return list(bytes.fromhex(colour[1:]))
+
+
+def _lane_pixels(page: Page, lane: str, first: float, last: float) -> npt.NDArray[np.int64]:
+    """Return the pixels from left to right in the middle of a lane, between two cycles."""
+    left, right, y = page.evaluate(
+        """([lane, first, last]) => {
+             const view = Bokeh.index.find_one(panacea.models().lanes);
+             const box = view.canvas_view.el.getBoundingClientRect();
+             const row = panacea.rows().findIndex(({label}) => label === lane);
+             const x = (cycle) => box.x + view.frame.x_scale.compute(cycle);
+             return [x(first), x(last), box.y + view.frame.y_scale.compute(row)];
+           }""",
+        [lane, first, last],
+    )
+    return _pixels(page)[round(y), int(left) + 2 : int(right) - 2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", ["html", "coarse"])
+@pytest.mark.parametrize("zoom", [1, 2.7, 13, 60])
+def test_no_gap_shows_where_there_is_none(
+    zoom: float, kind: str, scheme: str, request: pytest.FixtureRequest, open_page: Open, rows: Rows
+) -> None:
+    """Where a PEA is busy all the time, at any zoom, every pixel has the colour of busy, or of a line between firings.
+
+    The page behind the lane, light or dark, is not seen.
+    """
+    page = open_page(request.getfixturevalue(kind))
+    _choose_scheme(page, scheme)
+    first, last = _view(page)
+    first, last = first + (last - first) / 3.1, first + (last - first) * (1 / 3.1 + 0.6 / zoom)
+    _show(page, first, last)
+    page.wait_for_timeout(200)
+    lane, low, high = _longest_busy(rows, first, last)
+    assert high - low > (last - first) / 20
+    pixels = _lane_pixels(page, lane, low, high)
+    theme = DARK if scheme == "dark" else LIGHT
+    busy, ink, paper = (np.array(_rgb(colour)) for colour in (STATE_COLOURS[State.BUSY], theme.ink, theme.paper))
+    # Between the colour of busy and 0.45 of that of text, which leads away from the page.
+    towards = ink - busy
+    part = (pixels - busy) @ towards / (towards @ towards)
+    assert np.abs(pixels - busy - part[:, None] * towards).max() <= 3
+    assert part.min() >= -0.01
+    assert part.max() <= 0.47
+    assert np.abs(pixels - paper).sum(axis=1).min() > 150
+    assert (part < 0.01).mean() > 0.7
+
+
+def _longest_busy(rows: Rows, first: float, last: float) -> tuple[str, float, float]:
+    """Return the PEA that is busy for the longest between two cycles, and from when to when."""
+    longest = ("", 0.0, 0.0)
+    for lane in sorted({row["component"] for row in rows if row["component"].startswith("pea")}):
+        low = high = first
+        for row in sorted((row for row in rows if row["component"] == lane), key=lambda row: row["start_cycle"]):
+            if row["state"] != "busy" or row["end_cycle"] <= first:
+                continue
+            low = low if row["start_cycle"] <= high else row["start_cycle"]
+            high = min(row["end_cycle"], last)
+            if high - low > longest[2] - longest[1]:
+                longest = (lane, low, high)
+    return longest
+
+
+def test_dark_is_dark_everywhere(html: Path, open_page: Open) -> None:
+    """Page, figures, text and curves follow the reader's choice of dark or light, at once."""
+    page = open_page(html)
+    for scheme, theme in (("dark", DARK), ("light", LIGHT)):
+        _choose_scheme(page, scheme)
+        page.wait_for_timeout(200)
+        _keep_screenshot(page, scheme)
+        pixels = _pixels(page)
+        share = (np.abs(pixels - _rgb(theme.paper)).sum(axis=2) == 0).mean()
+        assert share > 0.25
+        models = "panacea.models()"
+        assert page.evaluate(f"{models}.laneAxis.major_label_text_color") == theme.ink
+        assert page.evaluate(f"{models}.utilizationSource.data.colour") == list(theme.curves[:3])
+        assert page.evaluate("getComputedStyle(document.body).color") == f"rgb({', '.join(map(str, _rgb(theme.ink)))})"
+        other = LIGHT if scheme == "dark" else DARK
+        assert (np.abs(pixels - _rgb(other.paper)).sum(axis=2) == 0).mean() < 0.05
 
 
 def test_curves_are_true(html: Path, open_page: Open, stored: StoredRun) -> None:
@@ -439,8 +658,29 @@ def test_a_coarse_page_says_what_it_left_out(coarse: Path, open_page: Open, rows
     notes = " ".join(page.locator("#notes li").all_text_contents())
     assert f"{len(rows):,} intervals are too many for a page" in notes
     assert "--window A:B shows them" in notes
+    first, last = _view(page)
+    assert page.locator("#command").inner_text() == _command(coarse.parent, first, last)
     assert "Single tiles are not in this page" in _search(page, "0,0,0")
     _keep_screenshot(page, "coarse")
+
+
+def _command(run: Path, first: float, last: float) -> str:
+    return f"panacea-sim timeline {shlex.quote(str(run))} --window {int(first)}:{-int(-last // 1)}"
+
+
+def test_a_coarse_page_has_the_command_of_its_view(coarse: Path, open_page: Open, stored: StoredRun) -> None:
+    """The command follows the view, and draws just these cycles with every interval; one page in detail has none."""
+    page = open_page(coarse)
+    assert "and a page holds 100: zoom in first" in page.locator("#detail").inner_text()
+    _show(page, 700.25, 750.5)
+    command = page.locator("#command").inner_text()
+    assert command == _command(coarse.parent, 700, 751)
+    detailed = stored.path / "detailed.html"
+    assert main([*shlex.split(command)[1:], "--html", str(detailed)]) == 0
+    again = open_page(detailed)
+    assert _view(again) == (700, 751)
+    assert not again.locator("#detail").is_visible()
+    assert again.evaluate("panacea.search('pea3 *,*,*'); document.getElementById('found').textContent") != ""
 
 
 @pytest.mark.parametrize("level", ["stalls", "window"])

@@ -49,11 +49,13 @@ def test_figures(requests: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_table(requests: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without --json the same figures are printed one a line."""
+    """Without --json the same figures are printed one a line, with units that suit them."""
     assert main(["dram", "ddr4_3200", "--requests", str(requests)]) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"^span_ns +1,290\.000", printed, re.MULTILINE)
-    assert re.search(r"^row_misses +2", printed, re.MULTILINE)
+    assert re.search(r"^span +1\.290 µs$", printed, re.MULTILINE)
+    assert re.search(r"^max latency +40\.00 ns$", printed, re.MULTILINE)
+    assert re.search(r"^peak +25\.600 GB/s$", printed, re.MULTILINE)
+    assert re.search(r"^row misses +2$", printed, re.MULTILINE)
 
 
 def test_per_request(requests: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,7 +69,7 @@ def test_per_request(requests: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
         {"arrival_cycle": "1000", "start_cycle": "1022", "ready_cycle": "1026"},
         {"arrival_cycle": "2000", "start_cycle": "2060", "ready_cycle": "2064"},
     ]
-    assert "bandwidth_gbps" in capsys.readouterr().out
+    assert "bandwidth" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("device", list_devices())
@@ -142,7 +144,7 @@ def test_a_read_sees_the_write_before_it(tmp_path: Path, capsys: pytest.CaptureF
             ready[address] = [int(row["ready_cycle"]) for row in csv.DictReader(file)]
     assert ready[64][0] < ready[64][1] < ready[64][2]
     assert ready[128][0] < ready[128][2] < ready[128][1]
-    assert "bandwidth_gbps" in capsys.readouterr().out
+    assert "bandwidth" in capsys.readouterr().out
 
 
 def test_missing_file(capsys: pytest.CaptureFixture[str]) -> None:

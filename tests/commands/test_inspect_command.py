@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -77,8 +78,79 @@ def test_groups_as_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     printed = capsys.readouterr()
     busy = open_run(folder).summary.to_json()["components"]["ppu"]["busy"]
     assert re.search(rf"ppu\s+busy\s+{busy:,}\s+\d+\.\d%", printed.out)
-    assert len(printed.out.splitlines()) > 50
+    assert re.search(r"16 PEAs\s+busy\s+[\d,]+\s+\d+\.\d%", printed.out)
+    assert not re.search(r"pea\d", printed.out)
+    assert len(printed.out.splitlines()) > 30
     assert printed.err == ""
+
+
+def _answer(capsys: pytest.CaptureFixture[str], folder: Path, *options: str) -> list[dict[str, Any]]:
+    assert main(["inspect", str(folder), "--format", "json", *options]) == 0
+    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ([], {"pea*"}),
+        (["--component", "pea*"], {"pea*"}),
+        (["--component", "pea2", "--component", "pea5"], {"pea*"}),
+        (["--component", "pea2"], {"pea2"}),
+        (["--each-pea"], {f"pea{n}" for n in range(16)}),
+        (["--component", "pea1?", "--each-pea"], {f"pea{n}" for n in range(10, 16)}),
+    ],
+)
+def test_members_of_a_group_are_one_row(
+    folder: Path, capsys: pytest.CaptureFixture[str], options: list[str], shown: set[str]
+) -> None:
+    """Several PEAs are one row with the cycles of all, unless --each-pea asks for them singly."""
+    rows = _answer(capsys, folder, "--group-by", "component", *options)
+    assert {row["component"] for row in rows if row["component"].startswith("pea")} == shown
+    assert {row["share"] for row in rows} == {1.0}
+    members = Selection(tuple(options[1::2]) if "--component" in options else ())
+    every = intervals(open_run(folder), members).read_all().to_pylist()
+    peas = [row["cycles"] for row in every if row["component"].startswith("pea")]
+    assert sum(row["cycles"] for row in rows if row["component"].startswith("pea")) == sum(peas)
+
+
+def test_queues_of_a_group_are_one_cause(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Causes are joined likewise: the queues to all PEAs are one."""
+    causes = {row["cause"] for row in _answer(capsys, folder, "--group-by", "cause")}
+    assert {"q_pea*", "q_sum*"} <= causes
+    assert not [cause for cause in causes if re.fullmatch(r"q_(pea|sum)\d+", cause)]
+    singly = {row["cause"] for row in _answer(capsys, folder, "--group-by", "cause", "--each-pea")}
+    assert "q_sum0" in singly
+    assert "q_sum*" not in singly
+
+
+def test_the_longest_leave_idle_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is before the first or after the last work is not among the longest, unless it is asked for by its state."""
+    assert "idle" in {row["state"] for row in _answer(capsys, folder)}
+    assert "idle" not in {row["state"] for row in _answer(capsys, folder, "--longest", "100000")}
+    for states in (["idle"], ["i*"], ["busy", "idle"]):
+        options = [part for state in states for part in ("--state", state)]
+        assert "idle" in {row["state"] for row in _answer(capsys, folder, "--longest", "100000", *options)}
+
+
+def test_only_idle_matches_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing but idle time matches, the note says which states were looked for."""
+    assert main(["inspect", str(folder), "--longest", "2", "--window", "0:1", "--component", "ppu"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.startswith("nothing matches: no row of activities has the component ppu and the state busy or")
+
+
+def test_the_longest_have_one_of_each_group(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Members of a group that wait in one firing for the same have one row; --each-pea shows all."""
+    asked = ("--component", "pea*", "--longest", "100000")
+    together, singly = _answer(capsys, folder, *asked), _answer(capsys, folder, *asked, "--each-pea")
+    keys = ("state", "layer", "m", "n", "k")
+    firings = [tuple(row[key] for key in keys) for row in together]
+    assert len(set(firings)) == len(firings) < len(singly)
+    assert set(firings) == {tuple(row[key] for key in keys) for row in singly}
+    for row, firing in zip(together, firings, strict=True):
+        alike = [each["cycles"] for each in singly if tuple(each[key] for key in keys) == firing]
+        assert row["cycles"] == max(alike)
 
 
 def test_a_long_listing_shows_its_beginning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,7 +252,9 @@ def test_cycles_that_were_not_recorded_are_refused(tmp_path: Path, capsys: pytes
     error = capsys.readouterr().err
     assert "--window: found 1300 to 1310; accepted: what overlaps the recorded cycles 900 to 1300" in error
     assert main(["inspect", str(run.path), "--group-by", "component", "--format", "json"]) == 0
-    assert {row["cycles"] for row in json.loads(capsys.readouterr().out)} == {400}
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["cycles"] for row in rows} == {400, 16 * 400}
+    assert {row["share"] for row in rows} == {1.0}
 
 
 def test_a_partial_run_says_so(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -217,6 +291,8 @@ def test_a_partial_run_says_so(folder: Path, tmp_path: Path, capsys: pytest.Capt
         (["--queues", "--dram"], "--queues: found --dram beside it; accepted: one of the two"),
         (["--longest", "3", "--group-by", "cause"], "--longest: found --group-by beside it; accepted: one of the two"),
         (["--longest", "3", "--dram"], "--longest: found --dram beside it; accepted: intervals"),
+        (["--each-pea", "--dram"], "--each-pea: found --dram beside it; accepted: intervals"),
+        (["--each-pea", "--queues"], "--each-pea: found --queues beside it; accepted: intervals"),
         (["--group-by", "state", "--queues"], "--group-by: found --queues beside it; accepted: intervals"),
     ],
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_processes import AT_EVENT, AT_IMPORT, command_line, ended
 
 import panacea_sim.commands.main
 from panacea_sim.commands import interrupts
@@ -22,29 +23,6 @@ from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.synthetic import synthetic_layer
 
 scenario = Scenario("tiny", synthetic_layer(8, 16, 8, 0.5, 0.5, 1), settings={"n_pea": 2, "tile_k": 8, "tile_n": 4})
-"""
-# A process that a shell has started in the background ignores SIGINT; the tests must not depend on that.
-_START = """
-import os, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-where, number = sys.argv.pop(1), int(sys.argv.pop(1))
-{trap}
-from panacea_sim.commands.main import main
-sys.exit(main())
-"""
-_AT_IMPORT = """
-class Trap:
-    def find_spec(self, name, path=None, target=None):
-        if name == where:
-            os.kill(os.getpid(), number)
-sys.meta_path.insert(0, Trap())
-"""
-_AT_EVENT = """
-event, ending = where.split()
-def trap(found, arguments):
-    if found == event and str(arguments[0]).endswith(ending):
-        os.kill(os.getpid(), number)
-sys.addaudithook(trap)
 """
 _COMMANDS = {
     "run": ["run", "tiny.py", "--out", "out"],
@@ -74,19 +52,21 @@ def _interrupted(trap: str, where: str, command: str, run: StoredRun) -> tuple[s
     """Run a command that a signal hits at a place; return its message and the names that have appeared."""
     before = {path.name for path in Path().iterdir()}
     arguments = [str(run.path) if word == "RUN" else word for word in _COMMANDS[command]]
-    number = _SIGNALS.get(command, signal.SIGINT)
-    start = [sys.executable, "-c", _START.format(trap=trap), where, str(int(number)), *arguments]
-    ended = subprocess.run(start, capture_output=True, text=True, check=False, timeout=120)
-    assert ended.returncode == 130, ended.stderr
-    return ended.stderr, {path.name for path in Path().iterdir()} - before
+    code, told = ended(_sent(_SIGNALS.get(command, signal.SIGINT)), where, *arguments, trap=trap)
+    assert code == 130, told
+    return told, {path.name for path in Path().iterdir()} - before
+
+
+def _sent(number: signal.Signals) -> str:
+    return f"os.kill(os.getpid(), {int(number)})"
 
 
 @pytest.mark.parametrize("command", _COMMANDS)
 def test_a_signal_at_the_start(command: str, full_run: StoredRun) -> None:
     """Whatever the command, a signal while it is being imported ends it with one message and nothing written."""
     message = "interrupted: nothing was written\n"
-    assert _interrupted(_AT_IMPORT, f"panacea_sim.commands.{command}", command, full_run) == (message, set())
-    assert _interrupted(_AT_IMPORT, "panacea_sim.errors", command, full_run) == (message, set())
+    assert _interrupted(AT_IMPORT, f"panacea_sim.commands.{command}", command, full_run) == (message, set())
+    assert _interrupted(AT_IMPORT, "panacea_sim.errors", command, full_run) == (message, set())
 
 
 @pytest.mark.parametrize(
@@ -95,7 +75,7 @@ def test_a_signal_at_the_start(command: str, full_run: StoredRun) -> None:
 )
 def test_a_signal_in_the_middle_of_an_import(command: str, module: str, full_run: StoredRun) -> None:
     """A signal while a library of the command is imported is answered likewise."""
-    assert _interrupted(_AT_IMPORT, module, command, full_run) == ("interrupted: nothing was written\n", set())
+    assert _interrupted(AT_IMPORT, module, command, full_run) == ("interrupted: nothing was written\n", set())
 
 
 @pytest.mark.parametrize(
@@ -110,7 +90,7 @@ def test_a_signal_in_the_middle_of_an_import(command: str, module: str, full_run
 )
 def test_a_signal_while_a_file_is_written(command: str, event: str, full_run: StoredRun) -> None:
     """A file that is half written goes, the hidden one beside it too."""
-    assert _interrupted(_AT_EVENT, event, command, full_run) == ("interrupted: nothing was written\n", set())
+    assert _interrupted(AT_EVENT, event, command, full_run) == ("interrupted: nothing was written\n", set())
 
 
 @pytest.mark.parametrize(
@@ -119,7 +99,7 @@ def test_a_signal_while_a_file_is_written(command: str, event: str, full_run: St
 def test_a_signal_while_a_run_is_written(event: str, full_run: StoredRun) -> None:
     """What a run has recorded stays, and the message says where."""
     message = "interrupted: what was recorded is in out.partial\n"
-    assert _interrupted(_AT_EVENT, event, "run", full_run) == (message, {"out.partial"})
+    assert _interrupted(AT_EVENT, event, "run", full_run) == (message, {"out.partial"})
 
 
 def test_a_signal_in_the_first_second(tmp_path: Path) -> None:
@@ -153,8 +133,8 @@ def test_a_signal_while_text_is_evaluated(text: str, number: signal.Signals) -> 
 
 def test_ignored_signals_stay_ignored(tmp_path: Path) -> None:
     """A command that a shell has started in the background, with SIGINT ignored, goes on."""
-    start = _START.format(trap=_AT_IMPORT).replace("signal.default_int_handler", "signal.SIG_IGN")
-    command = [sys.executable, "-c", start, "simpy", str(int(signal.SIGINT)), *_COMMANDS["run"]]
+    command = command_line(_sent(signal.SIGINT), "simpy", *_COMMANDS["run"], trap=AT_IMPORT)
+    command[2] = command[2].replace("signal.default_int_handler", "signal.SIG_IGN")
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     assert (tmp_path / "out").is_dir()
 

@@ -141,7 +141,8 @@ def test_a_study_writes_one_folder_for_each_case(capsys: pytest.CaptureFixture[s
     """A study has a folder with one run folder for each case, and one table."""
     Path("study.py").write_text(STUDY)
     assert main(["run", "study.py", "--out", "out"]) == 0
-    assert sorted(path.name for path in Path("out").iterdir()) == [".panacea-run", "1_pea", "2_pea", "summary.json"]
+    names = [".panacea-run", "1_pea", "2_pea", "results.csv", "summary.json"]
+    assert sorted(path.name for path in Path("out").iterdir()) == names
     assert Path("out/1_pea/activities.parquet").exists()
     printed = capsys.readouterr().out
     assert "How many PEAs?" in printed

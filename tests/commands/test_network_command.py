@@ -72,12 +72,9 @@ def test_equal_blocks_are_shown_once(capsys: pytest.CaptureFixture[str]) -> None
     assert main(["network", "bert-base"]) == 0
     told = capsys.readouterr().out
     assert told.count("ffn1") == 2  # its row, and that of ffn2, which reads it
-    assert re.search(r"block0 \.\. block11 +12 +48\.3 G +368\.6 k", told)
+    assert re.search(r"block0\.\.11 +12 +48\.3 G +368\.6 k", told)
     assert re.search(r"q +768 +768 +512 +302\.0 M +2\.3 k +features of block0\.ffn2,\s+block0\.out", told)
-    assert (
-        "96 layers, 360 GEMMs, 48,318,382,080 MACs, 368,640 tiles of 64 x 32 x 64 (T_M x T_K x T_N), weights of 7 bits, "
-        in told
-    )
+    assert "96 layers, 360 GEMMs, 48,318,382,080 MACs, 368,640 tiles of 64 x 32 x 64 (T_M x T_K x T_N), " in told
     assert "profile measured" in told
     assert "assumed for pv, qk" in told
 

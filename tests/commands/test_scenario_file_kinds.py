@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from stored_runs import one_layer_run
 
 from panacea_sim.commands.main import main
+from panacea_sim.running.scenario import Scenario, load_scenario
 
 
 @pytest.fixture(autouse=True)
@@ -83,3 +85,19 @@ def test_other_folders_are_named(mark: bool, what: str, capsys: pytest.CaptureFi
     if mark:
         Path("x/.panacea-run").touch()
     assert f"scenario: found {what} accepted: a scenario script" in _refused("x", capsys)
+
+
+def test_a_script_imports_what_lies_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module beside the script is found from any folder, and a library of the same name comes first."""
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    (tmp_path / "panacea_test_sizes.py").write_text("M = 12\n")
+    (tmp_path / "colorsys.py").write_text("raise ImportError\n")
+    (tmp_path / "beside.py").write_text(
+        "import colorsys\n"
+        "from panacea_test_sizes import M\n"
+        "from panacea_sim import Scenario, synthetic_layer\n"
+        "scenario = Scenario('beside', synthetic_layer(M, 8, 8, 0.5, 0.5, 1))\n"
+    )
+    found = load_scenario(tmp_path / "beside.py")
+    assert isinstance(found, Scenario)
+    assert [layer.M for layer in found.known_layers()] == [12]

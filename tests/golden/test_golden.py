@@ -16,6 +16,7 @@ from panacea_sim.report.terminal import print_run
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario, load_scenario
 from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.summary import Summary
 
 GOLDEN = Path(__file__).parent
 QUICKSTART = GOLDEN.parents[1] / "scenarios" / "quickstart.py"
@@ -23,22 +24,26 @@ QUICKSTART = GOLDEN.parents[1] / "scenarios" / "quickstart.py"
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, str]:
-    """Run the quickstart and return file name to text: its summary without host times, and its report."""
+    """Run the quickstart and return file name to text: its summary without host times, and its report at two widths."""
     scenario = load_scenario(QUICKSTART)
     assert isinstance(scenario, Scenario)
     outcome = run(scenario, RunOptions(trace=TraceOptions("off")))
     summary = outcome.summary.to_json()
-    report = io.StringIO()
-    print_run(Console(file=report, width=100, color_system=None), outcome.summary)
     del summary["host_seconds"]
-    lines = [line.rstrip() for line in report.getvalue().splitlines()]
     return {
         "quickstart_summary.json": json.dumps(summary, indent=2) + "\n",
-        "quickstart_report.txt": "\n".join(lines) + "\n",
+        "quickstart_report.txt": _report(outcome.summary, 100),
+        "quickstart_report_80.txt": _report(outcome.summary, 80),
     }
 
 
-@pytest.mark.parametrize("name", ["quickstart_summary.json", "quickstart_report.txt"])
+def _report(summary: Summary, width: int) -> str:
+    report = io.StringIO()
+    print_run(Console(file=report, width=width, color_system=None), summary)
+    return "\n".join(line.rstrip() for line in report.getvalue().splitlines()) + "\n"
+
+
+@pytest.mark.parametrize("name", ["quickstart_summary.json", "quickstart_report.txt", "quickstart_report_80.txt"])
 def test_the_quickstart_gives_what_is_kept(name: str, found: dict[str, str], request: pytest.FixtureRequest) -> None:
     """Summary and report of the quickstart equal the kept files."""
     kept = GOLDEN / name

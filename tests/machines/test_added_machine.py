@@ -20,7 +20,8 @@ from panacea_sim.commands.main import main
 from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.errors import ConfigError, MappingError
 from panacea_sim.hardware import registry
-from panacea_sim.report.terminal import print_run, print_study
+from panacea_sim.report.study import print_study
+from panacea_sim.report.terminal import print_run
 from panacea_sim.running.run import RunOptions, RunOutcome, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.schema import TABLES

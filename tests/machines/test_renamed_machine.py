@@ -25,7 +25,8 @@ from panacea_sim.machines.panacea.build import Panacea
 from panacea_sim.machines.panacea.settings import PanaceaHardware
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.report.picture import run_figure
-from panacea_sim.report.terminal import print_run, print_study
+from panacea_sim.report.study import print_study
+from panacea_sim.report.terminal import print_run
 from panacea_sim.report.timeline.content import timeline_content
 from panacea_sim.running.run import RunOptions, RunOutcome, run
 from panacea_sim.running.scenario import Scenario
@@ -183,7 +184,13 @@ def test_pages_and_pictures_show_the_same(runs: tuple[RunOutcome, RunOutcome]) -
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--group-by", "component", "--format", "json"], ["--longest", "5", "--format", "json"]]
+    "arguments",
+    [
+        ["--group-by", "component"],
+        ["--group-by", "component", "--group-by", "cause"],
+        ["--group-by", "component", "--each-pea"],
+        ["--longest", "5"],
+    ],
 )
 def test_inspect_answers_the_same(
     runs: tuple[RunOutcome, RunOutcome], arguments: list[str], capsys: pytest.CaptureFixture[str]
@@ -191,11 +198,15 @@ def test_inspect_answers_the_same(
     """Rows of both runs differ in names only."""
     answers = []
     for outcome in runs:
-        assert main(["inspect", str(outcome.folder), *arguments]) == 0
+        assert main(["inspect", str(outcome.folder), "--format", "json", *arguments]) == 0
         answers.append(json.loads(capsys.readouterr().out))
     plain, renamed = answers
+    topologies = [outcome.summary.machine for outcome in runs]
+    renamed_short = topologies[1].short_names
     assert [row["cycles"] for row in plain] == [row["cycles"] for row in renamed]
-    assert sorted(json.dumps(_translated(row, _names(runs[0]))) for row in plain) == sorted(map(json.dumps, renamed))
+    names = _names(runs[0])
+    names |= {short: renamed_short[names[name]] for name, short in topologies[0].short_names.items()}
+    assert sorted(json.dumps(_translated(row, names)) for row in plain) == sorted(map(json.dumps, renamed))
 
 
 @pytest.mark.parametrize("format_name", ["perfetto", "vcd", "csv"])

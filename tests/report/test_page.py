@@ -15,6 +15,7 @@ from panacea_sim.analysis.query import longest
 from panacea_sim.analysis.selection import Selection
 from panacea_sim.report import page
 from panacea_sim.report.page import report_page
+from panacea_sim.report.themes import theme_css
 from panacea_sim.report.timeline import timeline_html
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import left_out
@@ -138,6 +139,19 @@ def test_it_says_what_was_not_recorded(any_run: StoredRun) -> None:
             cycles[each["state"]] += max(min(each["end_cycle"], last) - max(each["start_cycle"], first), 0)
     shares = [cycles[state] / (last - first) for state in any_run.recorded_states]
     assert row[3:] == [f"{share:.1%}" if share else "" for share in shares]
+
+
+def test_paper_and_dark_are_in_its_styles(full_run: StoredRun) -> None:
+    """Printers keep the colours; on paper the timeline gives way to the picture; tests/browser looks at both."""
+    text = report_page(full_run)
+    printed = text.partition("@media print")[2].partition("</style>")[0]
+    assert "print-color-adjust: exact" in text
+    assert theme_css() in text
+    assert ".screen { display: none; }" in printed
+    screen = re.search(r'<div class="screen">(.*?)</div>', text, flags=re.DOTALL)
+    assert screen is not None
+    assert "<iframe" in screen[1]
+    assert "<img" not in screen[1]
 
 
 def test_the_timeline_is_a_page_inside(full_run: StoredRun, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
 
 from panacea_sim.analysis.shares import state_shares
 from panacea_sim.errors import ConfigError
@@ -73,6 +74,33 @@ def test_the_paper_style_is_one_column_wide_and_merges_the_peas(full_run: Stored
     assert "16 PEAs" in labels
     assert not any(label.startswith("pea") for label in labels)
     assert {label.get_fontsize() for label in figure.axes[1].get_yticklabels()} == {8.0}
+
+
+_PREFIX = "/backbone/layer.3/attention"
+
+
+@pytest.mark.parametrize("style", ["paper", "screen"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"{_PREFIX}/{part}/MatMul" for part in ("query", "key", "value")],
+        [f"/model/layers.{number}/mlp/down_proj/MatMul" for number in (3, 14, 15)],
+        [f"{'very_' * 12}long_{number}" for number in (1, 2, 3)],
+        [f"{number}{'-very' * 12}-long" for number in (1, 2, 3)],
+    ],
+)
+def test_long_names_of_layers_keep_what_tells_them_apart(names: list[str], style: picture.PictureStyle) -> None:
+    """In narrow boxes, names that differ in a part only show different texts, none longer than its box."""
+    look = picture._LOOKS[style]
+    axes = Figure().subplots()
+    layers = [(name, number * 100, (number + 1) * 100) for number, name in enumerate(names)]
+    picture._draw_layers(axes, layers, [0] * len(names), np.array([0, 100 * len(names)]), look)
+    texts = [text.get_text() for text in axes.texts]
+    assert len(set(texts)) == len(names)
+    for text, name in zip(texts, names, strict=True):
+        assert len(text) <= picture._letters(look) / len(names)
+        telling = set(re.split(r"[/._-]", name)) - set.intersection(*(set(re.split(r"[/._-]", each)) for each in names))
+        assert any(part in text for part in telling), (text, telling)
 
 
 @pytest.mark.parametrize(("ending", "magic"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])

@@ -7,14 +7,13 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
 from panacea_sim.hardware.config import Source, field_sources, load_hardware
 from panacea_sim.report import terminal
 from panacea_sim.report.palette import STATE_COLOURS
-from panacea_sim.report.terminal import print_run, print_sources, print_study
+from panacea_sim.report.study import print_study
+from panacea_sim.report.terminal import print_run, print_sources
 from panacea_sim.running.run import run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.schema import State
@@ -91,17 +90,6 @@ def test_operands_without_slices_have_no_density(summary: Summary) -> None:
     )
 
 
-@given(st.lists(st.integers(0, 1000), min_size=6, max_size=6).filter(any))
-def test_bars_have_one_width(cycles: list[int]) -> None:
-    """Whatever the states are, a bar is equally wide, and each part is within a letter of its share."""
-    states: dict[State, float] = dict(zip(State, cycles, strict=True))
-    makespan_cycles = sum(cycles)
-    bar = terminal._bar(states, makespan_cycles).plain
-    assert len(bar) == 24
-    for state, letter in terminal._LETTERS.items():
-        assert abs(bar.count(letter) - 24 * states[state] / makespan_cycles) <= 1
-
-
 def test_states_have_distinct_letters_and_colours() -> None:
     """Each state can be told from the others by letter and by colour."""
     assert set(STATE_COLOURS) == set(terminal._LETTERS) == set(State)
@@ -109,13 +97,18 @@ def test_states_have_distinct_letters_and_colours() -> None:
 
 
 def test_a_study_has_one_row_for_each_case(summary: Summary) -> None:
-    """A study's table has its title, and for each case cycles and verdict."""
+    """A study's table has its title, and for each case the chosen mapping, cycles and verdict."""
+    layer = summary.layers[0].model_copy(update={"loop_order": "nkm", "double_tile": True})
+    other = _with_layers(summary, layer).model_copy(update={"exact": False})
+    several = _with_layers(summary, layer, layer.model_copy(update={"loop_order": "mnk", "double_tile": False}))
     console, text = _console()
-    print_study(console, "Which is best?", {"one": summary, "two": summary.model_copy(update={"exact": False})})
+    print_study(console, "Which is best?", {"one": summary, "two": other, "three": several})
     printed = text.getvalue()
     assert printed.startswith("Which is best?")
-    assert re.search(rf"one +{summary.makespan_cycles:,} .* yes", printed)
-    assert re.search(rf"two +{summary.makespan_cycles:,} .* NO", printed)
+    order, tiles = summary.layers[0].loop_order, "on" if summary.layers[0].double_tile else "off"
+    assert re.search(rf"one +{order} +{tiles} +{summary.makespan_cycles:,} .* yes", printed)
+    assert re.search(rf"two +nkm +on +{summary.makespan_cycles:,} .* NO", printed)
+    assert re.search(rf"three +mixed +mixed +{summary.makespan_cycles:,} ", printed)
 
 
 def test_sources_show_each_field() -> None:
@@ -146,12 +139,32 @@ def test_markup_in_names_is_text(summary: Summary) -> None:
     assert "[see] figure 3" in text.getvalue()
 
 
-def test_a_network_shows_its_first_layers(summary: Summary) -> None:
-    """Twelve layers are listed, memoized ones with the layer whose work they have; the rest is counted."""
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_network_shows_its_longest_layers(width: int, summary: Summary) -> None:
+    """Of many layers the twelve longest are rows, the longest first; the rest is counted."""
     layer = summary.layers[0]
-    copies = [layer.model_copy(update={"name": f"copy{n}", "memoized_from": "ffn"}) for n in range(14)]
-    printed = _printed(_with_layers(summary, layer, *copies))
-    assert "copy0 (the work of ffn): 16 x 24 x 24" in printed
-    assert "copy10" in printed
-    assert "copy11" not in printed
-    assert ".. and 3 more layers: see summary.json" in printed
+    copies = [
+        layer.model_copy(
+            update={"name": f"copy{n}", "memoized_from": "ffn", "start_cycle": 0, "end_cycle": 1000 + 1000 * n}
+        )
+        for n in range(14)
+    ]
+    printed = _printed(_with_layers(summary, layer, *copies), width)
+    assert "15 layers, 14 of them with the work of an equal one" in printed
+    assert [name for name in (f"copy{n}" for n in range(14)) if re.search(rf"^ ?{name}\b", printed, re.MULTILINE)] == [
+        f"copy{n}" for n in range(2, 14)
+    ]
+    assert printed.index("copy13") < printed.index("copy12") < printed.index("copy2 ")
+    assert re.search(r"copy13 +16 x 24 x 24 +14,000 ", printed)
+    assert ".. and 3 more layers, none of them longer: see summary.json" in printed
+    assert max(map(len, printed.splitlines())) <= width
+
+
+@pytest.mark.parametrize(("count", "described"), [(1, True), (3, True), (4, False), (12, False)])
+def test_few_layers_are_described(count: int, described: bool, summary: Summary) -> None:  # noqa: FBT001  # expected
+    """Up to three layers have lines of their own; more are rows in the order of the run, none of them left out."""
+    copies = [summary.layers[0].model_copy(update={"name": f"copy{n}"}) for n in range(count)]
+    printed = _printed(_with_layers(summary, *copies))
+    assert ("stored vectors with fillers" in printed) == described
+    assert [printed.index(f"copy{n}") for n in range(count)] == sorted(printed.index(f"copy{n}") for n in range(count))
+    assert "more layers" not in printed

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
+import shutil
 import zlib
 from dataclasses import replace
 from itertools import pairwise
@@ -26,7 +28,7 @@ from panacea_sim.report.timeline.content import TimelineContent, timeline_conten
 from panacea_sim.report.timeline.packing import Packed, differences, pack
 from panacea_sim.trace.binning import bin_edges
 from panacea_sim.trace.schema import ACTIVITIES, State
-from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.trace.stored_run import StoredRun, open_run
 from panacea_sim.trace.utilization import operator_counts, operator_steps
 
 _COLUMNS = arrays(np.int64, st.integers(0, 20), elements=st.integers(-(2**40), 2**40))
@@ -153,6 +155,20 @@ def test_too_many_intervals_become_stretches(full_run: StoredRun) -> None:
     assert "intervals are too many for a page" in notes
     assert "Queue occupancies are left out" in notes
     assert "DRAM bandwidth is a mean over" in notes
+    assert "the command above the lanes is that for this view" in notes
+
+
+@pytest.mark.parametrize("folder", ["runs/big", "my runs/it's $HOME"])
+def test_the_command_of_a_page_names_its_run(
+    folder: str, full_run: StoredRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell reads the path as it was given, whatever is in it."""
+    monkeypatch.chdir(tmp_path)
+    Path(folder).parent.mkdir()
+    shutil.copytree(full_run.path, folder)
+    moved = open_run(Path(folder))
+    command = timeline_content(moved, None).header["command"]
+    assert shlex.split(command) == ["panacea-sim", "timeline", folder]
 
 
 @pytest.mark.parametrize("most_rows", [10, 10_000_000])

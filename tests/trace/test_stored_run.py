@@ -62,7 +62,7 @@ def test_a_name_stands_for_its_partial_folder(folder: Path, tmp_path: Path) -> N
         ({"schema": 99}, r"schema 99; accepted: schema 1 to 2\. It was written by a newer panacea_sim"),
         (
             {"study": "s", "runs": {"a": {}}},
-            r"a study of several runs; accepted: the folder of one run\. Choose one of",
+            r"a study of several runs; accepted: the folder of one run\. None of its runs is there: run it again",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,9 @@ import pyarrow.dataset as ds
 
 from panacea_sim.analysis.shares import state_shares
 from panacea_sim.report.groups import group_label
+from panacea_sim.report.names import name_forms
 from panacea_sim.report.palette import STATE_COLOURS
+from panacea_sim.report.timeline.counts import interval_counts
 from panacea_sim.report.timeline.curves import read_curves
 from panacea_sim.report.timeline.operators import read_operators
 from panacea_sim.report.timeline.packing import differences
@@ -62,6 +65,8 @@ def timeline_content(run: StoredRun, window: tuple[int, int] | None, *, most_row
         "subtitle": _subtitle(run, span, count),
         "leftOut": " ".join([*_partial_note(run), *left_out(run)]),
         "span": span,
+        "command": shlex.join(["panacea-sim", "timeline", str(run.path)]),
+        "mostRows": most_rows,
         "states": [state.value for state in State],
         "colours": [STATE_COLOURS[state] for state in State],
         "curves": curves.described,
@@ -158,9 +163,11 @@ def _stretches(
     note = (
         f"{count:,} intervals are too many for a page: it holds the exact shares of the states in {bins:,} stretches "
         f"of at most {width:,} cycles. Single firings, causes, tiles and the search for tiles are left out; "
-        "--window A:B shows them for a part of the run."
+        "--window A:B shows them for a part of the run: the command above the lanes is that for this view."
     )
-    return described, {"edges": differences(shares.edges), "cycles": cycles.reshape(-1)}, [note]
+    begun, ended = interval_counts(run, shares.edges)
+    columns = {"edges": differences(shares.edges), "cycles": cycles.reshape(-1), "begun": begun, "ended": ended}
+    return described, columns, [note]
 
 
 def _layer_spans(run: StoredRun, span: tuple[int, int]) -> list[dict[str, Any]]:
@@ -182,7 +189,10 @@ def _layer_spans(run: StoredRun, span: tuple[int, int]) -> list[dict[str, Any]]:
             {"name": row["layer"], "start": row["start_cycle_min"], "end": row["end_cycle_max"]}
             for row in found.to_pylist()
         ]
-    return _in_tracks([layer for layer in spans if layer["start"] < span[1] and layer["end"] > span[0]])
+    shown = [layer for layer in spans if layer["start"] < span[1] and layer["end"] > span[0]]
+    for layer, forms in zip(shown, name_forms([layer["name"] for layer in shown]), strict=True):
+        layer["forms"] = forms
+    return _in_tracks(shown)
 
 
 def _in_tracks(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,19 +9,32 @@ from bokeh.embed import file_html
 from bokeh.resources import Resources
 from jinja2 import Template
 
+from panacea_sim.report.themes import theme_css, themes
 from panacea_sim.report.timeline.content import TimelineContent
 from panacea_sim.report.timeline.figures import timeline_document
 from panacea_sim.report.timeline.packing import pack
 
 __all__ = ["timeline_page"]
 
-_SCRIPTS = ("unpack.js", "bins.js", "curves.js", "texts.js", "search.js", "view.js")
+_SCRIPTS = (
+    "unpack.js",
+    "bins.js",
+    "curves.js",
+    "names.js",
+    "texts.js",
+    "search.js",
+    "link.js",
+    "paint.js",
+    "wheel.js",
+    "theme.js",
+    "view.js",
+)
 
 
 def timeline_page(content: TimelineContent) -> str:
     """Return a page that holds the content, the scripts that draw it, and bokeh."""
     columns, blob = pack(content.columns)
-    header = content.header | {"columns": columns}
+    header = content.header | {"columns": columns, "themes": themes()}
     folder = files("panacea_sim.report.timeline") / "page"
     document = timeline_document(content.header)
     template = Template((folder / "page.html").read_text(encoding="utf-8"))
@@ -36,6 +49,7 @@ def timeline_page(content: TimelineContent) -> str:
             "subtitle": header["subtitle"],
             "left_out": header["leftOut"],
             "blob": blob,
+            "theme": theme_css(),
             "scripts": "\n".join((folder / name).read_text(encoding="utf-8") for name in _SCRIPTS),
         },
     )

@@ -30,6 +30,7 @@ _RIGHT = 16
 _TRACK_HEIGHT = 22
 _CURVES_HEIGHT = 120
 _AXIS_HEIGHT = 36
+_TOP_AXIS_HEIGHT = 44
 _LANES_HEIGHT = 520
 _TOOLS = "xpan,xwheel_zoom,xbox_zoom,reset"
 _TOOLTIP = '<div style="white-space: pre; font: 12px system-ui, sans-serif; line-height: 1.4">@{}{{custom}}</div>'
@@ -95,7 +96,8 @@ def _plain_figure(cycles: Range1d, height: int, **options: Any) -> figure:  # no
         x_range=cycles,
         tools=_TOOLS,
         active_drag="xpan",
-        active_scroll="xwheel_zoom",
+        # The wheel scrolls the page, until its tool is chosen; page/wheel.js zooms with Ctrl.
+        active_scroll=None,
         min_border_left=_LEFT,
         min_border_right=_RIGHT,
         min_border_top=2,
@@ -106,25 +108,32 @@ def _plain_figure(cycles: Range1d, height: int, **options: Any) -> figure:  # no
     )
     plot.xaxis.formatter = NumeralTickFormatter(format="0,0")
     plot.xaxis.visible = False
-    plot.outline_line_color = "#cccccc"
+    # The colour of the page is that of a lane where nothing was recorded; page/theme.js sets those of lines and text.
+    plot.background_fill_color = None
+    plot.border_fill_color = None
     plot.ygrid.visible = False
-    plot.xgrid.grid_line_color = "#e8e8e8"
     return plot
 
 
 def _layers(cycles: Range1d, tracks: int) -> tuple[figure, ColumnDataSource]:
     """Return the band that says which layer is worked on."""
-    source = ColumnDataSource(
-        {name: [] for name in ("left", "right", "bottom", "top", "middle", "centre", "colour", "text", "name", "i")}
+    names = ("left", "right", "bottom", "top", "middle", "centre", "colour", "edge", "ink", "text", "name", "i")
+    source = ColumnDataSource({name: [] for name in names})
+    plot = _plain_figure(
+        cycles, _TOP_AXIS_HEIGHT + _TRACK_HEIGHT * tracks, y_range=Range1d(tracks, 0), x_axis_location="above"
     )
-    plot = _plain_figure(cycles, 4 + _TRACK_HEIGHT * tracks, y_range=Range1d(tracks, 0))
+    # Long timelines have their lower axis below the edge of the screen.
+    plot.xaxis.visible = True
+    plot.xaxis.axis_label = "cycles"
+    plot.xaxis.axis_label_standoff = 0
     band = plot.quad(
-        left="left", right="right", bottom="bottom", top="top", fill_color="colour", line_color="white", source=source
+        left="left", right="right", bottom="bottom", top="top", fill_color="colour", line_color="edge", source=source
     )
     plot.text(
         x="middle",
         y="centre",
         text="text",
+        text_color="ink",
         source=source,
         text_align="center",
         text_baseline="middle",
@@ -139,19 +148,25 @@ def _layers(cycles: Range1d, tracks: int) -> tuple[figure, ColumnDataSource]:
 
 def _lanes(cycles: Range1d, colours: list[str]) -> tuple[figure, ColumnDataSource, ColumnDataSource, BoxAnnotation]:
     """Return the lanes, what is drawn in them, the borders of single firings, and the mark of what was searched."""
-    source = ColumnDataSource({name: [] for name in ("left", "right", "bottom", "top", "state", "i")})
+    names = ("left", "right", "bottom", "top", "paintRight", "paintTop", "state", "i")
+    source = ColumnDataSource({name: [] for name in names})
     plot = _plain_figure(cycles, _LANES_HEIGHT, y_range=Range1d(1, 0))
-    parts = plot.quad(
+    plot.quad(
         left="left",
-        right="right",
+        right="paintRight",
         bottom="bottom",
-        top="top",
+        top="paintTop",
         fill_color=linear_cmap("state", colours, -0.5, len(colours) - 0.5),
         line_color=None,
         source=source,
     )
+    # Parts are painted larger than they are, where others cover the rest: the pointer finds them as they are.
+    parts = plot.quad(
+        left="left", right="right", bottom="bottom", top="top", fill_color=None, line_color=None, source=source
+    )
     edges = ColumnDataSource({name: [] for name in ("x", "bottom", "top")})
-    plot.segment(x0="x", x1="x", y0="bottom", y1="top", line_color="white", source=edges)
+    # In the colour of text: a line in that of the page would look like a gap.
+    plot.segment(x0="x", x1="x", y0="bottom", y1="top", line_color="black", line_alpha=0.45, source=edges, name="edges")
     mark = BoxAnnotation(
         left=0,
         right=0,

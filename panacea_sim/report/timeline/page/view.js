@@ -3,15 +3,16 @@
 const MOST_BINS = 512;
 const MOST_PARTS = 24000;
 const HALF = 0.42;
-const ROOMY_PIXELS = 5;
+const ROOMY_PIXELS = 8;
 const HASH_DELAY_MS = 200;
 const LANE_PIXELS = 17;
-const LINE_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#666666"];
-const CHANNEL_COLOURS = ["#0072b2", "#56b4e9", "#444444", "#aaaaaa"];
-const LAYER_COLOURS = ["#cfe3f1", "#f3e3c3"];
+const CYCLE_VIEWS = 50;
+const CYCLE_LEAST = 200;
 const BUSY = 0;
 const STATE_COUNT = header.states.length;
 const element = (id) => document.getElementById(id);
+const inTurn = (colours, i) => colours[i % colours.length];
+const figures = () => [models.layers, models.lanes, models.occupancy, models.bandwidth, models.utilization];
 
 let data = null;
 let models = null;
@@ -37,6 +38,8 @@ async function load(base64) {
   } else {
     data.edges = sums(columns.edges, Float64Array);
     data.cycles = columns.cycles;
+    data.begun = sums(columns.begun, Float64Array);
+    data.ended = sums(columns.ended, Float64Array);
   }
   const knots = sums(columns.knots, Float64Array);
   data.curves = header.curves.map((curve) => makeCurve(curve, knots, columns.values));
@@ -80,13 +83,15 @@ function layOut() {
   models.mark.visible = false;
 }
 
-// The parts of all rows: rectangles with a state, and what stands behind each, an interval (i >= 0) or a group.
+// The parts of all rows: rectangles with a state, and what stands behind each, an interval (i >= 0) or a group; and
+// the columns of paint.js that they make up.
 function laneParts(first, last, bins) {
   const parts = { left: [], right: [], bottom: [], top: [], state: [], i: [] };
   // Bins of whole pixels have no pale lines between them; bokeh's own begin in the middle of a pixel.
   const pixel = (last - first) / (models.lanes.inner_width || 1000);
   const width = Math.max(Math.round((last - first) / bins / pixel), 1) * pixel;
   const grid = { origin: first - pixel / 2, width };
+  const columns = [];
   groups = [];
   const add = (left, right, bottom, top, state, i) => {
     parts.left.push(left); parts.right.push(right); parts.bottom.push(bottom); parts.top.push(top);
@@ -95,10 +100,15 @@ function laneParts(first, last, bins) {
   const [bin, spread] = header.detail === "intervals" ? [binIntervals, spreadIntervals] : [binStretches, spreadStretches];
   rows.forEach((row, y) => {
     if (!row.lanes) return;
-    const single = (i) => add(data.start[i], data.end[i], y + HALF, y - HALF, data.state[i], i);
+    const addColumn = (first, left, right, top, isFull) => columns.push({ lane: y, first, last: parts.i.length, left, right, top, isFull });
+    const single = (i) => {
+      add(data.start[i], data.end[i], y + HALF, y - HALF, data.state[i], i);
+      addColumn(parts.i.length - 1, data.start[i], data.end[i], y - HALF, true);
+    };
     const group = (from, to, cycles, count) => {
       const all = (to - from) * row.lanes.length;
       groups.push({ name: row.label, from, to, cycles: cycles.slice(), count, lanes: row.lanes.length });
+      const firstPart = parts.i.length;
       let base = y + HALF;
       for (let s = 0; s < STATE_COUNT; s++) {
         if (!cycles[s]) continue;
@@ -106,6 +116,7 @@ function laneParts(first, last, bins) {
         add(from, to, base, base - height, s, -groups.length);
         base -= height;
       }
+      addColumn(firstPart, from, to, base, base - (y - HALF) < TOUCHING);
     };
     if (!row.together) return bin(row.lanes[0], data, first, last, grid, { single, group });
     const cycles = binTogether(row.lanes, data, first, last, grid, spread);
@@ -114,7 +125,7 @@ function laneParts(first, last, bins) {
       group(Math.max(from, first), Math.min(from + width, last), cycles.subarray(b * STATE_COUNT, (b + 1) * STATE_COUNT), 0);
     }
   });
-  return parts;
+  return { parts, columns, pixel };
 }
 
 // Bokeh searches plain arrays for models, one element after the other.
@@ -123,31 +134,26 @@ function typed(columns) {
 }
 
 function drawLanes(first, last) {
-  let parts = laneParts(first, last, bins);
+  let drawn = laneParts(first, last, bins);
   // What the browser paints in a moment bounds the number of parts: lanes that are all mixed get wider bins.
-  while (parts.i.length > MOST_PARTS && bins > 1) parts = laneParts(first, last, (bins = bins >> 1));
+  while (drawn.parts.i.length > MOST_PARTS && bins > 1) drawn = laneParts(first, last, (bins = bins >> 1));
+  const { parts, columns, pixel } = drawn;
   if (parts.i.length < MOST_PARTS / 3 && bins < MOST_BINS) bins *= 2;
-  models.laneSource.data = typed(parts);
-  // Single firings that follow each other are told apart by a line, where there is room for one.
-  const roomy = (ROOMY_PIXELS * (last - first)) / (models.lanes.inner_width || 1000);
-  const edges = { x: [], bottom: [], top: [] };
-  parts.i.forEach((i, part) => {
-    if (i < 0 || parts.right[part] - parts.left[part] < roomy) return;
-    edges.x.push(parts.left[part]); edges.bottom.push(parts.bottom[part]); edges.top.push(parts.top[part]);
-  });
-  models.edgeSource.data = typed(edges);
+  models.laneSource.data = { ...typed(parts), ...painted(parts, columns, pixel) };
+  models.edgeSource.data = typed(borders(parts, columns, pixel, ROOMY_PIXELS * pixel));
 }
 
 function drawLayers(first, last) {
-  const columns = { left: [], right: [], bottom: [], top: [], middle: [], centre: [], colour: [], text: [], name: [], i: [] };
+  const columns = { left: [], right: [], bottom: [], top: [], middle: [], centre: [], colour: [], edge: [], ink: [], text: [], name: [], i: [] };
   const pixels = models.layers.inner_width || 1000;
   header.layerSpans.forEach((layer, i) => {
     const from = Math.max(layer.start, first), to = Math.min(layer.end, last);
     if (from >= to) return;
     const letters = Math.floor(((to - from) / (last - first)) * pixels / 8);
-    const text = layer.name.length <= letters ? layer.name : letters > 4 ? `${layer.name.slice(0, letters - 1)}…` : "";
+    const text = letters > 4 || layer.name.length <= letters ? shortened(layer.forms, letters) : "";
     columns.left.push(layer.start); columns.right.push(layer.end); columns.bottom.push(layer.track + 1); columns.top.push(layer.track); columns.centre.push(layer.track + 0.5);
-    columns.middle.push((from + to) / 2); columns.colour.push(LAYER_COLOURS[i % 2]); columns.text.push(text);
+    columns.middle.push((from + to) / 2); columns.colour.push(inTurn(theme().layers, i)); columns.text.push(text);
+    columns.edge.push(theme().paper); columns.ink.push(theme().ink);
     columns.name.push(layer.name); columns.i.push(i);
   });
   models.layerSource.data = columns;
@@ -181,7 +187,7 @@ function drawCurves(figure, source, lines, first, last, most) {
   const drawn = lines.map(([, curves]) => steps(curves, first, last, MOST_BINS));
   source.data = {
     xs: drawn.map(({ xs }) => Float64Array.from(xs)), ys: drawn.map(({ ys }) => Float64Array.from(ys)),
-    name: lines.map(([name]) => name), colour: lines.map((_, i) => LINE_COLOURS[i % LINE_COLOURS.length]),
+    name: lines.map(([name]) => name), colour: lines.map((_, i) => inTurn(theme().curves, i)),
   };
   const highest = most || drawn.reduce((top, { ys }) => ys.reduce((a, b) => (b > a ? b : a), top), 0);
   figure.y_range.setv({ start: 0, end: (highest || 1) * 1.35 });
@@ -193,7 +199,7 @@ function drawChannels(first, last) {
   const drawn = lines.map(([, curves]) => steps(curves, first, last, MOST_BINS));
   channels = { name: lines.map(([name]) => name), xs: drawn.map(({ xs }) => xs), ys: drawn.map(({ ys }) => ys) };
   let below = new Float64Array(2 * MOST_BINS);
-  const areas = { xs: [], ys: [], name: channels.name, colour: lines.map((_, i) => CHANNEL_COLOURS[i % CHANNEL_COLOURS.length]) };
+  const areas = { xs: [], ys: [], name: channels.name, colour: lines.map((_, i) => inTurn(theme().channels, i)) };
   for (const { xs, ys } of drawn) {
     const above = below.map((value, i) => value + ys[i]);
     areas.xs.push(Float64Array.of(...xs, ...[...xs].reverse()));
@@ -217,11 +223,20 @@ function draw() {
   }
   if (models.bandwidth.visible) drawChannels(start, end);
   if (header.operators) drawCurves(models.utilization, models.utilizationSource, panelLines("operators"), start, end, 100);
+  if (header.detail !== "intervals") drawCommand(start, end);
   // Browsers count changes of the address, and refuse more than a few in a second.
   clearTimeout(hashTimer);
   hashTimer = setTimeout(writeHash, HASH_DELAY_MS);
   panacea.drawn += 1;
   panacea.drawMs = performance.now() - began;
+}
+
+// How to see these cycles with every interval.
+function drawCommand(first, last) {
+  const most = mostIntervals(data, first, last);
+  element("detail").hidden = false;
+  element("command").textContent = detailCommand(header.command, first, last);
+  element("many").textContent = most <= header.mostRows ? "" : ` This view has ${number(most)} of them, and a page holds ${number(header.mostRows)}: zoom in first.`;
 }
 
 function schedule() {
@@ -246,12 +261,19 @@ function writeHash() {
 
 function readHash() {
   const parts = new URLSearchParams(location.hash.slice(1));
-  const cycles = (parts.get("x") || "").split(":").map(Number);
+  const problems = [];
   view.together = parts.get("joined") === "1";
-  if (data.sets.has(parts.get("curves"))) view.curves = parts.get("curves");
+  const curves = parts.get("curves");
+  if (data.sets.has(curves)) view.curves = curves;
+  else if (curves) problems.push(`The link asks for the occupancy of ${curves}, which is not on this page.`);
   element("curves").value = view.curves;
   layOut();
-  if (cycles.length === 2 && cycles[0] < cycles[1]) show(...cycles);
+  if (parts.has("x")) {
+    const { first, last, problem } = linkedCycles(parts.get("x"), header.span);
+    if (problem) problems.push(problem);
+    show(first, last);
+  }
+  say(problems.join(" "));
   schedule();
 }
 
@@ -264,40 +286,57 @@ function markRows(names, start, end) {
 
 function search(text) {
   searched = { text, turn: text === searched.text ? searched.turn + 1 : 0 };
-  if (!text.trim()) return say("");
-  const asked = parseSearch(text);
-  const named = header.lanes.filter((lane) => asked && (!asked.name || lane.name === asked.name));
-  if (!named.length) return searchLayer(text.trim(), asked);
-  if (asked.name && view.together && named[0].group) { view.together = false; layOut(); schedule(); }
-  const names = new Set(named.map((lane) => lane.name));
-  if (!asked.tile) {
+  const wanted = text.trim();
+  if (!wanted) return say("");
+  const asked = parseSearch(wanted);
+  const lanes = asked ? (asked.name ? named(header.lanes, asked.name) : header.lanes) : [];
+  if (lanes.length && asked.name && view.together && lanes[0].group) { view.together = false; layOut(); schedule(); }
+  const names = new Set(lanes.map((lane) => lane.name));
+  if (lanes.length && !asked.tile) {
     markRows(names, ...header.span);
-    return say(`${asked.name} is marked.`);
+    return say(`${lanes[0].name} is marked.`);
   }
-  if (header.detail !== "intervals") return say("Single tiles are not in this page; --window A:B shows them.");
-  const found = findTile(data, named, asked.tile);
-  if (!found.length) return say(`No firing of ${text.trim()} is recorded here.`);
-  showFound(found, names, ({ layer }) => `${text.trim()} in ${data.layers[layer] || "no layer"}`);
+  const isTile = lanes.length > 0;
+  const tiles = isTile && header.detail === "intervals" ? findTile(data, lanes, asked.tile) : [];
+  const layers = isTile ? [] : findLayers(header.layerSpans, wanted);
+  const found = inOrder(wanted, layers, tiles.map((tile) => ({ ...tile, names })), findCycle(parseCycle(wanted), header.span));
+  if (found.length) showFound(found, wanted);
+  else say(nothingFound(wanted, asked, isTile));
 }
 
-function searchLayer(text, asked) {
-  const found = findLayers(header.layerSpans, text);
-  const lanes = header.lanes.map((lane) => lane.name);
+function nothingFound(wanted, asked, isTile) {
   const { example } = header;
-  if (found.length) showFound(found, new Set(lanes), ({ name }) => `Layer ${name}`);
-  else if (asked) say(`No component or layer ${asked.name}: the components are ${lanes.join(", ")}.`);
-  else say(`Give a component (${example}), a tile (m,n,k), both (${example} 4,0,2) or a layer.`);
+  if (isTile && header.detail !== "intervals") return "Single tiles are not in this page; --window A:B shows them.";
+  const cycle = parseCycle(wanted);
+  const noCycle = cycle === null ? "" : ` Cycle ${number(cycle)} is not on this page, which has cycles ${number(header.span[0])} to ${number(header.span[1])}.`;
+  if (isTile) return `No firing of ${wanted} is recorded here.${noCycle}`;
+  if (noCycle) return noCycle.trim();
+  if (asked) return `No component or layer ${asked.name}: the components are ${header.lanes.map(({ name }) => name).join(", ")}.`;
+  return `Give a component (${example}), a tile (m,n,k), both (${example} 4,0,2), a cycle (12,345) or a layer.`;
+}
+
+// What a place is called.
+function placeText({ cycle, layer, name }, wanted) {
+  if (cycle !== undefined) return `Cycle ${number(cycle)}`;
+  return name === undefined ? `${wanted} in ${data.layers[layer] || "no layer"}` : `Layer ${name}`;
 }
 
 // One of the places that were found, the next one each time.
-function showFound(found, names, describe) {
+function showFound(found, wanted) {
   const turn = searched.turn % found.length;
-  const { start, end } = found[turn];
-  const margin = Math.max(0.1 * (end - start), 2);
+  const place = found[turn];
+  const { start, end } = place;
+  const margin = place.cycle === undefined ? Math.max(0.1 * (end - start), 2) : cycleMargin();
   show(start - margin, end + margin);
-  markRows(names, start, end);
+  markRows(place.names || new Set(header.lanes.map(({ name }) => name)), start, end);
   const which = found.length > 1 ? ` (${turn + 1} of ${found.length}, Enter for the next)` : "";
-  say(`${describe(found[turn])}: ${span(start, end)}${which}`);
+  say(`${placeText(place, wanted)}${place.cycle === undefined ? `: ${span(start, end)}` : " is marked."}${which}`);
+}
+
+// A cycle alone is shown with what is around it: as much as is in view, but no more than a fiftieth of all.
+function cycleMargin() {
+  const whole = header.span[1] - header.span[0];
+  return Math.min(models.cycles.end - models.cycles.start, Math.max(whole / CYCLE_VIEWS, CYCLE_LEAST)) / 2;
 }
 
 function fillControls() {
@@ -310,12 +349,17 @@ function fillControls() {
   }));
   element("notes").replaceChildren(...header.notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })));
   element("curves").replaceChildren(...[...data.sets.keys()].map((name) => new Option(name, name)));
-  element("search").placeholder = `${header.example}, tile m,n,k or layer, then Enter`;
+  const placeholder = `${header.example}, tile m,n,k, cycle or layer, then Enter`;
+  element("search").placeholder = placeholder;
+  // A digit is wider than letters are on average.
+  element("search").style.width = `${0.85 * placeholder.length}ch`;
   element("curves").disabled = !data.sets.size;
   element("together").onclick = () => { view.together = !view.together; layOut(); schedule(); };
   element("curves").onchange = () => { view.curves = element("curves").value; schedule(); };
   element("search").onkeydown = (event) => { if (event.key === "Enter") search(element("search").value); };
   addEventListener("hashchange", readHash);
+  document.addEventListener("wheel", onWheel, { capture: true, passive: false });
+  darkScheme.addEventListener("change", () => { paintFigures(); schedule(); });
 }
 
 async function start(given) {
@@ -325,6 +369,7 @@ async function start(given) {
   view.curves = data.sets.keys().next().value || "";
   fillControls();
   models.occupancy.visible = data.sets.size > 0;
+  paintFigures();
   readHash();
   models.cycles.properties.start.change.connect(schedule);
   models.cycles.properties.end.change.connect(schedule);
@@ -348,6 +393,7 @@ const panacea = {
     if (i < 0) return groupText(data, groups[-i - 1]);
     return intervalText(data, header.lanes.find((lane) => i >= lane.from && i < lane.to), i);
   },
+  cycleBelow,
   describeLayer: (i) => `layer ${header.layerSpans[i].name}\n${span(header.layerSpans[i].start, header.layerSpans[i].end)}`,
   models: () => models,
 };
