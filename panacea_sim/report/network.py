@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from panacea_sim.report.tables import Column, print_table
 from panacea_sim.workload.link import Columns, Link
 from panacea_sim.workload.network import LayerGraph, layers_in_order, links_into
 from panacea_sim.workload.networks.gemm import Gemm
@@ -69,25 +68,20 @@ def print_network(console: Console, graph: LayerGraph, tile_sizes: TileSizes) ->
     layers = _layers(graph)
     title = Text.assemble((graph.graph["name"], "bold"), f", {graph.graph['description']}")
     console.print(title)
-    table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("layer", no_wrap=True)
-    for column in ("M", "K", "N", "x", "MACs", "tiles", "bits"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("reads")
-    for run in _runs(layers):
-        _add_run(table, graph, run, tile_sizes)
-    console.print(table)
+    has_bits = len({layer.weight_bits for layer in layers if not layer.dynamic_weight}) > 1
+    rows = [cells for run in _runs(layers) for cells in _run_rows(graph, run, tile_sizes)]
+    if not has_bits:
+        rows = [(*cells[:-2], cells[-1]) for cells in rows]
+    figures = ("M", "K", "N", "x", "MACs", "tiles", *(("bits",) if has_bits else ()))
+    columns = (Column("layer", "name"), *(Column(title) for title in figures), Column("reads", "name"))
+    print_table(console, columns, rows)
     _print_totals(console, graph, layers, tile_sizes)
 
 
 def print_models(console: Console, models: Sequence[Model]) -> None:
     """Print the networks of the zoo with their sizes and the source of these."""
-    table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("workload", "family", "sizes", "source"):
-        table.add_column(column, no_wrap=column == "workload")
-    for model in models:
-        table.add_row(*(Text(cell) for cell in (model.name, model.family, _sizes(model), model.source)))
-    console.print(table)
+    columns = (Column("workload", "word"), Column("family", "word"), Column("sizes", "name"), Column("source", "name"))
+    print_table(console, columns, [(model.name, model.family, _sizes(model), model.source) for model in models])
 
 
 @dataclass(frozen=True)
@@ -135,24 +129,32 @@ def _short(layer: Gemm) -> str:
     return layer.name.removeprefix(f"{layer.block}.") if layer.block else layer.name
 
 
-def _add_run(table: Table, graph: LayerGraph, run: _Run, tile_sizes: TileSizes) -> None:
+def _run_rows(graph: LayerGraph, run: _Run, tile_sizes: TileSizes) -> Iterator[tuple[Text | str, ...]]:
+    """Return the cells of the rows of a run: a heading with its totals, and its layers, or layers alone."""
     first, last, count = run.blocks[0][0].block, run.blocks[-1][0].block, len(run.blocks)
     if first:
-        names = first if count == 1 else f"{first} .. {last}"
+        names = first if count == 1 else _range_text(first, last)
         every = [layer for block in run.blocks for layer in block]
         macs, tiles = sum(layer.macs for layer in every), sum(layer.tiles(*tile_sizes) for layer in every)
-        heading = Text(names, style="bold")
-        table.add_row(heading, "", "", "", f"{count}" if count > 1 else "", _short_number(macs), f"{tiles:,}", "", "")
+        repeats = f"{count}" if count > 1 else ""
+        yield Text(names, style="bold"), "", "", "", repeats, _short_number(macs), _short_number(tiles), "", ""
     for layer in run.shown:
-        table.add_row(
+        yield (
             Text(f"  {_short(layer)}" if first else layer.name),
-            *(f"{size:,}" for size in (layer.M, layer.K, layer.N)),
-            f"{layer.repeat:,}" if layer.repeat > 1 else "",
+            *(str(size) for size in (layer.M, layer.K, layer.N)),
+            str(layer.repeat) if layer.repeat > 1 else "",
             _short_number(layer.macs),
-            f"{layer.tiles(*tile_sizes):,}",
+            _short_number(layer.tiles(*tile_sizes)),
             str(layer.weight_bits),
-            Text(_reads_text(graph, layer)),
+            _reads_text(graph, layer),
         )
+
+
+def _range_text(first: str, last: str) -> str:
+    """Return a name for several blocks in a row: block0..31 where nothing but a number differs."""
+    start = first.rstrip("0123456789")
+    number = last.removeprefix(start)
+    return f"{first}..{number if number.isdecimal() else last}"
 
 
 def _reads_text(graph: LayerGraph, layer: Gemm) -> str:
@@ -180,10 +182,13 @@ def _print_totals(console: Console, graph: LayerGraph, layers: Sequence[Gemm], t
     gemms, macs = sum(layer.repeat for layer in layers), sum(layer.macs for layer in layers)
     tiles = sum(layer.tiles(*tile_sizes) for layer in layers)
     size = " x ".join(map(str, tile_sizes))
-    text = f"{len(layers):,} layers, {gemms:,} GEMMs, {macs:,} MACs, {tiles:,} tiles of {size} (T_M x T_K x T_N)."
+    text = f"{len(layers):,} layers, {gemms:,} GEMMs, {macs:,} MACs, {tiles:,} tiles of {size} (T_M x T_K x T_N)"
+    text += f", {_bits_text(layers)}."
     console.print(text, highlight=False, soft_wrap=True)
     if any(layer.block for layer in layers):
-        console.print("Equal blocks are shown once, as the second of them; x: repeats, of a block or of a GEMM.")
+        console.print(
+            "Equal blocks are shown once, as the second of them; x: repeats of a block or GEMM.", soft_wrap=True
+        )
     profile = graph.graph["profile"]
     assumed = sorted({layer.kind for layer in layers if profile.density(layer.kind, "aqs").standing == "A"})
     note = f"; assumed for {', '.join(assumed)}" if assumed else ""
@@ -195,6 +200,16 @@ def _print_totals(console: Console, graph: LayerGraph, layers: Sequence[Gemm], t
     if graph.graph["unpaid"]:
         work = " and ".join(graph.graph["unpaid"])
         console.print(f"Costs nothing, having no layer before it: {work} of the embeddings.", highlight=False)
+
+
+def _bits_text(layers: Sequence[Gemm]) -> str:
+    """Return how wide weights are, those that are outputs of other layers for themselves."""
+    dynamic, stored = (
+        " and ".join(map(str, sorted({layer.weight_bits for layer in layers if layer.dynamic_weight is is_dynamic})))
+        for is_dynamic in (True, False)
+    )
+    parts = ([f"weights of {stored} bits"] if stored else []) + ([f"dynamic ones of {dynamic} bits"] if dynamic else [])
+    return ", ".join(parts)
 
 
 def _sizes(model: Model) -> str:

@@ -72,11 +72,35 @@ def test_equal_blocks_are_shown_once(capsys: pytest.CaptureFixture[str]) -> None
     assert main(["network", "bert-base"]) == 0
     told = capsys.readouterr().out
     assert told.count("ffn1") == 2  # its row, and that of ffn2, which reads it
-    assert re.search(r"block0 \.\. block11 +12 +48\.3 G +368,640", told)
-    assert re.search(r"q +768 +768 +512 +302\.0 M +2,304 +7 +features of block0\.ffn2,\s+block0\.out", told)
-    assert "96 layers, 360 GEMMs, 48,318,382,080 MACs, 368,640 tiles of 64 x 32 x 64" in told
+    assert re.search(r"block0\.\.11 +12 +48\.3 G +368\.6 k", told)
+    assert re.search(r"q +768 +768 +512 +302\.0 M +2\.3 k +features of block0\.ffn2,\s+block0\.out", told)
+    assert "96 layers, 360 GEMMs, 48,318,382,080 MACs, 368,640 tiles of 64 x 32 x 64 (T_M x T_K x T_N), " in told
     assert "profile measured" in told
     assert "assumed for pv, qk" in told
+
+
+def test_bits_have_a_column_where_they_differ(capsys: pytest.CaptureFixture[str]) -> None:
+    """Weights of one width are told so in the totals, dynamic ones beside them; with several each layer has its own."""
+    assert main(["network", "bert-base", "--weight-bits", "4"]) == 0
+    told = capsys.readouterr().out
+    assert "weights of 4 bits, dynamic ones of 7 bits." in told
+    assert " bits  reads" not in told
+    Path("net.csv").write_text("Layer,M,N,K,weight_bits\na,6,4,3,4\nb,1,2,3,10\n", encoding="utf-8")
+    assert main(["network", "net.csv"]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"b .* 10 +all of a", told)
+    assert "weights of 4 and 10 bits." in told
+
+
+@pytest.mark.parametrize("name", ["llama-2-7b", "resnet-50", "opt-350m"])
+def test_a_narrow_terminal(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On 80 characters no name and no number is cut."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["network", name]) == 0
+    told = capsys.readouterr().out
+    table = told.split("GEMMs,")[0].splitlines()[:-1]
+    assert max(map(len, table)) <= 80
+    assert "…" not in told
 
 
 def test_assumed_densities_are_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,8 +42,11 @@ def read_source(builder: NetworkBuilder, operators: Mapping[str, Operator], read
             _check_shape(operator, outputs, source)
         if source.pool is not None:
             needs = _pooled(needs, _pooling(outputs, source.pool))
+        links: dict[str, list[Link]] = {}
         for producer, link in outputs.links(Reading(needs, each.first)):
-            builder.link(producer, each.layer, link)
+            links.setdefault(producer, []).append(link)
+        for producer, of_producer in links.items():
+            builder.link(producer, each.layer, *of_producer)
 
 
 def _needs(operator: Operator, reader: Reader, source: Source) -> Needs:

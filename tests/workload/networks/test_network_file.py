@@ -188,6 +188,17 @@ def test_recurrent_layers(tmp_path: Path, op: str, gates: int) -> None:
     assert needed(graph, "f", "x") == {(k, n): state[0, n] | state[1, n] for k, n in state}
 
 
+@pytest.mark.timeout(60)
+def test_many_steps(tmp_path: Path) -> None:
+    """Links of many steps are added together: 8,000 steps take a second and not an hour."""
+    text = _HEAD + (
+        "  - {name: r, op: lstm, input_size: 4, hidden_size: 2, steps: 8000}\n"
+        "  - {name: s, op: gemm, M: 1, K: 2, N: 8000, from: {layer: r, needs: same}}\n"
+    )
+    graph = _graph(tmp_path, text)
+    assert [len(graph.edges[name, "s"]["links"]) for name in ("r.input", "r.hidden")] == [32000, 32000]
+
+
 def test_attention_and_its_readers(tmp_path: Path) -> None:
     """Attention over fused layers: older keys are in DRAM; a norm behind it needs all heads of a token."""
     text = _HEAD + (
