@@ -38,7 +38,7 @@ __all__ = ["BANDWIDTH_BINS", "SLICE_NAMES", "write_perfetto"]
 BANDWIDTH_BINS = 4096
 """Steps of the counters of DRAM bandwidth over the time that is written."""
 
-SLICE_NAMES = {
+SLICE_NAMES: dict[State, str] = {
     state: state.value if state is State.BUSY else f"[{state.value}]" for state in State if state is not State.IDLE
 }
 """What a slice is called. Idle time is none: it stays empty.
@@ -123,7 +123,9 @@ class _Writer:
     def count(self, track: int, times_ns: IntArray, values: npt.NDArray[Any]) -> None:
         """Write the values of a counter, whole numbers or floating-point ones."""
         whole = values.dtype.kind == "i"
-        value = number(TrackEvent, "counter_value", values) if whole else double(TrackEvent, "double_counter_value", values)
+        value = (
+            number(TrackEvent, "counter_value", values) if whole else double(TrackEvent, "double_counter_value", values)
+        )
         kind = number(TrackEvent, "type", TrackEvent.TYPE_COUNTER)
         event = joined(kind, number(TrackEvent, "track_uuid", track), value)
         self.write(_packet(times_ns, event), len(values))
@@ -167,9 +169,7 @@ def _write_layers(writer: _Writer, run: StoredRun, root: int, span: tuple[int, i
             writer.event(track, end_ns, TrackEvent.TYPE_SLICE_END)
 
 
-def _write_activities(
-    writer: _Writer, run: StoredRun, root: int, span: tuple[int, int], progress: Progress
-) -> None:
+def _write_activities(writer: _Writer, run: StoredRun, root: int, span: tuple[int, int], progress: Progress) -> None:
     where = within(span) & (ds.field("state") != State.IDLE.value)
     groups = {section: writer.group(section, root) for section in dict.fromkeys(run.sections.values())}
     tracks = {name: writer.group(name, groups[section]) for name, section in run.sections.items()}
@@ -217,9 +217,7 @@ def _slices(part: Mapping[str, IntArray], iids: Mapping[str, int], flows: Flows,
             kind = "string_value_iid" if name in _TEXTS else "int_value"
             value = number(DebugAnnotation, kind, np.where(present, values, 0))
             begin.append(only(message(TrackEvent, "debug_annotations", joined(key, value)), present))
-    begin += [
-        only(fixed64(TrackEvent, "flow_ids", stall + 1), present) for stall, present in flows.leaving(row, rows)
-    ]
+    begin += [only(fixed64(TrackEvent, "flow_ids", stall + 1), present) for stall, present in flows.leaving(row, rows)]
     arriving = flows.arriving(row, rows)
     if arriving.any():
         own = np.arange(row + 1, row + rows + 1)
@@ -262,8 +260,8 @@ def _write_queues(writer: _Writer, run: StoredRun, root: int, span: tuple[int, i
         values = batch["occupancy"].to_numpy()
         indices = batch["queue"].indices.to_numpy()
         names = batch["queue"].dictionary.to_pylist()
-        for number in np.unique(indices):
-            name, kept = names[number], indices == number
+        for index in np.unique(indices):
+            name, kept = names[index], indices == index
             if name not in tracks:
                 tracks[name] = _occupancy_track(writer, root, groups, name)
             writer.count(tracks[name], times_ns[kept], values[kept])
@@ -278,7 +276,7 @@ def _occupancy_track(writer: _Writer, root: int, groups: dict[str, int], name: s
 
 
 def _named(column: Any, of_names: Sequence[int]) -> IntArray:  # noqa: ANN401  # pyarrow has no types
-    return np.array(of_names, np.int64)[column.indices.to_numpy()]
+    return np.asarray(np.array(of_names, np.int64)[column.indices.to_numpy()])
 
 
 def _text_iids(writer: _Writer, column: Any) -> IntArray:  # noqa: ANN401  # pyarrow has no types

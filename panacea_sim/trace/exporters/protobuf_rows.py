@@ -18,6 +18,9 @@ __all__ = ["NOTHING", "Pieces", "double", "fixed64", "joined", "message", "numbe
 _VARINT, _FIXED64, _MESSAGE = 0, 1, 2
 """Wire types of protobuf."""
 
+_BITS, _LOW_BITS, _MORE = 7, 0x7F, 0x80
+"""A byte of a number holds so many bits of it; the bit above them says that more bytes follow."""
+
 Mask = npt.NDArray[np.bool_]
 
 
@@ -90,16 +93,16 @@ def _varint(value: int | IntArray) -> Pieces:
     """Return numbers in groups of seven bits, the lowest first; all but the last of a number have the highest bit."""
     columns: list[tuple[int | npt.NDArray[np.uint8], Mask | None]] = []
     if isinstance(value, int):
-        while value > 0x7F:
-            columns.append((value & 0x7F | 0x80, None))
-            value >>= 7
+        while value > _LOW_BITS:
+            columns.append((value & _LOW_BITS | _MORE, None))
+            value >>= _BITS
         return Pieces((*columns, (value, None)), len(columns) + 1)
     stands: Mask | None = None
     length: int | IntArray = 1
     rest, most = value, int(value.max(initial=0))
-    while most > 0x7F:
-        more = rest > 0x7F
-        columns.append(((rest & 0x7F | more << 7).astype(np.uint8), stands))
+    while most > _LOW_BITS:
+        more = rest > _LOW_BITS
+        columns.append(((rest & _LOW_BITS | more << _BITS).astype(np.uint8), stands))
         length = length + more
-        rest, most, stands = rest >> 7, most >> 7, more
+        rest, most, stands = rest >> _BITS, most >> _BITS, more
     return Pieces((*columns, (rest.astype(np.uint8), stands)), length)

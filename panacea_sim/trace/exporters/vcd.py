@@ -53,9 +53,7 @@ _ESCAPES |= {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r", ord("\\"): "\
 """What would end a text for its reader; letters outside ASCII stay as they are, in UTF-8."""
 
 
-def write_vcd(
-    run: StoredRun, path: Path, window: tuple[int, int] | None = None, progress: Progress = silent
-) -> None:
+def write_vcd(run: StoredRun, path: Path, window: tuple[int, int] | None = None, progress: Progress = silent) -> None:
     """Write the recorded cycles of a run, or those in `window`, as VCD.
 
     Each component has the texts `state`, `tile` (layer:m,n,k) and `cause`, each queue and memory its occupancy. Behind
@@ -79,7 +77,7 @@ def write_vcd(
 
 
 def write_gtkw(run: StoredRun, path: Path, dump: Path, window: tuple[int, int] | None = None) -> None:
-    """Write a save file that makes GTKWave show the states by section, then the occupancies, of `dump`, zoomed to fit."""
+    """Write a save file that makes GTKWave show states by section, then occupancies, of `dump`, zoomed to fit."""
     sections: dict[str, list[str]] = {}
     for component, section in run.sections.items():
         sections.setdefault(section, []).append(component)
@@ -135,7 +133,7 @@ def _header(file: IO[bytes], run: StoredRun, queues: Sequence[str]) -> list[str]
 
 
 class _Changes(NamedTuple):
-    """Changes of variables, those of each one in the order of time; a text lacks the variable and the end of the line."""
+    """Changes of variables, those of each one in the order of time; texts lack the variable and the end of the line."""
 
     cycle: IntArray
     variable: IntArray
@@ -223,7 +221,7 @@ class _Activities:
             return np.asarray(column.to_numpy(), np.int64)
         known = self._names
         of_names = [known.setdefault(name, len(known)) for name in column.dictionary.to_pylist()]
-        return np.array(of_names, np.int64)[column.indices.to_numpy()]
+        return np.asarray(np.array(of_names, np.int64)[column.indices.to_numpy()])
 
     def _of_names(self) -> pa.StringArray:
         return pa.array(["s" + name.translate(_ESCAPES) for name in self._names], pa.string())
