@@ -47,6 +47,7 @@ class Controller:
         self.queue: list[_Waiting] = []
         self.opened: list[_Waiting] = []
         self.ready: dict[int, int] = {}
+        self.sent = {"ACT": 0, "RD": 0, "REF": 0}  # how many commands of each kind
 
     def run(self, requests: Sequence[ChannelRequest]) -> int:
         """Serve the requests and return the cycle in which the last data is there."""
@@ -80,6 +81,7 @@ class Controller:
                 and cycle >= self.group_read[group] + device.ccd_l_cycles
             ):
                 bank.read = self.group_read[group] = cycle
+                self.sent["RD"] += 1
                 bank.reserved = bank.reserved and waiting is not self.opened
                 waiting.remove(request)
                 self.ready[request.number] = cycle + device.cl_cycles + device.burst_cycles
@@ -92,6 +94,7 @@ class Controller:
             bank = self.banks[group, number]
             if bank.row is None and self._may_activate(bank, group, cycle):
                 bank.row, bank.activate, bank.reserved = row, cycle, True
+                self.sent["ACT"] += 1
                 self.group_activate[group] = cycle
                 self.activates = [*self.activates[1:], cycle]
                 self.queue.remove(request)
@@ -126,4 +129,5 @@ class Controller:
         begins = all(cycle >= bank.precharge + self.device.rp_cycles for bank in self.banks.values())
         if begins:
             self.refresh_end = cycle + self.device.rfc_cycles
+            self.sent["REF"] += 1
         return begins

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 from naive import STATES, Access, NaiveResult, Posting, Row
+from watched_banks import Events
 
 from panacea_sim.description.description import Description
 from panacea_sim.engines.reference.engine import run_reference
@@ -85,7 +86,10 @@ def _as_naive(result: EngineResult, recorder: Recorder) -> NaiveResult:
     rows = [Row(*values) for values in zip(*(activities[name] for name in names), strict=True)]
     postings = [Posting(**row) for row in recorder.table("postings").to_pylist()]
     grants = [Access(*values) for values in zip(*(accesses[name] for name in Access._fields), strict=True)]
-    return NaiveResult(result.makespan_cycles, rows, states, high_water, grants, postings)
+    events = {
+        name: Events(*(getattr(channel, key) for key in Events._fields)) for name, channel in result.channels.items()
+    }
+    return NaiveResult(result.makespan_cycles, rows, states, high_water, grants, postings, events)
 
 
 def figures(result: EngineResult) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from naive_machine import Grant, Machine, Part, Posting, Row, StuckError
+from watched_banks import Events, events_of
 
 from panacea_sim.description.description import Description
 from panacea_sim.memory.device import Service
@@ -37,7 +38,7 @@ class NaiveResult:
     """What a run gives: figures of every component and channel, and rows ordered by component, then start.
 
     `states` holds the cycles in each state; `high_water` the highest end-of-cycle occupancy of each queue (tokens) and
-    memory (bytes).
+    memory (bytes); `events` what the device of each channel did.
     """
 
     makespan_cycles: int
@@ -46,6 +47,7 @@ class NaiveResult:
     high_water: dict[str, int]
     accesses: list[Access]
     postings: list[Posting]
+    events: dict[str, Events]
 
 
 def interpret(description: Description) -> NaiveResult:
@@ -82,7 +84,11 @@ def _account(machine: Machine) -> NaiveResult:
         }
     all_rows = [row for rows in rows_of.values() for row in rows]
     postings = [posting for of_component in machine.postings.values() for posting in of_component]
-    return NaiveResult(makespan_cycles, all_rows, states, machine.high_water, _accesses(machine), postings)
+    events = {
+        channel.name: events_of(device, makespan_cycles)
+        for channel, device in zip(description.channels, machine.devices, strict=True)
+    }
+    return NaiveResult(makespan_cycles, all_rows, states, machine.high_water, _accesses(machine), postings, events)
 
 
 def _accesses(machine: Machine) -> list[Access]:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from watched_banks import watched
+
 from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
 from panacea_sim.description.steps import Requests
@@ -124,7 +126,7 @@ class Machine:
         self.rows: dict[str, list[Row]] = {name: [] for name in names}
         self.delay = dict.fromkeys(names, NO_DELAY)  # the last one of the firing that is about to be served or posted
         self.postings: dict[str, list[Posting]] = {name: [] for name in names}
-        self.devices = [channel.device.new_state() for channel in description.channels]
+        self.devices = [watched(channel.device) for channel in description.channels]
         self.pending: list[list[Part]] = [[] for _ in description.channels]
         self.grants: list[list[Grant]] = [[] for _ in description.channels]
 

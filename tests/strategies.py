@@ -30,7 +30,7 @@ from panacea_sim.mapping.order import LOOP_ORDERS
 from panacea_sim.mapping.plan import plan_layer
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.memory.banked_device import BankedDevice
-from panacea_sim.memory.device import Device, DeviceState, IdealDevice, Service
+from panacea_sim.memory.device import Device, DeviceEvents, DeviceState, FlatDevice, IdealDevice, Service
 from panacea_sim.memory.params import dram_params
 from panacea_sim.quant.activation_functions import (
     ACTIVATION_FUNCTIONS,
@@ -271,9 +271,21 @@ class SplittingDevice:
         """Return what the bus can move."""
         return self.bus.most_bytes(cycles)
 
+    def least_cycles(self, size_bytes: int) -> int:
+        """Return what the bus needs at least."""
+        return self.bus.least_cycles(size_bytes)
+
     def new_state(self) -> DeviceState:
         """Return the state of an untouched device at cycle 0."""
         return _SplittingState(self.bus.new_state(), self.grant_bytes)
+
+    def flat(self) -> FlatDevice:
+        """Return the numbers of the bus; that it splits is not among them."""
+        return self.bus.flat()
+
+    def events(self, state: Sequence[int], bursts: int, makespan_cycles: int) -> DeviceEvents:
+        """Return what the bus counts: nothing."""
+        return self.bus.events(state, bursts, makespan_cycles)
 
 
 @dataclass(frozen=True)
@@ -289,6 +301,9 @@ class _SplittingState:
 
     def serve(self, cycle: int, address: int, size_bytes: int, *, write: bool) -> Service:
         return self.bus.serve(cycle, address, min(size_bytes, self.grant_bytes), write=write)
+
+    def events(self, bursts: int, makespan_cycles: int) -> DeviceEvents:
+        return self.bus.events(bursts, makespan_cycles)
 
 
 _STEPS = ("takes", "needs", "waits", "acquires", "releases", "puts", "gives")

@@ -63,6 +63,7 @@ def _figures(device: DramDevice, requests: Sequence[ChannelRequest], outcome: Re
     latency_ns = (outcome.ready_cycle - outcome.arrival_cycle) * ns
     span_cycles = int(outcome.ready_cycle.max() - outcome.arrival_cycle.min())
     size_bytes = sum(request.size_bytes for request in requests)
+    bursts = outcome.row_hits + outcome.row_misses
     return {
         "requests": len(requests),
         "bytes": size_bytes,
@@ -71,6 +72,10 @@ def _figures(device: DramDevice, requests: Sequence[ChannelRequest], outcome: Re
         "peak_gbps": device.peak_gbps,
         "row_hits": outcome.row_hits,
         "row_misses": outcome.row_misses,
+        "activates": outcome.activates,
+        "bursts": bursts,
+        "burst_bytes": bursts * device.burst_bytes,
+        "refreshes": outcome.refreshes,
         "min_latency_ns": float(latency_ns.min()),
         "mean_latency_ns": float(latency_ns.mean()),
         "max_latency_ns": float(latency_ns.max()),

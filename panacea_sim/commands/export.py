@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from panacea_sim.commands.options import Force, RunFolderPath, Window
+from panacea_sim.commands.progress import shown_progress
 from panacea_sim.commands.written import print_written, written
 from panacea_sim.errors import ConfigError
 
 if TYPE_CHECKING:
+    from panacea_sim.trace.exporters.progress import Progress
     from panacea_sim.trace.stored_run import StoredRun
 
 __all__ = ["export_command"]
@@ -40,19 +42,25 @@ def export_command(
 
     stored, cycles = opened_run(run), parse_window(window)
     write = {"perfetto": _perfetto, "vcd": _vcd, "csv": _csv}[form]
-    print_written(*write(stored, out, cycles, force=force or out is None))
+    with shown_progress(f"{stored.name}: {form}") as progress:
+        paths = write(stored, out, cycles, progress, force=force or out is None)
+    print_written(*paths)
 
 
-def _perfetto(run: StoredRun, out: Path | None, window: tuple[int, int] | None, *, force: bool) -> list[Path]:
+def _perfetto(
+    run: StoredRun, out: Path | None, window: tuple[int, int] | None, progress: Progress, *, force: bool
+) -> list[Path]:
     from panacea_sim.trace.exporters.perfetto import write_perfetto
 
     path = out or run.path / PERFETTO_NAME
     with written(path, force=force) as (beside,):
-        write_perfetto(run, beside, window)
+        write_perfetto(run, beside, window, progress)
     return [path]
 
 
-def _vcd(run: StoredRun, out: Path | None, window: tuple[int, int] | None, *, force: bool) -> list[Path]:
+def _vcd(
+    run: StoredRun, out: Path | None, window: tuple[int, int] | None, progress: Progress, *, force: bool
+) -> list[Path]:
     from panacea_sim.trace.exporters.vcd import write_gtkw, write_vcd
 
     path = out or run.path / "trace.vcd"
@@ -60,12 +68,14 @@ def _vcd(run: StoredRun, out: Path | None, window: tuple[int, int] | None, *, fo
     if save == path:
         raise ConfigError("--out", f"{path.name!r}", "another ending: .gtkw is that of the save file beside it")
     with written(path, save, force=force) as (beside, save_beside):
-        write_vcd(run, beside, window)
+        write_vcd(run, beside, window, progress)
         write_gtkw(run, save_beside, path, window)
     return [path, save]
 
 
-def _csv(run: StoredRun, out: Path | None, window: tuple[int, int] | None, *, force: bool) -> list[Path]:
+def _csv(
+    run: StoredRun, out: Path | None, window: tuple[int, int] | None, progress: Progress, *, force: bool
+) -> list[Path]:
     from panacea_sim.trace.exporters.csv import write_csv
     from panacea_sim.trace.schema import TABLES
     from panacea_sim.trace.window import chosen_window
@@ -75,7 +85,8 @@ def _csv(run: StoredRun, out: Path | None, window: tuple[int, int] | None, *, fo
     tables = [table for table in TABLES if run.has_table(table)]
     paths = [folder / f"{table}.csv" for table in tables]
     with _folder(folder), written(*paths, force=force) as besides:
-        for table, beside in zip(tables, besides, strict=True):
+        for done, (table, beside) in enumerate(zip(tables, besides, strict=True)):
+            progress(done, len(tables))
             write_csv(run, table, beside, window)
     return paths
 

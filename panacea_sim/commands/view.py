@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from panacea_sim.commands.options import RunFolderPath, Window
+from panacea_sim.commands.progress import shown_progress
 
 __all__ = ["view_command"]
 
@@ -34,7 +35,8 @@ def view_command(
     stored, cycles = opened_run(run), parse_window(window)
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace.pftrace.gz"
-        write_perfetto(stored, trace, cycles)
+        with shown_progress(f"{stored.name}: perfetto") as progress:
+            write_perfetto(stored, trace, cycles, progress)
         # Ctrl-C is how the user ends this.
         with suppress(KeyboardInterrupt), TraceServer(trace, port) as server:
             print(f"{server.url}   (Ctrl-C ends)", flush=True)  # noqa: T201  # for the user's browser

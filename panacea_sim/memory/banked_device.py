@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from panacea_sim.memory.banked_timing import choose, next_decision, serve
-from panacea_sim.memory.device import DeviceState, FlatDevice, Service
+from panacea_sim.memory.banked_timing import choose, next_decision, refreshes_before, serve
+from panacea_sim.memory.device import DeviceEvents, DeviceState, FlatDevice, Service
 from panacea_sim.memory.params import (
+    ACTIVATES,
     BURST,
     BURST_BYTES,
     CLOCK_DENOMINATOR,
@@ -38,19 +39,25 @@ class BankedDevice:
 
     def new_state(self) -> DeviceState:
         """Return the state of an untouched device at cycle 0."""
-        return _BankedState(self.params)
+        return _BankedState(self)
 
     def flat(self) -> FlatDevice:
         """Return the device as numbers, for banked_timing.py."""
         return FlatDevice(banked=True, params=self.params, state=new_state(self.params))
 
+    def events(self, state: Sequence[int], bursts: int, makespan_cycles: int) -> DeviceEvents:
+        """Return row openings, bursts and refreshes of a run; refreshes are those that fell due before its end."""
+        refreshes = refreshes_before(self.params, state, makespan_cycles)
+        return DeviceEvents(state[ACTIVATES], bursts, bursts * self.params[BURST_BYTES], refreshes)
+
 
 class _BankedState:
     """The banks, the bus and the refresh of one channel in one run."""
 
-    def __init__(self, params: tuple[int, ...]) -> None:
-        self._params = params
-        self._state = new_state(params)
+    def __init__(self, device: BankedDevice) -> None:
+        self._device = device
+        self._params = device.params
+        self._state = new_state(device.params)
         self._out = [0] * OUT
 
     def next_decision_cycle(self, earliest_request_cycle: int) -> int:
@@ -62,3 +69,6 @@ class _BankedState:
     def serve(self, cycle: int, address: int, size_bytes: int, *, write: bool) -> Service:
         serve(self._params, self._state, cycle, address, size_bytes, int(write), self._out)
         return Service._make(self._out)
+
+    def events(self, bursts: int, makespan_cycles: int) -> DeviceEvents:
+        return self._device.events(self._state, bursts, makespan_cycles)

@@ -26,6 +26,7 @@ from panacea_sim.memory.params import (
     ACTIVATE_4,
     ACTIVATE_READY,
     ACTIVATED,
+    ACTIVATES,
     AGE_CAP,
     BANK_BITS,
     BANK_WIDTH,
@@ -92,7 +93,7 @@ from panacea_sim.memory.params import (
     WRITE_TO_READ_S,
 )
 
-__all__ = ["choose", "next_decision", "serve"]
+__all__ = ["choose", "next_decision", "refreshes_before", "serve"]
 
 _TOO_OLD = -1
 """The rank of a request that has waited longer than the age cap; others are never negative."""
@@ -183,6 +184,15 @@ def serve(
     out[OUT_REFRESH_UNTIL] = _accelerator_cycle(params, state[REFRESH_END])
     out[OUT_TURNAROUND_UNTIL] = _accelerator_cycle(params, turnaround + latency - shown_latency)
     out[OUT_ROW_UNTIL] = _accelerator_cycle(params, start - shown_latency)
+
+
+def refreshes_before(params: Sequence[int], state: Sequence[int], end_cycle: int) -> int:
+    """Return the refreshes that fall due before an accelerator cycle, which is no earlier than the last decision.
+
+    Those behind the last decision, when nobody asks any more, happen all the same: the cells have to keep their data.
+    """
+    last = _device_cycle(params, end_cycle) - 1
+    return state[REFRESHES] + max(0, (last - state[REFRESH_DUE]) // params[REFI] + 1)
 
 
 def _send(  # noqa: PLR0913, PLR0917  # flat numbers instead of objects, so that it can be compiled
@@ -300,6 +310,7 @@ def _open_row(
     state[ACTIVATE_3] = state[ACTIVATE_2]
     state[ACTIVATE_2] = state[ACTIVATE_1]
     state[ACTIVATE_1] = state[at_group + GROUP_ACTIVATE] = cycle
+    state[ACTIVATES] += 1
     state[at_bank + OPEN_ROW] = row
     state[at_bank + UNUSED] = 1
     state[at_bank + ACTIVATED] = cycle

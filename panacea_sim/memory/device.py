@@ -11,7 +11,7 @@ from panacea_sim.memory.arbiter import first_come_first_served
 from panacea_sim.memory.params import OUT
 from panacea_sim.units import ceil_div
 
-__all__ = ["Device", "DeviceState", "FlatDevice", "IdealDevice", "Service"]
+__all__ = ["Device", "DeviceEvents", "DeviceState", "FlatDevice", "IdealDevice", "Service"]
 
 
 class Service(NamedTuple):
@@ -35,6 +35,18 @@ class Service(NamedTuple):
     row_until: int
 
 
+class DeviceEvents(NamedTuple):
+    """What a device did to its cells and its bus in a run, by number; docs/dram.md says what counts as one.
+
+    `burst_bytes` are those of whole bursts, whether or not anybody had asked for all of them.
+    """
+
+    activates: int
+    bursts: int
+    burst_bytes: int
+    refreshes: int
+
+
 class FlatDevice(NamedTuple):
     """A device as the numbers that the functions of banked_timing.py (`banked`) or ideal_timing.py work on."""
 
@@ -55,6 +67,10 @@ class DeviceState(Protocol):
 
         The device may open rows for requests that go on waiting. Call it once before each `serve`.
         """
+        ...
+
+    def events(self, bursts: int, makespan_cycles: int) -> DeviceEvents:
+        """Return what the device did; see Device."""
         ...
 
     def serve(self, cycle: int, address: int, size_bytes: int, *, write: bool) -> Service:
@@ -82,6 +98,13 @@ class Device(Protocol):
 
     def flat(self) -> FlatDevice:
         """Return the device as numbers."""
+        ...
+
+    def events(self, state: Sequence[int], bursts: int, makespan_cycles: int) -> DeviceEvents:
+        """Return what a device did in a run of so many cycles that ended with the numbers `state`.
+
+        `bursts` are the row hits and misses of all its grants.
+        """
         ...
 
 
@@ -112,11 +135,16 @@ class IdealDevice:
         """Return the device as numbers, for ideal_timing.py."""
         return FlatDevice(banked=False, params=(self.bytes_per_cycle, self.latency_cycles), state=[0])
 
+    def events(self, state: Sequence[int], bursts: int, makespan_cycles: int) -> DeviceEvents:  # noqa: ARG002  # one signature for all devices
+        """Return nothing: there are no rows, bursts and refreshes."""
+        return DeviceEvents(0, 0, 0, 0)
+
 
 class _IdealState:
     """The bus of an ideal device."""
 
     def __init__(self, device: IdealDevice) -> None:
+        self._device = device
         self._params = (device.bytes_per_cycle, device.latency_cycles)
         self._state = [0]
         self._out = [0] * OUT
@@ -130,3 +158,6 @@ class _IdealState:
     def serve(self, cycle: int, address: int, size_bytes: int, *, write: bool) -> Service:
         ideal_timing.serve(self._params, self._state, cycle, address, size_bytes, int(write), self._out)
         return Service._make(self._out)
+
+    def events(self, bursts: int, makespan_cycles: int) -> DeviceEvents:
+        return self._device.events(self._state, bursts, makespan_cycles)

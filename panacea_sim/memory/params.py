@@ -66,8 +66,9 @@ __all__ = ["Map", "Page", "Policy", "dram_params", "new_state"]
     REFRESH_DUE,
     REFRESH_END,  # end of the last refresh
     REFRESHES,
+    ACTIVATES,
     GROUPS_AT,  # from here on, GROUP_WIDTH numbers for each bank group, then BANK_WIDTH for each bank
-) = range(12)
+) = range(13)
 GROUP_READ, GROUP_WRITE, GROUP_ACTIVATE, GROUP_WIDTH = range(4)
 OPEN_ROW, UNUSED, ACTIVATED, PRECHARGE_READY, ACTIVATE_READY, BANK_WIDTH = range(
     6
@@ -159,7 +160,7 @@ def dram_params(  # the choices of a channel, each with a name of its own
 def new_state(params: Sequence[int]) -> list[int]:
     """Return the state of an untouched channel at cycle 0."""
     channel = [LONG_AGO] * GROUPS_AT
-    channel[BUS_END] = channel[REFRESHES] = 0
+    channel[BUS_END] = channel[REFRESHES] = channel[ACTIVATES] = 0
     channel[REFRESH_DUE] = params[REFI]
     bank = [LONG_AGO] * BANK_WIDTH
     bank[OPEN_ROW], bank[UNUSED] = CLOSED, 0

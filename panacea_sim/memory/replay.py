@@ -12,8 +12,8 @@ import numpy as np
 from panacea_sim.memory.arbiter import ADDRESS, REQUEST_CYCLE, SIZE_BYTES, WIDTH
 from panacea_sim.memory.banked_timing import choose, next_decision, serve
 from panacea_sim.memory.device import Service
-from panacea_sim.memory.params import OUT, REFRESH_END, REFRESHES, RFC, new_state
-from panacea_sim.units import IntArray
+from panacea_sim.memory.params import ACTIVATES, OUT, REFRESH_END, REFRESHES, RFC, new_state
+from panacea_sim.units import IntArray, ceil_div
 
 __all__ = ["QUEUE_REQUESTS", "ChannelRequest", "Replay", "replay"]
 
@@ -34,7 +34,8 @@ class ChannelRequest(NamedTuple):
 class Replay:
     """What became of each request: when the queue took it, its first data, and when all its data was there.
 
-    `refresh_cycles` are those in which the channel refreshed between the first arrival and the last data.
+    `refresh_cycles` are those in which the channel refreshed between the first arrival and the last data, and
+    `refreshes` the refreshes that they belong to.
     """
 
     arrival_cycle: IntArray
@@ -42,6 +43,8 @@ class Replay:
     ready_cycle: IntArray
     row_hits: int
     row_misses: int
+    activates: int
+    refreshes: int
     refresh_cycles: int
 
 
@@ -54,7 +57,16 @@ def replay(params: Sequence[int], requests: Sequence[ChannelRequest]) -> Replay:
     while channel.upcoming < len(requests) or channel.numbers:
         channel.step()
     arrival, start, ready = channel.times
-    return Replay(arrival, start, ready, channel.row_hits, channel.row_misses, channel.refresh_cycles)
+    return Replay(
+        arrival,
+        start,
+        ready,
+        channel.row_hits,
+        channel.row_misses,
+        channel.state[ACTIVATES],
+        channel.refreshes,
+        channel.refresh_cycles,
+    )
 
 
 class _Channel:
@@ -70,6 +82,7 @@ class _Channel:
         self.times = np.full((3, len(requests)), -1, np.int64)
         self.row_hits = 0
         self.row_misses = 0
+        self.refreshes = 0
         self.refresh_cycles = 0
         self._out = [0] * OUT
         self._room_cycles = deque([0] * QUEUE_REQUESTS)  # from when on each free place is free
@@ -86,9 +99,11 @@ class _Channel:
         self._count_refreshes(self.state[REFRESHES] - refreshes)
 
     def _count_refreshes(self, made: int) -> None:
-        """Count the cycles of the last refreshes, which may have happened long before the first request came."""
+        """Count the last refreshes and their cycles, without what happened before the first request came."""
         since_arrival = self.state[REFRESH_END] - int(self.times[0, 0])
-        self.refresh_cycles += max(0, min(made * self.params[RFC], since_arrival))
+        cycles = max(0, min(made * self.params[RFC], since_arrival))
+        self.refresh_cycles += cycles
+        self.refreshes += ceil_div(cycles, self.params[RFC])
 
     def _arrival_cycle(self) -> int:
         return max(self.requests[self.upcoming].cycle, self._room_cycles[0])

@@ -79,13 +79,17 @@ class LayerSummary(LayerName):
 
 
 class DramSummary(_Frozen):
-    """What the channels did together, and each by itself."""
+    """What the channels did together, and each by itself; None where an earlier version did not count it."""
 
     read_bytes: int
     write_bytes: int
     row_hits: int
     row_misses: int
     busy_cycles: int
+    activates: int | None = None
+    bursts: int | None = None
+    burst_bytes: int | None = None
+    refreshes: int | None = None
     channels: dict[str, ChannelTotals]
 
 

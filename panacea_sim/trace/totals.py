@@ -11,13 +11,20 @@ __all__ = ["ChannelTotals", "QueueTotals", "StallTotal"]
 
 @dataclass
 class ChannelTotals:
-    """What a channel did in a run."""
+    """What a channel did in a run.
+
+    The last four are those of memory.device.DeviceEvents; None in a summary that was written before they were counted.
+    """
 
     read_bytes: int = 0
     write_bytes: int = 0
     row_hits: int = 0
     row_misses: int = 0
     busy_cycles: int = 0
+    activates: int | None = None
+    bursts: int | None = None
+    burst_bytes: int | None = None
+    refreshes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ _ALONE = EngineResult(
     {"w_dma": 2},
     {"q_w": QueueTotals(2, 4, 4, 2)},
     {"OMEM": QueueTotals(1000, 600, 600, 600)},
-    {"dram0": ChannelTotals(100, 20, 3, 4, 5)},
+    {"dram0": ChannelTotals(100, 20, 3, 4, 5, 6, 7, 448, 8)},
     {},
 )
 _WITH_PARTIAL_SUMS = EngineResult(
@@ -22,7 +22,7 @@ _WITH_PARTIAL_SUMS = EngineResult(
     {"w_dma": 1, "s_dma": 5},
     {"q_w": QueueTotals(2, 1, 1, 1), "q_s": QueueTotals(2, 1, 1, 1)},
     {"OMEM": QueueTotals(700, 300, 300, 200), "PSUM": QueueTotals(300, 90, 90, 90)},
-    {"dram0": ChannelTotals(1, 2, 3, 4, 5)},
+    {"dram0": ChannelTotals(1, 2, 3, 4, 5, 5, 7, 448, 1)},
     {},
 )
 
@@ -35,7 +35,7 @@ def test_figures_of_two_runs_by_hand() -> None:
         assert joined.firings == {"w_dma": 3, "s_dma": 5}
         assert joined.queues == {"q_w": QueueTotals(2, 5, 5, 2), "q_s": QueueTotals(2, 1, 1, 1)}
         assert joined.memories == {"OMEM": QueueTotals(1000, 900, 900, 600), "PSUM": QueueTotals(300, 90, 90, 90)}
-        assert joined.channels == {"dram0": ChannelTotals(101, 22, 6, 8, 10)}
+        assert joined.channels == {"dram0": ChannelTotals(101, 22, 6, 8, 10, 11, 14, 896, 9)}
 
 
 def test_a_part_that_a_run_lacks_was_idle_there() -> None:

@@ -72,8 +72,10 @@ def test_every_device_runs_a_layer(device: str) -> None:
     assert outcome.summary.to_json()["exact"] is True
     burst_bytes = dram_device(device, "device").burst_bytes
     for channel in outcome.summary.to_json()["dram"]["channels"].values():
-        bursts = channel["row_hits"] + channel["row_misses"]
-        assert bursts * burst_bytes >= channel["read_bytes"] + channel["write_bytes"]
+        assert channel["bursts"] == channel["row_hits"] + channel["row_misses"]
+        assert channel["burst_bytes"] == channel["bursts"] * burst_bytes
+        assert channel["burst_bytes"] >= channel["read_bytes"] + channel["write_bytes"]
+        assert channel["activates"] >= channel["row_misses"]
         assert channel["row_hits"] > channel["row_misses"] > 0
 
 

@@ -24,6 +24,7 @@ _CASES = 2 * settings.default.max_examples
 def _assert_same(device: DramDevice, state: list[int], judge: Judge) -> None:
     """Compare everything that later requests depend on."""
     assert state[at.REFRESHES] == judge.refreshes
+    assert state[at.ACTIVATES] == len(judge.activates)
     assert state[at.REFRESH_DUE] == (judge.refreshes + 1) * device.refi_cycles
     newest = judge.activates[:-5:-1]
     assert state[at.ACTIVATE_1 : at.ACTIVATE_1 + len(newest)] == newest
@@ -66,6 +67,7 @@ def test_closed_form_equals_the_burst_loop(name: str, data: st.DataObject) -> No
             serve(params, state, cycle, address, left, int(ask.write), out)
             ends = judge.serve(cycle, address, left, write=ask.write)
             assert out[at.OUT_END] == out[at.OUT_READY] == ends[-1]
+            assert out[at.OUT_ROW_HITS] + out[at.OUT_ROW_MISSES] == len(ends)
             _assert_same(device, state, judge)
             _assert_prefixes(params, before, (cycle, address, left), ask, ends)
             address, left = address + out[at.OUT_SIZE], left - out[at.OUT_SIZE]

@@ -860,6 +860,27 @@ DRAM_RULES = (
         ("tests/memory/test_dram_segments.py",),
     ),
     Mutation(
+        "refreshes behind the last request do not count",
+        "panacea_sim/memory/banked_timing.py",
+        "return state[REFRESHES] + max(0, (last - state[REFRESH_DUE]) // params[REFI] + 1)",
+        "return state[REFRESHES]",
+        ("tests/memory/test_dram_events.py",),
+    ),
+    Mutation(
+        "a refresh that is due when the run ends counts",
+        "panacea_sim/memory/banked_timing.py",
+        "last = _device_cycle(params, end_cycle) - 1",
+        "last = _device_cycle(params, end_cycle)",
+        ("tests/memory/test_dram_events.py",),
+    ),
+    Mutation(
+        "only openings of banks that had no open row count",
+        "panacea_sim/memory/banked_timing.py",
+        "    state[ACTIVATES] += 1\n",
+        "    state[ACTIVATES] += state[at_bank + OPEN_ROW] == CLOSED\n",
+        ("tests/memory/test_dram_events.py",),
+    ),
+    Mutation(
         "refresh needs no precharge",
         "panacea_sim/memory/banked_timing.py",
         "start = max(start, max(due, state[at_bank + PRECHARGE_READY]) + params[RP])",

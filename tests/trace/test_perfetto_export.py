@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from stored_runs import RUNS, rows
 from panacea_sim.trace.bandwidth import bandwidth
 from panacea_sim.trace.binning import bin_edges
 from panacea_sim.trace.exporters import perfetto
-from panacea_sim.trace.exporters.perfetto import BANDWIDTH_BINS, write_perfetto
-from panacea_sim.trace.schema import ACTIVITIES
+from panacea_sim.trace.exporters.perfetto import BANDWIDTH_BINS, SLICE_NAMES, write_perfetto
+from panacea_sim.trace.schema import ACTIVITIES, State
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.units import cycles_to_ns
 
@@ -81,10 +82,25 @@ def _ns(run: StoredRun, *cycles: int) -> list[int]:
     return found
 
 
+def _drawn(run: StoredRun) -> list[dict[str, Any]]:
+    """Return the rows that are drawn: idle time stays empty."""
+    return [row for row in rows(run, "activities") if row["state"] != "idle"]
+
+
+def _hue(name: str) -> int:
+    """Return the hue that the Perfetto UI gives to slices of this name, in degrees: a product of floating point."""
+    found = 0x811C9DC5 & 0xFFFFFFF
+    for letter in name:
+        found = int(float(found ^ ord(letter)) * 16777619) & 0xFFFFFFFF
+        found -= (found >> 31) << 32
+    return abs(found) % 360
+
+
 def _expected_slice(run: StoredRun, row: dict[str, Any], window: tuple[int, int] | None = None) -> dict[str, Any]:
     first, last = window or run.recorded_cycles
     start, end = _ns(run, max(row["start_cycle"], first), min(row["end_cycle"], last))
-    found = {"name": row["state"], "start": start, "end": end, "track": row["component"]}
+    name = "busy" if row["state"] == "busy" else f"[{row['state']}]"
+    found = {"name": name, "start": start, "end": end, "track": row["component"]}
     found |= {key: row[key] for key in ("m", "n", "k") if row[key] != -1}
     actions = (name for name in row if name not in ACTIVITIES.names)
     arguments = ("layer", "cause", "cause_component", "bytes", *actions)
@@ -92,15 +108,15 @@ def _expected_slice(run: StoredRun, row: dict[str, Any], window: tuple[int, int]
 
 
 def test_slices_are_the_rows(any_run: StoredRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each activity is a slice on the track of its component, in its section, with state, arguments and times.
+    """Each activity but idle time is a slice on the track of its component, in its section, with state and arguments.
 
     Times are cut to the recorded cycles, as are those of layers.
     """
-    monkeypatch.setattr(perfetto, "_PACKETS", 50)
+    monkeypatch.setattr(perfetto, "_ROWS_AT_ONCE", 50)
     write_perfetto(any_run, tmp_path / "trace")
     read = _read(tmp_path / "trace")
     expected = defaultdict(list)
-    for row in rows(any_run, "activities"):
+    for row in _drawn(any_run):
         expected[any_run.sections[row["component"]], row["component"]].append(_expected_slice(any_run, row))
     layers = read.slices.pop((any_run.name, "layers"), [])
     assert read.slices == expected
@@ -116,7 +132,7 @@ def test_arrows_lead_from_the_cause_to_the_stall(any_run: StoredRun, tmp_path: P
     """An arrow begins where the component at the other end was in the cycle before the stall; none is missing."""
     write_perfetto(any_run, tmp_path / "trace")
     read = _read(tmp_path / "trace")
-    everything = rows(any_run, "activities")
+    everything = _drawn(any_run)
     covering = {
         (row["component"], cycle): row for row in everything for cycle in range(row["start_cycle"], row["end_cycle"])
     }
@@ -128,6 +144,18 @@ def test_arrows_lead_from_the_cause_to_the_stall(any_run: StoredRun, tmp_path: P
     assert {number: (read.sources[number], stall) for number, stall in read.stalls.items()} == expected
     assert set(read.sources) == set(expected)
     assert expected
+
+
+def test_states_differ_in_colour() -> None:
+    """The hues that Perfetto gives to the states lie at least 40 degrees apart; by their bare names they would not."""
+    bare, chosen = ([_hue(name) for name in names] for names in (list(SLICE_NAMES), SLICE_NAMES.values()))
+    assert _least_distance(bare) < 10
+    assert _least_distance(chosen) >= 40
+    assert len(chosen) == len(State) - 1
+
+
+def _least_distance(hues: list[int]) -> int:
+    return min(min((a - b) % 360, (b - a) % 360) for a, b in combinations(hues, 2))
 
 
 def test_counters_are_the_tables(any_run: StoredRun, tmp_path: Path) -> None:
@@ -154,7 +182,7 @@ def test_a_window_keeps_what_overlaps_it(full_run: StoredRun, tmp_path: Path) ->
     write_perfetto(full_run, tmp_path / "trace", (900, 1100))
     read = _read(tmp_path / "trace")
     found = [row for track, slices in read.slices.items() if track[1] != "layers" for row in slices]
-    kept = [row for row in rows(full_run, "activities") if row["start_cycle"] < 1100 and row["end_cycle"] > 900]
+    kept = [row for row in _drawn(full_run) if row["start_cycle"] < 1100 and row["end_cycle"] > 900]
     expected = [_expected_slice(full_run, row, (900, 1100)) for row in kept]
     assert sorted(sorted(map(str, row.items())) for row in found) == sorted(
         sorted(map(str, row.items())) for row in expected

@@ -10,9 +10,12 @@ import pytest
 from stored_runs import RUNS, rows
 from vcd.reader import TokenKind, tokenize
 
+from panacea_sim.running.run import RunOptions, run
+from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.exporters import vcd
 from panacea_sim.trace.exporters.vcd import NOT_RECORDED, write_gtkw, write_vcd
-from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.trace.stored_run import StoredRun, open_run
+from panacea_sim.workload.synthetic import synthetic_layer
 
 _History = dict[str, list[tuple[int, str | int]]]
 
@@ -119,6 +122,33 @@ def test_a_recorded_window_is_that_of_the_whole_run(full_run: StoredRun, tmp_pat
     write_vcd(windowed, tmp_path / "recorded.vcd")
     write_vcd(full_run, tmp_path / "cut.vcd", windowed.recorded_cycles)
     assert _read(tmp_path / "recorded.vcd") == _read(tmp_path / "cut.vcd")
+
+
+@pytest.mark.parametrize("name", ["größe", "层 1", "naïve\\path", "tab\there", "λ/µ"])
+def test_names_outside_ascii_stay_legible(name: str, tmp_path: Path) -> None:
+    """Names are in UTF-8; only what would end a text is escaped."""
+    layer = synthetic_layer(name=name, M=20, K=20, N=8, rho_w=0.3, rho_x=0.6, seed=3)
+    run(Scenario("names", layer, values=False), RunOptions(tmp_path / "run", engine="reference"))
+    write_vcd(open_run(tmp_path / "run"), tmp_path / "trace.vcd")
+    shown = name.replace("\\", "\\\\").replace(" ", "\\x20").replace("\t", "\\t")
+    lines = (tmp_path / "trace.vcd").read_bytes().decode("utf-8").split("\n")
+    tiles = {line[1:].split(" ")[0] for line in lines if line.startswith("s") and ":0,0,0 " in line}
+    assert tiles == {f"{shown}:0,0,0"}
+
+
+@pytest.mark.parametrize("window", [None, (900, 1100), (0, 50)])
+def test_the_save_file_shows_the_whole_dump(
+    full_run: StoredRun, window: tuple[int, int] | None, tmp_path: Path
+) -> None:
+    """As many pixels as the zoom needs for the dump fit into the window, beside names and tree, and are most of it."""
+    write_gtkw(full_run, tmp_path / "trace.gtkw", tmp_path / "trace.vcd", window)
+    lines = (tmp_path / "trace.gtkw").read_text().splitlines()
+    (zoom,) = [float(line[1:].split()[0]) for line in lines if line.startswith("*")]
+    first, last = window or (0, full_run.end_cycle)
+    pixels = (_ps(full_run, last) - _ps(full_run, first)) / (2**-zoom / 200)
+    assert pixels == pytest.approx(900, rel=1e-3)
+    assert "[size] 1400 800" in lines
+    assert f"[timestart] {_ps(full_run, first)}" in lines
 
 
 def test_the_save_file_names_every_variable(full_run: StoredRun, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description, joined_labels
-from panacea_sim.description.parts import Queue
+from panacea_sim.description.parts import Channel, Queue
 from panacea_sim.description.steps import Give, Take
 from panacea_sim.engines.compiled import columns as col
 from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
@@ -198,7 +198,7 @@ class _Engine:
         return stands
 
     def _result(self, makespan_cycles: int) -> EngineResult:
-        description, streams = self._description, self._streams
+        description = self._description
         totals = {name: self._component_totals(number, makespan_cycles) for number, name in enumerate(self._names)}
         for number, channel in enumerate(description.channels):
             totals[channel.name] = self._channel_totals(number, makespan_cycles)
@@ -209,7 +209,7 @@ class _Engine:
             {queue.name: self._queue_totals(queue.name, queue.capacity) for queue in description.queues},
             {memory.name: self._memory_totals(memory.name, memory.capacity_bytes) for memory in description.memories},
             {
-                channel.name: _moved(streams.channels[number], streams.busy[number])
+                channel.name: self._moved(number, channel, makespan_cycles)
                 for number, channel in enumerate(description.channels)
             },
             {name: self._times(name) for name in self._names if name in self._keep_times},
@@ -245,6 +245,17 @@ class _Engine:
             port, reason = divmod(place, len(GAP_REASONS))
             kinds.append((*self._kind(owner, CONTENDED - ((1 + reason) * ports + port)), cycles))
         return _merged(kinds)
+
+    def _moved(self, number: int, channel: Channel, makespan_cycles: int) -> ChannelTotals:
+        streams = self._streams
+        row = streams.channels[number].tolist()
+        row_hits, row_misses = row[col.ROW_HITS], row[col.ROW_MISSES]
+        state = streams.device[number, : row[col.STATE_SIZE]].tolist()
+        events = channel.device.events(state, row_hits + row_misses, makespan_cycles)
+        busy_cycles = int(streams.busy[number].sum())
+        return ChannelTotals(
+            row[col.READ_BYTES], row[col.WRITE_BYTES], row_hits, row_misses, busy_cycles, **events._asdict()
+        )
 
     def _events(self, counter: str) -> IntArray:
         """Return the times of a counter of which all are kept, of one lane if it has several."""
@@ -295,16 +306,6 @@ def _slots(lowered: Lowered) -> list[tuple[int, State, str, str]]:
         for step in actor.steps
         for lane, (cause, other) in enumerate(step.causes)
     ]
-
-
-def _moved(channel: IntArray, busy_cycles: IntArray) -> ChannelTotals:
-    return ChannelTotals(
-        int(channel[col.READ_BYTES]),
-        int(channel[col.WRITE_BYTES]),
-        int(channel[col.ROW_HITS]),
-        int(channel[col.ROW_MISSES]),
-        int(busy_cycles.sum()),
-    )
 
 
 def _merged(kinds: list[tuple[State, str, str, int]]) -> list[StallTotal]:

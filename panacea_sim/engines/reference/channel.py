@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from panacea_sim.description.parts import Channel, Port
 from panacea_sim.engines.reference.kernel import CycleEnvironment, CycleProcess, Signal, Waits
@@ -63,7 +63,10 @@ class ChannelProcess:
             self._decision.fire_late(self._state.next_decision_cycle(now) - now)
 
     def finish(self, makespan_cycles: int) -> None:
-        """Account the time after the last grant."""
+        """Account the time after the last grant, and take what the device has counted."""
+        totals = self.totals
+        events = self._state.events(totals.row_hits + totals.row_misses, makespan_cycles)
+        self.totals = replace(totals, **events._asdict())
         idle = self.activity.code(State.IDLE)
         self.activity.rows.extend((idle, self._last_end_cycle, makespan_cycles, NO_FIRING))
 

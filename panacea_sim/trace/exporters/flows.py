@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -27,19 +28,30 @@ class Flows:
     source: IntArray
     stall: IntArray
 
-    def leaving(self, first_row: int, rows: int) -> list[list[int]]:
-        """Return for each of `rows` rows from `first_row` on the stalls that arrows from it lead to."""
-        cuts = np.searchsorted(self.source, np.arange(first_row, first_row + rows + 1))
-        stalls = self.stall[cuts[0] : cuts[-1]].tolist()
-        at = (cuts - cuts[0]).tolist()
-        return [stalls[begin:end] for begin, end in pairwise(at)]
+    def leaving(self, first_row: int, rows: int) -> Iterator[tuple[IntArray, npt.NDArray[np.bool_]]]:
+        """Return, for the first arrow of each of `rows` rows from `first_row` on, then the second and so on, its stall.
 
-    def arriving(self, first_row: int, rows: int) -> list[bool]:
+        With it comes which of the rows have so many arrows.
+        """
+        cuts = np.searchsorted(self.source, np.arange(first_row, first_row + rows + 1))
+        counts = np.diff(cuts)
+        for place in range(int(counts.max(initial=0))):
+            present = counts > place
+            stall = np.zeros(rows, np.int64)
+            stall[present] = self.stall[cuts[:-1][present] + place]
+            yield stall, present
+
+    def arriving(self, first_row: int, rows: int) -> npt.NDArray[np.bool_]:
         """Return for each of `rows` rows from `first_row` on whether an arrow leads to it."""
+        first, last = np.searchsorted(self.stalls, [first_row, first_row + rows])
         found = np.zeros(rows, bool)
-        here = (self.stall >= first_row) & (self.stall < first_row + rows)
-        found[self.stall[here] - first_row] = True
-        return found.tolist()
+        found[self.stalls[first:last] - first_row] = True
+        return found
+
+    @cached_property
+    def stalls(self) -> IntArray:
+        """The rows of all stalls that arrows lead to, in their order."""
+        return np.sort(self.stall)
 
 
 @dataclass(frozen=True)

@@ -6,53 +6,77 @@ Times are in ns: cycles / clock, rounded down, which is exact at 1 GHz.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TracePacket, TrackDescriptor, TrackEvent
+import pyarrow.dataset as ds
+from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import (
+    DebugAnnotation,
+    Trace,
+    TracePacket,
+    TrackDescriptor,
+    TrackEvent,
+)
 
 from panacea_sim.trace.bandwidth import bandwidth
 from panacea_sim.trace.binning import bin_edges
 from panacea_sim.trace.column_batches import column_batches
 from panacea_sim.trace.exporters.flows import Flows, find_flows
-from panacea_sim.trace.schema import ACTIVITIES, QUEUES
+from panacea_sim.trace.exporters.progress import Progress, silent
+from panacea_sim.trace.exporters.protobuf_rows import Pieces, double, fixed64, joined, message, number, only, to_bytes
+from panacea_sim.trace.schema import ACTIVITIES, QUEUES, State
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import changes_within, chosen_window, within
-from panacea_sim.units import cycles_to_ns
+from panacea_sim.units import IntArray, cycles_to_ns
 
-__all__ = ["BANDWIDTH_BINS", "write_perfetto"]
+__all__ = ["BANDWIDTH_BINS", "SLICE_NAMES", "write_perfetto"]
 
 BANDWIDTH_BINS = 4096
 """Steps of the counters of DRAM bandwidth over the time that is written."""
 
+SLICE_NAMES: dict[State, str] = {
+    state: state.value if state is State.BUSY else f"[{state.value}]" for state in State if state is not State.IDLE
+}
+"""What a slice is called. Idle time is none: it stays empty.
+
+Perfetto chooses a colour by the hash of the name: `busy`, `blocked` and `contended` as such would all be green.
+"""
+
 _SEQUENCE = 1
-_PACKETS = 4096
-"""What is gathered before it is written."""
+_ROWS_AT_ONCE = 8192
+"""Rows that are made into packets at once, so that their bytes stay in the processor's cache."""
+
+_TILE = ("m", "n", "k")
+_TEXTS = ("layer", "cause", "cause_component")
 
 
-def write_perfetto(run: StoredRun, path: Path, window: tuple[int, int] | None = None) -> None:
+def write_perfetto(
+    run: StoredRun, path: Path, window: tuple[int, int] | None = None, progress: Progress = silent
+) -> None:
     """Write the recorded cycles of a run, or those in `window`, as a gzipped protobuf trace.
 
     Nothing is written before or after them: slices are cut there, because a viewer draws counters up to the end.
-    Packets leave memory soon after they were made; only the arrows are held for the whole run (find_flows).
+    Packets leave memory soon after they were made; only the arrows are held for the whole run (find_flows). `progress`
+    is told of rows.
     Raises ConfigError if nothing was recorded there.
     """
     span = chosen_window(run, window)
-    with path.open("wb") as file, gzip.GzipFile("", "wb", compresslevel=4, fileobj=file, mtime=0) as stream:
+    with path.open("wb") as file, gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as stream:
         writer = _Writer(stream, run.heading.clock_hz)
         root = writer.group(run.name)
         _write_layers(writer, run, root, span)
-        _write_activities(writer, run, root, span)
+        _write_activities(writer, run, root, span, progress)
         _write_bandwidth(writer, run, root, span)
         _write_queues(writer, run, root, span)
         writer.flush()
 
 
 class _Writer:
-    """Packets of one sequence, with interned texts; each packet is written soon after it was made."""
+    """Packets of one sequence, with interned texts: the few that describe by the library, the many in rows."""
 
     def __init__(self, stream: IO[bytes] | gzip.GzipFile, clock_hz: int) -> None:
         self.clock_hz = clock_hz
@@ -96,14 +120,20 @@ class _Writer:
         event.type = kind
         return event
 
-    def count(self, track: int, times_ns: Sequence[int], values: Sequence[float]) -> None:
-        """Write the values of a counter."""
-        for time_ns, value in zip(times_ns, values, strict=True):
-            event = self.event(track, time_ns, TrackEvent.TYPE_COUNTER)
-            if isinstance(value, int):
-                event.counter_value = value
-            else:
-                event.double_counter_value = value
+    def count(self, track: int, times_ns: IntArray, values: npt.NDArray[Any]) -> None:
+        """Write the values of a counter, whole numbers or floating-point ones."""
+        whole = values.dtype.kind == "i"
+        value = (
+            number(TrackEvent, "counter_value", values) if whole else double(TrackEvent, "double_counter_value", values)
+        )
+        kind = number(TrackEvent, "type", TrackEvent.TYPE_COUNTER)
+        event = joined(kind, number(TrackEvent, "track_uuid", track), value)
+        self.write(_packet(times_ns, event), len(values))
+
+    def write(self, packets: Pieces, rows: int) -> None:
+        """Write packets, some in each row, behind all that were made before."""
+        self.flush()
+        self._stream.write(to_bytes(packets, rows))
 
     def flush(self) -> None:
         """Write what was gathered: traces one after the other are one trace."""
@@ -111,8 +141,6 @@ class _Writer:
         self._trace = Trace()
 
     def _packet(self) -> Any:  # noqa: ANN401  # protobuf's classes have no types
-        if len(self._trace.packet) >= _PACKETS:
-            self.flush()
         return self._trace.packet.add(
             trusted_packet_sequence_id=_SEQUENCE, sequence_flags=TracePacket.SEQ_NEEDS_INCREMENTAL_STATE
         )
@@ -141,13 +169,14 @@ def _write_layers(writer: _Writer, run: StoredRun, root: int, span: tuple[int, i
             writer.event(track, end_ns, TrackEvent.TYPE_SLICE_END)
 
 
-def _write_activities(writer: _Writer, run: StoredRun, root: int, span: tuple[int, int]) -> None:
-    where = within(span)
+def _write_activities(writer: _Writer, run: StoredRun, root: int, span: tuple[int, int], progress: Progress) -> None:
+    where = within(span) & (ds.field("state") != State.IDLE.value)
     groups = {section: writer.group(section, root) for section in dict.fromkeys(run.sections.values())}
     tracks = {name: writer.group(name, groups[section]) for name, section in run.sections.items()}
     flows = find_flows(run, where)
-    row = 0
+    row, rows = 0, run.dataset("activities").count_rows(filter=where)
     for batch in column_batches(run, "activities", run.dataset("activities").schema.names, where):
+        progress(row, rows)
         for column in ("start_cycle", "end_cycle"):
             batch[column] = pa.array(np.clip(batch[column].to_numpy(), *span))
         _write_slices(writer, batch, tracks, flows, row)
@@ -155,35 +184,57 @@ def _write_activities(writer: _Writer, run: StoredRun, root: int, span: tuple[in
 
 
 def _write_slices(writer: _Writer, batch: dict[str, Any], tracks: dict[str, int], flows: Flows, row: int) -> None:
-    rows = len(batch["state"])
-    track = _named(batch["component"], [tracks[name] for name in batch["component"].dictionary.to_pylist()])
-    state = _named(batch["state"], writer.intern("event_names", batch["state"].dictionary.to_pylist()))
-    starts_ns, ends_ns = (
-        cycles_to_ns(batch[column].to_numpy(), writer.clock_hz).tolist() for column in ("start_cycle", "end_cycle")
+    """Write the rows of a batch, the first of which is number `row` of all, a part of them at a time."""
+    names = dict(zip(SLICE_NAMES, writer.intern("event_names", SLICE_NAMES.values()), strict=True))
+    states = [State(name) for name in batch["state"].dictionary.to_pylist()]
+    numbers = (*_TILE, "bytes", *(name for name in batch if name not in ACTIVITIES.names))
+    iids = dict(zip((*numbers, *_TEXTS), writer.intern("debug_annotation_names", (*numbers, *_TEXTS)), strict=True))
+    columns = {
+        "track": _named(batch["component"], [tracks[name] for name in batch["component"].dictionary.to_pylist()]),
+        "name": _named(batch["state"], [names.get(state, 0) for state in states]),
+        "start_ns": cycles_to_ns(batch["start_cycle"].to_numpy(), writer.clock_hz),
+        "end_ns": cycles_to_ns(batch["end_cycle"].to_numpy(), writer.clock_hz),
+    }
+    columns |= {name: batch[name].fill_null(0).to_numpy().astype(np.int64) for name in numbers}
+    columns |= {name: _text_iids(writer, batch[name]) for name in _TEXTS}
+    writer.flush()
+    for first in range(0, len(columns["track"]), _ROWS_AT_ONCE):
+        part = {name: values[first : first + _ROWS_AT_ONCE] for name, values in columns.items()}
+        writer.write(_slices(part, iids, flows, row + first), len(part["track"]))
+
+
+def _slices(part: Mapping[str, IntArray], iids: Mapping[str, int], flows: Flows, row: int) -> Pieces:
+    """Return the two packets of each slice; a value that says nothing is left out: no tile, no bytes, no text."""
+    rows = len(part["track"])
+    track = number(TrackEvent, "track_uuid", part["track"])
+    begin = [number(TrackEvent, "type", TrackEvent.TYPE_SLICE_BEGIN), track]
+    begin.append(number(TrackEvent, "name_iid", part["name"]))
+    for name, iid in iids.items():
+        values, nothing = part[name], -1 if name in _TILE else 0
+        present = values != nothing
+        if present.any():
+            key = number(DebugAnnotation, "name_iid", iid)
+            kind = "string_value_iid" if name in _TEXTS else "int_value"
+            value = number(DebugAnnotation, kind, np.where(present, values, 0))
+            begin.append(only(message(TrackEvent, "debug_annotations", joined(key, value)), present))
+    begin += [only(fixed64(TrackEvent, "flow_ids", stall + 1), present) for stall, present in flows.leaving(row, rows)]
+    arriving = flows.arriving(row, rows)
+    if arriving.any():
+        own = np.arange(row + 1, row + rows + 1)
+        begin.append(only(fixed64(TrackEvent, "terminating_flow_ids", own), arriving))
+    end = (number(TrackEvent, "type", TrackEvent.TYPE_SLICE_END), track)
+    return joined(_packet(part["start_ns"], joined(*begin)), _packet(part["end_ns"], joined(*end)))
+
+
+def _packet(times_ns: IntArray, event: Pieces) -> Pieces:
+    """Return the packet of an event in each row, as a part of a trace."""
+    content = joined(
+        number(TracePacket, "timestamp", times_ns),
+        number(TracePacket, "trusted_packet_sequence_id", _SEQUENCE),
+        number(TracePacket, "sequence_flags", TracePacket.SEQ_NEEDS_INCREMENTAL_STATE),
+        message(TracePacket, "track_event", event),
     )
-    tile, amounts = ("m", "n", "k"), ("bytes", *(name for name in batch if name not in ACTIVITIES.names))
-    numbers = (*tile, *amounts)
-    texts = ("layer", "cause", "cause_component")
-    iids = dict(zip((*numbers, *texts), writer.intern("debug_annotation_names", (*numbers, *texts)), strict=True))
-    # A value that says nothing is left out: no tile, no bytes, no text.
-    arguments = [(iids[name], batch[name].to_numpy().tolist(), -1) for name in tile]
-    arguments += [(iids[name], batch[name].fill_null(0).to_numpy().tolist(), 0) for name in amounts]
-    named = [(iids[name], _texts(writer, batch[name])) for name in texts]
-    leaving, arriving = flows.leaving(row, rows), flows.arriving(row, rows)
-    for index in range(rows):
-        event = writer.event(track[index], starts_ns[index], TrackEvent.TYPE_SLICE_BEGIN)
-        event.name_iid = state[index]
-        for iid, values, nothing in arguments:
-            if values[index] != nothing:
-                event.debug_annotations.add(name_iid=iid, int_value=values[index])
-        for iid, values in named:
-            if values[index]:
-                event.debug_annotations.add(name_iid=iid, string_value_iid=values[index])
-        if leaving[index]:
-            event.flow_ids.extend([stall + 1 for stall in leaving[index]])
-        if arriving[index]:
-            event.terminating_flow_ids.append(row + index + 1)
-        writer.event(track[index], ends_ns[index], TrackEvent.TYPE_SLICE_END)
+    return message(Trace, "packet", content)
 
 
 def _write_bandwidth(writer: _Writer, run: StoredRun, root: int, span: tuple[int, int]) -> None:
@@ -196,7 +247,7 @@ def _write_bandwidth(writer: _Writer, run: StoredRun, root: int, span: tuple[int
     for channel, values in bandwidth(run, edges).items():
         track = writer.counter(channel, group, "bytes/cycle")
         kept = np.diff(values, prepend=-1.0) != 0
-        writer.count(track, times_ns[kept].tolist(), values[kept].tolist())
+        writer.count(track, times_ns[kept], values[kept])
 
 
 def _write_queues(writer: _Writer, run: StoredRun, root: int, span: tuple[int, int]) -> None:
@@ -209,11 +260,11 @@ def _write_queues(writer: _Writer, run: StoredRun, root: int, span: tuple[int, i
         values = batch["occupancy"].to_numpy()
         indices = batch["queue"].indices.to_numpy()
         names = batch["queue"].dictionary.to_pylist()
-        for number in np.unique(indices):
-            name, kept = names[number], indices == number
+        for index in np.unique(indices):
+            name, kept = names[index], indices == index
             if name not in tracks:
                 tracks[name] = _occupancy_track(writer, root, groups, name)
-            writer.count(tracks[name], times_ns[kept].tolist(), values[kept].tolist())
+            writer.count(tracks[name], times_ns[kept], values[kept])
 
 
 def _occupancy_track(writer: _Writer, root: int, groups: dict[str, int], name: str) -> int:
@@ -224,11 +275,11 @@ def _occupancy_track(writer: _Writer, root: int, groups: dict[str, int], name: s
     return writer.counter(name, groups[group], unit)
 
 
-def _named(column: Any, of_names: Sequence[int]) -> list[int]:  # noqa: ANN401  # pyarrow has no types
-    return np.array(of_names, np.int64)[column.indices.to_numpy()].tolist()  # type: ignore[no-any-return]
+def _named(column: Any, of_names: Sequence[int]) -> IntArray:  # noqa: ANN401  # pyarrow has no types
+    return np.asarray(np.array(of_names, np.int64)[column.indices.to_numpy()])
 
 
-def _texts(writer: _Writer, column: Any) -> list[int]:  # noqa: ANN401  # pyarrow has no types
+def _text_iids(writer: _Writer, column: Any) -> IntArray:  # noqa: ANN401  # pyarrow has no types
     """Return the interned number of each text, 0 for an empty one."""
     names = column.dictionary.to_pylist()
     some = [name for name in names if name]
