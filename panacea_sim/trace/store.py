@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from panacea_sim.errors import ConfigError
+from panacea_sim.hardware.yaml_file import write_mapping
 from panacea_sim.trace.joined_trace import JoinedTrace
 from panacea_sim.trace.new_file import new_file
 from panacea_sim.trace.recorder import Recorder
@@ -62,7 +62,7 @@ class RunFolder:
     def write_yaml(self, name: str, content: dict[str, Any]) -> None:
         """Write a YAML file into the folder."""
         with (self.path / name).open("w", encoding="utf-8") as file:
-            yaml.safe_dump(content, file, sort_keys=False, allow_unicode=True)
+            write_mapping(content, file)
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write a JSON file into the folder; after an interrupt it is whole, as it was or as it is to be."""

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
-from panacea_sim.checks import require_integer, require_share
+from panacea_sim.bounds import Seed, Size
+from panacea_sim.checks import require_kind, require_share
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.units import ceil_div
@@ -42,9 +43,9 @@ class MaskedLayer:
         if not isinstance(self.name, str) or not self.name:
             raise ConfigError("layer.name", repr(self.name), "text that is not empty")
         checked = {
-            **{field: require_integer(f"layer.{field}", getattr(self, field), 1) for field in ("M", "K", "N")},
+            **{field: require_kind(f"layer.{field}", getattr(self, field), Size) for field in ("M", "K", "N")},
             **{field: require_share(f"layer.{field}", getattr(self, field)) for field in ("rho_w", "rho_x")},
-            "seed": require_integer("layer.seed", self.seed, 0),
+            "seed": require_kind("layer.seed", self.seed, Seed),
         }
         for field, value in checked.items():
             # The only way to normalise a field of a frozen dataclass.
