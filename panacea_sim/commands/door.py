@@ -46,6 +46,14 @@ def _code(arguments: Sequence[str]) -> int:
             code = _call(arguments)
         except PanaceaError as error:
             code = _tell_error(error)
+        except output.UnwritableError:
+            raise
+        except MemoryError:
+            code = _tell_error(ConfigError("memory", "less than this takes", "smaller sizes, or a machine with more"))
+        except Exception as error:  # noqa: BLE001  # it goes on unless the files of a run explain it
+            from panacea_sim.commands.opened_run import told_damage
+
+            code = _tell_error(told_damage(error))
         sys.stdout.flush()
     except output.UnwritableError as error:
         output.silence()

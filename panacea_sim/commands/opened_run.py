@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from panacea_sim.commands.output import tell
+from panacea_sim.errors import ConfigError
 from panacea_sim.trace.stored_run import StoredRun, open_run
 
-__all__ = ["opened_run"]
+__all__ = ["opened_run", "told_damage"]
+
+_opened: list[StoredRun] = []
+"""The run that the command in this process reads."""
 
 
 def opened_run(path: Path) -> StoredRun:
@@ -15,4 +19,18 @@ def opened_run(path: Path) -> StoredRun:
     run = open_run(path)
     if run.is_partial:
         tell(f"{run.path} is partial: the trace ends where the run stopped")
+    _opened[:] = [run]
     return run
+
+
+def told_damage(error: Exception) -> ConfigError:
+    """Return what is wrong with the files of the run that was opened last; raises `error` if that does not explain it.
+
+    Readers trust what a run has written. Where one of them fails, the fault is looked for in all of its files.
+    """
+    from panacea_sim.trace.damage import damage_of
+
+    found = damage_of(_opened.pop()) if _opened else None
+    if found is None:
+        raise error
+    return found

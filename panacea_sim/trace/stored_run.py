@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from panacea_sim.description.topology import Topology
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.trace.options import OPEN_END, TraceOptions
-from panacea_sim.trace.schema import SCHEMA_VERSION, TABLES, State
+from panacea_sim.trace.schema import LATER_COLUMNS, SCHEMA_VERSION, TABLES, State
 from panacea_sim.trace.store import PARTIAL, RUN_MARK
 from panacea_sim.trace.summary import PartialSummary, RunHeading, Summary
 
@@ -186,13 +186,14 @@ class StoredRun:
         try:
             stored = pq.read_schema(path)
             version = int((stored.metadata or {}).get(b"schema", b"0"))
-            found = ds.dataset(path, schema=_readable(TABLES[name], stored))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise ConfigError(
                 f"{path}", f"an unreadable file ({error})", "a Parquet file of panacea-sim run"
             ) from error
         _check_schema(path, version)
-        return found
+        later = LATER_COLUMNS.get(name, set()) if self.heading.schema_version < SCHEMA_VERSION else set()
+        _check_columns(path, TABLES[name], stored, later)
+        return ds.dataset(path, schema=_readable(TABLES[name], stored))
 
     def check_component(self, name: str) -> str:
         """Return `name` if the machine has such a component or channel; raises ConfigError otherwise."""
@@ -220,8 +221,10 @@ def _stored_run(path: Path, content: dict[str, Any]) -> StoredRun:
     """Return the run that summary.json describes; raises ConfigError for one that is none, or of a newer schema."""
     _check_schema(path, content.get("schema"))
     if "study" in content:
-        runs = ", ".join(str(path / name) for name in content.get("runs", ()))
-        raise ConfigError(f"{path}", "a study of several runs", "the folder of one run", f"Choose one of {runs}")
+        runs = content.get("runs")
+        names = ", ".join(str(path / name) for name in runs) if isinstance(runs, dict) else ""
+        hint = f"Choose one of {names}" if names else "Choose one of the folders in it"
+        raise ConfigError(f"{path}", "a study of several runs", "the folder of one run", hint)
     model = PartialSummary if content.get("partial") else Summary
     try:
         heading = model.model_validate(content)
@@ -251,6 +254,33 @@ def _readable(schema: pa.Schema, stored: pa.Schema) -> pa.Schema:
     """Return the schema with columns that may be null where they are not stored, and further ones as they are."""
     fields = [field if field.name in stored.names else field.with_nullable(True) for field in schema]
     return pa.schema([*fields, *(field for field in stored if field.name not in schema.names)], schema.metadata)
+
+
+def _check_columns(path: Path, schema: pa.Schema, stored: pa.Schema, later: Collection[str]) -> None:
+    """Check that the columns are there, but for the `later` ones, with the types of the schema."""
+    for field in schema:
+        if field.name not in stored.names:
+            if field.name in later:
+                continue
+            found, accepted = "no such column", f"the columns {', '.join(schema.names)}"
+        elif len(stored.get_all_field_indices(field.name)) > 1:
+            found, accepted = "several columns of this name", "one"
+        elif not _can_hold(field.type, stored.field(field.name).type):
+            found, accepted = f"values of the type {stored.field(field.name).type}", f"{field.type}"
+        else:
+            continue
+        raise ConfigError(f"{path}: {field.name}", found, accepted, "Run the scenario again")
+
+
+def _can_hold(kind: pa.DataType, stored: pa.DataType) -> bool:
+    """Return whether stored values are of this type, or become it without a change: narrower numbers, plain text."""
+    if pa.types.is_dictionary(kind):
+        return stored in {pa.string(), pa.large_string()} or (
+            pa.types.is_dictionary(stored) and stored.value_type in {pa.string(), pa.large_string()}
+        )
+    if pa.types.is_integer(kind):
+        return pa.types.is_signed_integer(stored) and stored.bit_width <= kind.bit_width
+    return bool(stored == kind)
 
 
 def _check_schema(path: Path, version: object) -> None:
