@@ -28,7 +28,7 @@ Parts: TypeAlias = Annotated[int, Ge(1), Le(1024)]
 """Hardware parts that are modelled one by one: PEAs, channels, bank groups."""
 
 Count: TypeAlias = Annotated[int, Ge(1), Le(65_536)]
-"""Counts and depths: tile sizes, operators, lanes, queue slots, and the cycles between two commands of a DRAM device."""
+"""Counts and depths: tile sizes, operators, lanes, queue slots, and the cycles between two commands of a device."""
 
 CountOrZero: TypeAlias = Annotated[int, Ge(0), Le(65_536)]
 """A count that may be zero, such as a priority."""

@@ -28,14 +28,44 @@ __all__ = ["KINDS", "make_sound_inputs", "mutated"]
 
 Command = list[str]
 
-_NUMBERS: tuple[object, ...] = (-1, 0, 1, 2, 3, 7, 64, 1000, 65_536, 65_537, 2**31 - 1, 2**31, 2**40, 2**40 + 1, 2**62)
+_NUMBERS: tuple[object, ...] = (-1, 0, 1, 2, 3, 7, 64, 100, 65_536, 65_537, 2**31 - 1, 2**31, 2**40, 2**40 + 1, 2**62)
 _HUGE: tuple[object, ...] = (2**63, 2**64, 10**20, -(10**20), 10**310, 1e9, 1e20, 1e308, 12.5, -0.5, 1e-9)
 _OTHERS: tuple[object, ...] = (
-    *(float("inf"), float("-inf"), float("nan"), None, True, False, "", "text", "010", "1:30", "0x1F", "1e3", "off"),
-    *("\0", "é" * 3, "x" * 400, "../up", "a/b", ".", "-", "[bold]", [], [1, "a"], {}, {"a": {"b": 1}}, [[[]]], 2**31 + 1),
+    *(float("inf"), float("-inf"), float("nan"), None, True, False, "", "text", "010", "1:30", "0x1F", "1e2", "off"),
+    *(
+        "\0",
+        "é" * 3,
+        "x" * 400,
+        "../up",
+        "a/b",
+        ".",
+        "-",
+        "[bold]",
+        [],
+        [1, "a"],
+        {},
+        {"a": {"b": 1}},
+        [[[]]],
+        2**31 + 1,
+    ),
 )
 _SILLY = (*_NUMBERS, *_HUGE, *_OTHERS)
-_BYTES = (b"", b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"-", b"9" * 30, b"1e400", b"\n\n", b",", b"'", b'"', b"{", b"]", b": ")
+_BYTES = (
+    b"",
+    b"\0",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b"-",
+    b"9" * 30,
+    b"1e400",
+    b"\n\n",
+    b",",
+    b"'",
+    b'"',
+    b"{",
+    b"]",
+    b": ",
+)
 
 _LAYER, _HARDWARE, _DEVICE, _REQUESTS, _RUN, _SCENARIO = (
     "layer.npz",
@@ -64,7 +94,7 @@ def make_sound_inputs(folder: Path) -> None:
 
 def mutated(kind: str, seed: int, sound: Path, folder: Path) -> Command:
     """Write an input of this kind with something wrong in it into `folder`; return the command that reads it."""
-    return KINDS[kind](Random(f"{kind} {seed}"), sound, folder)
+    return KINDS[kind](Random(f"{kind} {seed}"), sound, folder)  # noqa: S311  # the same for the same seed
 
 
 # --- mutations of text, bytes and values ----------------------------------------------------------------------------
@@ -137,11 +167,13 @@ def _layer(rng: Random, sound: Path, folder: Path) -> Command:
         for _ in range(rng.choice([1, 1, 2])):
             _change_array(rng, arrays)
         np.savez(path, **arrays)
-    return rng.choice([
-        ["gemm", str(path), "--hardware", str(sound / _HARDWARE), "--out", str(folder / "out")],
-        ["gemm", str(path), "--schedule", "barrier", "--workers", "1", "--out", str(folder / "out")],
-        ["map", str(path), "--hardware", str(sound / _HARDWARE), "--simulate", "1"],
-    ])
+    return rng.choice(
+        [
+            ["gemm", str(path), "--hardware", str(sound / _HARDWARE), "--out", str(folder / "out")],
+            ["gemm", str(path), "--schedule", "barrier", "--workers", "1", "--out", str(folder / "out")],
+            ["map", str(path), "--hardware", str(sound / _HARDWARE), "--simulate", "1"],
+        ]
+    )
 
 
 def _change_array(rng: Random, arrays: dict[str, Any]) -> None:
@@ -153,7 +185,8 @@ def _change_array(rng: Random, arrays: dict[str, Any]) -> None:
     elif kind == 1:
         arrays[f"{name}_"] = arrays.pop(name)
     elif kind == 2:
-        arrays[name] = array.astype(rng.choice(["int8", "uint8", "int64", "float32", "complex64", "bool", "U5", "S3"]))
+        numbers = ["int8", "uint8", "int64", "float32", "complex64", "bool", "U5", "S3"]
+        arrays[name] = array.astype(rng.choice(numbers if array.dtype.kind in "iu" else ["U2", "S3"]))
     elif kind == 3:
         arrays[name] = np.zeros(rng.choice([(0,), (0, 3), (2, 2, 2), (1,), (24, 0)]), array.dtype)
     elif kind == 4:
@@ -167,7 +200,9 @@ def _change_array(rng: Random, arrays: dict[str, Any]) -> None:
             arrays[name] = np.array(str(value))
     else:
         more = ["bias", "r", "dbs_offset", "weight_scale", "name", "lo_bits", "what"]
-        arrays[rng.choice(more)] = np.array(rng.choice([0, -1, 0.5, "floor", "mode", 2**62, [1, 2], [float("nan")] * 20]))
+        arrays[rng.choice(more)] = np.array(
+            rng.choice([0, -1, 0.5, "floor", "mode", 2**62, [1, 2], [float("nan")] * 20])
+        )
 
 
 def _hardware(rng: Random, sound: Path, folder: Path) -> Command:
@@ -221,21 +256,23 @@ def _scenario(rng: Random, sound: Path, folder: Path) -> Command:
 
 
 def _readers(rng: Random, path: Path, folder: Path) -> Command:
-    return rng.choice([
-        ["inspect", str(path)],
-        ["inspect", str(path), "--format", "csv"],
-        ["inspect", str(path), "--queues", "--format", "json"],
-        ["inspect", str(path), "--dram"],
-        ["inspect", str(path), "--longest", "5"],
-        ["inspect", str(path), "--group-by", "component", "--group-by", "cause"],
-        ["inspect", str(path), "--tile", "0,*,*", "--component", "pea*"],
-        ["timeline", str(path), "--html", str(folder / "t.html")],
-        ["picture", str(path), "--out", str(folder / "p.svg")],
-        ["report", str(path), "--html", str(folder / "r.html")],
-        ["export", str(path), "--format", "csv", "--out", str(folder / "csv")],
-        ["export", str(path), "--format", "vcd", "--out", str(folder / "t.vcd")],
-        ["export", str(path), "--format", "perfetto", "--out", str(folder / "t.pftrace.gz")],
-    ])
+    return rng.choice(
+        [
+            ["inspect", str(path)],
+            ["inspect", str(path), "--format", "csv"],
+            ["inspect", str(path), "--queues", "--format", "json"],
+            ["inspect", str(path), "--dram"],
+            ["inspect", str(path), "--longest", "5"],
+            ["inspect", str(path), "--group-by", "component", "--group-by", "cause"],
+            ["inspect", str(path), "--tile", "0,*,*", "--component", "pea*"],
+            ["timeline", str(path), "--html", str(folder / "t.html")],
+            ["picture", str(path), "--out", str(folder / "p.svg")],
+            ["report", str(path), "--html", str(folder / "r.html")],
+            ["export", str(path), "--format", "csv", "--out", str(folder / "csv")],
+            ["export", str(path), "--format", "vcd", "--out", str(folder / "t.vcd")],
+            ["export", str(path), "--format", "perfetto", "--out", str(folder / "t.pftrace.gz")],
+        ]
+    )
 
 
 def _summary(rng: Random, sound: Path, folder: Path) -> Command:
@@ -307,7 +344,9 @@ def _run_folder(rng: Random, sound: Path, folder: Path) -> Command:
     elif kind == 1:
         (path / rng.choice(sorted(each.name for each in path.iterdir()))).unlink()
     elif kind == 2:
-        (path / "summary.json").write_text(json.dumps({"schema": 2, "study": "s", "runs": rng.choice([{}, [], {"a": 1}, 5])}))
+        (path / "summary.json").write_text(
+            json.dumps({"schema": 2, "study": "s", "runs": rng.choice([{}, [], {"a": 1}, 5])})
+        )
     elif kind == 3:
         _yaml(rng, path / _SCENARIO, path / _SCENARIO)
     elif kind == 4:
@@ -333,7 +372,17 @@ _OPTIONS: dict[str, Sequence[str]] = {
     "list": ("--what",),
 }
 _WORDS = (
-    *("hardware.n_pea=3", "hardware.=", "=", "hardware.n_pea=[", "hardware.dram=none.yaml", "full", "stalls", "0:10", ":5"),
+    *(
+        "hardware.n_pea=3",
+        "hardware.=",
+        "=",
+        "hardware.n_pea=[",
+        "hardware.dram=none.yaml",
+        "full",
+        "stalls",
+        "0:10",
+        ":5",
+    ),
     *("9:", "5:5", "-1:3", f"0:{'9' * 5000}", "a:b", "pea*", "[", "*,*,*", "1,2", f"{'9' * 5000},*,*", "csv", "json"),
     *("component", "stall", "busy", "compiled", "reference", "barrier", "debug", "p.png", "p.svg", "vcd", "closed"),
 )

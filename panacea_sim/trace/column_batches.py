@@ -47,7 +47,7 @@ def undamaged(path: Path | str) -> Iterator[None]:
 
 
 def check_batch(path: Path | str, batch: pa.RecordBatch, schema: pa.Schema) -> None:
-    """Raise ConfigError, naming the table and the column, for text that is not UTF-8 and for values that are missing."""
+    """Raise ConfigError, naming table and column, for text that is not UTF-8 and for values that are missing."""
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if column.null_count and not schema.field(name).nullable:
             found = f"{column.null_count} rows without a value"

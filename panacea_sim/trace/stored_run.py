@@ -30,6 +30,9 @@ __all__ = ["StoredRun", "open_run"]
 
 _SECTIONS = TypeAdapter(dict[str, str])
 
+_MOST_DIGITS = 10
+"""No version has more."""
+
 _LAST_CYCLE = {"activities": "end_cycle", "queues": "cycle", "dram": "end_cycle"}
 """Column of each table that tells how far the run had come."""
 
@@ -185,12 +188,12 @@ class StoredRun:
             raise ConfigError(f"{self.path}", f"no {name}.parquet", "a run whose trace was recorded", hint)
         try:
             stored = pq.read_schema(path)
-            version = int((stored.metadata or {}).get(b"schema", b"0"))
+            version = (stored.metadata or {}).get(b"schema", b"nothing").decode(errors="replace")
         except (OSError, ValueError, pa.ArrowException) as error:
             raise ConfigError(
                 f"{path}", f"an unreadable file ({error})", "a Parquet file of panacea-sim run"
             ) from error
-        _check_schema(path, version)
+        _check_schema(path, int(version) if version.isdecimal() and len(version) < _MOST_DIGITS else version)
         later = LATER_COLUMNS.get(name, set()) if self.heading.schema_version < SCHEMA_VERSION else set()
         _check_columns(path, TABLES[name], stored, later)
         return ds.dataset(path, schema=_readable(TABLES[name], stored))
@@ -234,7 +237,8 @@ def _stored_run(path: Path, content: dict[str, Any]) -> StoredRun:
         key = ".".join(str(part) for part in finding["loc"]) or "sections"
         found = "nothing" if finding["type"] == "missing" else reprlib.repr(finding["input"])
         hint = "Run the scenario again"
-        raise ConfigError(f"{path / 'summary.json'}: {key}", found, finding["msg"], hint) from error
+        accepted = finding["msg"].removeprefix("Input should be ").replace("Field required", "a value")
+        raise ConfigError(f"{path / 'summary.json'}: {key}", found, accepted, hint) from error
     return StoredRun(path, heading, tuple(layer.name for layer in heading.layers), sections)
 
 
@@ -279,11 +283,12 @@ def _can_hold(kind: pa.DataType, stored: pa.DataType) -> bool:
             pa.types.is_dictionary(stored) and stored.value_type in {pa.string(), pa.large_string()}
         )
     if pa.types.is_integer(kind):
-        return pa.types.is_signed_integer(stored) and stored.bit_width <= kind.bit_width
+        return bool(pa.types.is_signed_integer(stored) and stored.bit_width <= kind.bit_width)
     return bool(stored == kind)
 
 
 def _check_schema(path: Path, version: object) -> None:
     if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
-        hint = "It was written by a newer panacea_sim: update this one"
+        is_newer = isinstance(version, int) and version > SCHEMA_VERSION
+        hint = "It was written by a newer panacea_sim: update this one" if is_newer else "Run the scenario again"
         raise ConfigError(f"{path}", f"schema {version}", f"schema 1 to {SCHEMA_VERSION}", hint)

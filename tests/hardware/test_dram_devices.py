@@ -159,7 +159,9 @@ def test_clock_in_kilohertz() -> None:
 
 def test_clock_with_a_wild_ratio() -> None:
     """A clock whose ratio to the device's has terms of more than 31 bits is refused: times would not fit 64 bits."""
-    with pytest.raises(ConfigError, match=r"^hardware\.clock_hz: found 9999999000; .*below 2\^31\. Take a multiple of 1"):
+    with pytest.raises(
+        ConfigError, match=r"^hardware\.clock_hz: found 9999999000; .*below 2\^31\. Take a multiple of 1"
+    ):
         load_hardware("panacea", {"clock_hz": 9_999_999_000, "dram": "ddr4_2400"})
     assert load_hardware("panacea", {"clock_hz": 9_999_000_000, "dram": "ddr4_2400"}).clock_hz == 9_999_000_000
 
@@ -181,7 +183,9 @@ def test_largest_figures(field: str, most: int) -> None:
     rates = {"burst_length": {"channel_bits": 8, "row_bytes": 65_536}}
     assert getattr(dram_device(_fields(**{**rates.get(field, {}), field: most}), "here"), field) == most
     for value in (most + 1, 10**20):
-        with pytest.raises(ConfigError, match=rf"^here\.{field}: found {value}; accepted: a whole number in 1 \.\. {most}\."):
+        with pytest.raises(
+            ConfigError, match=rf"^here\.{field}: found {value}; accepted: a whole number in 1 \.\. {most}\."
+        ):
             dram_device(_fields(**{field: value}), "here")
     with pytest.raises(ConfigError, match=rf"^here\.{field}: found 2\.5; .*\. Take 2 or 3$"):
         dram_device(_fields(**{field: 2.5}), "here")
