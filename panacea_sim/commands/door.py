@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import sys
 import warnings
 from collections.abc import Sequence
@@ -53,7 +54,7 @@ def _code(arguments: Sequence[str]) -> int:
         except Exception as error:  # noqa: BLE001  # it goes on unless the files of a run explain it
             from panacea_sim.commands.opened_run import told_damage
 
-            code = _tell_error(told_damage(error))
+            code = _tell_error(_unusable_path(error) or told_damage(error))
         sys.stdout.flush()
     except output.UnwritableError as error:
         output.silence()
@@ -63,6 +64,13 @@ def _code(arguments: Sequence[str]) -> int:
         output.tell(f"error: {ConfigError('standard output', error, 'an output that can be written')}")
         return _FAILED
     return code
+
+
+def _unusable_path(error: Exception) -> ConfigError | None:
+    """Return what the system says of a path that cannot be used, such as one whose name is too long."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return None
+    return ConfigError(reprlib.repr(str(error.filename)), error.strerror or error, "a path that can be used")
 
 
 def _call(arguments: Sequence[str]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,15 +16,9 @@ def check_new_file(path: Path, *, force: bool, option: str = "--out") -> None:
 
     `option` is the one that gave the path, which the message names.
     """
-    try:
-        exists = path.exists()
-    except OSError as error:  # such as a name that is too long
-        raise ConfigError(
-            option, f"{reprlib.repr(str(path))}: {error.strerror}", "a file that can be written"
-        ) from error
     if path.is_dir():
         raise ConfigError(option, f"the folder {str(path)!r}", "a file")
-    if exists and not force:
+    if path.exists() and not force:
         raise ConfigError(option, f"the existing file {str(path)!r}", "a new file", "Use --force to replace it")
     if not path.parent.is_dir():
         raise ConfigError(option, f"{str(path)!r}, whose folder does not exist", "a file in an existing folder")
@@ -52,6 +45,8 @@ def new_files(paths: Sequence[Path], *, force: bool, option: str = "--out") -> I
         for path, beside in zip(paths, besides, strict=True):
             beside.replace(path)
     except OSError as error:
+        if error.errno is None:  # pyarrow's word for a damaged table that was read meanwhile
+            raise
         names = ", ".join(map(str, paths))
         raise ConfigError(option, f"{names}: {error.strerror or error}", "a file that can be written") from error
     finally:

@@ -191,7 +191,7 @@ class StoredRun:
             version = (stored.metadata or {}).get(b"schema", b"nothing").decode(errors="replace")
         except (OSError, ValueError, pa.ArrowException) as error:
             raise ConfigError(
-                f"{path}", f"an unreadable file ({error})", "a Parquet file of panacea-sim run"
+                f"{path}", f"an unreadable file ({' '.join(str(error).split())})", "a Parquet file of panacea-sim run"
             ) from error
         _check_schema(path, int(version) if version.isdecimal() and len(version) < _MOST_DIGITS else version)
         later = LATER_COLUMNS.get(name, set()) if self.heading.schema_version < SCHEMA_VERSION else set()

@@ -203,7 +203,7 @@ def test_partial_sums_leave_less_for_finished_tiles() -> None:
     [
         (
             {"omem_bytes": 100, "psum_bytes": 7332},
-            "holds 0 bytes .* 256: 7488 bytes are missing, as partial sums .*7332 of 100\\. Raise .*omem_bytes to 7588$",
+            "holds 0 bytes .* 256: 7488 bytes are missing, as partial .*7332 of 100\\. Raise .*omem_bytes to 7588$",
         ),
         (
             {"omem_bytes": 256, "psum_bytes": 256},
