@@ -18,8 +18,8 @@ _WRITES = {"read": False, "write": True}
 _CYCLE_BITS = _ADDRESS_BITS = 62
 """Below these all sums of a replay fit the 64 bits of its arrays."""
 _MOST_BYTES_BITS = 40
-_MOST_ROWS = 1 << 21
-"""Rows of data that requests longer than a row may take, which is a minute's work."""
+_MOST_ROWS = 1 << 18
+"""Rows of data that requests longer than a row may take, which is work of some seconds."""
 _DECIMAL = re.compile(r"\+?0*([0-9]+)")
 _HEXADECIMAL = re.compile(r"\+?0x0*([0-9a-f]+)", re.IGNORECASE)
 _MOST_DIGITS = 20

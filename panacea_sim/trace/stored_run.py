@@ -262,7 +262,8 @@ def _readable(schema: pa.Schema, stored: pa.Schema) -> pa.Schema:
 
 def _check_columns(path: Path, schema: pa.Schema, stored: pa.Schema, later: Collection[str]) -> None:
     """Check that the columns are there, but for the `later` ones, with the types of the schema."""
-    for field in schema:
+    actions = [pa.field(name, pa.int64()) for name in dict.fromkeys(stored.names) if name not in schema.names]
+    for field in (*schema, *actions):
         if field.name not in stored.names:
             if field.name in later:
                 continue

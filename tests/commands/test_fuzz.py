@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +45,16 @@ def _in_time() -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("kind", ["settings", "requests", "summary"])
+def test_in_a_process(kind: str, sound: Path, tmp_path: Path) -> None:
+    """What holds for a call of main holds for a process of the command."""
+    command = [sys.executable, "-m", "panacea_sim", *mutated(kind, 0, sound, tmp_path)]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode in {0, 1, 2}
+    assert "Traceback" not in ended.stderr
+    assert ended.returncode == 0 or re.search(r"^error: \S.*\S", ended.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -84,6 +84,10 @@ DAMAGED: dict[str, tuple[Change, str]] = {
         _column("m", lambda table: table["m"].cast(pa.float64())),
         r"activities\.parquet: m: found values of the type double; accepted: int32",
     ),
+    "steps as text": (
+        _table(lambda table: table.append_column("more_steps", pa.array(["1"] * table.num_rows))),
+        r"activities\.parquet: more_steps: found values of the type string; accepted: int64",
+    ),
     "text as numbers": (
         _column("state", lambda table: pa.array(range(table.num_rows))),
         r"activities\.parquet: state: found values of the type int64",
