@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from panacea_sim.commands import interrupts, output
+from panacea_sim.commands import interrupts, opened_run, output
 from panacea_sim.errors import ConfigError, PanaceaError
 
 __all__ = ["COMMANDS", "run_command_line"]
@@ -42,6 +42,7 @@ def run_command_line(arguments: Sequence[str], handlers: frozenset[object]) -> i
 
 
 def _code(arguments: Sequence[str]) -> int:
+    opened_run.forget_opened_runs()
     try:
         try:
             code = _call(arguments)
@@ -52,9 +53,7 @@ def _code(arguments: Sequence[str]) -> int:
         except MemoryError:
             code = _tell_error(ConfigError("memory", "less than this takes", "smaller sizes, or a machine with more"))
         except Exception as error:  # noqa: BLE001  # it goes on unless the files of a run explain it
-            from panacea_sim.commands.opened_run import told_damage
-
-            code = _tell_error(_unusable_path(error) or told_damage(error))
+            code = _tell_error(_unusable_path(error) or opened_run.told_damage(error))
         sys.stdout.flush()
     except output.UnwritableError as error:
         output.silence()
