@@ -116,8 +116,12 @@ class StoredRun:
         from panacea_sim.hardware.config import from_mapping  # noqa: PLC0415
         from panacea_sim.hardware.yaml_file import read_mapping  # noqa: PLC0415
 
-        content: Any = read_mapping(path)
-        return from_mapping(content["hardware"])
+        fields = read_mapping(path).get("hardware")
+        if not isinstance(fields, dict):
+            raise ConfigError(
+                f"{path}: hardware", reprlib.repr(fields), "the fields of the hardware", "Run the scenario again"
+            )
+        return from_mapping(fields)
 
     @property
     def window(self) -> tuple[int, int] | None:

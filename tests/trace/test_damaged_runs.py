@@ -207,6 +207,10 @@ LOOKED_FOR: dict[str, tuple[Change, str]] = {
         _bytes("scenario.yaml", lambda content: content.replace(b"clock_hz: 1000000000", b"clock_hz: 5000")),
         r"scenario\.yaml: hardware\.clock_hz: found 5000; accepted: 1000000000, as in summary\.json",
     ),
+    "scenario without hardware": (
+        _bytes("scenario.yaml", lambda _: b"schema: 2"),
+        r"scenario\.yaml: hardware: found None",
+    ),
     "scenario that is no text": (
         _bytes("scenario.yaml", lambda _: b"\xff"),
         r"scenario\.yaml: found bytes that are not",
