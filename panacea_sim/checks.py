@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from panacea_sim.bounds import bounds_of
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.units import FloatArray
 
@@ -18,6 +20,7 @@ __all__ = [
     "require_flag",
     "require_float_vector",
     "require_integer",
+    "require_kind",
     "require_number",
     "require_scale",
     "require_share",
@@ -37,6 +40,11 @@ def require_integer(field: str, value: object, lowest: int, highest: int | None 
     if value < lowest or (highest is not None and value > highest):
         raise ConfigError(field, int(value), accepted, hint)
     return int(value)
+
+
+def require_kind(field: str, value: object, kind: Any) -> int:  # noqa: ANN401  # an annotation
+    """Return `value` as an int; raises ConfigError unless it is a whole number of this kind (bounds.py)."""
+    return require_integer(field, value, *bounds_of(kind))
 
 
 def require_width(field: str, value: object, accepted: Sequence[int], hint: str = "") -> int:

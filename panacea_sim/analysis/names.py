@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pyarrow.dataset as ds
 
 from panacea_sim.errors import ConfigError
-from panacea_sim.trace.column_batches import undamaged
+from panacea_sim.trace.column_batches import check_batch, undamaged
 from panacea_sim.trace.schema import DATAFLOW, GAP_REASONS, NO_REQUESTS
 from panacea_sim.trace.stored_run import StoredRun
 
@@ -95,6 +95,7 @@ def _values(dataset: ds.Dataset, column: str) -> list[str]:
     found: set[str] = set()
     with undamaged(dataset.files[0]):
         for batch in dataset.scanner(columns=[column]).to_batches():
+            check_batch(dataset.files[0], batch, dataset.schema)
             found.update(batch[column].unique().to_pylist())
     return sorted(found)
 

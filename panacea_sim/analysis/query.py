@@ -7,7 +7,7 @@ docs/files.md (inspect) has the figures that made pyarrow.dataset the engine.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -18,7 +18,7 @@ import pyarrow.dataset as ds
 from panacea_sim.analysis.selection import Selection, at_work, recorded, row_filter, selected_components
 from panacea_sim.choices import GROUP_KEYS
 from panacea_sim.errors import ConfigError, nearest_name
-from panacea_sim.trace.column_batches import undamaged
+from panacea_sim.trace.column_batches import check_batch, undamaged
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.units import IntArray
 
@@ -110,7 +110,8 @@ def _longest_rows(dataset: ds.Dataset, wanted: ds.Expression, schema: pa.Schema,
         better = wanted & _beats_last(best) if best.num_rows == count else wanted
         # Counting reads only what the condition is about; few row groups have more to give once `best` is full.
         if group.scanner(schema=dataset.schema, filter=better).count_rows():
-            rows = [_with_cycles(batch, schema) for batch in group.to_batches(schema=dataset.schema, filter=better)]
+            batches = group.to_batches(schema=dataset.schema, filter=better)
+            rows = [_with_cycles(batch, schema) for batch in _checked(dataset, batches)]
             best = _first_longest(pa.concat_tables([best, pa.Table.from_batches(rows)]), count)
     return best
 
@@ -158,9 +159,15 @@ def _scan(dataset: ds.Dataset, wanted: ds.Expression, columns: Sequence[str] | N
 
 def _batches(dataset: ds.Dataset, wanted: ds.Expression, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
     for group in _row_groups(dataset, wanted):
-        for batch in group.to_batches(schema=dataset.schema, columns=columns, filter=wanted):
-            if batch.num_rows:
-                yield batch
+        yield from _checked(dataset, group.to_batches(schema=dataset.schema, columns=columns, filter=wanted))
+
+
+def _checked(dataset: ds.Dataset, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Return the batches that have rows; raises ConfigError for a damaged one."""
+    for batch in batches:
+        if batch.num_rows:
+            check_batch(dataset.files[0], batch, dataset.schema)
+            yield batch
 
 
 def _beats_last(best: pa.Table) -> ds.Expression:

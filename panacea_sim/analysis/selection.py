@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -109,7 +110,9 @@ def parse_tile(text: str) -> Tile:
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != len(AXES) or not all(part == "*" or (part.isascii() and part.isdecimal()) for part in parts):
         raise ConfigError("tile", repr(text), "m,n,k, each a whole number or *", "For example 3,*,0")
-    m, n, k = (None if part == "*" else int(part) for part in parts)
+    if any(len(part.lstrip("0")) > len(str(_MOST_TILES)) for part in parts):
+        raise ConfigError("tile", reprlib.repr(text), f"numbers up to {_MOST_TILES}", "Tiles are counted from 0")
+    m, n, k = (None if part == "*" else int(part.lstrip("0") or 0) for part in parts)
     if max(m or 0, n or 0, k or 0) > _MOST_TILES:
         raise ConfigError("tile", repr(text), f"numbers up to {_MOST_TILES}", "Tiles are counted from 0")
     return m, n, k

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import sys
 import warnings
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from panacea_sim.commands import interrupts, output
+from panacea_sim.commands import interrupts, opened_run, output
 from panacea_sim.errors import ConfigError, PanaceaError
 
 __all__ = ["COMMANDS", "run_command_line"]
@@ -54,11 +55,18 @@ def run_command_line(arguments: Sequence[str], handlers: frozenset[object]) -> i
 
 
 def _code(arguments: Sequence[str]) -> int:
+    opened_run.forget_opened_runs()
     try:
         try:
             code = _call(arguments)
         except PanaceaError as error:
             code = _tell_error(error)
+        except output.UnwritableError:
+            raise
+        except MemoryError:
+            code = _tell_error(ConfigError("memory", "less than this takes", "smaller sizes, or a machine with more"))
+        except Exception as error:  # noqa: BLE001  # it goes on unless the files of a run explain it
+            code = _tell_error(_unusable_path(error) or opened_run.told_damage(error))
         sys.stdout.flush()
     except output.UnwritableError as error:
         output.silence()
@@ -68,6 +76,13 @@ def _code(arguments: Sequence[str]) -> int:
         output.tell(f"error: {ConfigError('standard output', error, 'an output that can be written')}")
         return _FAILED
     return code
+
+
+def _unusable_path(error: Exception) -> ConfigError | None:
+    """Return what the system says of a path that cannot be used, such as one whose name is too long."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return None
+    return ConfigError(reprlib.repr(str(error.filename)), error.strerror or error, "a path that can be used")
 
 
 def _call(arguments: Sequence[str]) -> int:

@@ -40,13 +40,14 @@ def dram_command(  # the options of the command line
 
     Cycles are those of the device clock.
     """
-    from panacea_sim.commands.dram_request_file import read_requests
+    from panacea_sim.commands.dram_request_file import check_work, read_requests
     from panacea_sim.hardware.dram.devices import dram_device
     from panacea_sim.memory.params import dram_params
     from panacea_sim.memory.replay import replay
 
     found = dram_device(device, "DEVICE")
     asked = read_requests(requests)
+    check_work(requests, asked, found)
     params = dram_params(found, None, address_map=address_map, policy=policy, page=page, age_cap_cycles=_NO_AGE_CAP)
     outcome = replay(params, asked)
     if per_request is not None:

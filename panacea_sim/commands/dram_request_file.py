@@ -8,15 +8,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from panacea_sim.errors import ConfigError
+from panacea_sim.hardware.dram.devices import DramDevice
 from panacea_sim.memory.replay import ChannelRequest
 
-__all__ = ["read_requests"]
+__all__ = ["check_work", "read_requests"]
 
 _COLUMNS = ["cycle", "address", "bytes", "op"]
 _WRITES = {"read": False, "write": True}
 _CYCLE_BITS = _ADDRESS_BITS = 62
 """Below these all sums of a replay fit the 64 bits of its arrays."""
 _MOST_BYTES_BITS = 40
+_MOST_ROWS = 1 << 18
+"""Rows of data that requests longer than a row may take, which is work of some seconds."""
 _DECIMAL = re.compile(r"\+?0*([0-9]+)")
 _HEXADECIMAL = re.compile(r"\+?0x0*([0-9a-f]+)", re.IGNORECASE)
 _MOST_DIGITS = 20
@@ -42,6 +45,17 @@ def read_requests(path: Path) -> list[ChannelRequest]:
     if not requests:
         raise ConfigError(str(path), "no request", "at least one line below the header")
     return requests
+
+
+def check_work(path: Path, requests: Iterable[ChannelRequest], device: DramDevice) -> None:
+    """Raise ConfigError if a few long requests ask for so much data that driving it through would take hours."""
+    rows = sum(request.size_bytes // device.row_bytes for request in requests)
+    if rows > _MOST_ROWS:
+        accepted = f"up to {_MOST_ROWS} in all, {_MOST_ROWS * device.row_bytes} bytes"
+        hint = "Take shorter requests: the figures of a channel hardly change after some millions of bytes"
+        raise ConfigError(
+            f"{path}: bytes", f"requests of {rows} whole rows of {device.row_bytes} bytes", accepted, hint
+        )
 
 
 def _rows(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-__all__ = ["Worker"]
+from panacea_sim.description.description import Description
+from panacea_sim.errors import ConfigError, nearest_name
+
+__all__ = ["Worker", "check_workers"]
 
 
 class Worker(Protocol):
@@ -17,3 +20,18 @@ class Worker(Protocol):
         `inputs` has a tuple of tokens for each take and need, in order.
         """
         ...
+
+
+def check_workers(description: Description, workers: Mapping[str, Worker]) -> None:
+    """Check, for a run with values, that what fires has a worker, and each worker a component; raises ConfigError."""
+    names = [component.name for component in description.components]
+    for component in description.components:
+        if component.firings and component.name not in workers:
+            hint = (
+                nearest_name(component.name, set(workers).difference(names)) or "Add one to the workers of the machine"
+            )
+            raise ConfigError(f"machine.{component.name}", "no worker", "one where values travel", hint)
+    for name in workers:
+        if name not in names:
+            hint = nearest_name(name, names)
+            raise ConfigError(f"machine.{name}", "a worker without a component", "the name of a component", hint)

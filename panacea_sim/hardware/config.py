@@ -8,8 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, cast
 
+from annotated_types import Ge
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from panacea_sim.bounds import Bytes, ClockHz, Count, CountOrZero, Cycles, CyclesOrZero, Parts
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
 from panacea_sim.hardware.registry import machine_names, settings_of
@@ -19,8 +21,6 @@ from panacea_sim.hardware.yaml_file import parse_scalar, read_mapping
 __all__ = [
     "DEFAULT_PRESET",
     "Hardware",
-    "NotNegative",
-    "Positive",
     "Source",
     "field_sources",
     "from_mapping",
@@ -41,11 +41,10 @@ _REMEDY = "Change it with --set {path}=VALUE or in the YAML file"
 _PRESETS_DIR = Path(__file__).parent / "presets"
 _CLOCK_STEP_HZ = 1000
 """Clocks of whole kilohertz keep the conversion to a device's clock within 64 bits."""
+_MOST_RATIO_TERM = 2**31 - 1
+"""The same: products of a remainder with a term of the ratio fit."""
 
 _NO_OVERRIDES: Mapping[str, object] = MappingProxyType({})
-
-Positive = Annotated[int, Field(ge=1)]
-NotNegative = Annotated[int, Field(ge=0)]
 
 
 class Hardware(BaseModel):
@@ -60,38 +59,38 @@ class Hardware(BaseModel):
 
     name: Annotated[str, Field(min_length=1)]
     machine: str
-    clock_hz: Positive
+    clock_hz: ClockHz
 
-    tile_k: Positive
-    tile_n: Positive
-    accumulator_lanes: Positive
-    ppu_lanes: Positive
+    tile_k: Count
+    tile_n: Count
+    accumulator_lanes: Count
+    ppu_lanes: Count
     loop_order: Literal["mnk", "mkn", "nmk", "nkm", "kmn", "knm", "auto"]
     residency: Literal["auto", "resident"]
     spill: Literal["allow", "refuse"]
     vector: Literal["fused", "free"]
 
-    wmem_bytes: Positive
-    amem_bytes: Positive
-    omem_bytes: Positive
-    psum_bytes: Positive
-    queue_depth: Positive
-    omem_bytes_per_cycle: Positive
+    wmem_bytes: Bytes
+    amem_bytes: Bytes
+    omem_bytes: Bytes
+    psum_bytes: Bytes
+    queue_depth: Count
+    omem_bytes_per_cycle: Bytes
 
     dram: str | DramDevice
-    dram_channels: Positive
+    dram_channels: Parts
     dram_map: Literal["bank_group_low", "column_low"]
     dram_policy: Literal["fcfs", "fr_fcfs"]
-    dram_age_cap_cycles: Positive
+    dram_age_cap_cycles: Cycles
     dram_page: Literal["open", "closed"]
-    dram_bytes_per_cycle: Positive
-    dram_latency_cycles: NotNegative
-    interleave_bytes: Annotated[int, Field(ge=64)]
-    outstanding: Positive
-    w_dma_priority: NotNegative
-    x_dma_priority: NotNegative
-    o_dma_priority: NotNegative
-    s_dma_priority: NotNegative
+    dram_bytes_per_cycle: Bytes
+    dram_latency_cycles: CyclesOrZero
+    interleave_bytes: Annotated[Bytes, Ge(64)]
+    outstanding: Count
+    w_dma_priority: CountOrZero
+    x_dma_priority: CountOrZero
+    o_dma_priority: CountOrZero
+    s_dma_priority: CountOrZero
 
     @property
     def tile_m(self) -> int:
@@ -119,7 +118,12 @@ class Hardware(BaseModel):
         clock_hz = info.data.get("clock_hz")
         if clock_hz is not None and clock_hz % _CLOCK_STEP_HZ:
             accepted = f"a multiple of {_CLOCK_STEP_HZ} where {field} is not {IDEAL}"
-            raise ConfigError(f"{_SECTION}.clock_hz", clock_hz, accepted)
+            below = clock_hz // _CLOCK_STEP_HZ * _CLOCK_STEP_HZ
+            hint = f"Take {' or '.join(str(each) for each in (below, below + _CLOCK_STEP_HZ) if each)}"
+            raise ConfigError(f"{_SECTION}.clock_hz", clock_hz, accepted, hint)
+        if clock_hz is not None and max(device.clock_ratio(clock_hz)) > _MOST_RATIO_TERM:
+            accepted = f"a clock whose ratio to that of {field} ({device.clock_ps} ps) is one of numbers below 2^31"
+            raise ConfigError(f"{_SECTION}.clock_hz", clock_hz, accepted, "Take a multiple of 1000000")
         # A name stays a name; the content of a user's file is kept, so that a run can be made again without the file.
         return value if isinstance(value, str) and value in list_devices() else device
 

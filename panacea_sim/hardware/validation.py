@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import reprlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import NoneType
-from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, cast, get_args, get_origin
 
 from annotated_types import Ge, Le, MinLen
 from pydantic import BaseModel, ValidationError
@@ -80,7 +81,25 @@ def _told(finding: ErrorDetails, place: _Place) -> _Told:
         said = finding["ctx"]
         return _Told(place.path + said["place"], said["found"], said["accepted"], said["hint"])
     found = "nothing" if finding["type"] == "missing" else reprlib.repr(finding["input"])
-    return _Told(place.path, found, _accepted(finding, place), "")
+    return _Told(place.path, found, _accepted(finding, place), _neighbours(finding["input"], place))
+
+
+def _neighbours(found: object, place: _Place) -> str:
+    """Return the whole numbers beside a number that is none, where a field wants one; else nothing."""
+    if place.field is None or not isinstance(found, float) or not math.isfinite(found) or found.is_integer():
+        return ""
+    kind, bounds = _unwrapped(place.field.annotation, place.field.metadata)
+    if kind is not int:
+        return ""
+    beside = (math.floor(found), math.ceil(found))
+    usable = [str(number) for number in beside if all(_is_within(number, bound) for bound in bounds)]
+    return f"Take {' or '.join(usable)}" if usable else ""
+
+
+def _is_within(number: int, bound: object) -> bool:
+    if isinstance(bound, Ge):
+        return number >= cast("float", bound.ge)
+    return number <= cast("float", bound.le) if isinstance(bound, Le) else True
 
 
 def _accepted(finding: ErrorDetails, place: _Place) -> str:
@@ -160,8 +179,9 @@ def _accepted_by(annotation: object, metadata: Sequence[Any]) -> str:
 
 
 def _bound_words(bounds: Sequence[object]) -> Iterator[str]:
-    lowest = next((bound.ge for bound in bounds if isinstance(bound, Ge)), None)
-    highest = next((bound.le for bound in bounds if isinstance(bound, Le)), None)
+    # A field may narrow the bounds of its kind.
+    lowest = max((cast("float", bound.ge) for bound in bounds if isinstance(bound, Ge)), default=None)
+    highest = min((cast("float", bound.le) for bound in bounds if isinstance(bound, Le)), default=None)
     if lowest is not None:
         yield f">= {lowest}" if highest is None else f"in {lowest} .. {highest}"
     elif highest is not None:

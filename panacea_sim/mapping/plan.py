@@ -150,10 +150,19 @@ def _stacked(tiles: TileBytes, tiling: Tiling, height: int) -> TileBytes:
 
 def check_output_tile(work: LayerWork, hardware: Hardware, *, keeps_partial_sums: bool) -> None:
     """Check that finished output tiles fit what the partial sums leave of OMEM; raises MappingError."""
-    capacity = hardware.omem_bytes - hardware.psum_bytes * keeps_partial_sums
+    taken = hardware.psum_bytes * keeps_partial_sums
     needed = int(work.outputs.max()) * BYTES_PER_PARTIAL_SUM
-    if needed > capacity:
-        raise MappingError(
-            f"OMEM holds {capacity} bytes for finished tiles, but an output tile needs {needed}: "
-            f"{needed - capacity} bytes are missing. Raise hardware.omem_bytes or lower hardware.tile_n"
-        )
+    missing = needed + taken - hardware.omem_bytes
+    if missing <= 0:
+        return
+    ways = [f"raise hardware.omem_bytes to {needed + taken}"]
+    if taken and needed <= hardware.omem_bytes:
+        ways.append("put k innermost in hardware.loop_order, which needs no partial sums")
+    if taken < hardware.omem_bytes:
+        ways.append("lower hardware.tile_n")
+    reason = f", as partial sums take hardware.psum_bytes = {taken} of {hardware.omem_bytes}" if taken else ""
+    ways_out = ", or ".join(ways)
+    raise MappingError(
+        f"OMEM holds {max(0, hardware.omem_bytes - taken)} bytes for finished tiles, but an output tile needs "
+        f"{needed}: {missing} bytes are missing{reason}. {ways_out[0].upper()}{ways_out[1:]}"
+    )

@@ -261,14 +261,21 @@ def _device_cycle(params: Sequence[int], cycle: int) -> int:
     """Return the first device cycle that begins no earlier than this accelerator cycle."""
     if params[CLOCK_NUMERATOR] == params[CLOCK_DENOMINATOR]:
         return cycle  # divisions are slow, and one clock for both is common
-    return -(-cycle * params[CLOCK_NUMERATOR] // params[CLOCK_DENOMINATOR])
+    return _converted(cycle, params[CLOCK_NUMERATOR], params[CLOCK_DENOMINATOR])
 
 
 def _accelerator_cycle(params: Sequence[int], cycle: int) -> int:
     """Return the first accelerator cycle that begins no earlier than this device cycle."""
     if params[CLOCK_NUMERATOR] == params[CLOCK_DENOMINATOR]:
         return cycle
-    return -(-cycle * params[CLOCK_DENOMINATOR] // params[CLOCK_NUMERATOR])
+    return _converted(cycle, params[CLOCK_DENOMINATOR], params[CLOCK_NUMERATOR])
+
+
+def _converted(cycle: int, numerator: int, denominator: int) -> int:
+    """Return cycle * numerator / denominator, rounded up, by steps: the whole product may not fit 64 bits."""
+    whole = cycle // denominator
+    rest = cycle - whole * denominator
+    return whole * numerator - (-rest * numerator // denominator)
 
 
 def _place(params: Sequence[int], burst: int) -> tuple[int, int, int, int]:

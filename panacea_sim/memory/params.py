@@ -6,7 +6,6 @@ cycles of the device clock, except where a comment says otherwise.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from panacea_sim.choices import Map, Page, Policy
@@ -95,9 +94,6 @@ CLOSED = -1
 LONG_AGO = -1_000_000
 """A cycle before the run from which no timing reaches into it."""
 
-_PS_HZ = 10**12
-"""Picoseconds in a second."""
-
 
 def dram_params(  # the choices of a channel, each with a name of its own
     device: DramDevice,
@@ -112,13 +108,12 @@ def dram_params(  # the choices of a channel, each with a name of its own
 
     The cycles between commands that follow from others are derived here; docs/dram.md has the formulas.
     """
-    numerator, denominator = (1, 1) if clock_hz is None else (_PS_HZ, clock_hz * device.clock_ps)
-    divisor = math.gcd(numerator, denominator)
+    numerator, denominator = (1, 1) if clock_hz is None else device.clock_ratio(clock_hz)
     rotated = device.bank_groups if address_map == "bank_group_low" else 1
     data_cycles = device.cwl_cycles + device.burst_cycles
     values = {
-        CLOCK_NUMERATOR: numerator // divisor,
-        CLOCK_DENOMINATOR: denominator // divisor,
+        CLOCK_NUMERATOR: numerator,
+        CLOCK_DENOMINATOR: denominator,
         BURST_BYTES: device.burst_bytes,
         BURSTS_PER_ROW: device.bursts_per_row,
         GROUPS: device.bank_groups,

@@ -12,6 +12,7 @@ import numpy as np
 from annotated_types import Ge, Le, MinLen
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
+from panacea_sim.bounds import Count, Seed, Size
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.validation import refusal
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
@@ -24,9 +25,7 @@ from panacea_sim.workload.synthetic import synthetic_layer
 __all__ = ["Entry", "LayerEntry", "entry_of", "layer_of"]
 
 _Text = Annotated[str, MinLen(1)]
-_Size = Annotated[int, Ge(1), Le(2**31 - 1)]
 _Share = Annotated[float, Ge(0), Le(1)]
-_NotNegative = Annotated[int, Ge(0)]
 
 
 class Entry(BaseModel):
@@ -39,16 +38,16 @@ class MaskedEntry(Entry):
     """The recipe of a masked layer: the fields of a MaskedLayer."""
 
     name: _Text
-    M: _Size
-    K: _Size
-    N: _Size
+    M: Size
+    K: Size
+    N: Size
     rho_w: _Share | list[_Share]
     rho_x: _Share
-    seed: _NotNegative
+    seed: Seed
     weight_bits: int = 7
     activation_bits: int = 8
-    repeat: _Size = 1
-    passes: _Size = 1
+    repeat: Size = 1
+    passes: Count = 1
     kind: str = ""
     block: str = ""
 
@@ -56,17 +55,17 @@ class MaskedEntry(Entry):
 class SyntheticEntry(Entry):
     """The recipe of a synthetic layer: the arguments of `synthetic_layer`."""
 
-    M: _Size
-    K: _Size
-    N: _Size
+    M: Size
+    K: Size
+    N: Size
     rho_w: _Share
     rho_x: _Share
-    seed: _NotNegative
+    seed: Seed
     weight_bits: int = 7
     activation_bits: int = 8
     lo_bits: int = 4
     zero_point: int | None = None
-    v: Annotated[int, Ge(1)] = 4
+    v: Count = 4
     name: _Text | None = None
 
 

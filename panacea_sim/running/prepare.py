@@ -10,6 +10,7 @@ from pathlib import Path
 from panacea_sim.choices import MappingFrom
 from panacea_sim.description.component import Role
 from panacea_sim.description.description import Description
+from panacea_sim.description.worker import check_workers
 from panacea_sim.engines.choice import ChosenEngine, Engine, chosen_engine, run_engine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import ConfigError
@@ -198,4 +199,5 @@ def _planned(
         operands = [layer for layer in layers if isinstance(layer, GemmLayer)]
         computed = [work.computed for work in works if work.computed is not None]
         travelling = machine.values(program, operands, computed)
+        check_workers(description, travelling.workers)
     return program, description, travelling

@@ -14,7 +14,7 @@ import pyarrow.dataset as ds
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.stored_run import StoredRun
 
-__all__ = ["codes", "column_batches", "undamaged"]
+__all__ = ["check_batch", "codes", "column_batches", "undamaged"]
 
 
 def column_batches(
@@ -31,6 +31,7 @@ def column_batches(
             for group in fragment.split_by_row_group(filter=where, schema=dataset.schema):
                 for batch in group.to_batches(schema=dataset.schema, columns=list(columns), filter=where):
                     if batch.num_rows:
+                        check_batch(run.path / f"{table}.parquet", batch, dataset.schema)
                         yield dict(zip(columns, batch.columns, strict=True))
 
 
@@ -39,10 +40,30 @@ def undamaged(path: Path | str) -> Iterator[None]:
     """Raise ConfigError, naming `path`, where pyarrow finds that this table is damaged."""
     try:
         yield
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         raise ConfigError(
             f"{path}", f"a damaged file ({' '.join(str(error).split())})", "a Parquet file of panacea-sim run"
         ) from error
+
+
+def check_batch(path: Path | str, batch: pa.RecordBatch, schema: pa.Schema) -> None:
+    """Raise ConfigError, naming table and column, for text that is not UTF-8 and for values that are missing."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if column.null_count and not schema.field(name).nullable:
+            found = f"{column.null_count} rows without a value"
+        elif pa.types.is_dictionary(column.type) and not _is_text(column.dictionary):
+            found = "bytes that are not UTF-8 text"
+        else:
+            continue
+        raise ConfigError(f"{path}: {name}", found, "a table as panacea-sim run writes it", "Run the scenario again")
+
+
+def _is_text(names: pa.Array) -> bool:
+    try:
+        names.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return not names.null_count
 
 
 def codes(column: pa.DictionaryArray, numbers: Mapping[str, int]) -> npt.NDArray[np.int64]:

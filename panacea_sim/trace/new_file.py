@@ -45,6 +45,8 @@ def new_files(paths: Sequence[Path], *, force: bool, option: str = "--out") -> I
         for path, beside in zip(paths, besides, strict=True):
             beside.replace(path)
     except OSError as error:
+        if error.errno is None:  # pyarrow's word for a damaged table that was read meanwhile
+            raise
         names = ", ".join(map(str, paths))
         raise ConfigError(option, f"{names}: {error.strerror or error}", "a file that can be written") from error
     finally:

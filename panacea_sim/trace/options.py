@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +15,8 @@ __all__ = ["NO_TRACE", "OPEN_END", "TraceOptions", "parse_window", "window_text"
 
 OPEN_END = 2**63 - 1
 """The end of a window that is left open: no cycle of a table can be later."""
+
+_MOST_DIGITS = len(str(OPEN_END))
 
 _STALLS = frozenset({State.STARVED, State.BLOCKED, State.CONTENDED, State.WAITING})
 
@@ -55,7 +58,11 @@ def parse_window(text: str | None) -> tuple[int, int] | None:
     accepted = "A:B, whole cycles with A < B, of which one may be left out"
     if found is None or not any(found.groups()):
         raise ConfigError("--window", repr(text), accepted, "For example --window 1000:2000")
-    first, last = int(found[1] or 0), int(found[2] or OPEN_END)
+    # Python does not read thousands of digits, and no cycle has so many.
+    digits = [part.lstrip("0") for part in found.groups()]
+    if any(len(part) > _MOST_DIGITS for part in digits):
+        raise ConfigError("--window", reprlib.repr(text), f"cycles up to {OPEN_END}")
+    first, last = int(digits[0] or 0), int(digits[1] or 0) if found[2] else OPEN_END
     if first >= last:
         raise ConfigError("--window", f"{text!r}, which is empty", accepted, "B is the cycle after the last")
     if last > OPEN_END:

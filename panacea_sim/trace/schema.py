@@ -15,6 +15,7 @@ __all__ = [
     "DATAFLOW",
     "DRAM",
     "GAP_REASONS",
+    "LATER_COLUMNS",
     "NO_REQUESTS",
     "POSTINGS",
     "QUEUES",
@@ -117,6 +118,10 @@ POSTINGS = pa.schema(
     ],
     metadata={"table": "postings", "schema": str(SCHEMA_VERSION), "order": "component, then firing"},
 )
+
+
+LATER_COLUMNS = {"activities": {"bytes"}, "dram": {"firing", "ready_cycle"}}
+"""Columns that came since the first runs of schema 1, which may lack them."""
 
 
 def action_column(name: str, unit: str) -> pa.Field:

@@ -13,9 +13,9 @@ from typing import Any, Self, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from panacea_sim.errors import ConfigError
+from panacea_sim.hardware.yaml_file import write_mapping
 from panacea_sim.trace.folder_lock import FolderLock
 from panacea_sim.trace.held_interrupts import held_interrupts
 from panacea_sim.trace.joined_trace import JoinedTrace
@@ -73,7 +73,7 @@ class RunFolder:
         """Write a YAML file into the folder."""
         path = self.path / name
         with self._written(path), path.open("w", encoding="utf-8") as file:
-            yaml.safe_dump(content, file, sort_keys=False, allow_unicode=True)
+            write_mapping(content, file)
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write a JSON file into the folder; after an interrupt it is whole, as it was or as it is to be."""

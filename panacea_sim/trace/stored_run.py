@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +20,7 @@ from panacea_sim.description.topology import Topology
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.trace.options import OPEN_END, TraceOptions
 from panacea_sim.trace.run_place import PARTIAL, RUN_MARK
-from panacea_sim.trace.schema import SCHEMA_VERSION, TABLES, State
+from panacea_sim.trace.schema import LATER_COLUMNS, SCHEMA_VERSION, TABLES, State
 from panacea_sim.trace.summary import PartialSummary, RunHeading, Summary
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["StoredRun", "open_run"]
 
 _SECTIONS = TypeAdapter(dict[str, str])
+
+_MOST_DIGITS = 10
+"""No version has more."""
 
 _LAST_CYCLE = {"activities": "end_cycle", "queues": "cycle", "dram": "end_cycle"}
 """Column of each table that tells how far the run had come."""
@@ -113,8 +116,12 @@ class StoredRun:
         from panacea_sim.hardware.config import from_mapping  # noqa: PLC0415
         from panacea_sim.hardware.yaml_file import read_mapping  # noqa: PLC0415
 
-        content: Any = read_mapping(path)
-        return from_mapping(content["hardware"])
+        fields = read_mapping(path).get("hardware")
+        if not isinstance(fields, dict):
+            raise ConfigError(
+                f"{path}: hardware", reprlib.repr(fields), "the fields of the hardware", "Run the scenario again"
+            )
+        return from_mapping(fields)
 
     @property
     def window(self) -> tuple[int, int] | None:
@@ -185,14 +192,15 @@ class StoredRun:
             raise ConfigError(f"{self.path}", f"no {name}.parquet", "a run whose trace was recorded", hint)
         try:
             stored = pq.read_schema(path)
-            version = int((stored.metadata or {}).get(b"schema", b"0"))
-            found = ds.dataset(path, schema=_readable(TABLES[name], stored))
-        except (OSError, ValueError) as error:
+            version = (stored.metadata or {}).get(b"schema", b"nothing").decode(errors="replace")
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise ConfigError(
-                f"{path}", f"an unreadable file ({error})", "a Parquet file of panacea-sim run"
+                f"{path}", f"an unreadable file ({' '.join(str(error).split())})", "a Parquet file of panacea-sim run"
             ) from error
-        _check_schema(path, version)
-        return found
+        _check_schema(path, int(version) if version.isdecimal() and len(version) < _MOST_DIGITS else version)
+        later = LATER_COLUMNS.get(name, set()) if self.heading.schema_version < SCHEMA_VERSION else set()
+        _check_columns(path, TABLES[name], stored, later)
+        return ds.dataset(path, schema=_readable(TABLES[name], stored))
 
     def check_component(self, name: str) -> str:
         """Return `name` if the machine has such a component or channel; raises ConfigError otherwise."""
@@ -220,7 +228,9 @@ def _stored_run(path: Path, content: dict[str, Any]) -> StoredRun:
     """Return the run that summary.json describes; raises ConfigError for one that is none, or of a newer schema."""
     _check_schema(path, content.get("schema"))
     if "study" in content:
-        runs = ", ".join(str(run) for name in content.get("runs", ()) for run in _present(path / str(name)))
+        named = content.get("runs")
+        names = named if isinstance(named, dict) else {}
+        runs = ", ".join(str(run) for name in names for run in _present(path / str(name)))
         hint = f"Choose one of {runs}" if runs else "None of its runs is there: run it again"
         raise ConfigError(f"{path}", "a study of several runs", "the folder of one run", hint)
     model = PartialSummary if content.get("partial") else Summary
@@ -232,7 +242,8 @@ def _stored_run(path: Path, content: dict[str, Any]) -> StoredRun:
         key = ".".join(str(part) for part in finding["loc"]) or "sections"
         found = "nothing" if finding["type"] == "missing" else reprlib.repr(finding["input"])
         hint = "Run the scenario again"
-        raise ConfigError(f"{path / 'summary.json'}: {key}", found, finding["msg"], hint) from error
+        accepted = finding["msg"].removeprefix("Input should be ").replace("Field required", "a value")
+        raise ConfigError(f"{path / 'summary.json'}: {key}", found, accepted, hint) from error
     return StoredRun(path, heading, tuple(layer.name for layer in heading.layers), sections)
 
 
@@ -259,7 +270,36 @@ def _readable(schema: pa.Schema, stored: pa.Schema) -> pa.Schema:
     return pa.schema([*fields, *(field for field in stored if field.name not in schema.names)], schema.metadata)
 
 
+def _check_columns(path: Path, schema: pa.Schema, stored: pa.Schema, later: Collection[str]) -> None:
+    """Check that the columns are there, but for the `later` ones, with the types of the schema."""
+    actions = [pa.field(name, pa.int64()) for name in dict.fromkeys(stored.names) if name not in schema.names]
+    for field in (*schema, *actions):
+        if field.name not in stored.names:
+            if field.name in later:
+                continue
+            found, accepted = "no such column", f"the columns {', '.join(schema.names)}"
+        elif len(stored.get_all_field_indices(field.name)) > 1:
+            found, accepted = "several columns of this name", "one"
+        elif not _can_hold(field.type, stored.field(field.name).type):
+            found, accepted = f"values of the type {stored.field(field.name).type}", f"{field.type}"
+        else:
+            continue
+        raise ConfigError(f"{path}: {field.name}", found, accepted, "Run the scenario again")
+
+
+def _can_hold(kind: pa.DataType, stored: pa.DataType) -> bool:
+    """Return whether stored values are of this type, or become it without a change: narrower numbers, plain text."""
+    if pa.types.is_dictionary(kind):
+        return stored in {pa.string(), pa.large_string()} or (
+            pa.types.is_dictionary(stored) and stored.value_type in {pa.string(), pa.large_string()}
+        )
+    if pa.types.is_integer(kind):
+        return bool(pa.types.is_signed_integer(stored) and stored.bit_width <= kind.bit_width)
+    return bool(stored == kind)
+
+
 def _check_schema(path: Path, version: object) -> None:
     if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
-        hint = "It was written by a newer panacea_sim: update this one"
+        is_newer = isinstance(version, int) and version > SCHEMA_VERSION
+        hint = "It was written by a newer panacea_sim: update this one" if is_newer else "Run the scenario again"
         raise ConfigError(f"{path}", f"schema {version}", f"schema 1 to {SCHEMA_VERSION}", hint)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
+from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict, Field
 
 from panacea_sim.choices import MappingFrom
@@ -22,6 +23,9 @@ __all__ = [
     "TraceSummary",
     "operator_uses",
 ]
+
+Figure: TypeAlias = Annotated[int, Ge(0), Le(2**63 - 1)]
+"""Cycles, bytes and counts of a run."""
 
 _BUSY, _CAPACITY = "_busy", "_capacity"
 
@@ -50,46 +54,46 @@ class LayerSummary(LayerName):
     components had not begun or had ended, in the mean: `border_cycles`.
     """
 
-    M: int
-    N: int
-    K: int
-    start_cycle: int
-    end_cycle: int
-    tiles: int
+    M: Figure
+    N: Figure
+    K: Figure
+    start_cycle: Figure
+    end_cycle: Figure
+    tiles: Figure
     loop_order: str
     double_tile: bool
     rho_w: float | None
     rho_x: float | None
-    stored_w: int
-    stored_x: int
+    stored_w: Figure
+    stored_x: Figure
     weight_resident: bool
     activation_resident: bool
-    weight_bytes: int
-    activation_bytes: int
-    output_bytes: int
-    spilled_bytes: int = 0
+    weight_bytes: Figure
+    activation_bytes: Figure
+    output_bytes: Figure
+    spilled_bytes: Figure = 0
     output_sha256: str | None
-    repeat: int = 1
+    repeat: Figure = 1
     kind: str = ""
     block: str = ""
     mapping_from: MappingFrom = "layer"
     busiest: str | None = None
-    border_cycles: int | None = None
+    border_cycles: Figure | None = None
     memoized_from: str | None = None
 
 
 class DramSummary(_Frozen):
     """What the channels did together, and each by itself; None where an earlier version did not count it."""
 
-    read_bytes: int
-    write_bytes: int
-    row_hits: int
-    row_misses: int
-    busy_cycles: int
-    activates: int | None = None
-    bursts: int | None = None
-    burst_bytes: int | None = None
-    refreshes: int | None = None
+    read_bytes: Figure
+    write_bytes: Figure
+    row_hits: Figure
+    row_misses: Figure
+    busy_cycles: Figure
+    activates: Figure | None = None
+    bursts: Figure | None = None
+    burst_bytes: Figure | None = None
+    refreshes: Figure | None = None
     channels: dict[str, ChannelTotals]
 
 
@@ -104,7 +108,7 @@ class RunHeading(_Frozen):
     engine: Literal["reference", "compiled"]
     schedule: Literal["overlap", "barrier"] = "overlap"
     hardware: str
-    clock_hz: int
+    clock_hz: Annotated[Figure, Ge(1)]
     trace: TraceSummary | None = None
     topology: Topology | None = None
 
@@ -123,16 +127,16 @@ class PartialSummary(RunHeading):
 class Summary(RunHeading):
     """The figures of a run that came to its end."""
 
-    makespan_cycles: int
+    makespan_cycles: Figure
     seconds: float
     exact: bool | None
-    tiles: int
+    tiles: Figure
     host_seconds: float
     layers: tuple[LayerSummary, ...]
-    components: dict[str, dict[State, int]]
+    components: dict[str, dict[State, Figure]]
     stalls: dict[str, list[StallTotal]]
-    actions: dict[str, dict[str, int]] = {}
-    operators: dict[str, int]
+    actions: dict[str, dict[str, Figure]] = {}
+    operators: dict[str, Figure]
     dram: DramSummary
     queues: dict[str, QueueTotals]
 

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
-from panacea_sim.checks import require_integer, require_share
+from panacea_sim.bounds import Count, Seed, Size
+from panacea_sim.checks import require_kind, require_share
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.slicing import activation_ho_factors, weight_ho_factors
 from panacea_sim.quant.vectors import BoolArray
@@ -59,11 +60,11 @@ class MaskedLayer:
             raise ConfigError("layer.name", repr(self.name), "text that is not empty")
         checked: dict[str, object] = {
             **{
-                field: require_integer(f"layer.{field}", getattr(self, field), 1)
-                for field in ("M", "K", "N", "repeat", "passes")
+                field: require_kind(f"layer.{field}", getattr(self, field), Size) for field in ("M", "K", "N", "repeat")
             },
+            "passes": require_kind("layer.passes", self.passes, Count),
             "rho_x": require_share("layer.rho_x", self.rho_x),
-            "seed": require_integer("layer.seed", self.seed, 0),
+            "seed": require_kind("layer.seed", self.seed, Seed),
             "weight_bits": require_weight_bits("layer.weight_bits", self.weight_bits),
             "activation_bits": require_activation_bits("layer.activation_bits", self.activation_bits),
         }

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.random import PCG64, Generator, SeedSequence
 
-from panacea_sim.checks import require_integer, require_share
+from panacea_sim.bounds import Count, Seed, Size
+from panacea_sim.checks import require_kind, require_share
 from panacea_sim.quant.slicing import activation_ho_factors, frequent_slices, weight_ho_factors
 from panacea_sim.quant.widths import (
     SLICE_BITS,
@@ -102,9 +103,10 @@ class _Recipe:
     def __post_init__(self) -> None:
         """Check every argument that the layer itself cannot, and those that the drawing relies on."""
         checked = {
-            **{field: require_integer(f"layer.{field}", getattr(self, field), 1) for field in ("M", "K", "N", "v")},
+            **{field: require_kind(f"layer.{field}", getattr(self, field), Size) for field in ("M", "K", "N")},
             **{field: require_share(f"layer.{field}", getattr(self, field)) for field in ("rho_w", "rho_x")},
-            "seed": require_integer("layer.seed", self.seed, 0),
+            "v": require_kind("layer.v", self.v, Count),
+            "seed": require_kind("layer.seed", self.seed, Seed),
             "weight_bits": require_weight_bits("layer.weight_bits", self.weight_bits),
             "lo_bits": require_lo_bits("layer.lo_bits", self.lo_bits, self.activation_bits),
             "zero_point": require_zero_point("layer.zero_point", self.zero_point, self.activation_bits),

@@ -138,3 +138,18 @@ def test_any_cell_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, c
         assert str(path) in str(error)  # noqa: PT017  # both ways are right
     else:
         assert len(requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "code"), [([2**40], 2), ([2**31], 2), ([2**28] * 2, 2), ([2**40] * 3, 2), ([2**14] * 9, 0)]
+)
+def test_no_silent_grinding(sizes: list[int], code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Requests whose data would take minutes or hours are refused before the first one, with how much is accepted."""
+    path = tmp_path / "requests.csv"
+    path.write_text("cycle,address,bytes,op\n" + "".join(f"0,0,{size},read\n" for size in sizes), encoding="utf-8")
+    assert main(["dram", "hbm2", "--requests", str(path)]) == code
+    rows = sum(sizes) // 1024
+    message = (
+        f"{path}: bytes: found requests of {rows} whole rows of 1024 bytes; accepted: up to 262144 in all, 268435456"
+    )
+    assert (message in capsys.readouterr().err) == (code == 2)

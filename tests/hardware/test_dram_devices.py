@@ -54,7 +54,7 @@ def test_unknown_field() -> None:
 @pytest.mark.parametrize("value", [0, -1, 1.5, "14", True], ids=repr)
 def test_only_whole_cycles(value: object) -> None:
     """A timing is a whole number of cycles, at least one."""
-    with pytest.raises(ConfigError, match=r"^here\.rp_cycles: found .*; accepted: a whole number >= 1\."):
+    with pytest.raises(ConfigError, match=r"^here\.rp_cycles: found .*; accepted: a whole number in 1 .. 65536\."):
         dram_device(_fields(rp_cycles=value), "here")
 
 
@@ -141,7 +141,7 @@ def test_bursts_fit_the_interleaving(tmp_path: Path) -> None:
     path = tmp_path / "wide.yaml"
     path.write_text(yaml.safe_dump(_fields("ddr4_3200", channel_bits=256, row_bytes=65536)), encoding="utf-8")
     settings = {"dram": str(path), "interleave_bytes": 128}
-    accepted = "a whole number >= 64 that is at least a burst of hardware.dram = 256"
+    accepted = "a whole number in 64 .. 1099511627776 that is at least a burst of hardware.dram = 256"
     with pytest.raises(
         ConfigError, match="^" + re.escape(f"hardware.interleave_bytes: found 128; accepted: {accepted}")
     ):
@@ -151,6 +151,41 @@ def test_bursts_fit_the_interleaving(tmp_path: Path) -> None:
 def test_clock_in_kilohertz() -> None:
     """With a device the clock is a whole number of kilohertz, so that cycles of both clocks stay whole numbers."""
     accepted = "a multiple of 1000 where hardware.dram is not ideal"
-    with pytest.raises(ConfigError, match=rf"^hardware\.clock_hz: found 1000000001; accepted: {accepted}$"):
+    take = r"\. Take 1000000000 or 1000001000$"
+    with pytest.raises(ConfigError, match=rf"^hardware\.clock_hz: found 1000000001; accepted: {accepted}{take}"):
         load_hardware("panacea", {"clock_hz": 1_000_000_001, "dram": "hbm2"})
     assert load_hardware("panacea", {"clock_hz": 1_000_000_001, "dram": "ideal"}).clock_hz == 1_000_000_001
+
+
+def test_clock_with_a_wild_ratio() -> None:
+    """A clock whose ratio to the device's has terms of more than 31 bits is refused: times would not fit 64 bits."""
+    with pytest.raises(
+        ConfigError, match=r"^hardware\.clock_hz: found 9999999000; .*below 2\^31\. Take a multiple of 1"
+    ):
+        load_hardware("panacea", {"clock_hz": 9_999_999_000, "dram": "ddr4_2400"})
+    assert load_hardware("panacea", {"clock_hz": 9_999_000_000, "dram": "ddr4_2400"}).clock_hz == 9_999_000_000
+
+
+@pytest.mark.parametrize(
+    ("field", "most"),
+    [
+        ("bank_groups", 1024),
+        ("banks_per_group", 1024),
+        ("wr_cycles", 65_536),
+        ("burst_length", 65_536),
+        ("row_bytes", 2**40),
+        ("refi_cycles", 2**31 - 1),
+        ("clock_ps", 10**6),
+    ],
+)
+def test_largest_figures(field: str, most: int) -> None:
+    """A device takes the largest figure of each kind and refuses the next one, and one with a fraction."""
+    rates = {"burst_length": {"channel_bits": 8, "row_bytes": 65_536}}
+    assert getattr(dram_device(_fields(**{**rates.get(field, {}), field: most}), "here"), field) == most
+    for value in (most + 1, 10**20):
+        with pytest.raises(
+            ConfigError, match=rf"^here\.{field}: found {value}; accepted: a whole number in 1 \.\. {most}\."
+        ):
+            dram_device(_fields(**{field: value}), "here")
+    with pytest.raises(ConfigError, match=rf"^here\.{field}: found 2\.5; .*\. Take 2 or 3$"):
+        dram_device(_fields(**{field: 2.5}), "here")

@@ -67,13 +67,20 @@ DEFAULTS = {
 }
 WHOLE_NUMBERS = [field for field, value in DEFAULTS.items() if isinstance(value, int) and not isinstance(value, bool)]
 MAY_BE_ZERO = {"pea_latency_cycles", "dram_latency_cycles", *(f"{stream}_dma_priority" for stream in "wxos")}
+MOST = {
+    "clock_hz": 10**10,
+    **dict.fromkeys(["n_pea", "dram_channels"], 1024),
+    **dict.fromkeys(["pea_latency_cycles", "dram_latency_cycles", "dram_age_cap_cycles"], 2**31 - 1),
+    **{field: 2**40 for field in WHOLE_NUMBERS if field.endswith(("_bytes", "_bytes_per_cycle"))},
+}
+"""The largest number of each field by the rule for its kind; those that are counts and depths are left out."""
 CHOICES = {"v": "one of 1, 2, 4, 8"}
 
 
 def accepted_text(field: str) -> str:
     """Return what the message says that `field` accepts."""
     lowest = 64 if field == "interleave_bytes" else 0 if field in MAY_BE_ZERO else 1
-    return CHOICES.get(field, f"a whole number >= {lowest}")
+    return CHOICES.get(field, f"a whole number in {lowest} .. {MOST.get(field, 65_536)}")
 
 
 def refused(field: str, found: str, accepted: str) -> str:
@@ -152,13 +159,46 @@ def test_below_the_lowest(field: str) -> None:
         load_hardware("panacea", {field: value})
 
 
+@pytest.mark.parametrize("field", [field for field in WHOLE_NUMBERS if field not in CHOICES])
+def test_above_the_highest(field: str) -> None:
+    """A whole-number field takes its largest number, and refuses the next one and one of hundreds of digits."""
+    most = MOST.get(field, 65_536)
+    beside = {"dram": "ideal"} if field == "clock_hz" else {}
+    assert getattr(load_hardware("panacea", {field: most, **beside}), field) == most
+    for value in (most + 1, 10**300):
+        with pytest.raises(ConfigError, match=rf"^hardware\.{field}: found .*" + re.escape(accepted_text(field))):
+            load_hardware("panacea", {field: value})
+
+
+@pytest.mark.parametrize(
+    ("setting", "hint"),
+    [
+        ("dram_bytes_per_cycle=12.5", "Take 12 or 13"),
+        ("omem_bytes_per_cycle=0.5", "Take 1"),
+        ("clock_hz=1.5", "Take 1 or 2"),
+        ("codec_bytes_per_cycle=2.1e1", None),
+        ("n_pea=1024.5", "Take 1024"),
+        ("sram_bytes_per_cycle=6.25e1", "Take 62 or 63"),
+        ("queue_depth=-0.5", "Change it with --set hardware.queue_depth=VALUE"),
+    ],
+)
+def test_neighbours(setting: str, hint: str | None) -> None:
+    """A number with a fraction, where a whole one is needed, is refused with those beside it that are accepted."""
+    settings = parse_settings([f"hardware.{setting}"])
+    if hint is None:
+        assert load_hardware("panacea", settings).model_dump() == DEFAULTS | {"codec_bytes_per_cycle": 21}
+        return
+    with pytest.raises(ConfigError, match=rf"accepted: a whole number in .*\. {re.escape(hint)}"):
+        load_hardware("panacea", settings)
+
+
 @pytest.mark.parametrize(
     ("field", "value", "found", "accepted"),
     [
-        ("queue_depth", -1, "-1", "a whole number >= 1"),
-        ("dram_bytes_per_cycle", 0, "0", "a whole number >= 1"),
+        ("queue_depth", -1, "-1", "a whole number in 1 .. 65536"),
+        ("dram_bytes_per_cycle", 0, "0", "a whole number in 1 .. 1099511627776"),
         ("v", 3, "3", "one of 1, 2, 4, 8"),
-        ("dram_channels", 0, "0", "a whole number >= 1"),
+        ("dram_channels", 0, "0", "a whole number in 1 .. 1024"),
         ("dram_map", "row_low", "'row_low'", "one of 'bank_group_low', 'column_low'"),
         ("dram_policy", "lifo", "'lifo'", "one of 'fcfs', 'fr_fcfs'"),
         ("dram_page", "ajar", "'ajar'", "one of 'open', 'closed'"),
@@ -166,8 +206,8 @@ def test_below_the_lowest(field: str) -> None:
         ("loop_order", "mmk", "'mmk'", "one of 'mnk', 'mkn', 'nmk', 'nkm', 'kmn', 'knm', 'auto'"),
         ("residency", "stay", "'stay'", "one of 'auto', 'resident'"),
         ("spill", "never", "'never'", "one of 'allow', 'refuse'"),
-        ("tile_n", 6, "6", "a whole number >= 1 that is a multiple of hardware.v = 4"),
-        ("interleave_bytes", 96, "96", "a whole number >= 64 that is a power of two"),
+        ("tile_n", 6, "6", "a whole number in 1 .. 65536 that is a multiple of hardware.v = 4"),
+        ("interleave_bytes", 96, "96", "a whole number in 64 .. 1099511627776 that is a power of two"),
         ("name", "", "''", "text of length >= 1"),
     ],
 )

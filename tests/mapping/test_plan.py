@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import networkx as nx
@@ -133,7 +134,7 @@ def test_a_tile_that_does_not_fit_says_what_is_missing(memory: str, purpose: str
     name = memory.removesuffix("_bytes").upper()
     message = (
         rf"{name} holds {needed - 1} bytes{purpose}, but {operand} needs {needed}: 1 bytes are missing\. "
-        rf"Raise hardware\.{memory} or lower hardware\.{knob}"
+        rf"Raise hardware\.{memory}{f' to {needed}, or' if memory == 'omem_bytes' else ' or'} lower hardware\.{knob}"
     )
     with pytest.raises(MappingError, match=message):
         _plan(**{memory: needed - 1})
@@ -195,6 +196,38 @@ def test_partial_sums_leave_less_for_finished_tiles() -> None:
     with pytest.raises(MappingError, match="OMEM holds 255 bytes for finished tiles, but an output tile needs 256"):
         _ordered_plan("kmn", 1, **tight)
     assert _ordered_plan("kmn", 1, omem_bytes=512, psum_bytes=256).output_count == 6
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"omem_bytes": 100, "psum_bytes": 7332},
+            "holds 0 bytes .* 256: 7488 bytes are missing, as partial .*7332 of 100\\. Raise .*omem_bytes to 7588$",
+        ),
+        (
+            {"omem_bytes": 256, "psum_bytes": 256},
+            "holds 0 bytes .* 256: 256 bytes .*= 256 of 256\\. .* to 512, or put k innermost",
+        ),
+        (
+            {"omem_bytes": 500, "psum_bytes": 300},
+            "holds 200 bytes .* 256: 56 bytes .* to 556, or put k innermost .*, or lower",
+        ),
+        ({"omem_bytes": 255, "psum_bytes": 256}, "holds 0 bytes .* 256: 257 bytes .* to 512$"),
+    ],
+)
+def test_advice_about_omem_works(settings: dict[str, int], message: str) -> None:
+    """No figure is negative, and the figure and the loop order that the message names make the layer fit."""
+    with pytest.raises(MappingError, match=f"^OMEM {message}") as refused:
+        _ordered_plan("kmn", 1, **settings)
+    named = re.search(r"omem_bytes to (\d+)", str(refused.value))
+    assert named is not None
+    enough = int(named[1])
+    assert _ordered_plan("kmn", 1, **settings | {"omem_bytes": enough}).output_count == 6
+    with pytest.raises(MappingError, match="1 bytes are missing"):
+        _ordered_plan("kmn", 1, **settings | {"omem_bytes": enough - 1})
+    if "k innermost" in str(refused.value):
+        assert _ordered_plan("mnk", 1, **settings).output_count == 6
 
 
 def test_the_graph_is_the_schedule() -> None:

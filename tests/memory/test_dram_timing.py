@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from panacea_sim.hardware.dram.devices import DramDevice, dram_device, list_devices
 from panacea_sim.memory.arbiter import WIDTH
-from panacea_sim.memory.banked_timing import choose, next_decision, serve
+from panacea_sim.memory.banked_timing import _converted, choose, next_decision, serve
 from panacea_sim.memory.device import Service
 from panacea_sim.memory.params import OUT, REFRESHES, Page, Policy, dram_params, new_state
 
@@ -410,3 +414,13 @@ def test_latency_that_earlier_data_hides_is_no_reason(ddr4: Channel) -> None:
     # ACT 1010, RD 1032, data 1054. An open row would have had it at 1032, 6 cycles behind the data before.
     service = ddr4.serve(1010, ddr4.address(bank=1))
     assert (service.start_cycle, service.row_until) == (1054, 1054 - 6)
+
+
+@given(
+    st.integers(-(10**6), 2**62 // 2**31),
+    st.integers(1, 2**31 - 1),
+    st.integers(1, 2**31 - 1),
+)
+def test_conversion_between_clocks(cycle: int, numerator: int, denominator: int) -> None:
+    """Cycles of one clock are those of the other rounded up, also where the product does not fit 64 bits."""
+    assert _converted(cycle, numerator, denominator) == math.ceil(Fraction(cycle * numerator, denominator))

@@ -419,8 +419,8 @@ MAPPING_RULES = (
     Mutation(
         "finished tiles may use the room of partial sums",
         "panacea_sim/mapping/plan.py",
-        "capacity = hardware.omem_bytes - hardware.psum_bytes * keeps_partial_sums",
-        "capacity = hardware.omem_bytes",
+        "taken = hardware.psum_bytes * keeps_partial_sums",
+        "taken = 0",
         PLAN,
     ),
     Mutation(
@@ -925,14 +925,14 @@ DRAM_RULES = (
     Mutation(
         "data is there before its cycle begins",
         "panacea_sim/memory/banked_timing.py",
-        "return -(-cycle * params[CLOCK_DENOMINATOR] // params[CLOCK_NUMERATOR])",
+        "return _converted(cycle, params[CLOCK_DENOMINATOR], params[CLOCK_NUMERATOR])",
         "return cycle * params[CLOCK_DENOMINATOR] // params[CLOCK_NUMERATOR]",
         DRAM,
     ),
     Mutation(
         "requests arrive before their cycle",
         "panacea_sim/memory/banked_timing.py",
-        "return -(-cycle * params[CLOCK_NUMERATOR] // params[CLOCK_DENOMINATOR])",
+        "return _converted(cycle, params[CLOCK_NUMERATOR], params[CLOCK_DENOMINATOR])",
         "return cycle * params[CLOCK_NUMERATOR] // params[CLOCK_DENOMINATOR]",
         DRAM,
     ),

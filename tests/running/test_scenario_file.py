@@ -184,7 +184,10 @@ BAD: dict[str, tuple[Change, str]] = {
     "hardware_name": (_top(hardware="panacea"), "hardware: found 'panacea'; accepted: fields of the form"),
     "hardware_field": (_hardware(n_peas=3), r"hardware\.n_peas: found an unknown field.*Did you mean 'n_pea'"),
     "hardware_missing": (_without("hardware", "n_pea"), r"hardware\.n_pea: found nothing; accepted: a whole number"),
-    "hardware_text": (_hardware(n_pea="16"), r"hardware\.n_pea: found '16'; accepted: .*>= 1\. Correct the file"),
+    "hardware_text": (
+        _hardware(n_pea="16"),
+        r"hardware\.n_pea: found '16'; accepted: .* 1 \.\. 1024\. Correct the file",
+    ),
     "hardware_machine": (_hardware(machine="panaca"), r"hardware\.machine: found .*panaca"),
     "hardware_file": (_hardware(dram="none.yaml"), r"hardware\.dram: found none\.yaml: No such file"),
     "hardware_dram": (_hardware(dram="ddr9"), r"hardware\.dram: found 'ddr9'; accepted: one of ideal"),

@@ -9,7 +9,7 @@ import pytest
 from stored_runs import RUNS, rows, small_run
 
 from panacea_sim.errors import ConfigError
-from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.options import TraceOptions, parse_window
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun, open_run
 from panacea_sim.trace.window import chosen_window, left_out
@@ -120,3 +120,11 @@ def test_what_was_left_out_is_said(trace: TraceOptions, sentences: list[str], tm
     assert len(found) == len(sentences)
     for sentence, start in zip(found, sentences, strict=True):
         assert sentence.startswith(start.format(end=f"{run.summary.to_json()['makespan_cycles']:,}"))
+
+
+@pytest.mark.parametrize("text", ["0:" + "9" * 5000, "9" * 5000 + ":", f"0:{2**63}", "0:99999999999999999999"])
+def test_cycles_that_no_table_holds(text: str) -> None:
+    """A window beyond 64 bits is refused, however many digits it has; leading zeros do not count."""
+    with pytest.raises(ConfigError, match=r"^--window: found .{0,60}; accepted: cycles up to 9223372036854775807$"):
+        parse_window(text)
+    assert parse_window("0" * 5000 + "1:" + "0" * 50 + "2") == (1, 2)

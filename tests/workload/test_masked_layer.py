@@ -51,12 +51,12 @@ def test_the_recipe_draws_the_layer_again() -> None:
     ("field", "value", "message"),
     [
         ("name", "", r"layer\.name: found ''; accepted: text that is not empty"),
-        ("M", 0, r"layer\.M: found 0; accepted: a whole number >= 1"),
-        ("K", 2.5, r"layer\.K: found 2\.5; accepted: a whole number >= 1"),
+        ("M", 0, r"layer\.M: found 0; accepted: a whole number in 1 .. 2147483647"),
+        ("K", 2.5, r"layer\.K: found 2\.5; accepted: a whole number in 1 .. 2147483647"),
         ("N", True, r"layer\.N: found True"),
         ("rho_w", -0.1, r"layer\.rho_w: found -0\.1; accepted: a number in 0 \.\. 1"),
         ("rho_x", float("nan"), r"layer\.rho_x: found nan"),
-        ("seed", -1, r"layer\.seed: found -1; accepted: a whole number >= 0"),
+        ("seed", -1, r"layer\.seed: found -1; accepted: a whole number in 0 .. "),
     ],
 )
 def test_bad_fields_are_refused(field: str, value: object, message: str) -> None:

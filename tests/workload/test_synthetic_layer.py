@@ -84,11 +84,11 @@ def test_default_names(bits: int, zero_point: int) -> None:
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"M": 0}, "layer.M: found 0; accepted: a whole number >= 1"),
-        ({"K": 2.5}, "layer.K: found 2.5; accepted: a whole number >= 1"),
-        ({"N": -3}, "layer.N: found -3; accepted: a whole number >= 1"),
-        ({"v": 0}, "layer.v: found 0; accepted: a whole number >= 1"),
-        ({"seed": -1}, "layer.seed: found -1; accepted: a whole number >= 0"),
+        ({"M": 0}, "layer.M: found 0; accepted: a whole number in 1 .. 2147483647"),
+        ({"K": 2.5}, "layer.K: found 2.5; accepted: a whole number in 1 .. 2147483647"),
+        ({"N": -3}, "layer.N: found -3; accepted: a whole number in 1 .. 2147483647"),
+        ({"v": 0}, "layer.v: found 0; accepted: a whole number in 1 .. 65536"),
+        ({"seed": -1}, "layer.seed: found -1; accepted: a whole number in 0 .. "),
         ({"rho_w": 1.01}, "layer.rho_w: found 1.01; accepted: a number in 0 .. 1"),
         ({"rho_x": -0.1}, "layer.rho_x: found -0.1; accepted: a number in 0 .. 1"),
         ({"rho_x": float("nan")}, "layer.rho_x: found nan; accepted: a number in 0 .. 1"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from annotated_types import Ge
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from panacea_sim.bounds import Bytes, ClockPs, Count, Cycles, Parts
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.validation import config_error
 from panacea_sim.hardware.yaml_file import read_mapping
@@ -22,8 +25,8 @@ IDEAL = "ideal"
 """The name of the memory without banks, which has no device file: its two figures are fields of the hardware."""
 
 _FOLDER = Path(__file__).parent
-
-_Cycles = Annotated[int, Field(ge=1)]
+_PS_HZ = 10**12
+"""Picoseconds in a second."""
 
 
 class DramDevice(BaseModel):
@@ -37,34 +40,34 @@ class DramDevice(BaseModel):
 
     source: Annotated[str, Field(min_length=1)]
 
-    clock_ps: _Cycles
-    channel_bits: Annotated[int, Field(ge=8)]
-    burst_length: _Cycles
-    burst_cycles: _Cycles
-    bank_groups: _Cycles
-    banks_per_group: _Cycles
-    row_bytes: _Cycles
+    clock_ps: ClockPs
+    channel_bits: Annotated[Count, Ge(8)]
+    burst_length: Count
+    burst_cycles: Count
+    bank_groups: Parts
+    banks_per_group: Parts
+    row_bytes: Bytes
 
-    rcd_read_cycles: _Cycles
-    rcd_write_cycles: _Cycles
-    rp_cycles: _Cycles
-    cl_cycles: _Cycles
-    cwl_cycles: _Cycles
-    ras_cycles: _Cycles
-    rc_cycles: _Cycles
+    rcd_read_cycles: Count
+    rcd_write_cycles: Count
+    rp_cycles: Count
+    cl_cycles: Count
+    cwl_cycles: Count
+    ras_cycles: Count
+    rc_cycles: Count
 
-    ccd_s_cycles: _Cycles
-    ccd_l_cycles: _Cycles
-    rrd_s_cycles: _Cycles
-    rrd_l_cycles: _Cycles
-    faw_cycles: _Cycles
-    wr_cycles: _Cycles
-    rtp_cycles: _Cycles
-    wtr_s_cycles: _Cycles
-    wtr_l_cycles: _Cycles
-    bus_gap_cycles: _Cycles
-    rfc_cycles: _Cycles
-    refi_cycles: _Cycles
+    ccd_s_cycles: Count
+    ccd_l_cycles: Count
+    rrd_s_cycles: Count
+    rrd_l_cycles: Count
+    faw_cycles: Count
+    wr_cycles: Count
+    rtp_cycles: Count
+    wtr_s_cycles: Count
+    wtr_l_cycles: Count
+    bus_gap_cycles: Count
+    rfc_cycles: Count
+    refi_cycles: Cycles
 
     @property
     def burst_bytes(self) -> int:
@@ -75,6 +78,12 @@ class DramDevice(BaseModel):
     def bursts_per_row(self) -> int:
         """Bursts in one row of one bank."""
         return self.row_bytes // self.burst_bytes
+
+    def clock_ratio(self, clock_hz: int) -> tuple[int, int]:
+        """Return numerator and denominator of device cycles in a cycle of `clock_hz`, in lowest terms."""
+        numerator, denominator = _PS_HZ, clock_hz * self.clock_ps
+        divisor = math.gcd(numerator, denominator)
+        return numerator // divisor, denominator // divisor
 
     @property
     def peak_gbps(self) -> float:

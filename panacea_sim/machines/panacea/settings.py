@@ -7,8 +7,10 @@ from typing import Literal
 from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from panacea_sim.bounds import Bytes, Count, CyclesOrZero, Parts
 from panacea_sim.errors import ConfigError
-from panacea_sim.hardware.config import Hardware, NotNegative, Positive
+from panacea_sim.hardware.config import Hardware
+from panacea_sim.hardware.validation import accepted_values
 
 __all__ = ["PanaceaHardware", "panacea_hardware"]
 
@@ -16,15 +18,15 @@ __all__ = ["PanaceaHardware", "panacea_hardware"]
 class PanaceaHardware(Hardware):
     """A Panacea-like accelerator: PE arrays with dynamic, static and compensation operators, and run-length codecs."""
 
-    n_pea: Positive
+    n_pea: Parts
     v: Literal[1, 2, 4, 8]
-    n_dwo: Positive
-    n_swo: Positive
-    n_cs: Positive
-    pea_latency_cycles: NotNegative
+    n_dwo: Count
+    n_swo: Count
+    n_cs: Count
+    pea_latency_cycles: CyclesOrZero
     dtp: Literal["off", "on", "auto"]
-    codec_bytes_per_cycle: Positive
-    sram_bytes_per_cycle: Positive
+    codec_bytes_per_cycle: Bytes
+    sram_bytes_per_cycle: Bytes
 
     @property
     def tile_m(self) -> int:
@@ -44,7 +46,7 @@ class PanaceaHardware(Hardware):
     def _divides_tile_n(cls, value: int, info: ValidationInfo) -> int:
         tile_n = info.data.get("tile_n")
         if tile_n is not None and tile_n % value:
-            accepted = f"a whole number >= 1 that is a multiple of hardware.v = {value}"
+            accepted = f"{accepted_values(cls.model_fields['tile_n'])} that is a multiple of hardware.v = {value}"
             hint = "Change it with --set hardware.tile_n=VALUE or in the YAML file"
             raise ConfigError("hardware.tile_n", tile_n, accepted, hint)
         return value
@@ -52,7 +54,7 @@ class PanaceaHardware(Hardware):
     @field_validator("dtp", mode="before")
     @classmethod
     def _word(cls, value: object) -> object:
-        # YAML 1.1 reads the words off and on as booleans.
+        # A switch is often given as a boolean.
         return {False: "off", True: "on"}[value] if isinstance(value, bool) else value
 
 
