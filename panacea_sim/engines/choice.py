@@ -25,7 +25,7 @@ def chosen_engine(engine: Engine, *, values: bool) -> ChosenEngine:
     if engine == "reference" or (engine == "auto" and values):
         return "reference"
     if values:
-        hint = "Choose --engine auto, or a scenario with values=False"
+        hint = "Choose --engine auto, or --values check or off"
         raise ConfigError("--engine", "compiled, with values on", "reference where values travel", hint)
     obstacle = compiled_obstacle()
     if obstacle is None:

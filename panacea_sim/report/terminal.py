@@ -40,7 +40,7 @@ def print_run(console: Console, summary: Summary) -> None:
     console.print(Group(*_layer_lines(summary.layers)))
     console.print(_component_table(summary))
     console.print(_legend())
-    console.print(Group(_operator_line(summary), _dram_line(summary), _verdict(summary.exact)))
+    console.print(Group(_operator_line(summary), _dram_line(summary), _verdict(summary)))
 
 
 def print_study(console: Console, title: str, summaries: Mapping[str, Summary]) -> None:
@@ -213,11 +213,12 @@ def _bus_share(summary: Summary) -> float:
     return summary.dram.busy_cycles / summary.makespan_cycles / max(len(summary.dram.channels), 1)
 
 
-def _verdict(exact: bool | None) -> Text:  # noqa: FBT001  # the value itself is what is shown
-    if exact is None:
+def _verdict(summary: Summary) -> Text:
+    if summary.exact is None:
         return Text("Values: none travelled, so nothing was compared", "dim")
-    if exact:
-        return Text("Exact: every accumulator equals the integer product", "bold green")
+    if summary.exact:
+        checked = ", checked without events" if summary.values == "check" else ""
+        return Text(f"Exact: every accumulator equals the integer product{checked}", "bold green")
     return Text("NOT EXACT: accumulators differ from the integer product", "bold red")
 
 

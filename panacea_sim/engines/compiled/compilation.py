@@ -70,7 +70,9 @@ class _Cache(FunctionCache):
 
     def __init__(self, function: Function) -> None:
         super().__init__(function)
-        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, _sources_stamp(_places(function)))
+        self._cache_file = IndexDataCacheFile(
+            self._cache_path, self._impl.filename_base, _sources_stamp(_places(function))
+        )
 
     def load_overload(self, sig: object, target_context: object) -> object:
         """Return the compiled function, None if there is none that can be read."""

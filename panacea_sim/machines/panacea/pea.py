@@ -250,7 +250,9 @@ class PeaWorker:
             raise unplanned_work(self._pea, (int(at[0]), int(at[2]), int(at[3])), found, planned)
 
 
-def unplanned_work(pea: int, tile: tuple[int, int, int], found: Sequence[int], planned: Sequence[int]) -> InvariantError:
+def unplanned_work(
+    pea: int, tile: tuple[int, int, int], found: Sequence[int], planned: Sequence[int]
+) -> InvariantError:
     """Return the error of a PEA whose DWO, SWO and CS steps in a tile (m, n, k) are not those of its timing."""
     return InvariantError(
         f"pea{pea} found {tuple(found)} DWO, SWO and CS steps in tile m, n, k = {', '.join(map(str, tile))}, "

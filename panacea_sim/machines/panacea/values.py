@@ -78,8 +78,8 @@ class TravellingValues:
             rows = slice(m * tiling.tile_m, (m + 1) * tiling.tile_m)
             depth = slice(k * tiling.tile_k, (k + 1) * tiling.tile_k)
             data = _pack_weights(layer, rows, depth, tiling.v, tiling.tile_k)
-            self.image[address] = data
-            check_packed("weight", (m, k), len(data), planned.plan.work.weight.total[m, k])
+            self.image[int(address)] = data
+            check_packed("weight", (m, k), len(data), int(planned.plan.work.weight.total[m, k]))
         if not planned.reads_in_place:
             self._store_activations(planned, layer)
 
@@ -90,8 +90,8 @@ class TravellingValues:
             rows = slice(k * tiling.tile_k, (k + 1) * tiling.tile_k)
             columns = slice(n * tiling.tile_n, (n + 1) * tiling.tile_n)
             data = pack_activations(layer.activation[rows, columns], form, tiling.v, tiling.tile_k)
-            self.image[address] = data
-            check_packed("activation", (n, k), len(data), planned.plan.work.activation.total[n, k])
+            self.image[int(address)] = data
+            check_packed("activation", (n, k), len(data), int(planned.plan.work.activation.total[n, k]))
 
     def _build_workers(self) -> dict[str, Worker]:
         program, layers = self._program, self._layers
@@ -120,7 +120,7 @@ def _fetched_weights(planned: PlannedLayer) -> Iterator[list[int]]:
     k_tiles = planned.plan.work.tiling.k_tiles
     pieces: dict[int, list[int]] = {}
     for (m, k), address in np.ndenumerate(weight_addresses(planned)):
-        pieces.setdefault(m // planned.plan.height * k_tiles + k, []).append(address)
+        pieces.setdefault(m // planned.plan.height * k_tiles + k, []).append(int(address))
     return (pieces[tile] for tile in planned.plan.weight_loads.tile.tolist())
 
 

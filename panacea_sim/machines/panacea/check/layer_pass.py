@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
@@ -85,8 +88,10 @@ class LayerPass:
             ),
         )
         self._given = Given(
-            *map(_whole, (self._work.weight.total, self._work.activation.total)),
-            *map(_whole, (planned.layout.output, planned.output_bytes.total)),
+            _whole(self._work.weight.total),
+            _whole(self._work.activation.total),
+            _whole(planned.layout.output),
+            _whole(planned.output_bytes.total),
             _whole(planned.plan.visits.last),
         )
         self._state = State(
@@ -108,7 +113,7 @@ class LayerPass:
         for first in range(0, len(tasks), self._block):
             block = tasks[first : first + self._block]
             self._state.steps[:] = 0
-            threads.run(lambda number, block=block: self._run_share(block, rooms[number], (number, len(rooms))))
+            threads.run(partial(self._run_share, block, rooms))
             for room in rooms:
                 self._check_tiles(block, room.fault)
             self._check_steps(block)
@@ -121,7 +126,9 @@ class LayerPass:
                 raise InvariantError(f"output tile {m}, {n} of {self.planned.plan.name} was not written")
             check_packed(f"{self.planned.plan.name}: output", (m, n), int(found[m, n]), int(planned[m, n]))
 
-    def _run_share(self, block: IntArray, room: Room, share: tuple[int, int]) -> None:
+    def _run_share(self, block: IntArray, rooms: Sequence[Room], number: int) -> None:
+        """Do the tasks that belong to one of the threads."""
+        share, room = (number, len(rooms)), rooms[number]
         run_tasks(block, self._shape, self._constants, self._given, self._state, self._image, room, share)
 
     def _tasks(self) -> IntArray:

@@ -37,7 +37,7 @@ def pack_layer(planned: PlannedLayer, layer: GemmLayer, code: tuple[int, int], i
         _pack("activation", activation, tiling.most_column_groups, tiling, code, planned_tiles, image)
 
 
-def _pack(  # noqa: PLR0913, PLR0917  # an operand, its tiles and their place
+def _pack(  # an operand, its tiles and their place
     what: str,
     slices: tuple[ByteArray, ByteArray, IntArray],
     groups: int,

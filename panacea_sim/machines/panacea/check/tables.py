@@ -65,8 +65,11 @@ class Constants(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What is planned for a layer: bytes of its weight tiles [m, k] and activation tiles [n, k], addresses and bytes of
-    its output tiles [m, n], and for each visit whether it is its tile's last."""
+    """What is planned for a layer.
+
+    Bytes of its weight tiles [m, k] and activation tiles [n, k], addresses and bytes of its output tiles [m, n], and
+    for each visit whether it is its tile's last.
+    """
 
     weight_bytes: IntArray
     activation_bytes: IntArray
@@ -90,7 +93,9 @@ class State(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Where one thread works: decoded tiles, operands [operand, K, columns], the sums of a visit [place, rows, columns].
+    """Where one thread works: decoded tiles, what is made of them, and output tiles.
+
+    `operands` is [operand, K, columns], `sums`, those of a visit, [place in the stack, rows, columns].
 
     `stored` counts the stored activation vectors of each slice, and in its last row of all, [S + 1, K]. `fault` takes
     what was found wrong, the number of the task, the place in the stack and the operand (0 w, 1 x).

@@ -1,4 +1,4 @@
-"""The compiled pass over tile tasks: decode, multiply what is stored, compensate, add the visits, requantize, encode."""
+"""The compiled pass over tile tasks: decode, multiply what is stored, compensate, add visits, requantize, encode."""
 
 from __future__ import annotations
 
@@ -70,7 +70,14 @@ def _add_products(room: Room, at: tuple[int, int, int], k: int, factor: int, nib
 
 @inner
 def _work_of_pea(  # noqa: PLR0913, PLR0917  # compiled: each number is an argument
-    room: Room, factors: IntArray, group: int, at: tuple[int, int, int], groups: int, depth: int, steps: IntArray, task: int
+    room: Room,
+    factors: IntArray,
+    group: int,
+    at: tuple[int, int, int],
+    groups: int,
+    depth: int,
+    steps: IntArray,
+    task: int,
 ) -> None:
     """Multiply a row group with the activation tile, and count the steps of this PEA."""
     tile, v = room.weight, room.weight.lo.shape[2]
@@ -94,8 +101,14 @@ def _work_of_pea(  # noqa: PLR0913, PLR0917  # compiled: each number is an argum
 
 
 @inner
-def _end_visit(  # noqa: PLR0913, PLR0917  # the same
-    room: Room, state: State, shape: Shape, constants: Constants, given: Given, image: ByteArray, tile: tuple[int, int, int, int]
+def _end_visit(  # the same
+    room: Room,
+    state: State,
+    shape: Shape,
+    constants: Constants,
+    given: Given,
+    image: ByteArray,
+    tile: tuple[int, int, int, int],
 ) -> None:
     """Join the sums of a visit with those of the visits before; after the last one make output bytes of them."""
     m, n, place, visit = tile

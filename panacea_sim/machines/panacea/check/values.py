@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from panacea_sim.description.worker import Worker
 from panacea_sim.engines.compiled.threads import opened_threads
 from panacea_sim.machines.panacea.check.layer_pass import LayerPass
 from panacea_sim.machines.panacea.check.packing import pack_layer
@@ -50,9 +51,9 @@ class CheckedValues:
             pack_layer(planned, layer, constants.code, self.image)
 
     @property
-    def workers(self) -> None:
+    def workers(self) -> Mapping[str, Worker]:
         """Nobody: components fire without values."""
-        return None
+        return {}
 
     def exact(self) -> bool:
         """Run the pass, and return whether every accumulator equals the plain integer product.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from panacea_sim.engines.compiled.compilation import inner
 from panacea_sim.machines.shared.compiled.tile_code import ByteArray, Tile, copy_bytes, pack_tile
 from panacea_sim.units import IntArray
@@ -42,11 +40,13 @@ class Written(NamedTuple):
 @inner
 def requantize(accumulator: int, row: int, path: OutputPath) -> int:
     """Return the output code of an accumulator of this row."""
-    product = (np.int64(accumulator) + path.offset[row]) * path.multiplier[row]
+    product = (int(accumulator) + path.offset[row]) * path.multiplier[row]
     # Half up without adding the half first, which could pass 2^63.
-    code = (((product >> (path.shift[row] - 1)) + 1) >> 1) + path.zero_point
+    code: int = (((product >> (path.shift[row] - 1)) + 1) >> 1) + path.zero_point
     code = min(max(code, 0), (1 << path.bits) - 1)
-    return path.codes[code] if len(path.codes) else code
+    if len(path.codes):
+        code = path.codes[code]
+    return code
 
 
 @inner

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.engines.compiled.compilation import entry, inner
-from panacea_sim.units import IntArray
+from panacea_sim.units import BITS_PER_BYTE, IntArray
 
 __all__ = [
     "CODE_BEYOND",
@@ -57,16 +57,17 @@ def empty_tile(ho_slices: int, groups: int, depth: int, v: int) -> Tile:
 
 
 def most_bytes(tile: Tile, count_bits: int) -> int:
-    """Return the bytes that a tile takes at most, and two more, which `pack_tile` may touch."""
+    """Return the bytes that a tile takes at most, and some more, which `pack_tile` may touch."""
     entry_bits = 4 * (1 + tile.lo.shape[2])
     streams = tile.stored.shape[0] * tile.stored.shape[1]
-    return tile.lo.size + (tile.stored.size * entry_bits + streams * count_bits) // 8 + 4
+    bits: int = 4 * tile.lo.size + tile.stored.size * entry_bits + streams * count_bits
+    return bits // BITS_PER_BYTE + 4
 
 
 @inner
 def _put_nibble(data: ByteArray, bit: int, nibble: int) -> None:
     """Write 4 bits; the byte at `bit` has been begun, the one behind it has not."""
-    shifted = np.int64(nibble) << (12 - (bit & 7))
+    shifted = int(nibble) << (12 - (bit & 7))
     data[bit >> 3] |= shifted >> 8
     data[(bit >> 3) + 1] = shifted & 255
 
@@ -83,13 +84,13 @@ def _put_bit(data: ByteArray, bit: int, value: int) -> None:
 def _get_bits(data: ByteArray, bit: int, count: int) -> int:
     value = 0
     for at in range(bit, bit + count):
-        value = 2 * value + ((np.int64(data[at >> 3]) >> (7 - (at & 7))) & 1)
+        value = 2 * value + ((int(data[at >> 3]) >> (7 - (at & 7))) & 1)
     return value
 
 
 @inner
 def _get_nibble(data: ByteArray, bit: int) -> int:
-    pair = (np.int64(data[bit >> 3]) << 8) | np.int64(data[(bit >> 3) + 1])
+    pair = (int(data[bit >> 3]) << 8) | int(data[(bit >> 3) + 1])
     return (pair >> (12 - (bit & 7))) & 15
 
 
@@ -133,9 +134,7 @@ def _pack_stream(tile: Tile, s: int, g: int, depth: int, data: ByteArray, bit: i
 
 
 @inner
-def pack_tile(
-    tile: Tile, groups: int, depth: int, frequent: IntArray, code: tuple[int, int], data: ByteArray
-) -> int:
+def pack_tile(tile: Tile, groups: int, depth: int, frequent: IntArray, code: tuple[int, int], data: ByteArray) -> int:
     """Write a tile to the start of `data` and return its bytes; `code` is (bits of an entry count, longest skip)."""
     nibble = 0
     for g in range(groups):
@@ -159,7 +158,35 @@ def pack_tile(
 
 
 @inner
-def unpack_tile(tile: Tile, groups: int, depth: int, count_bits: int, data: ByteArray, at: int, size: int) -> int:
+def _unpack_stream(tile: Tile, at: tuple[int, int, int], count_bits: int, data: ByteArray, bit: int, end: int) -> int:
+    """Read the stream (slice, group, depth) at `bit`; return the bit behind it, or what is wrong, negative."""
+    s, g, depth = at
+    v = tile.lo.shape[2]
+    for k in range(depth):
+        tile.stored[s, g, k] = False
+    if bit + count_bits > end:
+        return -CODE_SHORT
+    entries = _get_bits(data, bit, count_bits)
+    bit += count_bits
+    if bit + entries * 4 * (1 + v) > end:
+        return -CODE_SHORT
+    k = -1
+    for _ in range(entries):
+        k += 1 + _get_nibble(data, bit)
+        if k >= depth:
+            return -CODE_BEYOND
+        tile.stored[s, g, k] = True
+        for lane in range(v):
+            bit += 4
+            tile.ho[s, g, k, lane] = _get_nibble(data, bit)
+        bit += 4
+    return bit
+
+
+@inner
+def unpack_tile(  # compiled: each number is an argument
+    tile: Tile, groups: int, depth: int, count_bits: int, data: ByteArray, at: int, size: int
+) -> int:
     """Read the tile of `size` bytes at `at`; vectors that are not stored stay as they were. Return what was found."""
     v = tile.lo.shape[2]
     bit, end = 8 * at, 8 * (at + size)
@@ -173,27 +200,14 @@ def unpack_tile(tile: Tile, groups: int, depth: int, count_bits: int, data: Byte
     bit = (bit + 7) & -8
     for s in range(tile.stored.shape[0]):
         for g in range(groups):
-            for k in range(depth):
-                tile.stored[s, g, k] = False
-            if bit + count_bits > end:
-                return CODE_SHORT
-            entries = _get_bits(data, bit, count_bits)
-            bit += count_bits
-            if bit + entries * 4 * (1 + v) > end:
-                return CODE_SHORT
-            k = -1
-            for _ in range(entries):
-                k += 1 + _get_nibble(data, bit)
-                if k >= depth:
-                    return CODE_BEYOND
-                tile.stored[s, g, k] = True
-                for lane in range(v):
-                    bit += 4
-                    tile.ho[s, g, k, lane] = _get_nibble(data, bit)
-                bit += 4
+            bit = _unpack_stream(tile, (s, g, depth), count_bits, data, bit, end)
+            if bit < 0:
+                return -bit
     if bit + 8 <= end:
         return CODE_LONG
-    return CODE_FILL if _get_bits(data, bit, end - bit) else WHOLE
+    if _get_bits(data, bit, end - bit):
+        return CODE_FILL
+    return WHOLE
 
 
 @inner
@@ -204,7 +218,9 @@ def copy_bytes(source: ByteArray, size: int, target: ByteArray, at: int) -> None
 
 
 @inner
-def _fill(tile: Tile, slices: tuple[ByteArray, ByteArray, IntArray], row: int, column: int, groups: int, depth: int) -> None:
+def _fill(
+    tile: Tile, slices: tuple[ByteArray, ByteArray, IntArray], row: int, column: int, groups: int, depth: int
+) -> None:
     """Take a tile out of an operand; rows beyond its end are 0 in `lo` and the frequent value in `ho`."""
     lo, ho, frequent = slices
     v = tile.lo.shape[2]
@@ -219,7 +235,7 @@ def _fill(tile: Tile, slices: tuple[ByteArray, ByteArray, IntArray], row: int, c
 
 
 @entry
-def pack_operand(  # noqa: PLR0913  # compiled: each array is an argument
+def pack_operand(  # noqa: PLR0913, PLR0917  # compiled: each array is an argument
     slices: tuple[ByteArray, ByteArray, IntArray],
     tile: Tile,
     code: tuple[int, int],
