@@ -1106,8 +1106,8 @@ SEQUENCE_RULES = (
     Mutation(
         "traced layers are taken for equal ones",
         "panacea_sim/running/sequence.py",
-        'self._memoizes = options.memoize and self._recorded.level == "off" and not prepared.scenario.values',
-        "self._memoizes = options.memoize and not prepared.scenario.values",
+        'self._memoizes = options.memoize and self._recorded.level == "off" and prepared.values_way == "off"',
+        'self._memoizes = options.memoize and prepared.values_way == "off"',
         ("tests/running/test_layers.py::test_traced_layers_all_run",),
     ),
 )
