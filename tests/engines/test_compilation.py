@@ -111,7 +111,7 @@ def test_any_compiled_source_makes_the_cache_old(
     changed: str,
     old: list[bool],
 ) -> None:
-    """A change in another file than that of the function gives another stamp, of the engine or of what machines compile.
+    """A change in another file than that of the function gives another stamp: the engine, or what machines compile.
 
     Neither is compiled anew for the other.
     """

@@ -132,7 +132,10 @@ BAD: dict[str, tuple[Change, str]] = {
     "name_path": (_top(name="a/b"), "name: found a slash in 'a/b'; accepted: text of 1 to 100 characters"),
     "misspelt": (lambda c: c.update(nmae=c.pop("name")), "nmae: found an unknown field.*Did you mean 'name'?"),
     "unknown": (_top(zzz=1), "zzz: found an unknown field; accepted: schema, name.*Remove it"),
-    "values_text": (_top(values="yes please"), "values: found 'yes please'; accepted: one of 'auto', 'travel', 'check', 'off'"),
+    "values_text": (
+        _top(values="yes please"),
+        "values: found 'yes please'; accepted: one of 'auto', 'travel', 'check', 'off'",
+    ),
     "values_null": (_top(values=None), "values: found None; accepted: one of 'auto', 'travel', 'check', 'off'"),
     "schedule": (_top(schedule="serial"), "schedule: found 'serial'; accepted: one of 'overlap', 'barrier'"),
     "schedule_list": (_top(schedule=["overlap"]), r"schedule: found \['overlap'\]; accepted: one of"),

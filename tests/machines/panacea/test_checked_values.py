@@ -1,4 +1,4 @@
-"""Values that are checked without events come out as those that travel: accumulators, and every byte that is written."""
+"""Values that are checked without events come out as those that travel: accumulators, and every byte written."""
 
 from __future__ import annotations
 

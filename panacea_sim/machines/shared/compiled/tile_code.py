@@ -189,7 +189,8 @@ def unpack_tile(  # compiled: each number is an argument
 ) -> int:
     """Read the tile of `size` bytes at `at`; vectors that are not stored stay as they were. Return what was found."""
     v = tile.lo.shape[2]
-    bit, end = 8 * at, 8 * (at + size)
+    bit: int = 8 * at
+    end = bit + 8 * size
     if bit + 8 * ((groups * depth * v + 1) >> 1) > end:
         return LO_SHORT
     for g in range(groups):
