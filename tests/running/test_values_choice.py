@@ -53,9 +53,9 @@ def _missing(obstacle: Obstacle) -> Callable[[], Obstacle]:
 
 
 @pytest.mark.parametrize("engine", ["auto", "reference"])
-def test_auto_counts_the_tasks_of_the_whole_run(engine: Engine) -> None:
+def test_auto_counts_the_tasks_of_the_whole_run(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Values of 2,000 tile tasks travel, those of more are checked; layers count together and get one mode."""
-    pytest.importorskip("numba")
+    monkeypatch.setattr(values_choice, "compiled_obstacle", lambda: None)
     assert _auto(_of_tasks(10, 10, 20), engine=engine) == "travel"
     assert _auto(_of_tasks(3, 23, 29), engine=engine) == "check"
     half = _of_tasks(10, 10, 10, "half")
