@@ -123,3 +123,13 @@ def _compare(found: SlicedTile | None, data: bytes, shape: TileShape) -> None:
     assert np.array_equal(found.lo, wanted.lo)
     assert np.array_equal(found.stored, wanted.stored)
     assert np.array_equal(found.ho[found.stored], wanted.ho[wanted.stored])
+
+
+@pytest.mark.parametrize("more_bytes", [1, 2])
+@pytest.mark.parametrize("ho_slices", [0, 1, 2])
+def test_empty_bytes_behind_a_tile_do_not_belong_to_it(ho_slices: int, more_bytes: int) -> None:
+    """A byte of zeros behind the code is one too many, as it is for the numpy decoder."""
+    shape = TileShape(ho_slices, 2, 9, 4, 12)
+    data = _packed(shape, 1)
+    assert _unpacked(data, shape) is not None
+    assert _unpacked(data + bytes(more_bytes), shape) is None
