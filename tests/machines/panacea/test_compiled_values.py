@@ -11,8 +11,10 @@ from strategies import chains, scenarios
 
 pytest.importorskip("numba")
 
+from panacea_sim.engines.compiled import threads
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.machines.panacea.build import MACHINE
+from panacea_sim.machines.panacea.check import layer_pass
 from panacea_sim.machines.panacea.check.values import CheckedValues
 from panacea_sim.machines.panacea.values import TravellingValues
 from panacea_sim.mapping.order import LOOP_ORDERS
@@ -116,3 +118,19 @@ def test_a_check_can_be_repeated() -> None:
     before = checked.image.copy()
     assert checked.exact()
     assert np.array_equal(before, checked.image)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 7])
+@pytest.mark.parametrize("order", ["mnk", "nkm"])
+def test_any_number_of_threads_gives_the_same(order: str, cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How the output tiles are shared out changes nothing, also where there are fewer of them than threads."""
+    monkeypatch.setattr(threads, "_cores", lambda: cores)
+    machine = {"n_pea": 2, "tile_k": 8, "tile_n": 8, "loop_order": order, "dtp": "on"}
+    _check(Scenario("odd", _ODD_LAYER, settings=machine))
+
+
+@pytest.mark.parametrize("block", [1, 3])
+def test_a_visit_may_go_over_the_end_of_a_block(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums stay with their threads from block to block, and the steps of the last, shorter one are compared too."""
+    monkeypatch.setattr(layer_pass, "_BLOCK_STEPS", block * 2)
+    _check(Scenario("odd", _ODD_LAYER, settings={"n_pea": 2, "tile_k": 8, "tile_n": 8, "dtp": "off"}))
