@@ -38,6 +38,7 @@ from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.npz import save_layer
 from panacea_sim.workload.synthetic import synthetic_layer
 
 Engine = Callable[[Description, Recorder], EngineResult]
@@ -47,8 +48,14 @@ SCENARIOS = Path(__file__).parent.parent / "scenarios"
 SMALL = """
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.npz import save_layer
 
 scenario = Scenario("small", MaskedLayer("layer", 256, 256, 64, 0.1, 0.9, seed=1), values=False)
+"""
+LARGE = """
+from panacea_sim.running.scenario import Scenario
+
+scenario = Scenario("large", {path!r})
 """
 
 
@@ -65,6 +72,7 @@ def main() -> None:
     slow_ideal, fast_ideal = large_layer("ideal")
     cold_s, warm_s = start_ups()
     network_s, network_mb = network()
+    off_s, checked_s = checked()
     rows = [
         figure("bare SimPy, 20 timeouts a tile", "tiles/s", simpy_rate, simpy_rate),
         figure("reference engine, full trace, values off", "tiles/s", best_rate(full_trace), simpy_rate),
@@ -80,6 +88,9 @@ def main() -> None:
         figure("--help against import typer, rich", "times", help_ratio(), None),
         figure("small layer without values, nothing compiled before", "s", cold_s, None),
         figure("the same once more", "s", warm_s, None),
+        figure("layer of 4096 x 4096 x 512, values off, whole command", "s", off_s, None),
+        figure("the same with values checked", "s", checked_s, None),
+        figure("checked / off on it", "times", checked_s / off_s, None),
         figure("OPT-2.7B prefill, 39.3 million tiles, whole command", "s", network_s, None),
         figure("OPT-2.7B prefill, peak memory of all its processes", "MB", network_mb, None),
         figure("peak memory of this benchmark", "MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, None),
@@ -178,6 +189,19 @@ def network() -> tuple[float, float]:
         with Sampler() as sampler:
             seconds = command_s(SCENARIOS / "opt_2_7b_prefill.py", *arguments)
     return seconds, sampler.peak_mb
+
+
+def checked() -> tuple[float, float]:
+    """Return the wall seconds of a large layer with values off and checked, all that is compiled at hand."""
+    seconds = {"off": 0.0, "check": 0.0}
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "large.py"
+        save_layer(synthetic_layer(4096, 4096, 512, rho_w=0.1, rho_x=0.6, seed=1), Path(folder) / "large.npz")
+        script.write_text(LARGE.format(path=str(Path(folder) / "large.npz")))
+        for values in (*seconds, *seconds):
+            arguments = ["--values", values, "--trace", "off", "--force", "--out", f"{folder}/run"]
+            seconds[values] = command_s(script, *arguments)
+    return seconds["off"], seconds["check"]
 
 
 class Sampler:

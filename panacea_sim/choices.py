@@ -4,12 +4,37 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["GROUP_KEYS", "ChosenEngine", "Engine", "LogLevel", "Map", "MappingFrom", "Page", "Policy", "Schedule"]
+__all__ = [
+    "GROUP_KEYS",
+    "ChosenEngine",
+    "ChosenValues",
+    "Engine",
+    "LogLevel",
+    "Map",
+    "MappingFrom",
+    "Page",
+    "Policy",
+    "Schedule",
+    "ValuesChoice",
+    "values_word",
+]
 
 Engine = Literal["auto", "reference", "compiled"]
 """The engine that runs: `auto` takes the compiled one where no values travel and numba can be imported."""
 
 ChosenEngine = Literal["reference", "compiled"]
+
+ValuesChoice = Literal["auto", "travel", "check", "off"]
+"""What happens to values: they travel through the components, a compiled pass checks them without events, or nothing;
+`auto` chooses by the size of the run."""
+
+ChosenValues = Literal["travel", "check", "off"]
+
+
+def values_word(values: object) -> object:
+    """Return the word for True and False, which scenarios could only say before; anything else comes back."""
+    return {True: "travel", False: "off"}[values] if isinstance(values, bool) else values
+
 
 Schedule = Literal["overlap", "barrier"]
 """How layers follow each other: in one simulation, or each alone on the drained machine."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from panacea_sim.analysis.accounting import state_cycles
 from panacea_sim.analysis.layer_times import layer_span
+from panacea_sim.choices import ChosenValues
 from panacea_sim.description.description import Description
 from panacea_sim.description.topology import Topology, topology_of
 from panacea_sim.engines.result import EngineResult
@@ -38,10 +39,11 @@ Accumulators = Sequence[npt.NDArray[np.int32]]
 
 @dataclass(frozen=True)
 class Heading:
-    """What a run is called: its scenario, engine, hardware and schedule; and what is recorded of it."""
+    """What a run is called: its scenario, engine, values, hardware and schedule; and what is recorded of it."""
 
     scenario: str
     engine: Literal["reference", "compiled"]
+    values: ChosenValues
     hardware: Hardware
     schedule: Literal["overlap", "barrier"]
     trace: TraceOptions
@@ -51,6 +53,7 @@ class Heading:
         return RunHeading(
             scenario=self.scenario,
             engine=self.engine,
+            values=self.values,
             schedule=self.schedule,
             hardware=self.hardware.name,
             clock_hz=self.hardware.clock_hz,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias, get_type_hints
 
 import typer
 
-from panacea_sim.choices import Engine, LogLevel, Schedule
+from panacea_sim.choices import Engine, LogLevel, Schedule, ValuesChoice
 
 __all__ = [
     "Force",
@@ -51,6 +51,7 @@ class SimulationOptions:
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes for layers that run alone (default: one a core).")
     ] = None
+    values: Annotated[ValuesChoice | None, typer.Option(help="What happens to values, instead of as given.")] = None
     memoize: Annotated[bool, typer.Option(help="Simulate equal layers that run alone once.")] = True
 
     def with_trace(self, level: TraceLevel) -> SimulationOptions:

@@ -74,7 +74,7 @@ def _run_study(study: Study, options: SimulationOptions, target: Path) -> None:
     run_options = _run_options(options, target)
     prepared = [prepare(_as_asked(scenario, options), options.engine) for scenario in study.scenarios]
     for each in prepared:
-        chosen_engine(run_options.engine, values=each.scenario.values)
+        chosen_engine(run_options.engine, values=each.values_way == "travel")
     summaries: dict[str, Summary] = {}
     names = [each.scenario.name for each in prepared]
     with RunFolder(target, force=options.force) as folder, _counting(names, folder, summaries):
@@ -115,9 +115,9 @@ def _counting(names: Sequence[str], folder: RunFolder, done: Mapping[str, Summar
 
 
 def _as_asked(scenario: Scenario, options: SimulationOptions) -> Scenario:
-    """Return the scenario on the machine and with the schedule that the user asked for."""
+    """Return the scenario on the machine, with the schedule and the values that the user asked for."""
     found = scenario.with_hardware(options.hardware, parse_settings(options.settings or ()))
-    return found if options.schedule is None else replace(found, schedule=options.schedule)
+    return replace(found, schedule=options.schedule or found.schedule, values=options.values or found.values)
 
 
 def _run_options(options: SimulationOptions, folder: Path) -> RunOptions:

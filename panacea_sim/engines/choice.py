@@ -18,22 +18,22 @@ __all__ = ["ChosenEngine", "Engine", "chosen_engine", "run_engine"]
 
 
 def chosen_engine(engine: Engine, *, values: bool) -> ChosenEngine:
-    """Return the engine that runs, with values on or off; `auto` warns where numba is there but broken.
+    """Return the engine that runs, where values travel or not; `auto` warns where numba is there but broken.
 
     Raises ConfigError if the compiled engine is asked for and cannot run.
     """
     if engine == "reference" or (engine == "auto" and values):
         return "reference"
-    if values:
-        hint = "Choose --engine auto, or a scenario with values=False"
-        raise ConfigError("--engine", "compiled, with values on", "reference where values travel", hint)
     obstacle = compiled_obstacle()
-    if obstacle is None:
-        return "compiled"
-    if engine == "compiled":
+    if engine == "compiled" and obstacle is not None:
         raise ConfigError(
             "--engine", f"compiled, but {obstacle.reason}", "reference, or a numba that works", obstacle.hint
         )
+    if values:
+        hint = "Choose --engine auto, or --values off"
+        raise ConfigError("--engine", "compiled, with values that travel", "reference where values travel", hint)
+    if obstacle is None:
+        return "compiled"
     if obstacle.is_broken:
         message = f"the reference engine runs instead of the compiled one: {obstacle.reason}"
         warnings.warn(message, RuntimeWarning, stacklevel=1)  # one place, so that it is told once

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
+from panacea_sim.choices import ChosenValues
 from panacea_sim.description.description import Description
 from panacea_sim.description.worker import Worker
 from panacea_sim.errors import InvariantError
@@ -24,16 +25,16 @@ __all__ = ["Machine", "Values", "described", "machine_of"]
 
 
 class Values(Protocol):
-    """The values of a run: they travel through the workers, and are compared when the run is over."""
+    """The values of a run: they travel through the workers or are checked afterwards, and are compared in the end."""
 
     @property
     def workers(self) -> Mapping[str, Worker]:
-        """What each component does, by its name."""
+        """What each component does, by its name; nothing where values do not travel."""
         ...
 
     @property
     def accumulators(self) -> Sequence[npt.NDArray[np.int32]]:
-        """What came out: the accumulators of each layer, int32 [M, N]."""
+        """What came out: the accumulators of each layer, int32 [M, N]; those of checked values after `exact`."""
         ...
 
     def exact(self) -> bool:
@@ -48,12 +49,14 @@ class Machine(ABC):
     """A kind of machine. Engines, traces and reports know nothing of it but the description that it builds.
 
     `name` is what `hardware.machine` says, `settings` the model of its hardware, and `actions` names everything that
-    its components count, with or without partial sums.
+    its components count, with or without partial sums. `values_ways` says how it can handle values: those beside "off"
+    need a method each.
     """
 
     name: str
     settings: type[Hardware]
     actions: tuple[str, ...]
+    values_ways: tuple[ChosenValues, ...] = ("travel", "off")
 
     def check(self, layer: AnyLayer) -> None:  # noqa: B027  # a machine may take all layers
         """Raise ConfigError for a layer that this machine does not accept, its operands unread."""
@@ -77,9 +80,30 @@ class Machine(ABC):
     def settle(self, program: Program) -> None:  # noqa: B027  # most machines keep nothing
         """Let go of what was only needed to choose the mapping of the program's layers."""
 
-    @abstractmethod
-    def values(self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> Values:
-        """Return the workers of a run with values, and their comparison with what the layers compute."""
+    def values(
+        self,
+        program: Program,  # those in which values travel look at them
+        layers: Sequence[GemmLayer],
+        functional: Sequence[FunctionalPass],
+    ) -> Values:
+        """Return the workers of a run in which values travel, and their comparison with what the layers compute."""
+        raise NotImplementedError(self._without_a_way("travel"))
+
+    def checked_values(
+        self,
+        program: Program,  # those that check look at them
+        layers: Sequence[GemmLayer],
+        functional: Sequence[FunctionalPass],
+    ) -> Values:
+        """Return values that a pass without events checks, whose `exact` runs it. They have no workers."""
+        raise NotImplementedError(self._without_a_way("check"))
+
+    def load_check(self) -> None:
+        """Compile that pass, or load it, so that other processes find it."""
+        raise NotImplementedError(self._without_a_way("check"))
+
+    def _without_a_way(self, way: ChosenValues) -> str:
+        return f"machine {self.name!r} has no method for {way!r}, which its `values_ways` name"
 
 
 def machine_of(hardware: Hardware) -> Machine:

@@ -53,7 +53,7 @@ def print_run(console: Console, summary: Summary) -> None:
     print_layers(console, summary.layers, summary.makespan_cycles)
     print_kinds(console, summary.layers, summary.makespan_cycles)
     _print_components(console, summary)
-    console.print(Group(_operator_line(summary), _dram_line(summary), _verdict(summary.exact)))
+    console.print(Group(_operator_line(summary), _dram_line(summary), _verdict(summary)))
 
 
 def print_sources(console: Console, values: Mapping[str, object], sources: Mapping[str, Source]) -> None:
@@ -160,9 +160,10 @@ def _dram_line(summary: Summary) -> RenderableType:
     return Text(f"DRAM: {dram.read_bytes:,} bytes read, {dram.write_bytes:,} written, bus busy {summary.bus_share:.1%}")
 
 
-def _verdict(exact: bool | None) -> Text:  # noqa: FBT001  # the value itself is what is shown
-    if exact is None:
+def _verdict(summary: Summary) -> Text:
+    if summary.exact is None:
         return Text("Values: none travelled, so nothing was compared", "dim")
-    if exact:
-        return Text("Exact: every accumulator equals the integer product", "bold green")
+    if summary.exact:
+        checked = ", checked without events" if summary.values == "check" else ""
+        return Text(f"Exact: every accumulator equals the integer product{checked}", "bold green")
     return Text("NOT EXACT: accumulators differ from the integer product", "bold red")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from panacea_sim.analysis.accounting import check_conservation
 from panacea_sim.analysis.summary import SummaryParts, summarize_parts
-from panacea_sim.choices import MappingFrom
+from panacea_sim.choices import ChosenValues, MappingFrom
 from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.hardware.config import Hardware
@@ -37,7 +37,7 @@ class LayerTask:
 
     layer: AnyLayer
     hardware: Hardware
-    values: bool
+    values: ChosenValues
     engine: ChosenEngine
     mapping: MappingFrom = "layer"
     known: frozenset[bytes] = frozenset()
@@ -85,11 +85,11 @@ def run_layer(task: LayerTask) -> LayerRun:
     Raises ConfigError for a layer in a file, MappingError, DeadlockError and InvariantError.
     """
     layer = _checked(task)
-    work = work_of(layer, task.hardware, values=task.values)
+    work = work_of(layer, task.hardware, values=task.values != "off")
     key = work.key()
     if key in task.known:
         return LayerRun(key, None)
-    prepared = planned_alone(layer, work, task.hardware, task.engine, task.mapping, values=task.values)
+    prepared = planned_alone(layer, work, task.hardware, task.engine, task.mapping, task.values)
     recorder = Recorder(task.trace, (layer.name,), task.spill_folder)
     result = prepared.run(task.engine, recorder, task.watch)
     check_conservation(prepared.description, result)

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from panacea_sim.choices import MappingFrom
+from panacea_sim.choices import ChosenValues, MappingFrom
 from panacea_sim.description.component import Role
 from panacea_sim.description.description import Description
 from panacea_sim.description.worker import check_workers
 from panacea_sim.engines.choice import ChosenEngine, Engine, chosen_engine, run_engine
 from panacea_sim.engines.result import EngineResult
-from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import Values, described, machine_of
 from panacea_sim.machines.shared.program import Program, plan_program
@@ -21,6 +20,7 @@ from panacea_sim.mapping.work import LayerWork
 from panacea_sim.running.mapping_choice import Candidate, candidates, choose_mapping
 from panacea_sim.running.mapping_class import class_mapping
 from panacea_sim.running.scenario import Scenario
+from panacea_sim.running.values_choice import chosen_values
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.chain import chain_graph, check_link, source_numbers
 from panacea_sim.workload.functional import FunctionalPass, functional_pass
@@ -42,13 +42,17 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A scenario whose layers run as one simulation, with everything that is known before the run."""
+    """A scenario whose layers run as one simulation, with everything that is known before the run.
+
+    `values_way` says what happens to values; they are None where it is "off".
+    """
 
     scenario: Scenario
     layers: tuple[Layer, ...]
     program: Program
     description: Description
     values: Values | None
+    values_way: ChosenValues
 
     @property
     def hardware(self) -> Hardware:
@@ -67,7 +71,7 @@ class Prepared:
         `watch` is called with the number of output tiles written, each or now and then. The firing times of components
         with the roles in `keep` are in the result; the summary needs those of the default.
         """
-        workers = None if self.values is None else self.values.workers
+        workers = self.values.workers if self.values is not None and self.values_way == "travel" else None
         parts = self.description.components
         keep_times = [part.name for part in parts if part.role in keep]
         watched = {} if watch is None else {part.name: watch for part in parts if part.role == "write_back"}
@@ -85,6 +89,7 @@ class PreparedLayers:
     layers: tuple[AnyLayer, ...]
     hardware: Hardware
     sources: tuple[int | None, ...]
+    values_way: ChosenValues
 
 
 def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedLayers:
@@ -95,38 +100,35 @@ def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedL
     """
     hardware = scenario.resolved_hardware()
     if scenario.schedule == "barrier":
-        return _prepared_layers(scenario, hardware)
+        return _prepared_layers(scenario, hardware, engine)
     layers = tuple(load_layer(layer) if isinstance(layer, str | Path) else loaded(layer) for layer in scenario.layers)
-    _check_layers(layers, hardware, values=scenario.values)
-    chosen = chosen_engine(engine, values=scenario.values)
-    works = [work_of(layer, hardware, values=scenario.values) for layer in layers]
+    _check_layers(layers, hardware)
+    way = chosen_values(scenario.values_choice, layers, hardware, engine)
+    chosen = chosen_engine(engine, values=way == "travel")
+    works = [work_of(layer, hardware, values=way != "off") for layer in layers]
     graph = chain_graph(layers, [work.computed for work in works])
-    program, description, values = _planned(
-        layers, works, graph, hardware, chosen, scenario.mapping, values=scenario.values
-    )
-    return Prepared(scenario, layers, program, description, values)
+    program, description, values = _planned(layers, works, graph, hardware, chosen, scenario.mapping, way)
+    return Prepared(scenario, layers, program, description, values, way)
 
 
-def _prepared_layers(scenario: Scenario, hardware: Hardware) -> PreparedLayers:
+def _prepared_layers(scenario: Scenario, hardware: Hardware, engine: Engine) -> PreparedLayers:
     """Check what can be checked without the operands of layers in files, which are read when their turn comes."""
     layers = scenario.known_layers()
-    _check_layers(layers, hardware, values=scenario.values)
+    _check_layers(layers, hardware)
+    way = chosen_values(scenario.values_choice, layers, hardware, engine)
     sources = source_numbers(layers)
     for number in sorted({source for source in sources if source is not None}):
         followers = [layer for layer, source in zip(layers, sources, strict=True) if source == number]
         _check_links(layers[number], followers)
-    return PreparedLayers(scenario, layers, hardware, tuple(sources))
+    return PreparedLayers(scenario, layers, hardware, tuple(sources), way)
 
 
-def _check_layers(layers: Sequence[AnyLayer], hardware: Hardware, *, values: bool) -> None:
+def _check_layers(layers: Sequence[AnyLayer], hardware: Hardware) -> None:
     machine = machine_of(hardware)
     for layer in layers:
         machine.check(layer)
         if isinstance(layer, GemmLayer):
             layer.check_accumulators()
-        elif isinstance(layer, MaskedLayer) and values:
-            hint = "Give operands instead, for example with synthetic_layer"
-            raise ConfigError("scenario.values", True, f"False, as {layer.name!r} has masks only", hint)
 
 
 def _check_links(previous: AnyLayer, followers: Sequence[AnyLayer]) -> None:
@@ -138,7 +140,7 @@ def _check_links(previous: AnyLayer, followers: Sequence[AnyLayer]) -> None:
 
 
 def work_of(layer: Layer, hardware: Hardware, *, values: bool) -> LayerWork:
-    """Return what a layer asks of this machine, with its numbers where values travel or a layer follows.
+    """Return what a layer asks of this machine, with its numbers where values are compared or a layer follows.
 
     The machine must accept the layer (`Machine.check`).
     """
@@ -146,15 +148,21 @@ def work_of(layer: Layer, hardware: Hardware, *, values: bool) -> LayerWork:
 
 
 def planned_alone(
-    layer: Layer, work: LayerWork, hardware: Hardware, engine: ChosenEngine, mapping: MappingFrom, *, values: bool
+    layer: Layer,
+    work: LayerWork,
+    hardware: Hardware,
+    engine: ChosenEngine,
+    mapping: MappingFrom,
+    values: ChosenValues,
 ) -> Prepared:
     """Return a layer as a run of its own for this engine, its activations in DRAM from the start.
 
     Raises MappingError if it does not fit the machine.
     """
     alone = layer if isinstance(layer, MaskedLayer) else replace(layer, source=None)
-    program, description, travelling = _planned([alone], [work], None, hardware, engine, mapping, values=values)
-    return Prepared(Scenario("layer", alone, hardware, values=values), (alone,), program, description, travelling)
+    program, description, compared = _planned([alone], [work], None, hardware, engine, mapping, values)
+    scenario = Scenario("layer", alone, hardware, values=values)
+    return Prepared(scenario, (alone,), program, description, compared, values)
 
 
 def layer_candidates(layer: GemmLayer, hardware: Hardware) -> Iterator[Candidate]:
@@ -183,8 +191,7 @@ def _planned(
     hardware: Hardware,
     engine: ChosenEngine,
     mapping: MappingFrom,
-    *,
-    values: bool,
+    values: ChosenValues,
 ) -> tuple[Program, Description, Values | None]:
     machine = machine_of(hardware)
     given = zip(layers, works, strict=True)
@@ -194,10 +201,12 @@ def _planned(
         program = plan_program(hardware, [each.plan for each in mapped if each.plan is not None], graph)
         description = described(program)
     machine.settle(program)
-    travelling = None
-    if values:
+    compared = None
+    if values != "off":
         operands = [layer for layer in layers if isinstance(layer, GemmLayer)]
         computed = [work.computed for work in works if work.computed is not None]
-        travelling = machine.values(program, operands, computed)
-        check_workers(description, travelling.workers)
-    return program, description, travelling
+        make = machine.values if values == "travel" else machine.checked_values
+        compared = make(program, operands, computed)
+        if values == "travel":
+            check_workers(description, compared.workers)
+    return program, description, compared

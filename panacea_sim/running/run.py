@@ -109,10 +109,10 @@ def run(scenario: Scenario | Prepared | PreparedLayers, options: RunOptions | No
     if options.folder is not None:
         check_run_folder(options.folder, force=options.force)
     prepared = prepare(scenario, options.engine) if isinstance(scenario, Scenario) else scenario
-    engine = chosen_engine(options.engine, values=prepared.scenario.values)
+    engine = chosen_engine(options.engine, values=prepared.values_way == "travel")
     if options.folder is None:
         return _simulate(prepared, options, engine, None)
-    prepared = _rescued(prepared, options.folder)
+    prepared = _rescued(prepared, options.folder, options.engine)
     with RunFolder(options.folder, force=options.force) as folder, _telling_what_is_kept(folder):
         outcome = _simulate(prepared, options, engine, folder)
         folder.complete()
@@ -129,7 +129,7 @@ def _telling_what_is_kept(folder: RunFolder) -> Iterator[None]:
         raise
 
 
-def _rescued(prepared: Prepared | PreparedLayers, target: Path) -> Prepared | PreparedLayers:
+def _rescued(prepared: Prepared | PreparedLayers, target: Path, engine: Engine) -> Prepared | PreparedLayers:
     """Read layers whose files lie in the partial folder of this name, which the run is about to replace."""
     partial = partial_of(named(target)).resolve()
     lost = [
@@ -140,7 +140,7 @@ def _rescued(prepared: Prepared | PreparedLayers, target: Path) -> Prepared | Pr
     if not lost:
         return prepared
     layers = tuple(loaded(layer) if number in lost else layer for number, layer in enumerate(prepared.layers))
-    return prepare(replace(prepared.scenario, layer=layers))
+    return prepare(replace(prepared.scenario, layer=layers), engine)
 
 
 def _simulate(
@@ -149,7 +149,7 @@ def _simulate(
     scenario, hardware = prepared.scenario, prepared.hardware
     if folder is not None:
         write_scenario(folder, scenario, prepared.layers, hardware)
-    heading = Heading(scenario.name, engine, hardware, scenario.schedule, options.trace)
+    heading = Heading(scenario.name, engine, prepared.values_way, hardware, scenario.schedule, options.trace)
     with open_log(None if folder is None else folder.path / "log.jsonl", options.log_level) as log:
         layers = [layer.name for layer in prepared.layers]
         log.info("start", scenario=scenario.name, layers=layers, hardware=hardware.model_dump())
@@ -202,13 +202,14 @@ class _OneRun:
         started = time.perf_counter()
         with self._tables_of(lambda: recorder):
             result = prepared.run(self.heading.engine, recorder, watch, ("fetch", "issue", "write_back"))
-            host_seconds = time.perf_counter() - started
             check_conservation(description, result)
+            exact = None if values is None else values.exact()
+            host_seconds = time.perf_counter() - started
             parts = summarize_parts(
                 program,
                 description,
                 result,
-                exact=None if values is None else values.exact(),
+                exact=exact,
                 accumulators=None if values is None else values.accumulators,
             )
         return RunOutcome(summarize(self.heading, result, parts, host_seconds), prepared, result, None)

@@ -8,16 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias, cast, get_args
 
 from panacea_sim.checks import require_choice
-from panacea_sim.choices import MappingFrom, Schedule
-from panacea_sim.errors import ConfigError, PanaceaError, with_article
+from panacea_sim.choices import MappingFrom, Schedule, ValuesChoice, values_word
+from panacea_sim.errors import ConfigError, PanaceaError, nearest_name, with_article
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.running.digest import run_digest
 from panacea_sim.running.layer_entry import entry_of
 from panacea_sim.running.names import check_case_names, check_run_name
 from panacea_sim.running.scenario_file import ScenarioFile, read_scenario_file
+from panacea_sim.running.values_choice import has_values
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
 from panacea_sim.workload.layer import AnyLayer
@@ -39,18 +40,19 @@ class Scenario:
     other. With the schedule "overlap" they are one simulation, in which a layer begins while the one before it ends,
     and one whose `source` names an earlier one waits for the outputs that it needs. With "barrier" each runs alone,
     from its first cycle to its last, on a machine that is empty again. `hardware` is a Hardware, the name of a preset
-    or the path of a YAML file, with `settings` (field name to value) on top. With `values` the quantized slices travel
-    through the machine and its accumulators are compared with the integer product; without, only time passes. `mapping`
-    says whether loop order and double-tile processing are chosen for each layer, or once for all layers of a class:
-    equal sizes, widths and densities in sixteenths. Raises ConfigError for an unknown schedule or mapping, and where
-    there is no layer.
+    or the path of a YAML file, with `settings` (field name to value) on top. With the `values` "travel" (or True)
+    the quantized slices travel through the machine; with "check" a compiled pass does to every tile what the components
+    do; either way accumulators are compared with the integer product. With "off" (or False) only time passes, and
+    "auto" chooses among the three by the layers. `mapping` says whether loop order and double-tile processing are
+    chosen for each layer, or once for all layers of a class: equal sizes, widths and densities in sixteenths. Raises
+    ConfigError for an unknown schedule, mapping or choice of values, and where there is no layer.
     """
 
     name: str
     layer: LayerLike | tuple[LayerLike, ...]
     hardware: Hardware | Path | str = "panacea"
     settings: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
-    values: bool = True
+    values: ValuesChoice | bool = "auto"
     description: str = ""
     schedule: Schedule = "overlap"
     mapping: MappingFrom = "layer"
@@ -58,8 +60,7 @@ class Scenario:
     def __post_init__(self) -> None:
         """Check the name, that there are layers, the schedule and the mapping."""
         check_run_name("scenario.name", self.name)
-        if not isinstance(self.values, bool):
-            raise ConfigError("scenario.values", repr(self.values), "True or False")
+        object.__setattr__(self, "values", _values_choice(self.values))  # the only way in a frozen dataclass
         if not isinstance(self.description, str):
             raise ConfigError("scenario.description", repr(self.description), "text")
         if not self.layers:
@@ -72,15 +73,20 @@ class Scenario:
         return tuple(layer_file(layer) if isinstance(layer, str | Path) else layer for layer in self.layers)
 
     def digest(self) -> str:
-        """Return a digest, 64 hex digits, of what decides the figures: layers, machine, schedule and values.
+        """Return a digest, 64 hex digits, of what decides the figures: layers, machine, schedule, values or none.
 
         The same content gives the same digest, whether a script, a path or a scenario.yaml says it; names and
         descriptions do not count. Operands in files are read, one layer after the other. Raises ConfigError as `run`
         does for what cannot be read.
         """
-        return run_digest(
-            self.known_layers(), self.resolved_hardware(), self.schedule, self.mapping, values=self.values
-        )
+        layers, hardware = self.known_layers(), self.resolved_hardware()
+        values = has_values(self.values_choice, layers, hardware)
+        return run_digest(layers, hardware, self.schedule, self.mapping, values=values)
+
+    @property
+    def values_choice(self) -> ValuesChoice:
+        """What was asked for, in words."""
+        return _values_choice(self.values)
 
     def resolved_hardware(self) -> Hardware:
         """Return the machine, with the settings applied; raises ConfigError for one that there cannot be."""
@@ -143,13 +149,22 @@ def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[AnyLa
         schema=SCHEMA_VERSION,
         name=scenario.name,
         description=scenario.description,
-        values=scenario.values,
+        values=scenario.values_choice,
         schedule=scenario.schedule,
         mapping=scenario.mapping,
         layers=[entry_of(layer, number, folder.path) for number, layer in enumerate(layers)],
         hardware=hardware,
     )
     folder.write_yaml("scenario.yaml", content.content())
+
+
+def _values_choice(values: object) -> ValuesChoice:
+    """Return what to do with values; raises ConfigError for what is no word for it."""
+    word, known = values_word(values), get_args(ValuesChoice)
+    if word not in known:
+        hint = nearest_name(str(values), known)
+        raise ConfigError("scenario.values", repr(values), " or ".join(known), hint)
+    return cast("ValuesChoice", word)
 
 
 def _run_script(path: Path) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import MinLen
-from pydantic import Field, SerializeAsAny, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, field_validator
 
-from panacea_sim.choices import MappingFrom, Schedule
+from panacea_sim.choices import MappingFrom, Schedule, ValuesChoice, values_word
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.config import Hardware, from_mapping
 from panacea_sim.hardware.validation import config_error, refusal
@@ -33,7 +33,7 @@ class ScenarioFile(Entry):
     schema_version: int = Field(alias="schema", ge=1, le=SCHEMA_VERSION)
     name: str
     description: str = ""
-    values: bool = True
+    values: Annotated[ValuesChoice, BeforeValidator(values_word)] = "auto"
     schedule: Schedule = "overlap"
     mapping: MappingFrom = "layer"
     layers: Annotated[list[LayerEntry], MinLen(1)]

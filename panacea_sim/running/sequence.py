@@ -11,6 +11,7 @@ from panacea_sim.analysis.joined_results import joined_results
 from panacea_sim.analysis.summary import SummaryParts
 from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
+from panacea_sim.machines.machine import machine_of
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.running.layers import LayerOutcome, LayerTask, run_layers
 from panacea_sim.running.prepare import PreparedLayers
@@ -50,7 +51,7 @@ class LayerSequence:
         self._options = options
         self._recorded = options.trace if options.spill_folder is not None else NO_TRACE
         # Rows of a layer that runs once for several would have to be written for each; values have to be compared.
-        self._memoizes = options.memoize and self._recorded.level == "off" and not prepared.scenario.values
+        self._memoizes = options.memoize and self._recorded.level == "off" and prepared.values_way == "off"
         self._keys: dict[int, bytes] = {}
         self._outcomes: dict[int, LayerOutcome] = {}
 
@@ -62,7 +63,8 @@ class LayerSequence:
         """
         # With a window, what is recorded of a layer depends on when it begins: they run one by one.
         workers = 1 if self._recorded.window else min(self._options.workers, len(self._prepared.layers))
-        meanwhile = _load_compiled if self._options.engine == "compiled" else None
+        compiles = self._options.engine == "compiled" or self._prepared.values_way == "check"
+        meanwhile = self._load_compiled if compiles else None
         with opened_executor(workers, work="layer", meanwhile=meanwhile) as executor:
             for number, layer_run in run_layers(self._tasks(), executor, watch):
                 self._keys[number] = layer_run.key
@@ -97,6 +99,16 @@ class LayerSequence:
         parts = [outcome.trace for _, outcome in self._done()]
         return JoinedTrace(self._recorded, [part for part in parts if isinstance(part, TracePart)])
 
+    def _load_compiled(self) -> None:
+        """Compile what the layers need, or load it: each worker would compile it otherwise."""
+        if self._options.engine == "compiled":
+            # It takes a while and need not be installed.
+            from panacea_sim.engines.compiled.engine import load_compiled  # noqa: PLC0415
+
+            load_compiled()
+        if self._prepared.values_way == "check":
+            machine_of(self._prepared.hardware).load_check()
+
     def _tasks(self) -> Iterator[LayerTask]:
         return map(self._task_of, range(len(self._prepared.layers)))
 
@@ -105,7 +117,7 @@ class LayerSequence:
         return LayerTask(
             _findable(prepared.layers[number]),
             prepared.hardware,
-            prepared.scenario.values,
+            prepared.values_way,
             self._options.engine,
             prepared.scenario.mapping,
             frozenset(self._keys.values()) if self._memoizes else frozenset(),
@@ -175,13 +187,6 @@ def _made(folder: Path) -> Path:
     with writing(folder):
         folder.mkdir()
     return folder
-
-
-def _load_compiled() -> None:
-    """Compile the engine, or load it: each worker would compile it otherwise."""
-    from panacea_sim.engines.compiled.engine import load_compiled  # noqa: PLC0415  # takes a while and need not be installed
-
-    load_compiled()
 
 
 def _findable(layer: AnyLayer) -> AnyLayer:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict, Field
 
-from panacea_sim.choices import MappingFrom
+from panacea_sim.choices import ChosenValues, MappingFrom
 from panacea_sim.description.topology import Topology
 from panacea_sim.trace.schema import SCHEMA_VERSION, State
 from panacea_sim.trace.totals import ChannelTotals, QueueTotals, StallTotal
@@ -100,12 +100,14 @@ class DramSummary(_Frozen):
 class RunHeading(_Frozen):
     """What is known of a run from its start: what it is called, what is recorded, and its machine.
 
-    Runs of schema 1 have no topology, and the first ones did not say what was recorded.
+    Runs of schema 1 have no topology, and the first ones did not say what was recorded. Earlier runs do not say what
+    happened to values.
     """
 
     schema_version: int = Field(default=SCHEMA_VERSION, alias="schema")
     scenario: str
     engine: Literal["reference", "compiled"]
+    values: ChosenValues | None = None
     schedule: Literal["overlap", "barrier"] = "overlap"
     hardware: str
     clock_hz: Annotated[Figure, Ge(1)]

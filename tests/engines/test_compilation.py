@@ -13,7 +13,9 @@ import pytest
 pytest.importorskip("numba")
 
 from panacea_sim.engines.compiled import compilation
+from panacea_sim.engines.compiled.evaluation import evaluate
 from panacea_sim.errors import CacheWarning
+from panacea_sim.machines.panacea.check.tasks import run_tasks
 
 _PROGRAM = """
 import warnings
@@ -92,14 +94,34 @@ def test_without_any_folder_functions_are_compiled(monkeypatch: pytest.MonkeyPat
         assert compilation.entry(_doubled)(2) == 4
 
 
-@pytest.mark.parametrize("changed", ["memory/banked_timing.py", "engines/compiled/lowering.py", "trace/schema.py"])
-def test_any_compiled_source_makes_the_cache_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str) -> None:
-    """A change in another file than that of the function, in whatever room or folder, gives another stamp."""
+@pytest.mark.parametrize(
+    ("changed", "old"),
+    [
+        ("memory/banked_timing.py", [True, False]),
+        ("engines/compiled/lowering.py", [True, False]),
+        ("trace/schema.py", [True, False]),
+        ("engines/compiled/compilation.py", [True, True]),
+        ("machines/panacea/check/tables.py", [False, True]),
+        ("machines/shared/compiled/tile_code.py", [False, True]),
+    ],
+)
+def test_any_compiled_source_makes_the_cache_old(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: str,
+    old: list[bool],
+) -> None:
+    """A change in another file than that of the function gives another stamp: the engine, or what machines compile.
+
+    Neither is compiled anew for the other.
+    """
+    places = [compilation._places(function.py_func) for function in (evaluate, run_tasks)]
     package = tmp_path / "panacea_sim"
     shutil.copytree(compilation._PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(compilation, "_PACKAGE", package)
-    before = compilation._sources_stamp.__wrapped__()
-    assert compilation._sources_stamp.__wrapped__() == before
+    before = [compilation._sources_stamp.__wrapped__(each) for each in places]
+    assert [compilation._sources_stamp.__wrapped__(each) for each in places] == before
     with (package / changed).open("a") as file:
         file.write("# changed\n")
-    assert compilation._sources_stamp.__wrapped__() != before
+    after = [compilation._sources_stamp.__wrapped__(each) for each in places]
+    assert [one != other for one, other in zip(before, after, strict=True)] == old

@@ -16,14 +16,19 @@ from rich.console import Console
 
 pytest.importorskip("numba")
 
+from panacea_sim.choices import ValuesChoice
 from panacea_sim.commands.main import main
 from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.errors import ConfigError, MappingError
 from panacea_sim.hardware import registry
+from panacea_sim.hardware.config import load_hardware
+from panacea_sim.machines.machine import Machine, machine_of
 from panacea_sim.report.study import print_study
 from panacea_sim.report.terminal import print_run
+from panacea_sim.running import values_choice
 from panacea_sim.running.run import RunOptions, RunOutcome, run
 from panacea_sim.running.scenario import Scenario
+from panacea_sim.running.values_choice import chosen_values
 from panacea_sim.trace.schema import TABLES
 from panacea_sim.trace.stored_run import open_run
 from panacea_sim.workload.synthetic import synthetic_layer
@@ -38,6 +43,7 @@ SETTINGS: dict[str, object] = {
     "tile_n": 12,
     "loop_order": "nmk",
 }
+_LAYER = synthetic_layer(8, 8, 8, 0.5, 0.5, seed=0)
 ENGINES: tuple[ChosenEngine, ...] = ("reference", "compiled")
 
 
@@ -221,10 +227,34 @@ def test_times_of_tile_groups_need_an_issuer(outcomes: dict[ChosenEngine, RunOut
         outcomes["compiled"].tile_groups()
 
 
-def test_values_are_refused() -> None:
-    """A scenario with values is told that none travel."""
-    with pytest.raises(ConfigError, match=r"scenario\.values"):
-        run(Scenario("dense", synthetic_layer(8, 8, 8, 0.5, 0.5, seed=0), settings=SETTINGS))
+@pytest.mark.parametrize("values", ["travel", "check", True])
+def test_values_are_refused(values: ValuesChoice | bool) -> None:  # noqa: FBT001  # the value itself is the case
+    """A scenario that asks for values is told that this machine has none, however it asks."""
+    word = "travel" if values is True else values
+    with pytest.raises(ConfigError, match=rf"scenario\.values: found {word}; accepted: off, on machine 'dense_array'"):
+        run(Scenario("dense", _LAYER, settings=SETTINGS, values=values))
+
+
+def test_without_a_word_values_are_off() -> None:
+    """`auto` asks for nothing that the machine cannot do."""
+    scenario = Scenario("dense", _LAYER, settings=SETTINGS)
+    assert (run(scenario).summary.values, run(scenario).summary.exact) == ("off", None)
+    assert scenario.digest() == Scenario("dense", _LAYER, settings=SETTINGS, values=False).digest()
+
+
+@pytest.mark.parametrize(("values", "found"), [("auto", "travel"), ("travel", "travel"), ("check", None)])
+def test_a_machine_that_says_nothing_lets_values_travel(
+    values: ValuesChoice, found: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By default values travel, also in large runs, and `check` is refused by name."""
+    monkeypatch.setattr(values_choice, "MOST_TRAVELLING_TASKS", 0)
+    monkeypatch.setattr(type(machine_of(load_hardware("panacea", SETTINGS))), "values_ways", Machine.values_ways)
+    hardware = load_hardware("panacea", SETTINGS)
+    if found is None:
+        with pytest.raises(ConfigError, match="found check; accepted: travel or off, on machine 'dense_array'"):
+            chosen_values(values, [_LAYER], hardware, "auto")
+    else:
+        assert chosen_values(values, [_LAYER], hardware, "auto") == found
 
 
 def test_a_memory_that_is_too_small_is_named() -> None:

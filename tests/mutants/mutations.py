@@ -35,6 +35,9 @@ BARRIER = tuple(
 )
 BUILD = ("tests/machines/panacea/test_build.py",)
 CHAIN = ("tests/machines/shared/test_chained_layers.py",)
+CHECKED = ("tests/machines/panacea/test_compiled_values.py::test_all_widths_are_checked",)
+CHECKED_MAPPINGS = ("tests/machines/panacea/test_compiled_values.py::test_every_mapping_is_checked",)
+CHOSEN = ("tests/running/test_values_choice.py::test_auto_counts_the_tasks_of_the_whole_run",)
 COMPILED = ("tests/engines/test_compiled_equality.py::test_equal_on_ideal_channels",)
 DRAM = ("tests/memory/test_dram_timing.py",)
 FLOOR = ("tests/running/test_candidate_floor.py",)
@@ -55,6 +58,7 @@ SERVICE = ("tests/machines/panacea/test_service_cycles.py",)
 SIMULATION = ("tests/running/test_run.py::test_graph_nodes_carry_the_times_of_the_run",)
 SOURCES = ("tests/workload/test_chain.py::test_sources_become_edges",)
 STREAMS = ("tests/machines/shared/test_streams.py",)
+TILE_CODE = ("tests/machines/shared/test_compiled_tile_code.py",)
 WAITS = ("tests/mapping/test_waits.py",)
 WORK = ("tests/mapping/test_layer_work.py",)
 
@@ -1127,9 +1131,82 @@ SEQUENCE_RULES = (
     Mutation(
         "traced layers are taken for equal ones",
         "panacea_sim/running/sequence.py",
-        'self._memoizes = options.memoize and self._recorded.level == "off" and not prepared.scenario.values',
-        "self._memoizes = options.memoize and not prepared.scenario.values",
+        'self._memoizes = options.memoize and self._recorded.level == "off" and prepared.values_way == "off"',
+        'self._memoizes = options.memoize and prepared.values_way == "off"',
         ("tests/running/test_layers.py::test_traced_layers_all_run",),
+    ),
+)
+
+VALUES_RULES = (
+    Mutation(
+        "compiled: a LO weight counts as one of a HO slice",
+        "panacea_sim/machines/panacea/check/tasks.py",
+        "_add_products(room, where, k, factors[0], tile.lo[group, k], columns)",
+        "_add_products(room, where, k, factors[-1], tile.lo[group, k], columns)",
+        CHECKED,
+    ),
+    Mutation(
+        "compiled: HO slices are unsigned",
+        "panacea_sim/machines/panacea/check/tasks.py",
+        "weight = np.int32((np.int64(nibbles[lane] ^ 8) - 8) * factor)",
+        "weight = np.int32(np.int64(nibbles[lane]) * factor)",
+        CHECKED,
+    ),
+    Mutation(
+        "compiled: a visit forgets the ones before",
+        "panacea_sim/machines/panacea/check/tasks.py",
+        "before = state.sums[row + i, column + j] if state.is_partial[m, n] else 0",
+        "before = 0",
+        CHECKED_MAPPINGS,
+    ),
+    Mutation(
+        "compiled: sums of a visit are kept for the next one",
+        "panacea_sim/machines/panacea/check/tasks.py",
+        "room.sums[place] = 0",
+        "room.sums[place] += 0",
+        CHECKED_MAPPINGS,
+    ),
+    Mutation(
+        "compiled: the second tile of a stack is read where the first lies",
+        "panacea_sim/machines/panacea/check/tasks.py",
+        "weight_at += size",
+        "weight_at += 0",
+        CHECKED_MAPPINGS,
+    ),
+    Mutation(
+        "compiled: a requantized half goes down",
+        "panacea_sim/machines/shared/compiled/output_path.py",
+        "code: int = (((product >> (path.shift[row] - 1)) + 1) >> 1) + path.zero_point",
+        "code: int = (product >> path.shift[row]) + path.zero_point",
+        CHECKED,
+    ),
+    Mutation(
+        "compiled: a skip may be one longer",
+        "panacea_sim/machines/shared/compiled/tile_code.py",
+        "if tile.stored[s, g, k] or skips == max_skip:",
+        "if tile.stored[s, g, k] or skips == max_skip + 1:",
+        TILE_CODE,
+    ),
+    Mutation(
+        "compiled: a code that goes on is taken for a tile",
+        "panacea_sim/machines/shared/compiled/tile_code.py",
+        "if bit + 8 <= end:",
+        "if bit + 8 < end:",
+        TILE_CODE,
+    ),
+    Mutation(
+        "auto lets one task more travel",
+        "panacea_sim/running/values_choice.py",
+        'if tasks <= MOST_TRAVELLING_TASKS and engine != "compiled":',
+        'if tasks <= MOST_TRAVELLING_TASKS + 1 and engine != "compiled":',
+        CHOSEN,
+    ),
+    Mutation(
+        "masks beside operands are values that are off",
+        "panacea_sim/running/values_choice.py",
+        "if 0 < len(masked) < len(layers):",
+        "if 1 < len(masked) < len(layers):",
+        ("tests/running/test_values_choice.py::test_a_mixture_is_refused_by_name",),
     ),
 )
 
@@ -1142,4 +1219,5 @@ MUTATIONS = (
     *DRAM_RULES,
     *ACCOUNTING_RULES,
     *SEQUENCE_RULES,
+    *VALUES_RULES,
 )

@@ -394,7 +394,7 @@ class _Deadly:
 def test_a_process_that_dies_is_told() -> None:
     """A worker that ends without a word gives one error that says what to try."""
     layer: Any = _Deadly()
-    task = LayerTask(layer, load_hardware("panacea"), values=False, engine="reference")
+    task = LayerTask(layer, load_hardware("panacea"), values="off", engine="reference")
     message = r"a worker process ended before its layer was done.*--workers 1.*__main__"
     with pytest.raises(WorkerError, match=message), opened_executor(2, work="layer") as executor:
         list(run_layers([task, task], executor))
@@ -404,7 +404,7 @@ def test_a_process_that_dies_is_told() -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_layer_leaves_no_garbage(engine: ChosenEngine) -> None:
     """Circles of references would keep the arrays of many layers until the garbage collector comes by."""
-    task = LayerTask(LAYERS[0], load_hardware("panacea"), values=False, engine=engine)
+    task = LayerTask(LAYERS[0], load_hardware("panacea"), values="off", engine=engine)
     run_layer(task)
     gc.collect()
     gc.disable()
@@ -472,7 +472,7 @@ def test_the_command_line_chooses_the_schedule(tmp_path: Path, capsys: pytest.Ca
 
 def test_masks_cannot_carry_values(tmp_path: Path) -> None:
     """A masked layer in a run with values is refused before anything is written."""
-    with pytest.raises(ConfigError, match=r"scenario\.values: found True; accepted: False, as 'deep' has masks only"):
+    with pytest.raises(ConfigError, match=r"scenario\.values: found travel; accepted: off, as 'deep' has masks only"):
         run(_scenario(values=True), RunOptions(tmp_path / "out"))
     assert list(tmp_path.iterdir()) == []
 

@@ -65,7 +65,7 @@ def test_cases_have_folders_of_their_own(names: tuple[str, ...], found: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "accepted"), [("values", 1, "True or False"), ("description", None, "text")]
+    ("field", "value", "accepted"), [("values", 1, "auto or travel or check or off"), ("description", None, "text")]
 )
 def test_other_fields_of_a_scenario_are_checked(field: str, value: object, accepted: str) -> None:
     """What scenario.yaml could not hold is refused when the scenario is made."""

@@ -63,7 +63,7 @@ def test_a_good_file_gives_its_scenario(tmp_path: Path) -> None:
     """All three kinds of layers are read; operands in files stay there."""
     found = load_scenario(_written(tmp_path))
     assert isinstance(found, Scenario)
-    assert (found.name, found.values, found.schedule) == ("kept", False, "barrier")
+    assert (found.name, found.values, found.schedule) == ("kept", "off", "barrier")
     assert [layer.name for layer in prepare(found).layers] == ["drawn", "masked", "stored"]
     assert isinstance(found.layers[2], LayerFile)
     assert (found.layers[2].M, found.layers[2].K, found.layers[2].N) == (8, 8, 8)
@@ -78,7 +78,16 @@ def test_what_may_be_left_out(tmp_path: Path) -> None:
 
     found = load_scenario(_written(tmp_path, strip))
     assert isinstance(found, Scenario)
-    assert (found.description, found.values, found.schedule) == ("", True, "overlap")
+    assert (found.description, found.values, found.schedule) == ("", "auto", "overlap")
+
+
+@pytest.mark.parametrize(
+    ("written", "word"),
+    [(True, "travel"), (False, "off"), ("auto", "auto"), ("travel", "travel"), ("check", "check"), ("off", "off")],
+)
+def test_values_are_words_or_what_earlier_files_say(written: object, word: str, tmp_path: Path) -> None:
+    """True reads as travel, false as off, and every word as itself."""
+    assert load_scenario(_written(tmp_path, _top(values=written))).values == word
 
 
 def test_files_of_before_there_was_a_choice_of_machines(tmp_path: Path) -> None:
@@ -123,8 +132,11 @@ BAD: dict[str, tuple[Change, str]] = {
     "name_path": (_top(name="a/b"), "name: found a slash in 'a/b'; accepted: text of 1 to 100 characters"),
     "misspelt": (lambda c: c.update(nmae=c.pop("name")), "nmae: found an unknown field.*Did you mean 'name'?"),
     "unknown": (_top(zzz=1), "zzz: found an unknown field; accepted: schema, name.*Remove it"),
-    "values_text": (_top(values="yes please"), "values: found 'yes please'; accepted: true or false"),
-    "values_null": (_top(values=None), "values: found None; accepted: true or false"),
+    "values_text": (
+        _top(values="yes please"),
+        "values: found 'yes please'; accepted: one of 'auto', 'travel', 'check', 'off'",
+    ),
+    "values_null": (_top(values=None), "values: found None; accepted: one of 'auto', 'travel', 'check', 'off'"),
     "schedule": (_top(schedule="serial"), "schedule: found 'serial'; accepted: one of 'overlap', 'barrier'"),
     "schedule_list": (_top(schedule=["overlap"]), r"schedule: found \['overlap'\]; accepted: one of"),
     "description": (_top(description=None), "description: found None; accepted: text"),

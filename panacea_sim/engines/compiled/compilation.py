@@ -25,8 +25,10 @@ __all__ = ["compiled_functions", "entry", "inner"]
 Function = Callable[..., Any]
 
 _PACKAGE = Path(__file__).parents[2]
-_COMPILED = ("memory", "engines", "trace/schema.py")
-"""Where functions and constants that are compiled stand: rooms with all their folders, and single files."""
+_ENGINE = ("memory", "engines", "trace/schema.py")
+"""Where functions and constants that the engine compiles stand: rooms with all their folders, and single files."""
+_CHECKS = ("machines", "engines/compiled/compilation.py")
+"""The same for what machines compile, so that a change of a machine leaves the engine as it is."""
 
 _UNKEPT = "compiled code cannot be kept"
 
@@ -34,8 +36,8 @@ _njit: Callable[..., Any] = numba.njit  # its types do not know all of its optio
 
 
 def entry(function: Function) -> Function:
-    """Compile a function that Python calls."""
-    return _cached(_njit(error_model="numpy", _nrt=False)(function))
+    """Compile a function that Python calls; other threads may run meanwhile."""
+    return _cached(_njit(error_model="numpy", _nrt=False, nogil=True)(function))
 
 
 def inner(function: Function) -> Function:
@@ -64,11 +66,13 @@ def compiled_functions(module: ModuleType, shared: dict[str, Any]) -> dict[str, 
 
 
 class _Cache(FunctionCache):
-    """The cache of a function: fresh while the sources of the room are the same, and never the end of a run."""
+    """The cache of a function: fresh while the sources around it are the same, and never the end of a run."""
 
     def __init__(self, function: Function) -> None:
         super().__init__(function)
-        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, _sources_stamp())
+        self._cache_file = IndexDataCacheFile(
+            self._cache_path, self._impl.filename_base, _sources_stamp(_places(function))
+        )
 
     def load_overload(self, sig: object, target_context: object) -> object:
         """Return the compiled function, None if there is none that can be read."""
@@ -100,9 +104,15 @@ def _cached(dispatcher: Any) -> Function:  # noqa: ANN401  # numba has no types
     return compiled
 
 
+def _places(function: Function) -> tuple[str, ...]:
+    """Return where everything stands that is compiled into this function."""
+    stands = Path(function.__code__.co_filename).resolve()
+    return _CHECKS if stands.is_relative_to(_PACKAGE / _CHECKS[0]) else _ENGINE
+
+
 @cache
-def _sources_stamp() -> str:
-    sources = [path for place in _COMPILED for path in _python_files(_PACKAGE / place)]
+def _sources_stamp(places: tuple[str, ...]) -> str:
+    sources = [path for place in places for path in _python_files(_PACKAGE / place)]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 

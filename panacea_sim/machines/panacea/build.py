@@ -10,8 +10,8 @@ from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
 from panacea_sim.description.parts import Memory, Port, Queue, Store
 from panacea_sim.errors import ConfigError
-from panacea_sim.hardware.config import Hardware
-from panacea_sim.machines.machine import Machine
+from panacea_sim.hardware.config import Hardware, load_hardware
+from panacea_sim.machines.machine import Machine, Values
 from panacea_sim.machines.panacea.decoder import activation_decoder, weight_decoder
 from panacea_sim.machines.panacea.dispatcher import dispatcher, pea_queue
 from panacea_sim.machines.panacea.encoder import encoder
@@ -23,7 +23,7 @@ from panacea_sim.machines.shared.accumulator import accumulator
 from panacea_sim.machines.shared.channels import dram_channels
 from panacea_sim.machines.shared.encoded_outputs import encoded_outputs
 from panacea_sim.machines.shared.ppu import ppu
-from panacea_sim.machines.shared.program import Program
+from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.machines.shared.sliced_work import SkipMasks
 from panacea_sim.machines.shared.streams import (
@@ -34,9 +34,10 @@ from panacea_sim.machines.shared.streams import (
     weight_stream,
 )
 from panacea_sim.mapping.outputs import dense_outputs
+from panacea_sim.mapping.plan import plan_layer
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.quant.operands import signed_hint
-from panacea_sim.workload.functional import FunctionalPass
+from panacea_sim.workload.functional import FunctionalPass, functional_pass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import AnyLayer, Layer
 
@@ -61,6 +62,7 @@ class Panacea(Machine):
         "requantized_outputs",
         "encoded_bytes",
     )
+    values_ways = ("travel", "check", "off")
 
     def check(self, layer: AnyLayer) -> None:
         """Raise ConfigError for symmetric activations: zero points and frequent slices are those of unsigned codes."""
@@ -126,6 +128,23 @@ class Panacea(Machine):
     ) -> TravellingValues:
         """Return the values that travel through the machine."""
         return TravellingValues(program, layers, functional)
+
+    def checked_values(
+        self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]
+    ) -> Values:
+        """Return the values of a run that a compiled pass checks; needs numba."""
+        # It takes a while to import and need not be installed.
+        from panacea_sim.machines.panacea.check.values import CheckedValues  # noqa: PLC0415
+
+        return CheckedValues(program, layers, functional)
+
+    def load_check(self) -> None:
+        """Compile that pass, or load it: a layer of one element is checked."""
+        hardware = load_hardware("panacea")
+        layer = GemmLayer("element", np.ones((1, 1), np.int8), np.ones((1, 1), np.uint8), 0)
+        computed = functional_pass(layer)
+        plan = plan_layer(layer.name, self.work(layer, hardware, computed), hardware, "mnk", 1)
+        self.checked_values(plan_program(hardware, [plan]), [layer], [computed]).exact()
 
 
 MACHINE = Panacea()

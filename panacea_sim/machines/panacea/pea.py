@@ -31,12 +31,15 @@ __all__ = [
     "OPERATORS",
     "PeaWork",
     "PeaWorker",
+    "activation_factors",
     "pe_array",
     "pea_work",
     "settle_steps",
     "step_totals",
     "sum_queue",
     "task_cycles",
+    "unplanned_work",
+    "weight_factors",
 ]
 
 OPERATORS = ("dwo", "swo", "cs")
@@ -238,8 +241,8 @@ class PeaWorker:
         self._labels = program.task_labels
         self._works = [panacea_work(layer.plan.work) for layer in program.layers]
         self._given = program.sums_given
-        self._weight_factors = [np.array([1, *layer.weight_slices.ho_factors]) for layer in layers]
-        self._activation_factors = [_activation_factors(layer) for layer in layers]
+        self._weight_factors = [weight_factors(layer) for layer in layers]
+        self._activation_factors = [activation_factors(layer) for layer in layers]
         self._sums: list[IntArray | None] = []
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
@@ -275,13 +278,25 @@ class PeaWorker:
         found = (dynamic, depth * groups, compensation)
         planned = (int(work.dwo[at]), int(work.swo[at]), int(work.cs[at]))
         if found != planned:
-            raise InvariantError(
-                f"pea{self._pea} found {found} DWO, SWO and CS steps in tile m, n, k = {at[0]}, {at[2]}, {at[3]}, "
-                f"but its timing was computed from {planned}"
-            )
+            raise unplanned_work(self._pea, (int(at[0]), int(at[2]), int(at[3])), found, planned)
 
 
-def _activation_factors(layer: GemmLayer) -> IntArray:
+def unplanned_work(
+    pea: int, tile: tuple[int, int, int], found: Sequence[int], planned: Sequence[int]
+) -> InvariantError:
+    """Return the error of a PEA whose DWO, SWO and CS steps in a tile (m, n, k) are not those of its timing."""
+    return InvariantError(
+        f"pea{pea} found {tuple(found)} DWO, SWO and CS steps in tile m, n, k = {', '.join(map(str, tile))}, "
+        f"but its timing was computed from {tuple(planned)}"
+    )
+
+
+def weight_factors(layer: GemmLayer) -> IntArray:
+    """Return the factors of LO and of each HO slice of the weights."""
+    return np.array([1, *layer.weight_slices.ho_factors])
+
+
+def activation_factors(layer: GemmLayer) -> IntArray:
     """Return the factors of x_LO, of each stored HO slice and of each J."""
     slices = layer.activation_slices
     compensation = [-r * factor for r, factor in zip(layer.frequent, slices.ho_factors, strict=True)]

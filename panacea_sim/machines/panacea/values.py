@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.description.worker import Worker
-from panacea_sim.errors import InvariantError
 from panacea_sim.machines.panacea.decoder import ActivationDecoderWorker, WeightDecoderWorker
 from panacea_sim.machines.panacea.dispatcher import DispatcherWorker
-from panacea_sim.machines.panacea.encoder import EncoderWorker, encode_output_tile, pack_activations
+from panacea_sim.machines.panacea.encoder import EncoderWorker, pack_activations
+from panacea_sim.machines.panacea.image import check_outputs, check_packed, weight_addresses
 from panacea_sim.machines.panacea.pea import PeaWorker
 from panacea_sim.machines.panacea.settings import panacea_hardware
 from panacea_sim.machines.panacea.work import panacea_work
@@ -69,16 +69,17 @@ class TravellingValues:
         ):
             return False
         for planned, layer, wanted in zip(self._program.layers, self._layers, self._functional, strict=True):
-            self._check_outputs(planned, layer, wanted)
+            check_outputs(planned, layer, wanted, lambda address, piece: self.image.get(address) == piece)
         return True
 
     def _store_operands(self, planned: PlannedLayer, layer: GemmLayer) -> None:
-        for m, k, address in _weight_pieces(planned):
-            tiling = panacea_work(planned.plan.work).tiling
+        tiling = panacea_work(planned.plan.work).tiling
+        for (m, k), address in np.ndenumerate(weight_addresses(planned)):
             rows = slice(m * tiling.tile_m, (m + 1) * tiling.tile_m)
             depth = slice(k * tiling.tile_k, (k + 1) * tiling.tile_k)
             data = _pack_weights(layer, rows, depth, tiling.v, tiling.tile_k)
-            self._store(address, data, int(planned.plan.work.weight.total[m, k]), f"weight tile {m}, {k}")
+            self.image[int(address)] = data
+            check_packed("weight", (m, k), len(data), int(planned.plan.work.weight.total[m, k]))
         if not planned.reads_in_place:
             self._store_activations(planned, layer)
 
@@ -89,13 +90,8 @@ class TravellingValues:
             rows = slice(k * tiling.tile_k, (k + 1) * tiling.tile_k)
             columns = slice(n * tiling.tile_n, (n + 1) * tiling.tile_n)
             data = pack_activations(layer.activation[rows, columns], form, tiling.v, tiling.tile_k)
-            planned_bytes = int(planned.plan.work.activation.total[n, k])
-            self._store(int(address), data, planned_bytes, f"activation tile {n}, {k}")
-
-    def _store(self, address: int, data: bytes, planned_bytes: int, what: str) -> None:
-        if len(data) != planned_bytes:
-            raise InvariantError(f"{what} takes {len(data)} bytes, but was planned with {planned_bytes}")
-        self.image[address] = data
+            self.image[int(address)] = data
+            check_packed("activation", (n, k), len(data), int(planned.plan.work.activation.total[n, k]))
 
     def _build_workers(self) -> dict[str, Worker]:
         program, layers = self._program, self._layers
@@ -118,34 +114,13 @@ class TravellingValues:
             workers["s_dma"] = PartialSumWorker(program)
         return workers
 
-    def _check_outputs(self, planned: PlannedLayer, layer: GemmLayer, wanted: FunctionalPass) -> None:
-        tiling = panacea_work(planned.plan.work).tiling
-        for (m, n), first in np.ndenumerate(planned.layout.output):
-            rows = slice(m * tiling.tile_m, (m + 1) * tiling.tile_m)
-            columns = slice(n * tiling.tile_n, (n + 1) * tiling.tile_n)
-            address = int(first)
-            for piece in encode_output_tile(wanted.output[rows, columns], layer.output, tiling.v, tiling.tile_k):
-                if self.image.get(address) != piece:
-                    raise InvariantError(f"output tile {m}, {n} of {layer.name} was written wrong")
-                address += len(piece)
-
-
-def _weight_pieces(planned: PlannedLayer) -> Iterator[tuple[int, int, int]]:
-    """Return m, k and address of every weight tile: those of a stack lie behind each other."""
-    sizes = planned.plan.work.weight.total
-    for (stack, k), first in np.ndenumerate(planned.layout.weight):
-        address = int(first)
-        for m in range(stack * planned.plan.height, min((stack + 1) * planned.plan.height, len(sizes))):
-            yield m, k, address
-            address += int(sizes[m, k])
-
 
 def _fetched_weights(planned: PlannedLayer) -> Iterator[list[int]]:
     """Return the addresses of the weight tiles that each fetch brings."""
     k_tiles = planned.plan.work.tiling.k_tiles
     pieces: dict[int, list[int]] = {}
-    for m, k, address in _weight_pieces(planned):
-        pieces.setdefault(m // planned.plan.height * k_tiles + k, []).append(address)
+    for (m, k), address in np.ndenumerate(weight_addresses(planned)):
+        pieces.setdefault(m // planned.plan.height * k_tiles + k, []).append(int(address))
     return (pieces[tile] for tile in planned.plan.weight_loads.tile.tolist())
 
 

@@ -67,13 +67,13 @@ def test_a_flipped_bit_is_noticed(data: st.DataObject) -> None:
 
 
 def _without_online_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    correct = pea._activation_factors
+    correct = pea.activation_factors
 
     def factors(layer: GemmLayer) -> np.ndarray:
         slices = len(layer.frequent)
         return np.concatenate([correct(layer)[: 1 + slices], np.zeros(slices, np.int64)])
 
-    monkeypatch.setattr(pea, "_activation_factors", factors)
+    monkeypatch.setattr(pea, "activation_factors", factors)
 
 
 def _without_offline_part(monkeypatch: pytest.MonkeyPatch) -> None:

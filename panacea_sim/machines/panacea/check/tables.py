@@ -1,0 +1,110 @@
+"""The arrays that the compiled pass works on: what it is given of a layer, where it writes, and its room to work."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from panacea_sim.machines.shared.compiled.output_path import OutputPath, Written
+from panacea_sim.machines.shared.compiled.tile_code import ByteArray, Tile
+from panacea_sim.units import IntArray
+
+__all__ = [
+    "ACTIVATION_AT",
+    "DEPTH_TILE",
+    "ENDS_VISIT",
+    "FIRST_VISIT",
+    "NOTHING_WRITTEN",
+    "ROW_TILE",
+    "TASK_WIDTH",
+    "TOKEN_TILE",
+    "WEIGHT_AT",
+    "Constants",
+    "Given",
+    "Room",
+    "Shape",
+    "State",
+]
+
+ROW_TILE, TOKEN_TILE, DEPTH_TILE, WEIGHT_AT, ACTIVATION_AT, ENDS_VISIT, FIRST_VISIT, TASK_WIDTH = range(8)
+"""The columns of a task: tile coordinates (m is that of the stack's first tile), the addresses of its operands, whether
+it ends a visit, and the number of the first visit that it belongs to."""
+
+NOTHING_WRITTEN = -1
+
+
+class Shape(NamedTuple):
+    """The sizes of a layer and of its tiles; a stack has `height` weight tiles."""
+
+    M: int
+    K: int
+    N: int
+    tile_m: int
+    tile_k: int
+    tile_n: int
+    v: int
+    height: int
+
+
+class Constants(NamedTuple):
+    """The numbers that the components of a layer work with, beside the tiles; each is int64.
+
+    `weight_factors` has one for LO and for each HO slice; `activation_factors` those of x_LO, of each stored HO slice
+    and of each J; `offline` the compensation of each row; `row_order` the row group that each PEA is dealt; `output`
+    the constants of the PPU; `code` the bits of an entry count and the longest skip of the run-length code.
+    """
+
+    weight_factors: IntArray
+    activation_factors: IntArray
+    offline: IntArray
+    row_order: IntArray
+    output: OutputPath
+    code: tuple[int, int]
+
+
+class Given(NamedTuple):
+    """What is planned for a layer.
+
+    Bytes of its weight tiles [m, k] and activation tiles [n, k], addresses and bytes of its output tiles [m, n], and
+    for each visit whether it is its tile's last.
+    """
+
+    weight_bytes: IntArray
+    activation_bytes: IntArray
+    output_at: IntArray
+    output_bytes: IntArray
+    last_visit: IntArray
+
+
+class State(NamedTuple):
+    """What the pass writes beside the image.
+
+    `sums` are partial sums and in the end the accumulators, int32 [M, N]; `is_partial` [m, n] says that a tile's sums
+    are to be added to; `written_bytes` [m, n] is what output tiles took, NOTHING_WRITTEN before; `steps` are the DWO,
+    SWO and CS steps of the tasks in hand, [task, place in the stack, PEA, 3].
+    """
+
+    sums: npt.NDArray[np.int32]
+    is_partial: ByteArray
+    written_bytes: IntArray
+    steps: IntArray
+
+
+class Room(NamedTuple):
+    """Where one thread works: decoded tiles, what is made of them, and output tiles.
+
+    `operands` is [operand, K, columns], `sums`, those of a visit, [place in the stack, rows, columns].
+
+    `stored` counts the stored activation vectors of each slice, and in its last row of all, [S + 1, K]. `fault` takes
+    what was found wrong, the number of the task, the place in the stack and the operand (0 w, 1 x).
+    """
+
+    weight: Tile
+    activation: Tile
+    operands: npt.NDArray[np.int32]
+    stored: IntArray
+    sums: npt.NDArray[np.int32]
+    written: Written
+    fault: IntArray

@@ -1,0 +1,1 @@
+"""What machines do to values, compiled: for runs in which no values travel but are checked."""
