@@ -116,6 +116,44 @@ def test_a_layer_of_products_takes_the_cycles_of_the_products(data: st.DataObjec
     assert together.memories == wanted.memories
 
 
+@settings(phases=[Phase.explicit, Phase.reuse, Phase.generate])  # the data are too large to be shrunk
+@given(st.data())
+def test_steps_of_a_firing_are_those_of_its_product(data: st.DataObject) -> None:
+    """Whatever a firing of a decoder, the dispatcher, a PEA or the output path counts, it counts for its product."""
+    whole, singles = data.draw(st.composite(_works)())
+    hardware = with_settings(_hardware(whole, data), {"wmem_bytes": 2**30, "amem_bytes": 2**30})
+    order, height = data.draw(st.sampled_from(LOOP_ORDERS)), data.draw(st.sampled_from([1, 2]))
+    plan = plan_layer("whole", whole, hardware, order, height)
+    plans = [plan_layer(f"product {at}", work, hardware, order, height) for at, work in enumerate(singles)]
+    together, wanted = (described(plan_program(hardware, each)).components for each in ([plan], plans))
+    for one, other in zip(together, wanted, strict=True):
+        assert one.firings == other.firings, one.name
+        if one.role != "spill":  # may go ahead at the seam of two products
+            every = np.arange(one.firings)
+            for mine, theirs in zip(one.actions, other.actions, strict=True):
+                assert mine.amounts(every).tolist() == theirs.amounts(every).tolist(), (one.name, mine.name)
+                assert mine.total() == theirs.total(), (one.name, mine.name)
+
+
+@pytest.mark.parametrize(("order", "loads"), [("nmk", "weight_loads"), ("mnk", "activation_loads")])
+def test_a_panel_stays_where_the_largest_of_all_products_fits(order: str, loads: str) -> None:
+    """Products share no panel: an operand stays on chip while one product reads it, in room for the largest of them."""
+    generator = np.random.default_rng(4)
+    tiling = SlicedTiling(24, 30, 20, 4, 6, 4, 2, repeat=3)
+    masks = SkipMasks(generator.random((1, 36, 30)) < 0.5, generator.random((1, 30, 30)) < 0.5)
+    work = layer_work(tiling, masks)
+    tiles = (work.weight if loads == "weight_loads" else work.activation).total
+    panels = [int(panel.sum()) for panel in np.split(tiles, 3)]
+    assert len(set(panels)) > 1
+    settings = {"tile_k": 6, "tile_n": 4, "n_pea": 2, "v": 2}
+    for missing_bytes in (0, 1):
+        room = dict.fromkeys(("wmem_bytes", "amem_bytes"), max(panels) - missing_bytes)
+        plan = plan_layer("layer", work, load_hardware("panacea", settings | room), order, 1)
+        found = getattr(plan, loads)
+        assert found.resident == (not missing_bytes)
+        assert (int(found.size_bytes.sum()) == sum(panels)) == (not missing_bytes)
+
+
 @pytest.mark.parametrize("order", LOOP_ORDERS)
 @pytest.mark.parametrize("height", [1, 2])
 def test_groups_follow_product_after_product(order: str, height: int) -> None:

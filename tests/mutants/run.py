@@ -20,19 +20,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from mutations import MUTATIONS, Mutation
-from network_mutations import NETWORK_MUTATIONS
+from listing import LISTED, ROOT, mutated, problems
+from mutations import Mutation
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-ROOT = Path(__file__).parents[2]
 COPIED = ("panacea_sim", "tests", "pyproject.toml")
 TIMEOUT_SECONDS = 120
 
-NO_NUMBA = 'raise ModuleNotFoundError("not for mutants", name="numba")'
-"""Stands for numba, whose compilation would take most of the time: the reference engine runs instead."""
+NO_NUMBA = 'import sys\n\nsys.modules["numba"] = None\n'
+"""Hides numba, whose compilation would take most of the time: the reference engine runs instead."""
 
 _PASSED, _FAILED = 0, 1
 """Exit codes of pytest."""
@@ -62,12 +61,11 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="mutations to try, by a part of their name; all by default")
     parser.add_argument("--workers", type=int, default=2, help="processes side by side")
     arguments = parser.parse_args()
-    listed = (*MUTATIONS, *NETWORK_MUTATIONS)
-    chosen = [each for each in listed if not arguments.names or any(name in each.name for name in arguments.names)]
+    chosen = [each for each in LISTED if not arguments.names or any(name in each.name for name in arguments.names)]
     console = Console(width=None if sys.stdout.isatty() else 160)
-    problems = _problems(chosen)
-    if problems:
-        console.print("\n".join(problems), markup=False, highlight=False)
+    faults = problems(chosen) if chosen else ["no mutation has such a name"]
+    if faults:
+        console.print("\n".join(faults), markup=False, highlight=False)
         return 1
     with TemporaryDirectory(prefix="mutants-") as folder:
         tests = sorted({test for mutation in chosen for test in mutation.tests})
@@ -82,29 +80,6 @@ def main() -> int:
         )
     _show(console, chosen, found)
     return int(not all(outcome.is_killed for outcome in found.values()))
-
-
-def _problems(chosen: Sequence[Mutation]) -> list[str]:
-    """Return what is wrong with the list itself: it must be looked after as the sources change."""
-    problems = [] if chosen else ["no mutation has such a name"]
-    names = [mutation.name for mutation in MUTATIONS]
-    problems += [f"{name}: the name occurs more than once" for name in sorted(set(names)) if names.count(name) > 1]
-    for mutation in chosen:
-        path = ROOT / mutation.file
-        places = _places(path.read_text(encoding="utf-8"), mutation.before) if path.is_file() else []
-        if not path.is_file():
-            problems.append(f"{mutation.name}: there is no {mutation.file}")
-        elif len(places) != 1:
-            problems.append(f"{mutation.name}: {mutation.file} has the line {mutation.before!r} {len(places)} times")
-        if mutation.before == mutation.after:
-            problems.append(f"{mutation.name}: the line stays as it is")
-        if any("golden" in test for test in mutation.tests):
-            problems.append(f"{mutation.name}: `make golden` would bless it, so golden files do not count")
-    return problems
-
-
-def _places(text: str, line: str) -> list[int]:
-    return [number for number, each in enumerate(text.splitlines()) if each.strip() == line]
 
 
 def _in_parallel(jobs: Sequence[_Job], run: Callable[[_Job], Outcome], workers: int, what: str) -> dict[_Job, Outcome]:
@@ -131,9 +106,10 @@ def _tried(tests: Sequence[str], mutation: Mutation | None, folder: Path) -> Out
         copy = Path(name)
         _copy_to(copy)
         if not any("compiled" in test for test in tests):
-            (copy / "numba.py").write_text(NO_NUMBA, encoding="utf-8")
+            (copy / "sitecustomize.py").write_text(NO_NUMBA, encoding="utf-8")
         if mutation is not None:
-            _mutate(copy / mutation.file, mutation)
+            path = copy / mutation.file
+            path.write_text(mutated(path.read_text(encoding="utf-8"), mutation), encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"--timeout={TIMEOUT_SECONDS}"]
         changes = {
             "PYTHONPATH": str(copy),
@@ -159,13 +135,6 @@ def _copy_to(folder: Path) -> None:
         else:
             shutil.copy2(source, folder / name)
     (folder / "scenarios").symlink_to(ROOT / "scenarios")
-
-
-def _mutate(path: Path, mutation: Mutation) -> None:
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    (place,) = _places("".join(lines), mutation.before)
-    lines[place] = lines[place].replace(mutation.before, mutation.after)
-    path.write_text("".join(lines), encoding="utf-8")
 
 
 def _show(console: Console, chosen: Sequence[Mutation], found: dict[Mutation, Outcome]) -> None:

@@ -8,19 +8,22 @@ from hypothesis import strategies as st
 from panacea_sim.hardware.config import load_hardware, with_settings
 from panacea_sim.running.mapping_choice import _floors, candidates
 from panacea_sim.running.prepare import work_of
-from panacea_sim.workload.synthetic import synthetic_layer
+from panacea_sim.workload.masked_layer import MaskedLayer
 
 
 @given(
     st.tuples(st.integers(1, 400), st.integers(1, 200), st.integers(1, 300)),
     st.sampled_from([0.0, 0.5, 0.97]),
     st.sampled_from([2_048, 16_384, 262_144]),
+    st.integers(1, 3),
 )
-def test_a_floor_is_never_above_the_bound(shape: tuple[int, int, int], rho: float, psum_bytes: int) -> None:
+def test_a_floor_is_never_above_the_bound(
+    shape: tuple[int, int, int], rho: float, psum_bytes: int, repeat: int
+) -> None:
     """Cycles and bytes of every mapping, in any order and height, are at least its floor."""
     settings = {"psum_bytes": psum_bytes, "omem_bytes": psum_bytes + 32_768, "n_pea": 8, "spill": "allow"}
     hardware = with_settings(load_hardware("panacea"), settings)
-    layer = synthetic_layer(*shape, rho_w=rho, rho_x=rho, seed=1)
+    layer = MaskedLayer("layer", *shape, rho, rho, seed=1, repeat=repeat)
     work = work_of(layer, hardware, values=False)
     found = [each for each in candidates("layer", work, hardware) if each.plan]
     assert found

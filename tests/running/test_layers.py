@@ -211,6 +211,24 @@ def test_layers_of_other_sizes_are_not_equal() -> None:
     assert _memoized_from(layers) == [None, None]
 
 
+@pytest.mark.parametrize(
+    ("changes", "vector", "is_equal"),
+    [
+        ({}, "fused", True),
+        ({"passes": 3}, "fused", False),
+        ({"passes": 3}, "free", True),
+        ({"repeat": 2}, "fused", False),
+    ],
+)
+def test_layers_of_other_repeats_or_passes_are_not_equal(changes: dict[str, int], vector: str, is_equal: bool) -> None:  # noqa: FBT001  # expected
+    """Operands without slices are all alike, but products and passes of the PPU, where they take time, are work."""
+    layer = MaskedLayer("first", 16, 24, 16, 0, 0, seed=1, weight_bits=4, activation_bits=4)
+    layers = (layer, replace(layer, name="other", **changes))
+    scenario = _scenario(layer=layers, settings={**MACHINE, "vector": vector})
+    summary = run(scenario, RunOptions(engine="reference")).summary
+    assert [each.memoized_from for each in summary.layers] == [None, "first" if is_equal else None]
+
+
 def test_masks_of_other_operands_are_not_equal() -> None:
     """A mask of weights is not taken for an equal one of activations."""
     layers = (

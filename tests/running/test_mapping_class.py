@@ -60,6 +60,23 @@ def test_what_decides_cycles_makes_another_class(changes: dict[str, int]) -> Non
     assert _class(replace(LAYER, **changes)) != _class(LAYER)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"M": 7, "K": 300, "N": 1},
+        {"repeat": 3, "passes": 4},
+        {"weight_bits": 10, "rho_w": (0.1, 0.9)},
+        {"weight_bits": 4, "activation_bits": 12, "rho_x": 0.99},
+    ],
+    ids=str,
+)
+def test_the_typical_layer_is_of_its_class(changes: dict[str, object]) -> None:
+    """It has the sizes, widths, products and passes of the class, and its rounded densities."""
+    found = _class(replace(LAYER, **changes))  # type: ignore[arg-type]  # fields of a layer
+    assert _class(found.typical_layer()) == found
+
+
 @pytest.mark.parametrize("changes", [{"name": "other"}, {"seed": 6}, {"kind": "ffn", "block": "3"}, {"rho_x": 0.81}])
 def test_names_and_draws_make_no_other_class(changes: dict[str, object]) -> None:
     """Layers of equal work are of one class, whatever they are called and whatever their masks are."""

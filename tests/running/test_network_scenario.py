@@ -51,9 +51,11 @@ def test_layers_run_in_the_order_of_the_graph() -> None:
 
 
 @pytest.mark.parametrize(("vector", "passes"), [("fused", [4, 4, 1, 1]), ("free", [1, 1, 1, 1])])
-def test_vector_work_takes_passes_of_the_ppu(vector: str, passes: list[int]) -> None:
-    """The busy cycles of the PPU are those of all passes, tile by tile; free vector work takes none."""
-    scenario = network_scenario(_network(), settings={**SETTINGS, "vector": vector, "ppu_lanes": 4})
+@pytest.mark.parametrize(("lanes", "port_bytes"), [(4, 256), (7, 256), (60, 9)])
+def test_vector_work_takes_passes_of_the_ppu(vector: str, passes: list[int], lanes: int, port_bytes: int) -> None:
+    """The busy cycles of the PPU are those of all passes, tile by tile; outputs are read once, whatever follows."""
+    settings = {**SETTINGS, "vector": vector, "ppu_lanes": lanes, "omem_bytes_per_cycle": port_bytes}
+    scenario = network_scenario(_network(), settings=settings)
     summary = run(scenario, RunOptions()).summary
     rows, columns = {"qkv": 24, "qk": 10, "pv": 4, "out": 8}, 10
     wanted = 0
@@ -63,7 +65,7 @@ def test_vector_work_takes_passes_of_the_ppu(vector: str, passes: list[int]) -> 
             for m in range(0, rows[layer.name], 8)
             for n in range(0, columns, 8)
         ]
-        wanted += layer.repeat * sum(max(-(-tile * times // 4), -(-4 * tile // 256)) for tile in tiles)
+        wanted += layer.repeat * sum(max(-(-tile * times // lanes), -(-4 * tile // port_bytes)) for tile in tiles)
     assert summary.components["ppu"]["busy"] == wanted
 
 
