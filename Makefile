@@ -60,7 +60,7 @@ bench: $(STAMP) ## measure the speed of the simulator
 equal: $(STAMP) ## compare both engines on N random machines of each kind and 3/5 as many programs (default 10000)
 	EQUAL_MACHINES=$(or $(N),10000) $(BIN)/pytest tests/engines/test_compiled_equality.py -n $(WORKERS)
 
-mutants: $(STAMP) ## see that tests notice every one-line fault of tests/mutants/mutations.py (NAMES=... for some of them)
+mutants: $(STAMP) ## see that tests notice every one-line fault of tests/mutants (NAMES=... for some of them)
 	$(BIN)/python tests/mutants/run.py --workers $(WORKERS) $(NAMES)
 
 golden: $(STAMP) ## write the golden files anew; read the diff before you commit it
