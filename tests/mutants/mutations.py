@@ -677,6 +677,20 @@ MACHINE_RULES = (
         'waits=(Wait("s_dma", np.maximum(_firings_before(program) - 1, 0)),),',
         STREAMS,
     ),
+    Mutation(
+        "a spilled sum of a layer alone is read without waiting",
+        "panacea_sim/machines/shared/streams.py",
+        "return program.layers[0].plan.partial_sums.after",
+        "return program.layers[0].plan.partial_sums.after * 0",
+        STREAMS,
+    ),
+    Mutation(
+        "a spilled sum of several layers is read without waiting",
+        "panacea_sim/machines/shared/streams.py",
+        "return last + 1",
+        "return np.maximum(last, 0)",
+        STREAMS,
+    ),
 )
 
 ENGINE_RULES = (

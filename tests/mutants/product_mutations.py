@@ -25,7 +25,7 @@ PRODUCT_MUTATIONS = (
         _TILING,
         "first: IntArray = product * self.m_tiles + inside * height",
         "first: IntArray = stack * height",
-        _WORK,
+        _CYCLES,
     ),
     Mutation(
         "stacks are numbered as if products were one",
