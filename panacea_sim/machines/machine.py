@@ -17,7 +17,7 @@ from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.workload.functional import FunctionalPass
 from panacea_sim.workload.gemm_layer import GemmLayer
-from panacea_sim.workload.layer import Layer
+from panacea_sim.workload.layer import AnyLayer, Layer
 
 __all__ = ["Machine", "Values", "machine_of"]
 
@@ -72,6 +72,18 @@ class Machine(ABC):
     @abstractmethod
     def describe(self, program: Program) -> Description:
         """Return the description of the machine that works through the program."""
+
+    def units(self, hardware: Hardware) -> int:  # noqa: ARG002  # the same
+        """Return how many components serve every task side by side."""
+        return 1
+
+    def step_bytes(self, hardware: Hardware) -> int:  # noqa: ARG002  # the same
+        """Return the bytes in which the steps and cycles of a task on one of these components are kept."""
+        return 8
+
+    def work_bytes(self, layer: AnyLayer, hardware: Hardware, *, settled: bool) -> int:  # noqa: ARG002  # the same
+        """Return the bytes of what a layer's work is computed from, beside its operands, before or after `settle`."""
+        return 0
 
     def settle(self, program: Program) -> None:  # noqa: B027  # most machines keep nothing
         """Let go of what was only needed to choose the mapping of the program's layers."""

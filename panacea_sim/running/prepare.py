@@ -16,7 +16,8 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import Values, machine_of
 from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.mapping.work import LayerWork
-from panacea_sim.running.mapping_choice import Candidate, candidates, choose_mapping
+from panacea_sim.running.host_memory import RunKind, check_layers, check_mapping
+from panacea_sim.running.mapping_choice import Candidate, Check, candidates, choose_mapping
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.chain import chain_graph, check_link, source_numbers
@@ -90,21 +91,23 @@ def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedL
     Small layers are planned by simulating a few mappings, for which `engine` is taken: the one that is to run them.
     Raises ConfigError or MappingError where it cannot be run.
     """
-    hardware = scenario.resolved_hardware()
+    hardware, known = scenario.resolved_hardware(), scenario.known_layers()
+    chosen = chosen_engine(engine, values=scenario.values)
+    are_joined = scenario.schedule == "overlap" and len(known) > 1
+    kind = RunKind(chosen, values=scenario.values, at_once=None if are_joined else 1)
+    check_layers(known, hardware, kind)
     if scenario.schedule == "barrier":
-        return _prepared_layers(scenario, hardware)
+        return _prepared_layers(scenario, known, hardware)
     layers = tuple(load_layer(layer) if isinstance(layer, str | Path) else loaded(layer) for layer in scenario.layers)
     _check_layers(layers, values=scenario.values)
-    chosen = chosen_engine(engine, values=scenario.values)
     works = [work_of(layer, hardware, values=scenario.values) for layer in layers]
     graph = chain_graph(layers, [work.computed for work in works])
     program, description, values = _planned(layers, works, graph, hardware, chosen, values=scenario.values)
     return Prepared(scenario, layers, program, description, values)
 
 
-def _prepared_layers(scenario: Scenario, hardware: Hardware) -> PreparedLayers:
+def _prepared_layers(scenario: Scenario, layers: tuple[AnyLayer, ...], hardware: Hardware) -> PreparedLayers:
     """Check what can be checked without the operands of layers in files, which are read when their turn comes."""
-    layers = scenario.known_layers()
     _check_layers(layers, values=scenario.values)
     sources = source_numbers(layers)
     for number in sorted({source for source in sources if source is not None}):
@@ -155,6 +158,10 @@ def layer_candidates(layer: GemmLayer, hardware: Hardware) -> Iterator[Candidate
     return candidates(layer.name, work_of(layer, hardware, values=False), hardware)
 
 
+def _memory_check(layer: Layer, hardware: Hardware, kind: RunKind) -> Check:
+    return lambda order, height: check_mapping(layer, hardware, order, height, kind)
+
+
 def _functional(layer: Layer, *, wanted: bool) -> FunctionalPass | None:
     return functional_pass(layer) if wanted and isinstance(layer, GemmLayer) else None
 
@@ -169,8 +176,11 @@ def _planned(
     values: bool,
 ) -> tuple[Program, Description, Values | None]:
     machine, simulate = machine_of(hardware), partial(run_engine, engine)
-    named = zip(layers, works, strict=True)
-    mapped = [choose_mapping(layer.name, work, hardware, simulate) for layer, work in named]
+    kind = RunKind(engine, values=values, at_once=1 if len(layers) == 1 else None)
+    mapped = [
+        choose_mapping(layer.name, work, hardware, simulate, _memory_check(layer, hardware, kind))
+        for layer, work in zip(layers, works, strict=True)
+    ]
     program, description = mapped[0].program, mapped[0].description
     if len(mapped) > 1 or program is None or description is None:
         program = plan_program(hardware, [each.plan for each in mapped if each.plan is not None], graph)

@@ -14,7 +14,16 @@ from panacea_sim.machines.machine import Machine
 from panacea_sim.machines.panacea.decoder import activation_decoder, weight_decoder
 from panacea_sim.machines.panacea.dispatcher import dispatcher, pea_queue
 from panacea_sim.machines.panacea.encoder import encoder
-from panacea_sim.machines.panacea.pea import OPERATORS, pe_array, pea_work, settle_steps, sum_queue, task_cycles
+from panacea_sim.machines.panacea.pea import (
+    MOST_HO_SLICES,
+    OPERATORS,
+    pe_array,
+    pea_work,
+    settle_steps,
+    sum_queue,
+    task_cycles,
+    widest_steps,
+)
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
 from panacea_sim.machines.panacea.values import TravellingValues
 from panacea_sim.machines.panacea.work import PanaceaWork, panacea_work
@@ -34,9 +43,11 @@ from panacea_sim.machines.shared.streams import (
 )
 from panacea_sim.mapping.outputs import dense_outputs
 from panacea_sim.mapping.work import LayerWork
+from panacea_sim.units import ceil_div
 from panacea_sim.workload.functional import FunctionalPass
 from panacea_sim.workload.gemm_layer import GemmLayer
-from panacea_sim.workload.layer import Layer
+from panacea_sim.workload.layer import AnyLayer, Layer
+from panacea_sim.workload.masked_layer import MaskedLayer
 
 __all__ = ["MACHINE", "Panacea"]
 
@@ -105,6 +116,20 @@ class Panacea(Machine):
             channels=dram_channels(hardware),
             ports=tuple(streams if keeps else streams[:-1]),
         )
+
+    def units(self, hardware: Hardware) -> int:
+        """Return the number of PEAs."""
+        return panacea_hardware(hardware).n_pea
+
+    def step_bytes(self, hardware: Hardware) -> int:
+        """Return the bytes of the steps of a task on a PEA, from the most that two tiles with any slices can have."""
+        return np.dtype(widest_steps(panacea_hardware(hardware))).itemsize
+
+    def work_bytes(self, layer: AnyLayer, hardware: Hardware, *, settled: bool) -> int:
+        """Return the bytes of the skip masks, and until then of the stored vectors that are counted from them."""
+        v = panacea_hardware(hardware).v
+        slices = 1 if isinstance(layer, MaskedLayer) else MOST_HO_SLICES
+        return (ceil_div(layer.M, v) + ceil_div(layer.N, v)) * layer.K * (slices + 3 * (not settled))
 
     def settle(self, program: Program) -> None:
         """Keep only the totals of the steps of large layers."""
