@@ -73,7 +73,7 @@ class Program:
 
     def joined(self, of_layer: Callable[[PlannedLayer], IntArray]) -> IntArray:
         """Return an array over the firings of all layers, from the one of each layer."""
-        return _joined([of_layer(layer) for layer in self.layers])
+        return _of_layers(self.layers, of_layer)
 
     def offset(self, of_layer: Callable[[PlannedLayer], IntArray], count: Callable[[PlannedLayer], int]) -> IntArray:
         """Return an array of indices over all layers; each layer's indices begin after the `count` of those before.
@@ -94,48 +94,51 @@ class Program:
         """The labels of components that fire once for each tile task; m is that of a stack's first tile."""
         return TileLabels(
             self._numbers(lambda layer: layer.plan.task_count),
-            partial(self.joined, _first_m),
-            partial(self.joined, lambda layer: layer.plan.tasks.n),
-            partial(self.joined, lambda layer: layer.plan.tasks.k),
+            partial(_of_layers, self.layers, _first_m),
+            partial(_of_layers, self.layers, lambda layer: layer.plan.tasks.n),
+            partial(_of_layers, self.layers, lambda layer: layer.plan.tasks.k),
         )
 
     @cached_property
     def visit_labels(self) -> TileLabels:
         """The labels of the accumulator, which fires once for each output tile of a visit."""
         numbers = self._numbers(lambda layer: len(layer.plan.visits.m))
-        m, n = partial(self.joined, lambda layer: layer.plan.visits.m), partial(self.joined, _visit_n)
+        m, n = (
+            partial(_of_layers, self.layers, lambda layer: layer.plan.visits.m),
+            partial(_of_layers, self.layers, _visit_n),
+        )
         return TileLabels(numbers, m, n, repeated(NO_TILE, len(numbers)))
 
     @cached_property
     def output_labels(self) -> TileLabels:
         """The labels of components that fire once for each finished output tile."""
         numbers = self._numbers(lambda layer: layer.plan.output_count)
-        m = partial(self.joined, lambda layer: layer.plan.output_m)
-        n = partial(self.joined, lambda layer: layer.plan.output_n)
+        m = partial(_of_layers, self.layers, lambda layer: layer.plan.output_m)
+        n = partial(_of_layers, self.layers, lambda layer: layer.plan.output_n)
         return TileLabels(numbers, m, n, repeated(NO_TILE, len(numbers)))
 
     @cached_property
     def weight_load_labels(self) -> TileLabels:
         """The labels of the weight fetches; m is that of a stack's first tile."""
         numbers = self._numbers(lambda layer: len(layer.plan.weight_loads.tile))
-        m = partial(self.joined, lambda layer: _row(layer.plan.weight_loads, layer) * layer.plan.height)
-        k = partial(self.joined, lambda layer: _k(layer.plan.weight_loads, layer))
+        m = partial(_of_layers, self.layers, lambda layer: _row(layer.plan.weight_loads, layer) * layer.plan.height)
+        k = partial(_of_layers, self.layers, lambda layer: _k(layer.plan.weight_loads, layer))
         return TileLabels(numbers, m, repeated(NO_TILE, len(numbers)), k)
 
     @cached_property
     def activation_load_labels(self) -> TileLabels:
         """The labels of the activation fetches."""
         numbers = self._numbers(lambda layer: len(layer.plan.activation_loads.tile))
-        n = partial(self.joined, lambda layer: _row(layer.plan.activation_loads, layer))
-        k = partial(self.joined, lambda layer: _k(layer.plan.activation_loads, layer))
+        n = partial(_of_layers, self.layers, lambda layer: _row(layer.plan.activation_loads, layer))
+        k = partial(_of_layers, self.layers, lambda layer: _k(layer.plan.activation_loads, layer))
         return TileLabels(numbers, repeated(NO_TILE, len(numbers)), n, k)
 
     @cached_property
     def partial_sum_labels(self) -> TileLabels:
         """The labels of the fetches and returns of partial sums."""
         numbers = self._numbers(lambda layer: layer.plan.partial_sums.firings)
-        m = partial(self.joined, lambda layer: layer.plan.visits.m[layer.plan.partial_sums.visit])
-        n = partial(self.joined, lambda layer: _visit_n(layer)[layer.plan.partial_sums.visit])
+        m = partial(_of_layers, self.layers, lambda layer: layer.plan.visits.m[layer.plan.partial_sums.visit])
+        n = partial(_of_layers, self.layers, lambda layer: _visit_n(layer)[layer.plan.partial_sums.visit])
         return TileLabels(numbers, m, n, repeated(NO_TILE, len(numbers)))
 
     @cached_property
@@ -235,6 +238,11 @@ def _row(loads: Loads, layer: PlannedLayer) -> IntArray:
 
 def _k(loads: Loads, layer: PlannedLayer) -> IntArray:
     return loads.tile % layer.plan.work.tiling.k_tiles
+
+
+def _of_layers(layers: Sequence[PlannedLayer], of_layer: Callable[[PlannedLayer], IntArray]) -> IntArray:
+    """Return an array over the firings of all layers; labels that hold this do not hold the program, a circle."""
+    return _joined([of_layer(layer) for layer in layers])
 
 
 def _joined(arrays: Sequence[IntArray]) -> IntArray:
