@@ -77,7 +77,8 @@ class Program:
 
     def _later(self, of_layer: Callable[[PlannedLayer], IntArray]) -> Callable[[], IntArray]:
         """Return a function that joins, for what few need. It must not know the program, which keeps what it gives."""
-        return partial(_of_layers, self.layers, of_layer)
+        layers = self.layers
+        return lambda: _of_layers(layers, of_layer)
 
     def offset(self, of_layer: Callable[[PlannedLayer], IntArray], count: Callable[[PlannedLayer], int]) -> IntArray:
         """Return an array of indices over all layers; each layer's indices begin after the `count` of those before.
