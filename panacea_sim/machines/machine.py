@@ -77,6 +77,18 @@ class Machine(ABC):
     def describe(self, program: Program) -> Description:
         """Return the description of the machine that works through the program; `described` calls this."""
 
+    def units(self, hardware: Hardware) -> int:  # noqa: ARG002  # the same
+        """Return how many components serve every task side by side."""
+        return 1
+
+    def step_bytes(self, hardware: Hardware) -> int:  # noqa: ARG002  # the same
+        """Return the bytes in which the steps and cycles of a task on one of these components are kept."""
+        return 8
+
+    def work_bytes(self, layer: AnyLayer, hardware: Hardware, *, settled: bool) -> int:  # noqa: ARG002  # the same
+        """Return the bytes of what a layer's work is computed from, beside its operands, before or after `settle`."""
+        return 0
+
     def settle(self, program: Program) -> None:  # noqa: B027  # most machines keep nothing
         """Let go of what was only needed to choose the mapping of the program's layers."""
 

@@ -22,7 +22,7 @@ from panacea_sim.trace.options import NO_TRACE
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.units import IntArray, ceil_div
 
-__all__ = ["Candidate", "Simulate", "candidates", "choose_mapping", "mapped"]
+__all__ = ["Candidate", "Check", "Simulate", "candidates", "choose_mapping", "mapped", "open_mappings"]
 
 _NEAR = 1.25
 """Bounds up to this ratio to the least one are near it."""
@@ -32,6 +32,9 @@ _SMALL_TASKS = 4_096
 
 Simulate = Callable[[Description, Recorder], EngineResult]
 """An engine."""
+
+Check = Callable[[str, int], None]
+"""Raises an error for a loop order and height that cannot be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +73,11 @@ class Candidate:
 
 def candidates(name: str, work: LayerWork, hardware: Hardware) -> Iterator[Candidate]:
     """Return every mapping that the hardware and its machine leave open, K innermost first."""
-    for order, height in _open_mappings(hardware):
+    for order, height in open_mappings(hardware):
         yield mapped(name, work, hardware, order, height)
 
 
-def _open_mappings(hardware: Hardware) -> list[tuple[str, int]]:
+def open_mappings(hardware: Hardware) -> list[tuple[str, int]]:
     """Return the loop orders and heights that the hardware leaves open."""
     orders = LOOP_ORDERS if hardware.loop_order == "auto" else (hardware.loop_order,)
     heights = machine_of(hardware).heights(hardware)
@@ -82,17 +85,20 @@ def _open_mappings(hardware: Hardware) -> list[tuple[str, int]]:
     return [(order, height) for order in inner_first for height in heights]
 
 
-def choose_mapping(name: str, work: LayerWork, hardware: Hardware, simulate: Simulate) -> Candidate:
+def choose_mapping(
+    name: str, work: LayerWork, hardware: Hardware, simulate: Simulate, check: Check | None = None
+) -> Candidate:
     """Return the mapping with the least bound; of equal ones that with the fewest bytes, then the first.
 
     In a small layer filling, draining and waiting for OMEM count as much as the busiest part, and no bound sees them:
     there the mappings whose bounds are near the least are simulated without values, and the fastest is taken. Engines
     are equal, so the choice does not depend on `simulate`.
 
-    Raises MappingError if none fits, with what stands in the way of the first.
+    `check` may refuse a mapping before it is planned. Raises MappingError if none fits, with what stands in the way of
+    the first.
     """
-    open_mappings = _open_mappings(hardware)
-    floors = _floors(work, hardware, open_mappings)
+    mappings = open_mappings(hardware)
+    floors = _floors(work, hardware, mappings)
     is_small = work.tiling.tile_tasks <= _SMALL_TASKS
     near: dict[int, Candidate] = {}
     obstacles = {}
@@ -100,7 +106,9 @@ def choose_mapping(name: str, work: LayerWork, hardware: Hardware, simulate: Sim
     for number in sorted(range(len(floors)), key=lambda number: (floors[number], number)):
         if near and not _can_win(floors[number], near.values(), is_small=is_small):
             continue
-        found = mapped(name, work, hardware, *open_mappings[number])
+        if check is not None:
+            check(*mappings[number])
+        found = mapped(name, work, hardware, *mappings[number])
         if found.program is None:
             obstacles[number] = found.obstacle
             continue

@@ -13,7 +13,7 @@ from panacea_sim.engines.choice import run_engine
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.mapping.work import LayerWork
-from panacea_sim.running.mapping_choice import Candidate, choose_mapping, mapped
+from panacea_sim.running.mapping_choice import Candidate, Check, choose_mapping, mapped
 from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.masked_layer import MaskedLayer
 
@@ -66,15 +66,20 @@ def class_of(layer: Layer, work: LayerWork) -> LayerClass:
     return LayerClass(*sizes, _sixteenths(work.stored_w.rho), _sixteenths(work.stored_x.rho))
 
 
-def class_mapping(layer: Layer, work: LayerWork, hardware: Hardware, engine: ChosenEngine) -> Candidate:
+def class_mapping(
+    layer: Layer, work: LayerWork, hardware: Hardware, engine: ChosenEngine, check: Check | None = None
+) -> Candidate:
     """Return the layer in the mapping of its class; in its own best one where that does not fit it.
 
-    Engines are equal, so the choice does not depend on `engine`. Raises MappingError if no mapping fits.
+    Engines are equal, so the choice does not depend on `engine`. `check` may refuse a mapping of this layer before it
+    is planned. Raises MappingError if no mapping fits.
     """
     order, height = _chosen(class_of(layer, work), hardware, engine)
+    if check is not None:
+        check(order, height)
     found = mapped(layer.name, work, hardware, order, height)
     if found.program is None:
-        return choose_mapping(layer.name, work, hardware, partial(run_engine, engine))
+        return choose_mapping(layer.name, work, hardware, partial(run_engine, engine), check)
     return found
 
 

@@ -17,7 +17,8 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import Values, described, machine_of
 from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.mapping.work import LayerWork
-from panacea_sim.running.mapping_choice import Candidate, candidates, choose_mapping
+from panacea_sim.running.host_memory import RunKind, check_layers, check_mapping
+from panacea_sim.running.mapping_choice import Candidate, Check, candidates, choose_mapping
 from panacea_sim.running.mapping_class import class_mapping
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.running.values_choice import chosen_values
@@ -98,24 +99,27 @@ def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedL
     Small layers are planned by simulating a few mappings, for which `engine` is taken: the one that is to run them.
     Raises ConfigError or MappingError where it cannot be run.
     """
-    hardware = scenario.resolved_hardware()
+    hardware, known = scenario.resolved_hardware(), scenario.known_layers()
+    way = chosen_values(scenario.values_choice, known, hardware, engine)
+    chosen = chosen_engine(engine, values=way == "travel")
+    are_joined = scenario.schedule == "overlap" and len(known) > 1
+    kind = RunKind(chosen, values=way != "off", at_once=None if are_joined else 1)
+    check_layers(known, hardware, kind)
     if scenario.schedule == "barrier":
-        return _prepared_layers(scenario, hardware, engine)
+        return _prepared_layers(scenario, known, hardware, way)
     layers = tuple(load_layer(layer) if isinstance(layer, str | Path) else loaded(layer) for layer in scenario.layers)
     _check_layers(layers, hardware)
-    way = chosen_values(scenario.values_choice, layers, hardware, engine)
-    chosen = chosen_engine(engine, values=way == "travel")
     works = [work_of(layer, hardware, values=way != "off") for layer in layers]
     graph = chain_graph(layers, [work.computed for work in works])
     program, description, values = _planned(layers, works, graph, hardware, chosen, scenario.mapping, way)
     return Prepared(scenario, layers, program, description, values, way)
 
 
-def _prepared_layers(scenario: Scenario, hardware: Hardware, engine: Engine) -> PreparedLayers:
+def _prepared_layers(
+    scenario: Scenario, layers: tuple[AnyLayer, ...], hardware: Hardware, way: ChosenValues
+) -> PreparedLayers:
     """Check what can be checked without the operands of layers in files, which are read when their turn comes."""
-    layers = scenario.known_layers()
     _check_layers(layers, hardware)
-    way = chosen_values(scenario.values_choice, layers, hardware, engine)
     sources = source_numbers(layers)
     for number in sorted({source for source in sources if source is not None}):
         followers = [layer for layer, source in zip(layers, sources, strict=True) if source == number]
@@ -174,14 +178,20 @@ def layer_candidates(layer: GemmLayer, hardware: Hardware) -> Iterator[Candidate
     return candidates(layer.name, work_of(layer, hardware, values=False), hardware)
 
 
+def _memory_check(layer: Layer, hardware: Hardware, kind: RunKind) -> Check:
+    return lambda order, height: check_mapping(layer, hardware, order, height, kind)
+
+
 def _functional(layer: Layer, *, wanted: bool) -> FunctionalPass | None:
     return functional_pass(layer) if wanted and isinstance(layer, GemmLayer) else None
 
 
-def _mapped(layer: Layer, work: LayerWork, hardware: Hardware, engine: ChosenEngine, mapping: MappingFrom) -> Candidate:
+def _mapped(  # a layer, where it is to run, and how its mapping is found
+    layer: Layer, work: LayerWork, hardware: Hardware, engine: ChosenEngine, mapping: MappingFrom, check: Check
+) -> Candidate:
     if mapping == "class":
-        return class_mapping(layer, work, hardware, engine)
-    return choose_mapping(layer.name, work, hardware, partial(run_engine, engine))
+        return class_mapping(layer, work, hardware, engine, check)
+    return choose_mapping(layer.name, work, hardware, partial(run_engine, engine), check)
 
 
 def _planned(
@@ -194,8 +204,11 @@ def _planned(
     values: ChosenValues,
 ) -> tuple[Program, Description, Values | None]:
     machine = machine_of(hardware)
-    given = zip(layers, works, strict=True)
-    mapped = [_mapped(layer, work, hardware, engine, mapping) for layer, work in given]
+    kind = RunKind(engine, values=values != "off", at_once=1 if len(layers) == 1 else None)
+    mapped = [
+        _mapped(layer, work, hardware, engine, mapping, _memory_check(layer, hardware, kind))
+        for layer, work in zip(layers, works, strict=True)
+    ]
     program, description = mapped[0].program, mapped[0].description
     if len(mapped) > 1 or program is None or description is None:
         program = plan_program(hardware, [each.plan for each in mapped if each.plan is not None], graph)

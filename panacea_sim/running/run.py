@@ -23,6 +23,7 @@ from panacea_sim.engines.choice import ChosenEngine, Engine, chosen_engine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import ConfigError, PanaceaError
 from panacea_sim.mapping.graph import TileGroupGraph
+from panacea_sim.running.host_memory import RunKind, check_layers, check_mapping
 from panacea_sim.running.prepare import Prepared, PreparedLayers, prepare
 from panacea_sim.running.scenario import Scenario, write_scenario
 from panacea_sim.trace.joined_trace import JoinedTrace
@@ -110,6 +111,7 @@ def run(scenario: Scenario | Prepared | PreparedLayers, options: RunOptions | No
         check_run_folder(options.folder, force=options.force)
     prepared = prepare(scenario, options.engine) if isinstance(scenario, Scenario) else scenario
     engine = chosen_engine(options.engine, values=prepared.values_way == "travel")
+    _check_memory(prepared, options, engine)
     if options.folder is None:
         return _simulate(prepared, options, engine, None)
     prepared = _rescued(prepared, options.folder, options.engine)
@@ -127,6 +129,20 @@ def _telling_what_is_kept(folder: RunFolder) -> Iterator[None]:
         if folder.is_left():
             error.add_note(f"What was recorded is in {folder.path}")
         raise
+
+
+def _check_memory(prepared: Prepared | PreparedLayers, options: RunOptions, engine: ChosenEngine) -> None:
+    """Refuse what does not fit the memory there is, with the trace and the processes that are asked for."""
+    traced = options.trace.level != "off" and (options.folder is not None or isinstance(prepared, Prepared))
+    alone = isinstance(prepared, PreparedLayers)
+    at_once = min(options.workers, len(prepared.layers)) if alone else None
+    kind = RunKind(engine, traced, prepared.values_way != "off", at_once)
+    hardware = prepared.hardware
+    if isinstance(prepared, Prepared) and len(prepared.layers) == 1:
+        plan = prepared.program.layers[0].plan
+        check_mapping(prepared.layers[0], hardware, plan.order, plan.height, replace(kind, at_once=1))
+    else:
+        check_layers(prepared.layers, hardware, kind)
 
 
 def _rescued(prepared: Prepared | PreparedLayers, target: Path, engine: Engine) -> Prepared | PreparedLayers:

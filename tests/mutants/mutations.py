@@ -792,6 +792,27 @@ ENGINE_RULES = (
         "index, adds = firing - amount + 1, 1",
         COMPILED,
     ),
+    Mutation(
+        "compiled: a queue is found one token less full",
+        "panacea_sim/engines/compiled/firing.py",
+        "taken = min(event - high, known - 1)",
+        "taken = min(event - high - 1, known - 1)",
+        COMPILED,
+    ),
+    Mutation(
+        "compiled: a stall is kept after its firing",
+        "panacea_sim/engines/compiled/grants.py",
+        "stalls[place, 1] = 0  # another firing takes the place",
+        "stalls[place, 0] = 0  # another firing takes the place",
+        COMPILED,
+    ),
+    Mutation(
+        "compiled: a stream has no place for the firing that waits for a slot",
+        "panacea_sim/engines/compiled/tables.py",
+        "else min(part.firings, ring_room(outstanding[part.name] + 1))",
+        "else min(part.firings, ring_room(outstanding[part.name]))",
+        COMPILED,
+    ),
 )
 
 DRAM_RULES = (

@@ -156,7 +156,7 @@ PRODUCT_MUTATIONS = (
     Mutation(
         "a layer takes the mapping of its class also where it does not fit",
         _CLASS,
-        "return choose_mapping(layer.name, work, hardware, partial(run_engine, engine))",
+        "return choose_mapping(layer.name, work, hardware, partial(run_engine, engine), check)",
         "return found",
         _CLASSES,
     ),

@@ -390,7 +390,7 @@ def test_no_process_outlives_its_parent(sent: signal.Signals, tmp_path: Path) ->
     children = _children(process.pid)
     assert len(children) >= 2
     process.send_signal(sent)
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=90)
     deadline = time.monotonic() + 20
     while any(Path(f"/proc/{child}").exists() for child in children):
         assert time.monotonic() < deadline

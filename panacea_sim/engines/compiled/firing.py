@@ -32,6 +32,7 @@ from panacea_sim.engines.compiled.columns import (
     NONE,
     OFFSET,
     OP,
+    OPEN_LANES,
     OPEN_PARTS,
     OTHER_END,
     PACKED,
@@ -115,7 +116,7 @@ def go_on(core: Core, streams: Streams, trace: Trace, actor: int) -> None:  # no
             elif adds:
                 cycle = _do_beside_lanes(core, trace, turn, cycle)
             if adds:
-                if counters[adds_to, OTHER_END] >= 0:
+                if counters[adds_to, OPEN_LANES] > 0:
                     _note_high(core, turn, adds_to)
                 _add_events(core, adds_to, adds)
             step += 1
@@ -245,6 +246,10 @@ def _note_high(core: Core, turn: Turn, counter: int) -> None:
                     high = put + 1 - event
                     put += 1
         highs[high_at + lane] = high
+        if high == capacity:
+            # A queue that has been full needs no more looking at.
+            counters[counter, OPEN_LANES] -= 1
+            counters[other, OPEN_LANES] -= 1
 
 
 @inner

@@ -45,6 +45,7 @@ def core_tables(lowered: Lowered) -> col.Core:
     counters[:, col.EVENT_MASK] = [each.room - 1 if each.room < each.size else -1 for each in lowered.counters]
     counters[:, col.KEPT] = [each.kept for each in lowered.counters]
     counters[:, col.OTHER_END] = [each.other_end for each in lowered.counters]
+    counters[:, col.OPEN_LANES] = [each.lanes * (each.other_end >= 0) for each in lowered.counters]
     counters[:, col.CAPACITY] = [each.capacity for each in lowered.counters]
     counters[:, col.HIGH_AT] = highs_at(lowered)
     counters[:, col.WAKE_AT], counters[:, col.WAKE_END] = wake_at[:-1], wake_at[1:]

@@ -15,7 +15,16 @@ from panacea_sim.machines.machine import Machine, Values
 from panacea_sim.machines.panacea.decoder import activation_decoder, weight_decoder
 from panacea_sim.machines.panacea.dispatcher import dispatcher, pea_queue
 from panacea_sim.machines.panacea.encoder import encoder
-from panacea_sim.machines.panacea.pea import OPERATORS, pe_array, pea_work, settle_steps, sum_queue, task_cycles
+from panacea_sim.machines.panacea.pea import (
+    MOST_HO_SLICES,
+    OPERATORS,
+    pe_array,
+    pea_work,
+    settle_steps,
+    sum_queue,
+    task_cycles,
+    widest_steps,
+)
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
 from panacea_sim.machines.panacea.values import TravellingValues
 from panacea_sim.machines.panacea.work import PanaceaWork, panacea_work
@@ -37,9 +46,13 @@ from panacea_sim.mapping.outputs import dense_outputs
 from panacea_sim.mapping.plan import plan_layer
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.quant.operands import signed_hint
+from panacea_sim.quant.slicing import activation_ho_factors, weight_ho_factors
+from panacea_sim.quant.widths import SLICE_BITS
+from panacea_sim.units import ceil_div
 from panacea_sim.workload.functional import FunctionalPass, functional_pass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import AnyLayer, Layer
+from panacea_sim.workload.masked_layer import MaskedLayer
 
 __all__ = ["MACHINE", "Panacea"]
 
@@ -117,6 +130,26 @@ class Panacea(Machine):
             channels=dram_channels(hardware),
             ports=tuple(streams if keeps else streams[:-1]),
         )
+
+    def units(self, hardware: Hardware) -> int:
+        """Return the number of PEAs."""
+        return panacea_hardware(hardware).n_pea
+
+    def step_bytes(self, hardware: Hardware) -> int:
+        """Return the bytes of the steps of a task on a PEA, from the most that two tiles with any slices can have."""
+        return np.dtype(widest_steps(panacea_hardware(hardware))).itemsize
+
+    def work_bytes(self, layer: AnyLayer, hardware: Hardware, *, settled: bool) -> int:
+        """Return the bytes of the skip masks, and until then of the stored vectors that are counted from them."""
+        v = panacea_hardware(hardware).v
+        slices = MOST_HO_SLICES
+        if isinstance(layer, MaskedLayer):
+            weight, activation = (
+                weight_ho_factors(layer.weight_bits),
+                activation_ho_factors(layer.activation_bits, SLICE_BITS),
+            )
+            slices = max(len(weight), len(activation))
+        return layer.repeat * (ceil_div(layer.M, v) + ceil_div(layer.N, v)) * layer.K * (slices + 3 * (not settled))
 
     def settle(self, program: Program) -> None:
         """Keep only the totals of the steps of large layers."""

@@ -28,6 +28,7 @@ from panacea_sim.units import IntArray, ceil_div, signed_type
 from panacea_sim.workload.gemm_layer import GemmLayer
 
 __all__ = [
+    "MOST_HO_SLICES",
     "OPERATORS",
     "PeaWork",
     "PeaWorker",
@@ -40,10 +41,15 @@ __all__ = [
     "task_cycles",
     "unplanned_work",
     "weight_factors",
+    "widest_steps",
 ]
 
 OPERATORS = ("dwo", "swo", "cs")
 """The kinds of operators in a PEA."""
+
+
+MOST_HO_SLICES = 2
+"""HO slices of 10-bit weights, or of 12-bit activations."""
 
 
 def sum_queue(pea: int) -> str:
@@ -136,6 +142,13 @@ def _timing_type(most: Sequence[int], hardware: PanaceaHardware) -> type[np.sign
     operators = (hardware.n_dwo, hardware.n_swo, hardware.n_cs)
     most_cycles = max(ceil_div(steps, count) for steps, count in zip(most, operators, strict=True))
     return signed_type(max(sum(most) + sum(operators), most_cycles * hardware.n_swo))
+
+
+def widest_steps(hardware: PanaceaHardware) -> type[np.signedinteger]:
+    """Return the type in which the steps of every layer can be kept, stacked or not."""
+    tiles = 2 * hardware.tile_k * (hardware.tile_n // hardware.v)
+    most = MOST_HO_SLICES * (MOST_HO_SLICES + 1) + MOST_HO_SLICES
+    return _timing_type([tiles * most, tiles, tiles * MOST_HO_SLICES], hardware)
 
 
 def _unrepeated(steps: IntArray, height: int) -> IntArray:

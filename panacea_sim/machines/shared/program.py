@@ -73,12 +73,12 @@ class Program:
 
     def joined(self, of_layer: Callable[[PlannedLayer], IntArray]) -> IntArray:
         """Return an array over the firings of all layers, from the one of each layer."""
-        return _joined([of_layer(layer) for layer in self.layers])
+        return _of_layers(self.layers, of_layer)
 
     def _later(self, of_layer: Callable[[PlannedLayer], IntArray]) -> Callable[[], IntArray]:
         """Return a function that joins, for what few need. It must not know the program, which keeps what it gives."""
         layers = self.layers
-        return lambda: _joined([of_layer(layer) for layer in layers])
+        return lambda: _of_layers(layers, of_layer)
 
     def offset(self, of_layer: Callable[[PlannedLayer], IntArray], count: Callable[[PlannedLayer], int]) -> IntArray:
         """Return an array of indices over all layers; each layer's indices begin after the `count` of those before.
@@ -239,6 +239,11 @@ def _row(loads: Loads, layer: PlannedLayer) -> IntArray:
 
 def _k(loads: Loads, layer: PlannedLayer) -> IntArray:
     return loads.tile % layer.plan.work.tiling.k_tiles
+
+
+def _of_layers(layers: Sequence[PlannedLayer], of_layer: Callable[[PlannedLayer], IntArray]) -> IntArray:
+    """Return an array over the firings of all layers; labels that hold this do not hold the program, a circle."""
+    return _joined([of_layer(layer) for layer in layers])
 
 
 def _joined(arrays: Sequence[IntArray]) -> IntArray:
