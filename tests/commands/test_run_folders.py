@@ -172,7 +172,7 @@ def test_a_study_replaces_what_it_has_left() -> None:
     Started("os.rename b.partial", "run", "study.py", "--out", "out").kill()
     assert {"a", "b.partial", "summary.json"} < _names("out.partial")
     assert _run("study", "out") == 0
-    assert sorted(_names("out")) == [".panacea-run", "a", "b", "summary.json"]
+    assert sorted(_names("out")) == [".panacea-run", "a", "b", "results.csv", "summary.json"]
     assert not Path("out.partial").exists()
 
 
@@ -345,7 +345,7 @@ def test_nobody_writes_into_a_study_that_is_running(out: str, capsys: pytest.Cap
         assert "which another run is writing" in told or "in the folder of a run that is not complete" in told
     assert _tree("out.partial") == before
     assert study.go_on() == (0, "")
-    assert sorted(_names("out")) == [".panacea-run", "a", "b", "summary.json"]
+    assert sorted(_names("out")) == [".panacea-run", "a", "b", "results.csv", "summary.json"]
 
 
 def test_a_run_that_is_written_into_a_study_keeps_it_from_being_replaced(capsys: pytest.CaptureFixture[str]) -> None:
@@ -364,7 +364,7 @@ def test_the_folder_of_a_killed_run_is_taken_over(moment: str) -> None:
     Started(moment, "run", "first.py", "--out", "out").kill()
     assert Path("out.partial").is_dir()
     assert _run("study", "out", "--trace", "off") == 0
-    assert sorted(_names("out")) == [".panacea-run", "a", "b", "summary.json"]
+    assert sorted(_names("out")) == [".panacea-run", "a", "b", "results.csv", "summary.json"]
     assert sorted(_names()) == ["first.py", "here", "out", "second.py", "study.py"]
 
 
