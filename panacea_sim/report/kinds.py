@@ -39,9 +39,7 @@ def print_kinds(console: Console, layers: Sequence[LayerSummary], makespan_cycle
         return
     rows = [_row(kind, [layer for layer in layers if layer.kind == kind], makespan_cycles) for kind in kinds]
     print_table(console, _COLUMNS, [*rows, _row(_ALL, layers, makespan_cycles)])
-    console.print(
-        "At borders: share of the run in which a layer has not begun to compute or have ended, as layers run one by one."
-    )
+    console.print("At borders: share of the run in which layers have not begun to compute or are done with it.")
 
 
 def _row(kind: str, layers: Sequence[LayerSummary], makespan_cycles: int) -> list[str]:
