@@ -45,6 +45,15 @@ Engine = Callable[[Description, Recorder], EngineResult]
 
 REPETITIONS = 5
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
+NETWORKS = {
+    "OPT-2.7B prefill": "opt-2.7b --tokens 2048",
+    "OPT-2.7B decode": "opt-2.7b --phase decode --context 2048 --batch 16",
+    "Llama-3.2-1B prefill": "llama-3.2-1b --tokens 2048",
+    "Llama-3.2-1B decode": "llama-3.2-1b --phase decode --context 2048 --batch 16",
+    "BERT-base": "bert-base --tokens 512",
+    "DeiT-base": "deit-base",
+    "ResNet-50": "resnet-50",
+}
 SMALL = """
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer
@@ -71,7 +80,7 @@ def main() -> None:
     slow, fast = large_layer("hbm2")
     slow_ideal, fast_ideal = large_layer("ideal")
     cold_s, warm_s = start_ups()
-    network_s, network_mb = network()
+    of_networks = [row for name, options in NETWORKS.items() for row in network(name, options)]
     off_s, checked_s = checked()
     rows = [
         figure("bare SimPy, 20 timeouts a tile", "tiles/s", simpy_rate, simpy_rate),
@@ -91,8 +100,7 @@ def main() -> None:
         figure("layer of 4096 x 4096 x 512, values off, whole command", "s", off_s, None),
         figure("the same with values checked", "s", checked_s, None),
         figure("checked / off on it", "times", checked_s / off_s, None),
-        figure("OPT-2.7B prefill, 39.3 million tiles, whole command", "s", network_s, None),
-        figure("OPT-2.7B prefill, peak memory of all its processes", "MB", network_mb, None),
+        *of_networks,
         figure("peak memory of this benchmark", "MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, None),
     ]
     show(rows)
@@ -182,13 +190,15 @@ def start_ups() -> tuple[float, float]:
     return seconds[0], seconds[1]
 
 
-def network() -> tuple[float, float]:
-    """Return the wall seconds of OPT-2.7B with own work in every layer, and the peak memory in MB."""
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = ["--trace", "off", "--no-memoize", "--out", f"{folder}/run"]
-        with Sampler() as sampler:
-            seconds = command_s(SCENARIOS / "opt_2_7b_prefill.py", *arguments)
-    return seconds, sampler.peak_mb
+def network(name: str, options: str) -> list[dict[str, Any]]:
+    """Return the rows of a network, each layer with work of its own: wall seconds and peak memory of its processes."""
+    with tempfile.TemporaryDirectory() as folder, Sampler() as sampler:
+        seconds = command_s("--workload", *options.split(), "--no-memoize", "--out", f"{folder}/run")
+    title = f"run --workload {options}"
+    return [
+        figure(f"{name}: {title}", "s", seconds, None),
+        figure(f"{name}, peak memory of all its processes", "MB", sampler.peak_mb, None),
+    ]
 
 
 def checked() -> tuple[float, float]:
@@ -278,9 +288,9 @@ def whole_command() -> float:
         return command_s(SCENARIOS / "quickstart.py", "--out", f"{folder}/run")
 
 
-def command_s(script: Path, *arguments: str, environment: dict[str, str] | None = None) -> float:
+def command_s(what: Path | str, *arguments: str, environment: dict[str, str] | None = None) -> float:
     """Return the wall seconds of `panacea-sim run`, from its start to the written folder."""
-    command = [sys.executable, "-m", "panacea_sim", "run", str(script), "--json", *arguments]
+    command = [sys.executable, "-m", "panacea_sim", "run", str(what), "--json", *arguments]
     started = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)  # noqa: S603  # our own
     return time.perf_counter() - started

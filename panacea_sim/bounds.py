@@ -21,6 +21,7 @@ __all__ = [
     "Parts",
     "Seed",
     "Size",
+    "SizeOrZero",
     "bounds_of",
 ]
 
@@ -34,7 +35,10 @@ CountOrZero: TypeAlias = Annotated[int, Ge(0), Le(65_536)]
 """A count that may be zero, such as a priority."""
 
 Size: TypeAlias = Annotated[int, Ge(1), Le(2**31 - 1)]
-"""Rows and columns of an operand: M, K, N."""
+"""Rows and columns of an operand: M, K, N; also pixels along an axis, and products of a layer."""
+
+SizeOrZero: TypeAlias = Annotated[int, Ge(0), Le(2**31 - 1)]
+"""Pixels of padding."""
 
 Bytes: TypeAlias = Annotated[int, Ge(1), Le(2**40)]
 """Memories, transfers, and bytes a cycle."""

@@ -15,7 +15,17 @@ __all__ = ["study_rows", "write_study_rows"]
 Figure: TypeAlias = str | int | float | None
 
 _LAYER_SUMS = ("weight_bytes", "activation_bytes", "output_bytes", "spilled_bytes")
-_DRAM_SUMS = ("read_bytes", "write_bytes", "row_hits", "row_misses", "busy_cycles")
+_DRAM_SUMS = (
+    "read_bytes",
+    "write_bytes",
+    "row_hits",
+    "row_misses",
+    "busy_cycles",
+    "activates",
+    "bursts",
+    "burst_bytes",
+    "refreshes",
+)
 
 
 def study_rows(summaries: Mapping[str, Summary]) -> list[dict[str, Figure]]:

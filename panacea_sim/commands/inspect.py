@@ -70,6 +70,7 @@ def inspect_command(  # noqa: PLR0913  # the options of the command line
         raise ConfigError("--limit", limit, "a whole number >= 1")
     from panacea_sim.analysis.selection import Selection, at_work, joined_names, parse_tile, why_nothing
     from panacea_sim.commands.opened_run import opened_run
+    from panacea_sim.trace.damage import damage_of
     from panacea_sim.trace.options import OPEN_END, parse_window
 
     stored, cycles = opened_run(run), parse_window(window)
@@ -91,6 +92,10 @@ def inspect_command(  # noqa: PLR0913  # the options of the command line
     counted = _Counted(rows, _LISTED_ROWS if is_cut else limit)
     _print(stored, counted.reader(), output_format, joined)
     if not counted.rows:
+        # A condition on damaged text matches nothing.
+        fault = damage_of(stored)
+        if fault is not None:
+            raise fault
         tell(f"nothing matches: {why_nothing(stored, table, selection)}")
     elif is_cut and counted.has_more:
         tell(f"these are the first {counted.rows} rows; --limit N shows N, --format csv or json shows all")

@@ -6,8 +6,8 @@ import math
 import reprlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import NoneType
-from typing import Annotated, Any, Literal, TypeAlias, cast, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeAlias, Union, cast, get_args, get_origin
 
 from annotated_types import Ge, Le, MinLen
 from pydantic import BaseModel, ValidationError
@@ -49,8 +49,10 @@ def config_error(section: str, model: type[BaseModel], error: ValidationError, r
     joint = " " if section.endswith(":") else "."
     path = f"{section}{joint}{told.path}"
     hints = [told.hint or remedy.format(path=path)]
-    if len(findings) > 1:
-        hints.append(f"Other fields with errors: {len(findings) - 1}")
+    # Each part of a union has findings of its own for one field.
+    others = {_resolved(model, finding["loc"]).path for finding in findings} - {told.path}
+    if others:
+        hints.append(f"Other fields with errors: {len(others)}")
     return ConfigError(path, told.found, told.accepted, ". ".join(hints))
 
 
@@ -197,6 +199,8 @@ def _kind_words(kind: Any) -> str:  # noqa: ANN401  # any annotation
         return f"one of {', '.join(choices)}" if len(choices) > 1 else f"only {choices[0]}"
     if get_origin(kind) in {list, tuple}:
         return f"a list, each item {_accepted_by(get_args(kind)[0], ())}"
+    if get_origin(kind) in {Union, UnionType}:
+        return " or ".join(_accepted_by(part, ()) for part in get_args(kind))
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return f"fields of the form 'field: value': {', '.join(_known_names(kind))}"
     return _TYPE_NAMES.get(kind, "")

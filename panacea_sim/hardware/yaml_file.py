@@ -101,6 +101,17 @@ _PlainLoader = _loader(yaml.SafeLoader)
 _Dumper = _with_core_schema(yaml.SafeDumper)
 
 
+def _quoted_breaks(dumper: Any, text: str) -> yaml.ScalarNode:  # noqa: ANN401  # as above
+    # Line ends other than \n are read as spaces unless they are escaped, which double quotes alone do.
+    style = '"' if any(end in text for end in _OTHER_LINE_ENDS) else None
+    node: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    return node
+
+
+_OTHER_LINE_ENDS = "\r\x85\u2028\u2029"
+_Dumper.add_representer(str, _quoted_breaks)
+
+
 def _parsed(text: str) -> object:
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506  # it is a safe one

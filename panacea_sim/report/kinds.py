@@ -39,7 +39,7 @@ def print_kinds(console: Console, layers: Sequence[LayerSummary], makespan_cycle
         return
     rows = [_row(kind, [layer for layer in layers if layer.kind == kind], makespan_cycles) for kind in kinds]
     print_table(console, _COLUMNS, [*rows, _row(_ALL, layers, makespan_cycles)])
-    console.print("At borders: the PEAs have not begun or have ended, as layers run one after the other.")
+    console.print("At borders: share of the run in which layers have not begun to compute or are done with it.")
 
 
 def _row(kind: str, layers: Sequence[LayerSummary], makespan_cycles: int) -> list[str]:
@@ -58,7 +58,7 @@ def _row(kind: str, layers: Sequence[LayerSummary], makespan_cycles: int) -> lis
         _mean_density([(layer.rho_w, layer.M * layer.K * layer.repeat) for layer in layers]),
         _mean_density([(layer.rho_x, layer.N * layer.K * layer.repeat) for layer in layers]),
         f"{moved_bytes / 1e6:,.2f}",
-        f"{sum(layer.border_cycles or 0 for layer in layers) / cycles:.1%}",
+        f"{sum(layer.border_cycles or 0 for layer in layers) / makespan_cycles:.1%}",
         _busiest(layers),
     ]
 

@@ -191,7 +191,8 @@ class StoredRun:
             hint = f"Run again with --trace {'stalls or --trace full' if name == 'activities' else 'full'}"
             raise ConfigError(f"{self.path}", f"no {name}.parquet", "a run whose trace was recorded", hint)
         try:
-            stored = pq.read_schema(path)
+            with pq.ParquetFile(path) as file:
+                stored, footer = file.schema_arrow, file.metadata
             version = (stored.metadata or {}).get(b"schema", b"nothing").decode(errors="replace")
         except (OSError, ValueError, pa.ArrowException) as error:
             raise ConfigError(
@@ -200,6 +201,7 @@ class StoredRun:
         _check_schema(path, int(version) if version.isdecimal() and len(version) < _MOST_DIGITS else version)
         later = LATER_COLUMNS.get(name, set()) if self.heading.schema_version < SCHEMA_VERSION else set()
         _check_columns(path, TABLES[name], stored, later)
+        _check_values(path, TABLES[name], footer)
         return ds.dataset(path, schema=_readable(TABLES[name], stored))
 
     def check_component(self, name: str) -> str:
@@ -208,6 +210,22 @@ class StoredRun:
             known = ", ".join(self.sections)
             raise ConfigError("component", repr(name), f"one of {known}", nearest_name(name, self.sections))
         return name
+
+
+_TABLE = "a table as panacea-sim run writes it"
+
+
+def _check_values(path: Path, schema: pa.Schema, footer: pq.FileMetaData) -> None:
+    """Refuse a table whose footer counts rows without a value: conditions on such a column would pass them by."""
+    missing: dict[str, int] = {}
+    for group in map(footer.row_group, range(footer.num_row_groups)):
+        for column in map(group.column, range(group.num_columns)):
+            statistics = column.statistics
+            if statistics is not None and statistics.has_null_count and statistics.null_count:
+                missing[column.path_in_schema] = missing.get(column.path_in_schema, 0) + statistics.null_count
+    for name, rows in missing.items():
+        if name in schema.names and not schema.field(name).nullable:
+            raise ConfigError(f"{path}: {name}", f"{rows} rows without a value", _TABLE, "Run the scenario again")
 
 
 def open_run(path: Path | str) -> StoredRun:

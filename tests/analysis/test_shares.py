@@ -79,7 +79,7 @@ def test_empty_windows_are_refused_as_such(text: str) -> None:
     """A window without a cycle has a message of its own, and one beyond all cycles too."""
     with pytest.raises(ConfigError, match=f"--window: found '{text}', which is empty; accepted: A:B, .* B is the"):
         parse_window(text)
-    with pytest.raises(ConfigError, match=r"--window: found '1:9+'; accepted: cycles up to 9223372036854775807"):
+    with pytest.raises(ConfigError, match=r"--window: found '1:9+\.\.\.9+'; accepted: cycles up to 92233720368"):
         parse_window("1:" + 30 * "9")
 
 

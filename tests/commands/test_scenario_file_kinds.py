@@ -34,18 +34,15 @@ def _refused(path: str, capsys: pytest.CaptureFixture[str]) -> str:
     [
         (
             "a.txt",
-            "found 'a.txt', a file with the ending '.txt'; accepted: a scenario script (.py) or a scenario.yaml\n",
+            "found 'a.txt', a file with the ending '.txt'; accepted: a scenario script (.py), a scenario",
         ),
         ("a.PY", "a file with the ending '.py'"),
         ("plain", "found 'plain', a file without an ending; accepted: a scenario script"),
         (
             "net.onnx",
-            "'net.onnx', an ONNX model; accepted: a scenario script (.py) or a scenario.yaml. Networks are not",
+            "(.csv or .yaml). Models are not read yet: a table (.csv) or a network file lists their layers",
         ),
-        (
-            "net.csv",
-            "'net.csv', a table of layers; accepted: a scenario script (.py) or a scenario.yaml. Networks are not",
-        ),
+        ("net.csv", "net.csv: line 1: found the unknown column \"raise SystemExit('it ran')\"; accepted: columns"),
         ("summary.json", "found 'summary.json', a JSON file"),
         ("activities.parquet", "found 'activities.parquet', a table of a run"),
     ],
@@ -71,7 +68,7 @@ def test_a_run_folder_belongs_to_other_commands(capsys: pytest.CaptureFixture[st
     """A run folder is sent to inspect, to report and to its scenario, by commands that work as they stand."""
     one_layer_run(Path("small run"), "layer")
     message = _refused("small run", capsys)
-    assert "found the run folder 'small run'; accepted: a scenario script (.py) or a scenario.yaml. It" in message
+    assert "found the run folder 'small run'; accepted: a scenario script (.py), a scenario.yaml, or a net" in message
     commands = [shlex.split(found) for found in re.findall(r"with: ([^;\n]+)", message)]
     assert [command[1] for command in commands] == ["inspect", "report", "run"]
     for command in commands:

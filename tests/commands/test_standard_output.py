@@ -44,7 +44,7 @@ def test_an_output_of_plain_characters(environment: dict[str, str]) -> None:
     """Bars and tables become plain, and names that cannot be written are escaped."""
     code, out, error = _shell("panacea-sim run tiny.py", **environment)
     assert (code, error) == (0, "")
-    assert "###" in (text := out.decode("ascii"))
+    assert "##cc" in (text := out.decode("ascii"))
     assert "Schicht u \\u2713: 8 x 16 x 8" in text
 
 

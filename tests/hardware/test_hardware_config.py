@@ -42,6 +42,7 @@ DEFAULTS = {
     "loop_order": "auto",
     "residency": "auto",
     "spill": "allow",
+    "vector": "fused",
     "wmem_bytes": 96 * KIB,
     "amem_bytes": 64 * KIB,
     "omem_bytes": 32 * KIB,

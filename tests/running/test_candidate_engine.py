@@ -42,5 +42,5 @@ def test_the_engine_that_runs_simulates_mappings(values: bool, monkeypatch: pyte
     engine: ChosenEngine
     for engine in ("reference", "compiled"):
         counts[engine] = 0
-        planned_alone(LAYER, work_of(LAYER, hardware, values=False), hardware, engine, "off")
+        planned_alone(LAYER, work_of(LAYER, hardware, values=False), hardware, engine, "layer", "off")
         assert counts[engine] > 1

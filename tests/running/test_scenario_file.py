@@ -272,7 +272,7 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     run(found, options)
     first = (tmp_path / "one" / "scenario.yaml").read_text()
     content = yaml.safe_load(first)
-    assert list(content) == ["schema", "name", "description", "values", "schedule", "layers", "hardware"]
+    assert list(content) == ["schema", "name", "description", "values", "schedule", "mapping", "layers", "hardware"]
     assert [list(entry) for entry in content["layers"]] == [
         ["name", "synthetic", "output"],
         ["name", "masked"],

@@ -143,9 +143,12 @@ DAMAGED: dict[str, tuple[Change, str]] = {
     "summary of a newer version": (_summary(schema=3), r"run: found schema 3; .*newer panacea_sim: update this one"),
     "study": (
         _summary(study="ways", runs={"one": {}, "two": {}}),
-        r"run: found a study of several runs; accepted: the folder of one run\. Choose one of .*run/one, .*run/two",
+        r"run: found a study of several runs; accepted: the folder of one run\. None of its runs is there",
     ),
-    "study without runs": (_summary(study="ways", runs=7), r"run: found a study of several runs; .*Choose one of the"),
+    "study without runs": (
+        _summary(study="ways", runs=7),
+        r"run: found a study of several runs; .*None of its runs is there",
+    ),
 }
 
 

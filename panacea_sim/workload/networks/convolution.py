@@ -12,7 +12,8 @@ from math import prod
 
 import numpy as np
 
-from panacea_sim.checks import require_integer
+from panacea_sim.bounds import Size, SizeOrZero
+from panacea_sim.checks import require_kind
 from panacea_sim.errors import ConfigError
 from panacea_sim.units import IntArray
 from panacea_sim.workload.link import Columns, Needs
@@ -34,7 +35,6 @@ Ranges = tuple[IntArray, IntArray]
 """For each pixel the first of those that it needs, and the one behind the last; equal where it needs none."""
 
 _AXES = (1, 2, 3)
-_LARGEST = 2**31 - 1
 _MOST_RANGES = 2**25
 """Output pixels that have ranges: half a gigabyte of them."""
 
@@ -62,13 +62,13 @@ class Window:
             if len(values) != len(self.size):
                 raise ConfigError(f"layer.{field}", f"{len(values)} axes", f"{len(self.size)}, as many as size has")
             for value in values:
-                require_integer(f"layer.{field}", value, 1, _LARGEST)
+                require_kind(f"layer.{field}", value, Size)
         if len(self.padding) != len(self.size):
             raise ConfigError("layer.padding", f"{len(self.padding)} axes", f"{len(self.size)}, as many as size has")
         for pads in self.padding:
             for pad in pads:
-                require_integer("layer.padding", pad, 0, _LARGEST)
-        require_integer("layer.batch", self.batch, 1, _LARGEST)
+                require_kind("layer.padding", pad, SizeOrZero)
+        require_kind("layer.batch", self.batch, Size)
         for axis, pixels in enumerate(self.output_size):
             if pixels < 1:
                 padded = self.size[axis] + sum(self.padding[axis])
@@ -206,7 +206,7 @@ class TransposedConvolution:
 def _check_channels(in_channels: int, out_channels: int, groups: int) -> None:
     fields = {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}
     for field, value in fields.items():
-        require_integer(f"layer.{field}", value, 1, _LARGEST)
+        require_kind(f"layer.{field}", value, Size)
     if in_channels % groups or out_channels % groups:
         accepted = f"a divisor of in_channels = {in_channels} and out_channels = {out_channels}"
         raise ConfigError("layer.groups", groups, accepted)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from panacea_sim.checks import require_flag, require_integer, require_share
+from panacea_sim.bounds import Size
+from panacea_sim.checks import require_flag, require_kind, require_share
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.slicing import weight_ho_factors
 from panacea_sim.quant.widths import require_activation_bits, require_weight_bits
 from panacea_sim.units import ceil_div
 from panacea_sim.workload.networks.vector_work import require_vector_work
 
-__all__ = ["LARGEST_SIZE", "Gemm"]
-
-LARGEST_SIZE = 2**31 - 1
-"""Of M, K, N and of repeats."""
+__all__ = ["Gemm"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Gemm:
         if not isinstance(self.name, str) or not self.name:
             raise ConfigError("layer.name", repr(self.name), "text that is not empty")
         for field in ("M", "K", "N", "repeat", "packed"):
-            require_integer(f"layer.{field}", getattr(self, field), 1, LARGEST_SIZE)
+            require_kind(f"layer.{field}", getattr(self, field), Size)
         for field in ("sequential", "dynamic_weight"):
             require_flag(f"layer.{field}", getattr(self, field))
         require_weight_bits("layer.weight_bits", self.weight_bits)

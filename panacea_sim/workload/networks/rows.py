@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from panacea_sim.workload.networks.gemm import LARGEST_SIZE
+from panacea_sim.bounds import Count, Parts, Size, SizeOrZero
 
 __all__ = [
     "AttentionRow",
@@ -23,10 +23,6 @@ __all__ = [
 ]
 
 _Text: TypeAlias = Annotated[str, MinLen(1)]
-_Size: TypeAlias = Annotated[int, Ge(1), Le(LARGEST_SIZE)]
-_Count: TypeAlias = Annotated[int, Ge(1), Le(65_536)]
-_Heads: TypeAlias = Annotated[int, Ge(1), Le(1024)]
-_Pixels: TypeAlias = Annotated[int, Ge(0), Le(LARGEST_SIZE)]
 _Share: TypeAlias = Annotated[float, Ge(0), Le(1)]
 
 
@@ -55,11 +51,11 @@ def _all_named(value: object) -> object:
     return [_named(one) for one in each]
 
 
-_Axes: TypeAlias = Annotated[list[_Size], MinLen(1), BeforeValidator(_listed)]
+_Axes: TypeAlias = Annotated[list[Size], MinLen(1), BeforeValidator(_listed)]
 _Range: TypeAlias = Annotated[list[int], MinLen(2), MaxLen(2)]
 _Offsets: TypeAlias = Annotated[list[int], MinLen(1), BeforeValidator(_listed)]
 _Padding: TypeAlias = Annotated[
-    list[Annotated[list[_Pixels], MinLen(2), MaxLen(2)]], MinLen(1), BeforeValidator(_paired)
+    list[Annotated[list[SizeOrZero], MinLen(2), MaxLen(2)]], MinLen(1), BeforeValidator(_paired)
 ]
 
 
@@ -112,10 +108,10 @@ class GemmRow(Row):
     """A matrix product as it is."""
 
     op: Literal["gemm"]
-    M: _Size
-    K: _Size
-    N: _Size
-    repeat: _Size = 1
+    M: Size
+    K: Size
+    N: Size
+    repeat: Size = 1
     sequential: bool = False
     dynamic_weight: bool = False
 
@@ -123,15 +119,15 @@ class GemmRow(Row):
 class Convolved(Row):
     """What convolutions of both kinds say."""
 
-    in_channels: _Size
-    out_channels: _Size
+    in_channels: Size
+    out_channels: Size
     size: _Axes
     kernel: _Axes
     stride: _Axes = [1]
     padding: _Padding = [[0, 0]]
     dilation: _Axes = [1]
-    groups: _Count = 1
-    batch: _Size = 1
+    groups: Count = 1
+    batch: Size = 1
 
 
 class ConvolutionRow(Convolved):
@@ -145,17 +141,17 @@ class TransposedRow(Convolved):
     """A transposed convolution; `output_padding` are pixels of the output behind those that it reaches."""
 
     op: Literal["conv_transpose"]
-    output_padding: Annotated[list[_Pixels], MinLen(1), BeforeValidator(_listed)] = [0]
+    output_padding: Annotated[list[SizeOrZero], MinLen(1), BeforeValidator(_listed)] = [0]
 
 
 class RecurrentRow(Row):
     """An LSTM or GRU over `steps` steps of `batch` sequences."""
 
     op: Literal["lstm", "gru"]
-    input_size: _Size
-    hidden_size: _Size
-    steps: _Count
-    batch: _Size = 1
+    input_size: Size
+    hidden_size: Size
+    steps: Count
+    batch: Size = 1
 
 
 class Part(_Entry):
@@ -172,11 +168,11 @@ class AttentionRow(Row):
     """QK and PV over the outputs of the layers q, k and v."""
 
     op: Literal["attention"]
-    heads: _Heads
-    kv_heads: _Heads | None = None
-    head_size: _Size
-    queries: _Size
-    keys: _Size | None = None
+    heads: Parts
+    kv_heads: Parts | None = None
+    head_size: Size
+    queries: Size
+    keys: Size | None = None
     batch: Annotated[int, Ge(1), Le(4096)] = 1
     rotary: bool = False
     q: _Part

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from panacea_sim.checks import require_integer, require_share
+from panacea_sim.bounds import Size
+from panacea_sim.checks import require_kind, require_share
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.quant.slicing import weight_ho_factors
 from panacea_sim.quant.widths import require_weight_bits
@@ -17,7 +18,7 @@ from panacea_sim.workload.network import LayerGraph, add_layer
 from panacea_sim.workload.networks.builder import NetworkBuilder, Sizes
 from panacea_sim.workload.networks.convolution import Convolution, Window
 from panacea_sim.workload.networks.fit import connect
-from panacea_sim.workload.networks.gemm import LARGEST_SIZE, Gemm
+from panacea_sim.workload.networks.gemm import Gemm
 from panacea_sim.workload.networks.places import placed
 
 __all__ = ["read_table"]
@@ -182,7 +183,7 @@ def _layer(builder: NetworkBuilder, name: str, op: str, cells: _Cells, sizes: Si
 
 def _whole(cells: _Cells, column: str) -> int:
     number = _whole_number(cells, column, "a whole number >= 1")
-    return require_integer(_title(column), number, 1, LARGEST_SIZE)
+    return require_kind(_title(column), number, Size)
 
 
 def _share(cells: _Cells, column: str) -> float:

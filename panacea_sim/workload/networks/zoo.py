@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from panacea_sim.checks import require_choice, require_integer
+from panacea_sim.bounds import Size
+from panacea_sim.checks import require_choice, require_integer, require_kind
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.widths import require_weight_bits
 from panacea_sim.workload.network import LayerGraph
@@ -22,7 +23,7 @@ Phase = Literal["prefill", "decode"]
 """`prefill`: all tokens of each sequence at once. `decode`: one new token of each, after `context` - 1 others."""
 
 DEFAULT_TOKENS, ENCODER_TOKENS, DEFAULT_CONTEXT = 2048, 512, 2048
-LARGEST_BATCH, _LARGEST_LENGTH = 4096, 2**31 - 1
+LARGEST_BATCH = 4096
 
 
 def build(  # noqa: PLR0913  # the options of a command, one by one
@@ -79,7 +80,7 @@ def _check_lengths(model: Model, phase: Phase, tokens: int | None, context: int 
         raise ConfigError("--context", context, "nothing with --phase prefill", hint)
     for option, value in (("--tokens", tokens), ("--context", context)):
         if value is not None:
-            require_integer(option, value, 1, _LARGEST_LENGTH)
+            require_kind(option, value, Size)
 
 
 def _lengths(model: Model, phase: Phase, tokens: int | None, context: int | None) -> _Lengths:
