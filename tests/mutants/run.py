@@ -28,6 +28,7 @@ from rich.table import Table
 from rich.text import Text
 
 COPIED = ("panacea_sim", "tests", "pyproject.toml")
+READ = ("docs", "scenarios")
 TIMEOUT_SECONDS = 120
 
 NO_NUMBA = 'import sys\n\nsys.modules["numba"] = None\n'
@@ -134,7 +135,8 @@ def _copy_to(folder: Path) -> None:
             shutil.copytree(source, folder / name, ignore=unwanted)
         else:
             shutil.copy2(source, folder / name)
-    (folder / "scenarios").symlink_to(ROOT / "scenarios")
+    for name in READ:
+        (folder / name).symlink_to(ROOT / name)
 
 
 def _show(console: Console, chosen: Sequence[Mutation], found: dict[Mutation, Outcome]) -> None:
