@@ -43,7 +43,7 @@ def _rows(printed: str) -> dict[str, list[str]]:
 
 
 def test_a_table_by_hand() -> None:
-    """Kinds come in the order of their first layers; products count for work and densities, borders in the whole run."""
+    """Kinds come in the order of their first layers; products count for work and densities, borders in the run."""
     layers = [
         _layer("qk", 1000, repeat=10, M=100, N=200, K=50, tiles=1234, rho_w=0.25, rho_x=None, border_cycles=250),
         _layer("ffn", 2000, M=4000, N=500, K=1000, tiles=9, weight_bytes=2_000_000, busiest="dram0"),
