@@ -800,13 +800,6 @@ ENGINE_RULES = (
         COMPILED,
     ),
     Mutation(
-        "compiled: a stall is kept after its firing",
-        "panacea_sim/engines/compiled/grants.py",
-        "stalls[place, 1] = 0  # another firing takes the place",
-        "stalls[place, 0] = 0  # another firing takes the place",
-        COMPILED,
-    ),
-    Mutation(
         "compiled: a stream has no place for the firing that waits for a slot",
         "panacea_sim/engines/compiled/tables.py",
         "else min(part.firings, ring_room(outstanding[part.name] + 1))",
