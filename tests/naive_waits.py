@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import networkx as nx
 from naive_mapping import loop_nest, visits
 
 from panacea_sim.machines.shared.program import Program
+from panacea_sim.mapping.plan import LayerPlan
 from panacea_sim.workload.link import Columns, Link
 
-__all__ = ["OperandTile", "Output", "needed_outputs"]
+__all__ = ["OperandTile", "Output", "needed_outputs", "stack_of"]
 
 Output = tuple[str, int, int]
 """An output tile: the layer's name and its coordinates (m, n)."""
@@ -31,6 +33,12 @@ class OperandTile:
     k: int
 
 
+def stack_of(plan: LayerPlan, m: Any) -> Any:  # noqa: ANN401  # one m tile, or an array of them
+    """Return the stack of m tiles; both are numbered over all products, each of which has lower stacks at its end."""
+    m_tiles = -(-plan.work.tiling.M // plan.work.tiling.tile_m)
+    return m // m_tiles * -(-m_tiles // plan.height) + m % m_tiles // plan.height
+
+
 @dataclass(frozen=True)
 class _Cut:
     """How a layer is cut and worked through."""
@@ -39,6 +47,7 @@ class _Cut:
     tiles: dict[str, int]
     order: str
     height: int
+    repeat: int
 
     def indices(self, axis: str, tile: int, height: int = 1) -> range:
         """Return the indices of a tile (of `height` in a stack) along an axis."""
@@ -50,7 +59,7 @@ class _Cut:
         return -(-self.sizes[axis] // (self.tiles[axis] * height))
 
     def written(self) -> list[tuple[int, int]]:
-        """Return the output tiles in the order in which they are written: that of their last visits."""
+        """Return the output tiles of a product in the order in which they are written: that of their last visits."""
         trips = {axis: self.trips(axis, self.height if axis == "m" else 1) for axis in "mnk"}
         visited = visits(loop_nest(self.order, trips), self.trips("m"), self.height)
         return [tile for at, tile in enumerate(visited) if tile not in visited[at + 1 :]]
@@ -68,22 +77,49 @@ def needed_outputs(program: Program) -> tuple[list[Output], dict[OperandTile, se
             },
             layer.plan.order,
             layer.plan.height,
+            layer.plan.work.tiling.repeat,
         )
         for layer in program.layers
     }
-    written = [(name, m, n) for name, cut in cuts.items() for m, n in cut.written()]
+    written = [
+        (name, number * cut.trips("m") + m, n)
+        for name, cut in cuts.items()
+        for number in range(cut.repeat)
+        for m, n in cut.written()
+    ]
     needed: dict[OperandTile, set[Output]] = {}
     for name, cut in cuts.items():
         for operand, axis, height in (("w", "m", cut.height), ("x", "n", 1)):
-            for across, k in product(range(cut.trips(axis, height)), range(cut.trips("k"))):
+            trips = cut.trips(axis, height)
+            for number, across, k in product(range(cut.repeat), range(trips), range(cut.trips("k"))):
                 tile = {axis: cut.indices(axis, across, height), "k": cut.indices("k", k)}
-                needed[OperandTile(name, operand, across, k)] = {
-                    (producer, feature // cuts[producer].tiles["m"], column // cuts[producer].tiles["n"])
+                needed[OperandTile(name, operand, number * trips + across, k)] = {
+                    (producer, _m_tile(cuts[producer], feature), column // cuts[producer].tiles["n"])
                     for producer, link in _links(program.graph, name)
                     if link.operand == operand
-                    for feature, column in _elements(link, tile, cut.sizes, cuts[producer].sizes)
+                    for feature, column in _elements(
+                        _of_product(link, number), tile, cut.sizes, _with_all_features(cuts[producer])
+                    )
                 }
     return written, needed
+
+
+def _with_all_features(cut: _Cut) -> dict[str, int]:
+    """Return the sizes of a producer, its products one below the other."""
+    return {**cut.sizes, "m": cut.sizes["m"] * cut.repeat}
+
+
+def _m_tile(cut: _Cut, feature: int) -> int:
+    """Return the tile of a feature; tiles of a product are behind those of the one before."""
+    return feature // cut.sizes["m"] * cut.trips("m") + feature % cut.sizes["m"] // cut.tiles["m"]
+
+
+def _of_product(link: Link, number: int) -> Link:
+    """Return a link with the offsets of one product of the consumer."""
+    feature_offset, column_offset = (
+        offset[number] if isinstance(offset, tuple) else offset for offset in (link.feature_offset, link.column_offset)
+    )
+    return replace(link, feature_offset=feature_offset, column_offset=column_offset)
 
 
 def _links(graph: nx.DiGraph[str], consumer: str) -> Iterator[tuple[str, Link]]:

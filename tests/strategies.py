@@ -47,7 +47,7 @@ from panacea_sim.trace.schema import State
 from panacea_sim.units import IntArray
 from panacea_sim.workload.chain import following
 from panacea_sim.workload.gemm_layer import DBS_OFFSETS, GemmLayer, OutputFormat
-from panacea_sim.workload.link import Columns, Link, Needs, Operand
+from panacea_sim.workload.link import Columns, Link, Needs, Offset, Operand
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.network import LayerGraph, add_layer, add_link
 from panacea_sim.workload.synthetic import synthetic_layer
@@ -721,9 +721,10 @@ def _largest_tiles(layer: GemmLayer, settings: dict[str, Any]) -> dict[str, int]
 
 def _largest_bytes(work: LayerWork, height: int) -> dict[str, int]:
     """Return the bytes of the largest tile in each memory, with stacks of `height` weight tiles."""
-    stacks = np.add.reduceat(work.weight.total, np.arange(0, len(work.weight.ho), height))
+    products = np.split(work.weight.total, work.tiling.repeat)
+    stacks = [np.add.reduceat(tiles, np.arange(0, len(tiles), height)).max() for tiles in products]
     return {
-        "wmem_bytes": int(stacks.max()),
+        "wmem_bytes": int(max(stacks)),
         "amem_bytes": int(work.activation.total.max()),
         "omem_bytes": 4 * int(work.outputs.max()),
         "psum_bytes": 4 * int(work.outputs.max()),
@@ -782,7 +783,15 @@ def linked_programs(
     settings |= {"v": v, "n_pea": n_pea, "tile_k": tiles[1], "tile_n": tiles[2]} | draw(memories)
     names = draw(st.permutations(LINKED_LAYERS[: draw(st.integers(2, 4))]))
     layers = {
-        name: MaskedLayer(name, *(draw(st.integers(1, 3 * tile)) for tile in tiles), 0.5, 0.5, 7) for name in names
+        name: MaskedLayer(
+            name,
+            *(draw(st.integers(1, 3 * tile)) for tile in tiles),
+            0.5,
+            0.5,
+            7,
+            repeat=draw(st.sampled_from([1, 1, 1, 2, 3])),
+        )
+        for name in names
     }
     graph: LayerGraph = nx.DiGraph()
     for name in sorted(names):
@@ -823,12 +832,18 @@ def _links(draw: st.DrawFn, consumer: MaskedLayer, producer: MaskedLayer) -> Lin
     return replace(
         plain,
         needs=needs,
-        feature_offset=draw(st.just(0) | st.integers(-features, producer.M)),
-        column_offset=draw(st.just(0) | st.integers(-columns, producer.N)),
+        feature_offset=draw(_offsets(-features, producer.repeat * producer.M, consumer.repeat)),
+        column_offset=draw(_offsets(-columns, producer.N, consumer.repeat)),
         feature_span=draw(_spans(features)),
         column_span=draw(_spans(columns)),
-        features=draw(_spans(producer.M)),
+        features=draw(_spans(producer.repeat * producer.M)),
     )
+
+
+def _offsets(lowest: int, highest: int, repeat: int) -> st.SearchStrategy[Offset]:
+    """Draw one offset for all products, or one for each."""
+    each = st.integers(lowest, highest)
+    return st.just(0) | each | st.lists(each, min_size=repeat, max_size=repeat).map(tuple)
 
 
 @st.composite

@@ -1,7 +1,8 @@
 """What fetches wait for: links between layers, lowered to numbers of output tiles that must have been written.
 
 A tile of an operand needs a rectangle of outputs: a range of features times a range of columns. In every loop order
-output tiles with a higher m, or n, are written later, so that the last corner of the rectangle stands for all of it.
+output tiles with a higher m, or n, are written later, and product is written after product, so that the last corner of
+the rectangle stands for all of it.
 """
 
 from __future__ import annotations
@@ -21,13 +22,24 @@ __all__ = ["outputs_needed"]
 def outputs_needed(link: Link, consumer: LayerPlan, producer: LayerPlan) -> IntArray:
     """Return how many output tiles of `producer` must have been written before each tile of the operand is read.
 
-    Operand tiles are flat, as fetches number them: [stack, k] of weights, [n, k] of activations. 0: it needs nothing.
+    Operand tiles are flat, as fetches number them: [stack, k] of weights, [n, k] of activations, over all products of
+    the layer, for each of which the link has an offset where it has several. 0: it needs nothing.
     """
+    written, repeat = _written_tiles(producer), consumer.work.tiling.repeat
+    if not any(isinstance(offset, tuple) for offset in (link.feature_offset, link.column_offset)):
+        return np.tile(_needed_of_a_product(link, consumer, producer, written), repeat)
+    products = [_needed_of_a_product(link.of_repeat(at), consumer, producer, written) for at in range(repeat)]
+    return np.concatenate(products)
+
+
+def _needed_of_a_product(link: Link, consumer: LayerPlan, producer: LayerPlan, written: IntArray) -> IntArray:
+    """Return the same for the tiles of one product of the consumer."""
     tiling = producer.work.tiling
-    features = _features(link, _tiles_along(link.features_on, consumer), tiling.M)
+    features = _features(link, _tiles_along(link.features_on, consumer), tiling.repeat * tiling.M)
     columns = _columns(link, _tiles_along(link.columns_on, consumer), tiling.N)
-    written = _written_tiles(producer)
-    last_m, last_n = ceil_div(features, tiling.tile_m), ceil_div(columns, tiling.tile_n)
+    # The features of a producer's products lie one below the other; a tile has features of one product only.
+    products, inside = np.divmod(features, tiling.M)
+    last_m, last_n = products * tiling.m_tiles + ceil_div(inside, tiling.tile_m), ceil_div(columns, tiling.tile_n)
     needed = written[last_m, last_n[:, None]] if link.features_on == "k" else written[last_m[:, None], last_n]
     return needed.ravel()
 
@@ -49,9 +61,8 @@ class _Ranges:
         return _Ranges(np.maximum(self.low, first), np.minimum(self.high, end))
 
     def shifted(self, offset: Offset) -> _Ranges:
-        """Return the ranges, `offset` further on; raises InvariantError for the offsets of several repeats."""
-        if isinstance(offset, tuple):
-            raise InvariantError(f"a link with {len(offset)} offsets, one for each repeat, where one repeat runs")
+        """Return the ranges, `offset` further on."""
+        assert isinstance(offset, int)  # one product has one
         return _Ranges(self.low + offset, self.high + offset)
 
     @property
@@ -115,7 +126,7 @@ def _written_tiles(producer: LayerPlan) -> IntArray:
     Raises InvariantError if they are not written in the order of m and of n.
     """
     tiling = producer.work.tiling
-    written = np.zeros((tiling.m_tiles + 1, tiling.n_tiles + 1), np.int64)
+    written = np.zeros((tiling.repeat * tiling.m_tiles + 1, tiling.n_tiles + 1), np.int64)
     written[producer.output_m + 1, producer.output_n + 1] = np.arange(1, producer.output_count + 1)
     if (np.diff(written, axis=0) < 0).any() or (np.diff(written, axis=1) < 0).any():
         raise InvariantError(f"{producer.name} does not write its output tiles in the order of m and of n")

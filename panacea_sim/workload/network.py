@@ -78,7 +78,7 @@ def layers_in_order(graph: LayerGraph) -> list[str]:
 
 
 def _check_offsets(link: Link, layer: Layer | Gemm) -> None:
-    repeats = layer.repeat if isinstance(layer, Gemm) else 1
+    repeats = layer.repeat
     for field in ("feature_offset", "column_offset"):
         offset = getattr(link, field)
         if isinstance(offset, tuple) and len(offset) != repeats:
@@ -98,5 +98,6 @@ def _check_columns(needs: Columns, link: Link, layer: Layer | Gemm) -> None:
 
 def _check_in_place(producer: Layer | Gemm, consumer: Layer | Gemm, count: int) -> None:
     found = f"{producer.M} x {producer.N} outputs for {consumer.K} x {consumer.N} activations, {count} producers"
-    if (producer.M, producer.N, count) != (consumer.K, consumer.N, 1):
+    sizes = (producer.M, producer.N, producer.repeat)
+    if (*sizes, count) != (consumer.K, consumer.N, 1, 1) or consumer.repeat > 1:
         raise ConfigError("edge.in_place", found, "one producer, whose outputs are the activations as they are")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import event, given, settings
-from naive_waits import OperandTile, needed_outputs
+from naive_waits import OperandTile, needed_outputs, stack_of
 from strategies import chains, linked_programs
 
 from panacea_sim.errors import InvariantError
@@ -34,7 +34,7 @@ def _waits(program: Program, operand: str) -> list[tuple[OperandTile, int]]:
     for number, layer in enumerate(program.layers):
         mine = labels.layer == number
         # A stack is labelled with its first tile.
-        across = labels.n[mine] if operand == "x" else labels.m[mine] // layer.plan.height
+        across = labels.n[mine] if operand == "x" else stack_of(layer.plan, labels.m[mine])
         tiles = zip(across.tolist(), labels.k[mine].tolist(), strict=True)
         names = [OperandTile(layer.plan.name, operand, *tile) for tile in tiles]
         found += zip(names, firings[mine].tolist(), strict=True)
@@ -65,10 +65,10 @@ def test_a_chained_fetch_waits_for_the_tile_that_holds_it(scenario: Scenario) ->
     _check(prepare(replace(scenario, values=False)).program)
 
 
-def _plan(m: int, k: int, n: int) -> LayerPlan:
+def _plan(m: int, k: int, n: int, repeat: int = 1) -> LayerPlan:
     """Return the plan of a layer of these sizes in tiles of 4 x 4, in the order mnk."""
     hardware = load_hardware("panacea", {"n_pea": 2, "v": 2, "tile_k": 4, "tile_n": 4})
-    layer = MaskedLayer("layer", m, k, n, 0.5, 0.5, 1)
+    layer = MaskedLayer("layer", m, k, n, 0.5, 0.5, 1, repeat=repeat)
     return plan_layer("layer", MACHINE.work(layer, hardware, None), hardware, "mnk", 1)
 
 
@@ -123,9 +123,12 @@ def test_the_last_corner_must_be_the_last_tile() -> None:
             outputs_needed(Link("x"), consumer, replace(producer, visits=visits))
 
 
-def test_offsets_of_repeats_are_taken_apart_before() -> None:
-    """A plan is that of one repeat: a link with offsets for several is a fault of ours."""
-    link = Link("x", feature_offset=(0, 4))
-    with pytest.raises(InvariantError, match="a link with 2 offsets, one for each repeat, where one repeat runs"):
-        outputs_needed(link, _plan(4, 4, 12), _plan(8, 4, 12))
-    assert outputs_needed(link.of_repeat(0), _plan(4, 4, 12), _plan(8, 4, 12)).any()
+def test_each_product_has_its_offset() -> None:
+    """Two heads read the lower and the upper half of a producer's features, or one each of its products."""
+    consumer, producer = _plan(4, 4, 12, repeat=2), _plan(8, 4, 12)
+    found = outputs_needed(Link("x", feature_offset=(0, 4)), consumer, producer)
+    halves = [outputs_needed(Link("x", feature_offset=offset), _plan(4, 4, 12), producer) for offset in (0, 4)]
+    assert found.tolist() == np.concatenate(halves).tolist()
+    assert not np.array_equal(*halves)
+    of_products = outputs_needed(Link("x", feature_offset=(0, 8)), consumer, _plan(8, 4, 12, repeat=2))
+    assert of_products.max() > 6

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import given
-from naive_waits import OperandTile, Output, needed_outputs
+from naive_waits import OperandTile, Output, needed_outputs, stack_of
 from strategies import linked_programs
 
 from panacea_sim.engines.reference.engine import run_reference
@@ -36,8 +36,8 @@ def _needed_cycles(program: Program, rows: list[Row]) -> dict[OperandTile, int]:
 
 def _tile(program: Program, row: Row, stream: str) -> OperandTile:
     """Return the tile that a row of a fetch is about; a stack is labelled with its first tile."""
-    (height,) = (layer.plan.height for layer in program.layers if layer.plan.name == row["layer"])
-    across = row["n"] if stream == "x_dma" else row["m"] // height
+    (plan,) = (layer.plan for layer in program.layers if layer.plan.name == row["layer"])
+    across = row["n"] if stream == "x_dma" else int(stack_of(plan, row["m"]))
     return OperandTile(row["layer"], stream[0], across, row["k"])
 
 
