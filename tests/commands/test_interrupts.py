@@ -126,9 +126,7 @@ def test_a_signal_while_text_is_evaluated(text: str, number: signal.Signals) -> 
     """A signal that leaves evaluated text, which Python remembers, ends a command with its exit code too."""
     go = f"import os\ndef go():\n    os.kill(os.getpid(), {int(number)})\n"
     Path("slow.py").write_text(go + text + SCRIPT)
-    start = [sys.executable, "-m", "panacea_sim", "run", "slow.py"]
-    ended = subprocess.run(start, capture_output=True, text=True, check=False, timeout=60)
-    assert (ended.returncode, ended.stderr) == (130, "interrupted: nothing was written\n")
+    assert ended("pass", "nowhere", "run", "slow.py", trap="") == (130, "interrupted: nothing was written\n")
 
 
 def test_ignored_signals_stay_ignored(tmp_path: Path) -> None:
