@@ -12,6 +12,7 @@ from panacea_sim.analysis.summary import SummaryParts, summarize_parts
 from panacea_sim.choices import ChosenValues, MappingFrom
 from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
+from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.running.prepare import planned_alone, work_of
 from panacea_sim.running.processes import Executor
@@ -89,7 +90,10 @@ def run_layer(task: LayerTask) -> LayerRun:
     key = work.key()
     if key in task.known:
         return LayerRun(key, None)
-    prepared = planned_alone(layer, work, task.hardware, task.engine, task.mapping, task.values)
+    try:
+        prepared = planned_alone(layer, work, task.hardware, task.engine, task.mapping, task.values)
+    except MappingError as error:
+        raise MappingError(f"layer {layer.name!r}: {error}") from error
     recorder = Recorder(task.trace, (layer.name,), task.spill_folder)
     result = prepared.run(task.engine, recorder, task.watch)
     check_conservation(prepared.description, result)

@@ -325,7 +325,7 @@ def test_an_interrupt_keeps_the_layers_that_are_done(workers: int, tmp_path: Pat
 def test_the_error_of_a_layer_reaches_the_user(workers: int, tmp_path: Path) -> None:
     """A layer that does not fit ends the run with the message of a run by itself, from whichever process."""
     settings = {**MACHINE, "amem_bytes": 10}
-    with pytest.raises(MappingError, match="AMEM holds 10 bytes, but a tile needs") as failed:
+    with pytest.raises(MappingError, match=r"^layer .*: AMEM holds 10 bytes, but a tile needs") as failed:
         run(_scenario(settings=settings), RunOptions(tmp_path / "out", workers=workers))
     assert failed.value.__notes__ == [f"What was recorded is in {tmp_path / 'out.partial'}"]
     last = json.loads((tmp_path / "out.partial" / "log.jsonl").read_text().splitlines()[-1])

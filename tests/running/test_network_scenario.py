@@ -8,12 +8,13 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from panacea_sim.errors import ConfigError
+from panacea_sim.errors import ConfigError, MappingError
 from panacea_sim.hardware.config import load_hardware
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.running.network import network_scenario
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario, load_scenario
+from panacea_sim.trace.stored_run import open_run
 from panacea_sim.workload.link import Link
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.network import LayerGraph, add_layer, add_link
@@ -124,3 +125,15 @@ def test_products_have_operands_of_their_own() -> None:
     assert not np.array_equal(weight[:, :4], weight[:, 4:])
     work = machine_of(load_hardware("panacea")).work(layer, load_hardware("panacea"), None)
     assert work.weight.total.shape == (2, 1)
+
+
+def test_a_layer_that_does_not_fit_is_named_and_the_others_are_kept(tmp_path: Path) -> None:
+    """The message says which layer it is; those before it are in the partial folder."""
+    graph: LayerGraph = nx.DiGraph(name="tiny", description="a layer with large tiles behind one with small ones")
+    add_layer(graph, Gemm("small", "Gemm", "ffn", "", 8, 4, 8, rho_w=(0.5,), rho_x=0.5))
+    add_layer(graph, Gemm("large", "Gemm", "ffn", "", 8, 16, 8, rho_w=(0.0,), rho_x=0.5))
+    scenario = network_scenario(graph, settings={**SETTINGS, "wmem_bytes": 64})
+    with pytest.raises(MappingError, match=r"^layer 'large': WMEM holds 64 bytes, but a tile needs") as refused:
+        run(scenario, RunOptions(tmp_path / "run"))
+    assert refused.value.__notes__ == [f"What was recorded is in {tmp_path / 'run.partial'}"]
+    assert set(open_run(tmp_path / "run").dataset("activities").to_table()["layer"].to_pylist()) <= {"small", ""}
