@@ -68,7 +68,7 @@ class MaskedLayer:
             "weight_bits": require_weight_bits("layer.weight_bits", self.weight_bits),
             "activation_bits": require_activation_bits("layer.activation_bits", self.activation_bits),
         }
-        checked["rho_w"] = _shares(self.rho_w, len(weight_ho_factors(self.weight_bits)))
+        checked["rho_w"] = _shares(self.rho_w, self.ho_slices[0])
         for field, value in checked.items():
             # The only way to normalise a field of a frozen dataclass.
             object.__setattr__(self, field, value)
@@ -79,16 +79,20 @@ class MaskedLayer:
         given = asdict(self)
         return {each.name: given[each.name] for each in fields(self) if given[each.name] != each.default}
 
+    @property
+    def ho_slices(self) -> tuple[int, int]:
+        """How many HO slices the weight and the activation have."""
+        return len(weight_ho_factors(self.weight_bits)), len(activation_ho_factors(self.activation_bits, SLICE_BITS))
+
     def skip_masks(self, v: int) -> tuple[BoolArray, BoolArray]:
         """Draw the masks for vectors of length `v`: bool [S_w, ceil(M / v), K] and bool [S_x, ceil(N / v), K].
 
         S counts the HO slices. The vectors of the products lie behind each other along the middle axis.
         """
-        weight_shares = np.broadcast_to(self.rho_w, len(weight_ho_factors(self.weight_bits)))
-        activation_slices = len(activation_ho_factors(self.activation_bits, SLICE_BITS))
+        weight_slices, activation_slices = self.ho_slices
         rng_w, rng_x = (Generator(PCG64(child)) for child in SeedSequence(self.seed).spawn(2))
         return (
-            _drawn(rng_w, (len(weight_shares), self.repeat * ceil_div(self.M, v), self.K), weight_shares),
+            _drawn(rng_w, (weight_slices, self.repeat * ceil_div(self.M, v), self.K), np.array(self.rho_w)),
             _drawn(rng_x, (activation_slices, self.repeat * ceil_div(self.N, v), self.K), np.array(self.rho_x)),
         )
 

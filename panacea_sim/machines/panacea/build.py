@@ -46,8 +46,6 @@ from panacea_sim.mapping.outputs import dense_outputs
 from panacea_sim.mapping.plan import plan_layer
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.quant.operands import signed_hint
-from panacea_sim.quant.slicing import activation_ho_factors, weight_ho_factors
-from panacea_sim.quant.widths import SLICE_BITS
 from panacea_sim.units import ceil_div
 from panacea_sim.workload.functional import FunctionalPass, functional_pass
 from panacea_sim.workload.gemm_layer import GemmLayer
@@ -142,13 +140,7 @@ class Panacea(Machine):
     def work_bytes(self, layer: AnyLayer, hardware: Hardware, *, settled: bool) -> int:
         """Return the bytes of the skip masks, and until then of the stored vectors that are counted from them."""
         v = panacea_hardware(hardware).v
-        slices = MOST_HO_SLICES
-        if isinstance(layer, MaskedLayer):
-            weight, activation = (
-                weight_ho_factors(layer.weight_bits),
-                activation_ho_factors(layer.activation_bits, SLICE_BITS),
-            )
-            slices = max(len(weight), len(activation))
+        slices = max(layer.ho_slices) if isinstance(layer, MaskedLayer) else MOST_HO_SLICES
         return layer.repeat * (ceil_div(layer.M, v) + ceil_div(layer.N, v)) * layer.K * (slices + 3 * (not settled))
 
     def settle(self, program: Program) -> None:

@@ -119,12 +119,8 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Convolution:
-    """A convolution as matrix products, one for each group, or for as many groups as are packed into one.
-
-    W is [out_channels / groups, in_channels / groups * taps], its columns in the order channel, then the axes of the
-    kernel; x is the im2col matrix, a column for each output pixel. Raises ConfigError naming `layer.<field>`.
-    """
+class _InGroups:
+    """Channels of images, in groups, and a window that slides over them; raises ConfigError naming `layer.<field>`."""
 
     in_channels: int
     out_channels: int
@@ -134,6 +130,15 @@ class Convolution:
     def __post_init__(self) -> None:
         """Check channels and groups."""
         _check_channels(self.in_channels, self.out_channels, self.groups)
+
+
+@dataclass(frozen=True)
+class Convolution(_InGroups):
+    """A convolution as matrix products, one for each group, or for as many groups as are packed into one.
+
+    W is [out_channels / groups, in_channels / groups * taps], its columns in the order channel, then the axes of the
+    kernel; x is the im2col matrix, a column for each output pixel. Raises ConfigError naming `layer.<field>`.
+    """
 
     @property
     def rows(self) -> int:
@@ -157,22 +162,13 @@ class Convolution:
 
 
 @dataclass(frozen=True)
-class TransposedConvolution:
+class TransposedConvolution(_InGroups):
     """A transposed convolution as matrix products, one for each group, whose outputs are then added up (col2im).
 
     W is [out_channels / groups * taps, in_channels / groups], its rows in the order channel, then the axes of the
     kernel; x has a column for each input pixel. `window` is that of the convolution that it is the transpose of: it
     slides over the output. Raises ConfigError naming `layer.<field>`.
     """
-
-    in_channels: int
-    out_channels: int
-    window: Window
-    groups: int = 1
-
-    def __post_init__(self) -> None:
-        """Check channels and groups."""
-        _check_channels(self.in_channels, self.out_channels, self.groups)
 
     @property
     def rows(self) -> int:
