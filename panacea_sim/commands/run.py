@@ -48,16 +48,15 @@ def run_command(  # noqa: PLR0913  # its options
         assert scenario is not None
         refuse_network_options(scenario, of_a_network)
         check_scenario_file(scenario)
+        from panacea_sim.commands.simulation import simulate
+        from panacea_sim.running.scenario import load_scenario
+
+        simulate(load_scenario(scenario), options)
+        return
     from panacea_sim.commands.simulation import simulate
 
-    if network is not None:
-        found = _network(network, (phase, tokens, context, batch), weight_bits, profile, options)
-        simulate(found, options.with_trace("off"))
-        return
-    from panacea_sim.running.scenario import load_scenario
-
-    assert scenario is not None
-    simulate(load_scenario(scenario), options)
+    found = _network(network, (phase, tokens, context, batch), weight_bits, profile, options)
+    simulate(found, options.with_trace("off"))
 
 
 def _network(
