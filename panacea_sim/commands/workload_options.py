@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-__all__ = ["Batch", "Context", "Phase", "Profile", "Tokens", "WeightBits"]
+__all__ = ["Batch", "Context", "Data", "Phase", "Profile", "Shape", "Tokens", "WeightBits"]
 
 Phase: TypeAlias = Annotated[
     Literal["prefill", "decode"] | None, typer.Option(help="All tokens of a prompt (the default), or one new token.")
@@ -21,4 +22,11 @@ Batch: TypeAlias = Annotated[int | None, typer.Option(help="Sequences or images 
 WeightBits: TypeAlias = Annotated[int | None, typer.Option(help="Bits of weights: 4, 7 (the default) or 10.")]
 Profile: TypeAlias = Annotated[
     str | None, typer.Option(help="Density profile: measured (the default), dense or a YAML file.")
+]
+Data: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Samples for an ONNX model, an .npz file: input name -> samples x shape.")
+]
+Shape: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="INPUT=SIZES", help="Shape of an input of an ONNX model, as image=1,3,224,224. Repeatable."),
 ]

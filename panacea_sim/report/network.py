@@ -25,6 +25,7 @@ _MEASURED_BITS = 7
 """Width of the weights whose densities profiles hold."""
 _PREFIXES = ("", "k", "M", "G", "T", "P")
 _THOUSAND = 1000
+_MOST_NAMES = 4
 
 
 def network_content(graph: LayerGraph, tile_sizes: TileSizes) -> dict[str, Any]:
@@ -54,7 +55,9 @@ def network_content(graph: LayerGraph, tile_sizes: TileSizes) -> dict[str, Any]:
         ],
         "macs": sum(layer.macs for layer in layers),
         "tiles": sum(layer.tiles(*tile_sizes) for layer in layers),
-        "unsupported": [],
+        "unsupported": [
+            {"op": each.op, "count": each.count, "macs": each.macs} for each in graph.graph.get("unsupported", ())
+        ],
         "edges": [
             {"from": producer, "to": layer.name, "operand": operand, "needs": needs}
             for layer in layers
@@ -164,10 +167,17 @@ def _reads_text(graph: LayerGraph, layer: Gemm) -> str:
         made: Gemm = graph.nodes[producer]["layer"]
         producers.setdefault((operand, needs), []).append(_short(made) if made.block == layer.block else producer)
     parts = (
-        f"{needs} of {', '.join(names)}" + (" as weight" if operand == "w" else "")
+        f"{needs} of {_names_text(names)}" + (" as weight" if operand == "w" else "")
         for (operand, needs), names in producers.items()
     )
     return "; ".join(parts)
+
+
+def _names_text(names: Sequence[str]) -> str:
+    """Return names with commas; where a residual stream leads back to many layers, the newest and how many more."""
+    if len(names) <= _MOST_NAMES:
+        return ", ".join(names)
+    return f"{', '.join(names[:_MOST_NAMES - 1])} and {len(names) - _MOST_NAMES + 1} more"
 
 
 def _short_number(count: int) -> str:
@@ -200,6 +210,17 @@ def _print_totals(console: Console, graph: LayerGraph, layers: Sequence[Gemm], t
     if graph.graph["unpaid"]:
         work = " and ".join(graph.graph["unpaid"])
         console.print(f"Costs nothing, having no layer before it: {work} of the embeddings.", highlight=False)
+    _print_unsupported(console, graph, macs)
+
+
+def _print_unsupported(console: Console, graph: LayerGraph, macs: int) -> None:
+    """Say which operators with multiplications are not simulated, and what share of the model's they have."""
+    for each in graph.graph.get("unsupported", ()):
+        share = "nobody counted how many MACs"
+        if each.macs is not None:
+            total = macs + sum(other.macs or 0 for other in graph.graph["unsupported"])
+            share = f"{each.macs:,} MACs, {each.macs / max(total, 1):.1%} of all that are counted"
+        console.print(f"Not simulated: {each.count} {each.op}, {share}.", highlight=False, soft_wrap=True)
 
 
 def _bits_text(layers: Sequence[Gemm]) -> str:

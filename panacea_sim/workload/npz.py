@@ -18,7 +18,7 @@ from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.quant.operands import require_activation_form, require_same_k, require_weight_form
 from panacea_sim.workload.gemm_layer import ACTIVATION_DTYPES, SYMMETRIC_DTYPES, WEIGHT_DTYPES, GemmLayer
 
-__all__ = ["load_layer", "read_form", "save_layer"]
+__all__ = ["load_layer", "read_arrays", "read_form", "save_layer"]
 
 _REQUIRED = ("weight", "activation", "zero_point")
 _INTEGERS = ("zero_point", "weight_bits", "activation_bits", "lo_bits")
@@ -88,6 +88,11 @@ def save_layer(layer: GemmLayer, path: str | Path) -> None:
         np.savez_compressed(path, **arrays)
     except OSError as error:
         raise ConfigError(str(path), error.strerror, "a path that can be written") from error
+
+
+def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Return all arrays of an .npz file; nothing is unpickled. Raises ConfigError naming the file."""
+    return _read_arrays(path, _array)
 
 
 @dataclass(frozen=True)

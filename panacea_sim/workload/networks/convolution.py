@@ -24,6 +24,7 @@ __all__ = [
     "Ranges",
     "TransposedConvolution",
     "Window",
+    "grid_ranges",
     "ranges_through",
     "windows_through",
 ]
@@ -106,7 +107,7 @@ class Window:
         Padding is nobody's pixel.
         """
         _require_few(self.batch * prod(self.output_size))
-        return _ranges([self._axis_ends(axis) for axis in range(len(self.size))], self.size, self.batch)
+        return grid_ranges([self._axis_ends(axis) for axis in range(len(self.size))], self.size, self.batch)
 
     def _axis_ends(self, axis: int) -> tuple[IntArray, IntArray]:
         """Return the first and the last pixel of each window along an axis; the last is before the first if none is."""
@@ -189,7 +190,7 @@ class TransposedConvolution(_InGroups):
         """Return for each output pixel the first input pixel that it needs, and the one behind the last."""
         _require_few(self.window.batch * prod(self.window.size))
         axes = range(len(self.window.size))
-        return _ranges([self._axis_ends(axis) for axis in axes], self.window.output_size, self.window.batch)
+        return grid_ranges([self._axis_ends(axis) for axis in axes], self.window.output_size, self.window.batch)
 
     def _axis_ends(self, axis: int) -> tuple[IntArray, IntArray]:
         """Return the first and the last window along an axis that reaches over each pixel."""
@@ -233,7 +234,7 @@ def _require_few(pixels: int) -> None:
         raise ConfigError("layer.size", f"{pixels:,} output pixels", accepted, "Take fewer images, or needs: all")
 
 
-def _ranges(ends: Sequence[tuple[IntArray, IntArray]], size: tuple[int, ...], batch: int) -> Ranges:
+def grid_ranges(ends: Sequence[tuple[IntArray, IntArray]], size: tuple[int, ...], batch: int) -> Ranges:
     """Return the numbers of the first pixel and of the one behind the last, at each position of a grid in each image.
 
     `ends` are the first and the last pixel along each axis; without a pixel the two numbers are equal.

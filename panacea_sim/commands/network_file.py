@@ -1,0 +1,56 @@
+"""Which network commands mean: a model of the zoo, a table, a network file or an ONNX model, with the options of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from panacea_sim.commands.workload_options import Batch, Context, Data, Phase, Tokens
+
+if TYPE_CHECKING:
+    from panacea_sim.workload.network import LayerGraph
+
+__all__ = ["MODEL_ENDING", "NetworkSizes", "network_of"]
+
+MODEL_ENDING = ".onnx"
+
+
+@dataclass(frozen=True)
+class NetworkSizes:
+    """The options that say how large a network's inputs are; those of models by name, and those of model files."""
+
+    phase: Phase
+    tokens: Tokens
+    context: Context
+    batch: Batch
+    data: Data
+    shapes: tuple[str, ...]
+
+
+def network_of(
+    workload: str, sizes: NetworkSizes, weight_bits: int | None, profile: str | None, tile_m: int
+) -> LayerGraph:
+    """Return the graph of a network; raises ConfigError for options that it does not have."""
+    from panacea_sim.errors import ConfigError
+
+    if Path(workload).suffix.lower() == MODEL_ENDING:
+        of_names = {
+            "--phase": sizes.phase,
+            "--tokens": sizes.tokens,
+            "--context": sizes.context,
+            "--batch": sizes.batch,
+        }
+        for option, value in of_names.items():
+            if value is not None:
+                raise ConfigError(option, value, f"nothing beside {workload}", "Sizes are those of --shape or --data")
+        from panacea_sim.onnx_models.load import load_model
+
+        return load_model(workload, sizes.data, sizes.shapes, weight_bits=weight_bits, profile=profile).network
+    for option, given in (("--data", sizes.data), ("--shape", sizes.shapes)):
+        if given:
+            raise ConfigError(option, given, f"nothing beside {workload}, which is no ONNX model", "Leave it out")
+    from panacea_sim.workload.networks.load import load_network
+
+    of_network = (sizes.phase, sizes.tokens, sizes.context, sizes.batch)
+    return load_network(workload, *of_network, weight_bits=weight_bits, profile=profile, tile_m=tile_m)

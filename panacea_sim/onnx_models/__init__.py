@@ -1,0 +1,1 @@
+"""ONNX model files as networks: their products, what these need of each other, and the numbers that they multiply."""

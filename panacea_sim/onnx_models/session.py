@@ -1,0 +1,110 @@
+"""Runs of a model by onnxruntime in which any tensor may be asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import helper
+
+from panacea_sim.errors import ConfigError
+from panacea_sim.onnx_models.graph import Array, OnnxGraph
+from panacea_sim.onnx_models.samples import Feed
+
+__all__ = ["ModelSession", "run_model", "sizes_of_tensors"]
+
+_SHAPE_PREFIX = "shape of "
+_NO_TENSORS = ("SequenceConstruct", "SequenceEmpty", "SequenceInsert", "SequenceErase", "SplitToSequence", "SequenceMap")
+_SILENT = 4
+_LONGEST = 300
+
+
+def sizes_of_tensors(
+    graph: OnnxGraph, feed: Feed, wanted: Sequence[str] = ()
+) -> tuple[dict[str, tuple[int, ...]], dict[str, Array]]:
+    """Return the shape of every tensor in a run, and the values of those that are wanted.
+
+    Shapes are taken inside of the run, so that it needs no more memory than without. Raises ConfigError where the
+    model does not run.
+    """
+    made = [
+        name
+        for node in graph.nodes
+        if node.op not in _NO_TENSORS and not node.op.startswith("Optional")
+        for name in node.outputs
+        if name
+    ]
+    names = [*(spec.name for spec in graph.inputs), *graph.initializers, *made]
+    nodes = [helper.make_node("Shape", [name], [_SHAPE_PREFIX + name]) for name in names]
+    asked = [*(_SHAPE_PREFIX + name for name in names), *wanted]
+    found = run_model(graph, feed, asked, nodes)
+    shapes = {name: tuple(int(extent) for extent in found[_SHAPE_PREFIX + name]) for name in names}
+    return shapes, {name: found[name] for name in wanted}
+
+
+def run_model(
+    graph: OnnxGraph, feed: Feed, wanted: Sequence[str], nodes: Iterable[onnx.NodeProto] = (), *, optimized: bool = False
+) -> dict[str, Array]:
+    """Return the values of tensors in a run with a sample, with `nodes` added behind the model's.
+
+    Integer kernels work in full precision. `optimized`: as onnxruntime runs the model by default, else node by node.
+    Raises ConfigError where the model does not run.
+    """
+    return ModelSession(graph, wanted, nodes, optimized=optimized).run(feed)
+
+
+class ModelSession:
+    """A model that can run many times, and gives certain tensors each time."""
+
+    def __init__(
+        self, graph: OnnxGraph, wanted: Sequence[str], nodes: Iterable[onnx.NodeProto] = (), *, optimized: bool = False
+    ) -> None:
+        self._inputs = {spec.name for spec in graph.inputs}
+        self._passed = [name for name in wanted if name in self._inputs]
+        self._wanted = [name for name in dict.fromkeys(wanted) if name not in self._inputs]
+        self._session = _session(graph, self._wanted, list(nodes), optimized=optimized)
+
+    def run(self, feed: Feed) -> dict[str, Array]:
+        """Return the tensors for a sample; raises ConfigError where the model does not run."""
+        found: dict[str, Array] = {name: feed[name] for name in self._passed}
+        if not self._wanted:
+            return found
+        try:
+            values = self._session.run(self._wanted, dict(feed))
+        except Exception as error:  # onnxruntime has a class for each kind of failure, all of them below Exception
+            raise ConfigError("the model", _reason(error), "a model that runs with these inputs") from error
+        return found | {name: np.asarray(value) for name, value in zip(self._wanted, values, strict=True)}
+
+
+def _session(
+    graph: OnnxGraph, wanted: Sequence[str], nodes: Sequence[onnx.NodeProto], *, optimized: bool
+) -> onnxruntime.InferenceSession:
+    model = onnx.ModelProto()
+    model.CopyFrom(graph.proto)
+    model.graph.node.extend(nodes)
+    outputs = {value.name for value in model.graph.output}
+    held = {tensor.name for tensor in model.graph.initializer}
+    for name in wanted:
+        # What the file holds is no node's output: who wants it reads it there.
+        if name not in outputs and name not in held:
+            model.graph.output.append(onnx.ValueInfoProto(name=name))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _SILENT
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(graph.folder))
+    levels = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimized else levels.ORT_DISABLE_ALL
+    try:
+        content = model.SerializeToString()
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # likewise
+        raise ConfigError("the model", _reason(error), "a model that onnxruntime can run") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return what onnxruntime says, without its codes and places in its sources."""
+    text = " ".join(str(error).split())
+    _, _, said = text.rpartition("[ONNXRuntimeError] : ")
+    return said[:_LONGEST] or type(error).__name__
