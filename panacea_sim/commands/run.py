@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from panacea_sim.commands.options import SimulationOptions, with_simulation_options
-from panacea_sim.commands.workload_options import Batch, Context, Phase, Profile, Tokens, WeightBits
+from panacea_sim.commands.workload_options import Batch, Context, Phase, Profile, Shape, Tokens, WeightBits
 
 if TYPE_CHECKING:
+    from panacea_sim.commands.network_file import NetworkSizes
     from panacea_sim.running.scenario import Scenario
 
 __all__ = ["run_command"]
@@ -20,7 +21,7 @@ __all__ = ["run_command"]
 def run_command(  # noqa: PLR0913  # its options
     scenario: Annotated[
         Path | None,
-        typer.Argument(help="A scenario script, the scenario.yaml of a run folder, or a network: .csv or .yaml."),
+        typer.Argument(help="A scenario script, the scenario.yaml of a run folder, or a network: .csv, .yaml or .onnx."),
     ] = None,
     *,
     workload: Annotated[str | None, typer.Option(help="A model (`panacea-sim list workloads`) instead.")] = None,
@@ -30,6 +31,7 @@ def run_command(  # noqa: PLR0913  # its options
     batch: Batch = None,
     weight_bits: WeightBits = None,
     profile: Profile = None,
+    shape: Shape = None,
     options: SimulationOptions,
 ) -> None:
     """Run a scenario or a network and report where the time went."""
@@ -43,6 +45,7 @@ def run_command(  # noqa: PLR0913  # its options
         "--batch": batch,
         "--weight-bits": weight_bits,
         "--profile": profile,
+        "--shape": shape or None,
     }
     if network is None:
         assert scenario is not None
@@ -53,29 +56,29 @@ def run_command(  # noqa: PLR0913  # its options
 
         simulate(load_scenario(scenario), options)
         return
+    from panacea_sim.commands.network_file import NetworkSizes
     from panacea_sim.commands.simulation import simulate
 
-    found = _network(network, (phase, tokens, context, batch), weight_bits, profile, options)
+    sizes = NetworkSizes(phase, tokens, context, batch, None, tuple(shape or ()))
+    found = _network(network, sizes, weight_bits, profile, options)
     simulate(found, options.with_trace("off"))
 
 
 def _network(
     name: str,
-    sizes: tuple[Phase, Tokens, Context, Batch],
+    sizes: NetworkSizes,
     weight_bits: int | None,
     profile: str | None,
     options: SimulationOptions,
 ) -> Scenario:
     """Return the scenario of a network; raises ConfigError for a schedule that it cannot have."""
+    from panacea_sim.commands.network_file import network_of
     from panacea_sim.errors import ConfigError
     from panacea_sim.hardware.config import load_hardware, parse_settings
     from panacea_sim.running.network import network_scenario
-    from panacea_sim.workload.networks.load import load_network
 
     if options.schedule == "overlap":
         raise ConfigError("--schedule", "'overlap'", "barrier: the layers of a network run one after the other so far")
     hardware = load_hardware(options.hardware or "panacea", parse_settings(options.settings or ()))
-    given = {"weight_bits": weight_bits, "profile": profile}
-    chosen = {option: value for option, value in given.items() if value is not None}
-    graph = load_network(name, *sizes, tile_m=hardware.tile_m, **chosen)  # type: ignore[arg-type]  # both as they are
+    graph = network_of(name, sizes, weight_bits, profile, hardware.tile_m)
     return network_scenario(graph, hardware)

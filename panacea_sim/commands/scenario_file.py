@@ -6,21 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 
+from panacea_sim.commands.network_file import MODEL_ENDING
 from panacea_sim.errors import ConfigError
 
 __all__ = ["asked_network", "check_scenario_file", "refuse_network_options"]
 
 _ENDINGS = (".py", ".yaml", ".yml")
 _RUN_MARK = ".panacea-run"
-_ACCEPTED = "a scenario script (.py), a scenario.yaml, or a network (.csv or .yaml)"
+_ACCEPTED = "a scenario script (.py), a scenario.yaml, or a network (.csv, .yaml or .onnx)"
 _NETWORK = "network"
-_NOT_YET = {".onnx": "an ONNX model"}
 _FOUND = {
     ".json": "a JSON file",
     ".parquet": "a table of a run",
     ".ipynb": "a notebook",
     ".npy": "a single array",
-    **_NOT_YET,
 }
 
 
@@ -48,7 +47,9 @@ def refuse_network_options(scenario: Path, options: Mapping[str, object]) -> Non
 
 
 def _is_network(path: Path) -> bool:
-    """Return whether a file is a table, or says of itself that it is a network."""
+    """Return whether a file is a table or a model, or says of itself that it is a network."""
+    if path.suffix.lower() == MODEL_ENDING:
+        return True
     if not path.is_file():
         return False
     if path.suffix.lower() == ".csv":
@@ -71,8 +72,7 @@ def check_scenario_file(path: Path) -> None:
         found, hint = f"the layer file {str(path)!r}", f"A layer is simulated with: panacea-sim gemm {_shell(path)}"
         raise ConfigError("scenario", found, _ACCEPTED, hint)
     what = _FOUND.get(ending, f"a file with the ending {ending!r}" if ending else "a file without an ending")
-    hint = "Models are not read yet: a table (.csv) or a network file lists their layers" if ending in _NOT_YET else ""
-    raise ConfigError("scenario", f"{str(path)!r}, {what}", _ACCEPTED, hint)
+    raise ConfigError("scenario", f"{str(path)!r}, {what}", _ACCEPTED)
 
 
 def _folder(path: Path) -> tuple[str, str, str]:

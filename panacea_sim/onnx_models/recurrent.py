@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from panacea_sim.onnx_models.graph import Node
-from panacea_sim.onnx_models.products import Product, Shape, Shapes
+from panacea_sim.onnx_models.products import Product, Shapes
 from panacea_sim.onnx_models.terms import Axis, Dim, Source, Term, axes_of, merged
-from panacea_sim.onnx_models.views import MatrixView, StateView
+from panacea_sim.onnx_models.views import MatrixView, RepeatDim, StateView
 
 __all__ = ["CELL_WORK", "recurrent"]
 
@@ -17,7 +17,10 @@ CELL_WORK = ("residual", "product")
 
 
 def recurrent(node: Node, shapes: Shapes, constants: frozenset[str]) -> list[Product]:
-    """Return NAME.input and NAME.hidden; of a layer in two directions NAME.forward.input and so on."""
+    """Return NAME.input and NAME.hidden; of a layer in two directions NAME.forward.input and so on.
+
+    onnxruntime runs no layout but that of steps first.
+    """
     del constants
     directions = shapes[node.input(2)][0]
     reverse = node.attribute("direction", "forward") == "reverse"
@@ -30,12 +33,10 @@ def recurrent(node: Node, shapes: Shapes, constants: frozenset[str]) -> list[Pro
 
 def _direction(node: Node, name: str, shapes: Shapes, number: int, *, is_reverse: bool) -> Iterator[Product]:
     gates = _GATES[node.op]
-    batch_first = bool(node.attribute("layout", 0))
     inputs, weight, hidden = shapes[node.input(0)], shapes[node.input(1)], shapes[node.input(2)]
-    batch, steps = (inputs[0], inputs[1]) if batch_first else (inputs[1], inputs[0])
+    steps, batch = inputs[0], inputs[1]
     size = hidden[2]
     rows = gates * size
-    order = (1, 0) if batch_first else (0, 1)
     spread = merged((Axis(gates, size, 0),))
     own = Source(f"{name}.input", rows, steps * batch)
     yield Product(
@@ -44,7 +45,7 @@ def _direction(node: Node, name: str, shapes: Shapes, number: int, *, is_reverse
         (rows, weight[2], steps * batch),
         1,
         MatrixView(node.input(1), weight, (), (1,), (2,), ((0, number),)),
-        MatrixView(node.input(0), inputs, (), (2,), order),
+        MatrixView(node.input(0), inputs, (), (2,), (0, 1)),
         tuple(_terms(node, shapes, number, own, (axes_of(steps, 0, batch), axes_of(batch, 0, 1)), spread, not is_reverse)),
     )
     state = Source(f"{name}.hidden", rows * steps, batch)
@@ -54,8 +55,8 @@ def _direction(node: Node, name: str, shapes: Shapes, number: int, *, is_reverse
         node,
         (rows, size, batch),
         steps,
-        MatrixView(node.input(2), hidden, (), (1,), (2,), ((0, number),)),
-        StateView(node.outputs[0], node.input(5), number, is_reverse, batch_first),
+        MatrixView(node.input(2), hidden, (RepeatDim(None, steps),), (1,), (2,), ((0, number),)),
+        StateView(node.outputs[0], node.input(5), number, is_reverse),
         tuple(_terms(node, shapes, number, state, (axes_of(steps, step, 0), axes_of(batch, 0, 1)), spread, not is_reverse)),
         sequential=True,
         vector=CELL_WORK,
@@ -63,11 +64,10 @@ def _direction(node: Node, name: str, shapes: Shapes, number: int, *, is_reverse
 
 
 def _terms(  # noqa: PLR0913, PLR0917  # what a direction is
-    node: Node, shapes: Shapes, direction: int, source: Source, dims: tuple[Dim, Dim], spread: Dim, forward: bool
+    node: Node, shapes: Shapes, direction: int, source: Source, ways: tuple[Dim, Dim], spread: Dim, forward: bool
 ) -> Iterator[tuple[str, Term]]:
     """Return the terms of the states of all steps, and of those behind the last."""
-    batch_first = bool(node.attribute("layout", 0))
-    of_steps, of_batch = dims
+    of_steps, of_batch = ways
     (steps,) = of_steps or (Axis(1, 0, 0),)
     size = shapes[node.input(2)][2]
     last = steps.size - 1
@@ -77,20 +77,14 @@ def _terms(  # noqa: PLR0913, PLR0917  # what a direction is
         if not output or output not in shapes:
             continue
         shape = shapes[output]
-        direction_dim = (2 if batch_first else 1) if number == 0 else (1 if batch_first else 0)
+        direction_dim = 1 if number == 0 else 0
         box = tuple(
             (direction, direction + 1) if dim == direction_dim else (0, extent) for dim, extent in enumerate(shape)
         )
         features = axes_of(size, 1, 0)
         if number == 0:
-            inner = (of_batch, of_steps, (), features) if batch_first else (of_steps, (), of_batch, features)
-            yield output, Term(source, shape, inner, box, feature=first_feature, spread=spread)
+            dims = (of_steps, (), of_batch, features)
+            yield output, Term(source, shape, dims, box, feature=first_feature, spread=spread)
         else:
-            inner = (of_batch, (), features) if batch_first else ((), of_batch, features)
             feature, column = first_feature + at_last * steps.feature, at_last * steps.column
-            yield output, Term(source, shape, _shaped(inner, shape), box, feature, column, spread)
-
-
-def _shaped(dims: tuple[Dim, ...], shape: Shape) -> tuple[Dim, ...]:
-    assert len(dims) == len(shape)
-    return dims
+            yield output, Term(source, shape, ((), of_batch, features), box, feature, column, spread)

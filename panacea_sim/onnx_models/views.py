@@ -104,15 +104,14 @@ class ImageView:
 class StateView:
     """The states [hidden size, batch] of a recurrent layer in front of each step.
 
-    `states` is the output [steps, directions, batch, hidden size] of all steps (with `batch_first` [batch, steps,
-    directions, hidden size]), `initial` the state in front of the first one, empty for zeros.
+    `states` is the output [steps, directions, batch, hidden size] of all steps, `initial` the state in front of the first
+    one, empty for zeros.
     """
 
     states: str
     initial: str
     direction: int
     is_reverse: bool
-    batch_first: bool
 
     @property
     def tensors(self) -> tuple[str, ...]:
@@ -122,12 +121,11 @@ class StateView:
     def matrices(self, *arrays: Array, padding: int = 0) -> Iterator[Array]:
         """Return the state in front of each step."""
         del padding
-        states = np.moveaxis(arrays[0], 0, 2) if self.batch_first else arrays[0]
-        of_direction = states[:, self.direction]
+        of_direction = arrays[0][:, self.direction]
         if self.is_reverse:
             of_direction = of_direction[::-1]
         first = np.zeros_like(of_direction[0])
         if self.initial:
-            first = arrays[1][:, self.direction] if self.batch_first else arrays[1][self.direction]
+            first = arrays[1][self.direction]
         for state in (first, *of_direction[:-1]):
             yield state.T
