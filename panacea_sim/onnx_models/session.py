@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -107,4 +108,5 @@ def _reason(error: Exception) -> str:
     """Return what onnxruntime says, without its codes and places in its sources."""
     text = " ".join(str(error).split())
     _, _, said = text.rpartition("[ONNXRuntimeError] : ")
-    return said[:_LONGEST] or type(error).__name__
+    plain = re.sub(r"^\d+ : [A-Z_]+ : ", "", said).rstrip(".")
+    return plain[:_LONGEST] or type(error).__name__

@@ -68,12 +68,13 @@ def _resized_axis(
 ) -> tuple[IntArray, IntArray]:
     """Return the first and the last pixel that each pixel of a resized axis is made of."""
     place = _places(np.arange(after), before, after, transformation)
+    # Runtimes count with 32 bits: where these do not hold the scale, a place between two pixels may be on either side.
+    error = 0.0 if float(np.float32(after / before)) == after / before else _ROUNDING_ERROR
     if mode == "nearest":
-        first = _nearest(place - _ROUNDING_ERROR, nearest_mode)
-        last = _nearest(place + _ROUNDING_ERROR, nearest_mode)
+        first, last = _nearest(place - error, nearest_mode), _nearest(place + error, nearest_mode)
     else:
         reach = 1 if mode == _CUBIC else 0
-        first, last = np.floor(place - _ROUNDING_ERROR) - reach, np.ceil(place + _ROUNDING_ERROR) + reach
+        first, last = np.floor(place - error) - reach, np.ceil(place + error) + reach
     return np.clip(first, 0, before - 1).astype(np.int64), np.clip(last, 0, before - 1).astype(np.int64)
 
 
