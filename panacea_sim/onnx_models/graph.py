@@ -159,6 +159,8 @@ def _spec(value: onnx.ValueInfoProto) -> InputSpec:
         dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"input {value.name!r}", f"element type {tensor.elem_type}", "a type of numbers") from error
+    if dtype.kind in "OSU":
+        raise ConfigError(f"input {value.name!r}", "text", "a type of numbers")
     if not tensor.HasField("shape"):
         return InputSpec(value.name, dtype, None)
     axes = tuple(_axis(axis) for axis in tensor.shape.dim)

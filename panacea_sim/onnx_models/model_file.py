@@ -44,6 +44,8 @@ def open_model(path: Path) -> OnnxGraph:
         raise ConfigError(str(path), "a file that is no ONNX model or is damaged", _ACCEPTED) from error
     if not model.graph.node:
         raise ConfigError(str(path), "a model without operators, or a file of another kind", _ACCEPTED)
+    if not all(isinstance(text, str) for text in _texts(model.graph)):
+        raise ConfigError(str(path), "names that are no UTF-8 text: the file is damaged", _ACCEPTED)
     _check_operators(path, model)
     _check_external_data(path, model.graph)
     if model.functions:
@@ -90,6 +92,14 @@ def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
         for attribute in node.attribute:
             if attribute.HasField("g"):
                 yield from _all_nodes(attribute.g)
+
+
+def _texts(graph: onnx.GraphProto) -> Iterator[object]:
+    """Return the names in a graph, which are bytes where they are no text."""
+    for part in (graph.input, graph.output, graph.initializer):
+        yield from (each.name for each in part)
+    for node in _all_nodes(graph):
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
 
 
 def _check_external_data(path: Path, graph: onnx.GraphProto) -> None:

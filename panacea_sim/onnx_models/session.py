@@ -21,6 +21,9 @@ _NO_TENSORS = ("SequenceConstruct", "SequenceEmpty", "SequenceInsert", "Sequence
 _SILENT = 4
 _LONGEST = 300
 
+# What goes wrong is raised; beside that onnxruntime would write to standard error.
+onnxruntime.set_default_logger_severity(_SILENT)
+
 
 def sizes_of_tensors(
     graph: OnnxGraph, feed: Feed, wanted: Sequence[str] = ()

@@ -117,7 +117,13 @@ class VectorWork:
 
         Beside what a layer wrote, a smaller tensor that none wrote, such as a mask, counts as a constant.
         """
+        if node.op == "Gather" and node.input(0) in self._constants:
+            return []  # a row of a table for each index: its elements are no function of the index
         shapes, output = self._flow.shapes, node.outputs[0]
+        for name in node.inputs:
+            if name and name not in self._origins and name not in self._constants:
+                self._roots.append(_Root(None))
+                self._origins[name] = _Origin(len(self._roots) - 1)
         found = [(self._origins[name], shapes.get(name)) for name in node.inputs if name in self._origins]
         if not any(self._roots[origin.root].payer for origin, _ in found):
             return [origin for origin, _ in found]

@@ -38,10 +38,6 @@ def _refused(path: str, capsys: pytest.CaptureFixture[str]) -> str:
         ),
         ("a.PY", "a file with the ending '.py'"),
         ("plain", "found 'plain', a file without an ending; accepted: a scenario script"),
-        (
-            "net.onnx",
-            "(.csv or .yaml). Models are not read yet: a table (.csv) or a network file lists their layers",
-        ),
         ("net.csv", "net.csv: line 1: found the unknown column \"raise SystemExit('it ran')\"; accepted: columns"),
         ("summary.json", "found 'summary.json', a JSON file"),
         ("activities.parquet", "found 'activities.parquet', a table of a run"),

@@ -1,0 +1,37 @@
+"""Mutated model files: each ends in time with an exit code of its own and, if it fails, one message."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+from mutated_models import make_sound_models, mutated_model  # noqa: E402  # they need onnx
+from small_models import write_model  # noqa: E402
+
+from panacea_sim.commands.main import main  # noqa: E402
+
+_CASES = 40
+
+
+def test_sound_models_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the mutations begin with is right."""
+    for number, model in enumerate(make_sound_models()):
+        assert main(["network", str(write_model(tmp_path / f"{number}.onnx", model))]) == 0
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seed", range(_CASES))
+def test_mutated_models(seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No mutated model leads to a traceback, a message of several lines, or anything written."""
+    path = mutated_model(seed, tmp_path)
+    code = main(["network", str(path)])
+    errors = capsys.readouterr().err
+    assert code in {0, 2}
+    assert code == 0 or re.fullmatch(r"error: \S.*\S\n", errors)
+    assert list(tmp_path.iterdir()) == [path]
