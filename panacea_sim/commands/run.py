@@ -21,7 +21,9 @@ __all__ = ["run_command"]
 def run_command(  # noqa: PLR0913  # its options
     scenario: Annotated[
         Path | None,
-        typer.Argument(help="A scenario script, the scenario.yaml of a run folder, or a network: .csv, .yaml or .onnx."),
+        typer.Argument(
+            help="A scenario script, the scenario.yaml of a run folder, or a network: .csv, .yaml or .onnx."
+        ),
     ] = None,
     *,
     workload: Annotated[str | None, typer.Option(help="A model (`panacea-sim list workloads`) instead.")] = None,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
-
 from panacea_sim.errors import ConfigError
 from panacea_sim.onnx_models.graph import Node
 from panacea_sim.onnx_models.products import Product, Shape, Shapes, plain_term

@@ -99,7 +99,9 @@ def encoding_of(node: Node, tensor: str, graph: OnnxGraph, shapes: Shapes) -> En
     return _of_inputs(node, graph, shapes, left if is_left else right, is_left=is_left)
 
 
-def _of_inputs(node: Node, graph: OnnxGraph, shapes: Shapes, numbers: tuple[int, int, int], *, is_left: bool) -> Encoding:
+def _of_inputs(
+    node: Node, graph: OnnxGraph, shapes: Shapes, numbers: tuple[int, int, int], *, is_left: bool
+) -> Encoding:
     codes, scale, zero_point = (node.input(number) if number >= 0 else "" for number in numbers)
     maker = graph.makers.get(codes)
     if not scale and maker is not None and maker.op == "DynamicQuantizeLinear":
@@ -113,38 +115,44 @@ def _of_inputs(node: Node, graph: OnnxGraph, shapes: Shapes, numbers: tuple[int,
 def _traced(graph: OnnxGraph, shapes: Shapes, name: str) -> Encoding | None:
     """Return the integers that a tensor was dequantized from, through what only moves them."""
     steps: list[tuple[str, tuple[int, ...]]] = []
-    scale = zero_point = ""
-    while True:
-        maker = graph.makers.get(name)
-        if maker is None:
-            return None
+    while (maker := graph.makers.get(name)) is not None:
         if maker.op == "Transpose":
             order = maker.attribute("perm", list(reversed(range(len(shapes[name])))))
             steps.append(("transpose", tuple(order)))
-            name = maker.input(0)
         elif maker.op in RESHAPES:
             steps.append(("reshape", tuple(shapes[name])))
-            name = maker.input(0)
-        elif maker.op == "Identity":
-            name = maker.input(0)
-        elif maker.op == "DequantizeLinear" and not scale:
-            return _dequantized(graph, shapes, maker, tuple(steps))
-        elif maker.op in ("Mul", "Sub") and name in graph.constants:
+        elif maker.op != "Identity":
+            break
+        name = maker.input(0)
+    if maker is None:
+        return None
+    if maker.op == "DequantizeLinear":
+        return _dequantized(graph, shapes, maker, tuple(steps))
+    return _weight_alone(graph, shapes, name, tuple(steps)) if name in graph.constants else None
+
+
+def _weight_alone(
+    graph: OnnxGraph, shapes: Shapes, name: str, steps: tuple[tuple[str, tuple[int, ...]], ...]
+) -> Encoding | None:
+    """Return integers that are made real by operators of their own: Cast, then perhaps Sub, then Mul."""
+    constants = {"Mul": "", "Sub": ""}
+    while (maker := graph.makers.get(name)) is not None:
+        if maker.op in constants and not constants[maker.op]:
             parts = _scaled(graph, shapes, maker)
-            if parts is None or (scale if maker.op == "Mul" else zero_point):
+            if parts is None:
                 return None
-            name, constant = parts
-            scale, zero_point = (constant, zero_point) if maker.op == "Mul" else (scale, constant)
-        elif maker.op == "Cast" and name in graph.constants:
-            if _is_integer(graph, maker.input(0)):
-                return Encoding(maker.input(0), scale, zero_point, steps=tuple(steps)) if scale else None
+            name, constants[maker.op] = parts
+        elif maker.op == "Cast":
             name = maker.input(0)
+            if _is_integer(graph, name):
+                return Encoding(name, constants["Mul"], constants["Sub"], steps=steps) if constants["Mul"] else None
         else:
             return None
+    return None
 
 
 def _scaled(graph: OnnxGraph, shapes: Shapes, maker: Node) -> tuple[str, str] | None:
-    """Return what a scale or zero point is applied to, and its own name: the smaller of two constants."""
+    """Return what a scale or zero point is applied to, and its own name."""
     first, second = maker.input(0), maker.input(1)
     if shapes[first] == shapes[maker.outputs[0]] and _leads_to_codes(graph, first):
         return first, second

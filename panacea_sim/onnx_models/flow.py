@@ -46,7 +46,7 @@ class Flow:
             return
         for number, output in enumerate(node.outputs):
             shape = self.shapes.get(output)
-            if output and shape is not None and prod(shape):
+            if output and shape is not None and 0 not in shape:
                 self.put(output, self._through(node, number, shape))
 
     def _through(self, node: Node, number: int, shape: tuple[int, ...]) -> Iterable[Term]:
@@ -87,7 +87,8 @@ def _transpose(flow: Flow, node: Node, _number: int, shape: tuple[int, ...]) -> 
 
 def _concat(flow: Flow, node: Node, _number: int, shape: tuple[int, ...]) -> Iterable[Term]:
     axis = node.attribute("axis", 1) % len(shape)
-    start, found = 0, []
+    start = 0
+    found: list[Term] = []
     # Of the quantized kind each tensor is followed by its scale and zero point, behind those of the output.
     for name in node.inputs[2::3] if node.op.endswith("QLinearConcat") else node.inputs:
         found.extend(placed_at(term, axis, start, shape[axis]) for term in flow.of(name))
@@ -105,8 +106,10 @@ def _split(flow: Flow, node: Node, number: int, shape: tuple[int, ...]) -> Itera
 def _slice(flow: Flow, node: Node, _number: int, shape: tuple[int, ...]) -> Iterable[Term]:
     before = flow.shapes[node.input(0)]
     if "starts" in node.attributes:
-        starts, steps = node.attribute("starts", [0]), None
-        axes = node.attribute("axes", list(range(len(starts))))
+        given = node.attribute("starts", [0])
+        starts: list[int] | None = given
+        steps = None
+        axes = node.attribute("axes", list(range(len(given))))
     else:
         starts, steps = flow.numbers(node.input(1)), flow.numbers(node.input(4))
         axes = (flow.numbers(node.input(3)) if node.input(3) else list(range(len(starts or [])))) or []
@@ -204,9 +207,13 @@ def _first_of(term: Term, axes: Sequence[int]) -> Term:
 
 def _along(flow: Flow, node: Node, _number: int, shape: tuple[int, ...]) -> Iterable[Term]:
     """Softmax and others in which an element needs all along one dimension, or, in old opsets, along all behind it."""
-    axis = node.attribute("axis", _DEFAULT_AXES.get(node.op, -1 if flow.opset >= _SOFTMAX_ALONG_ONE else 1)) % len(shape)
+    axis = node.attribute("axis", _DEFAULT_AXES.get(node.op, -1 if flow.opset >= _SOFTMAX_ALONG_ONE else 1)) % len(
+        shape
+    )
     dims = range(axis, len(shape)) if _is_flattened(flow, node) else [axis]
-    return [broadcast(term.spread_over(dims), shape) for term in flow.of(node.input(0)) if len(term.shape) == len(shape)]
+    return [
+        broadcast(term.spread_over(dims), shape) for term in flow.of(node.input(0)) if len(term.shape) == len(shape)
+    ]
 
 
 _SOFTMAX_ALONG_ONE = 13

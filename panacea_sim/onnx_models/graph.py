@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 
 from panacea_sim.errors import ConfigError
 
-__all__ = ["Array", "InputSpec", "Node", "OnnxGraph", "STANDARD_DOMAINS", "node_names"]
+__all__ = ["STANDARD_DOMAINS", "Array", "InputSpec", "Node", "OnnxGraph", "node_names"]
 
 Array = npt.NDArray[Any]
 STANDARD_DOMAINS = ("", "ai.onnx")
@@ -134,7 +134,9 @@ class OnnxGraph:
         try:
             return np.asarray(numpy_helper.to_array(tensor, str(self.folder)))
         except Exception as error:  # damaged tensors raise whatever their bytes lead to
-            raise ConfigError(f"tensor {name!r}", "bytes that are none of its type and shape", "a sound file") from error
+            raise ConfigError(
+                f"tensor {name!r}", "bytes that are none of its type and shape", "a sound file"
+            ) from error
 
 
 def node_names(graph: onnx.GraphProto) -> Iterator[str]:

@@ -49,7 +49,7 @@ class ImportedOperand:
         return tuple(dict.fromkeys((*self.view.tensors, *coded)))
 
     def matrices(self, values: Mapping[str, Array]) -> Iterator[Array]:
-        """Return the matrix of each repeat as the model multiplies it: real numbers, or codes of an integer operator."""
+        """Return the matrix of each repeat as the model multiplies it: real numbers, or an integer operator's codes."""
         return self.view.matrices(*(values[name] for name in self.view.tensors))
 
     def centred(self, values: Mapping[str, Array]) -> Iterator[IntArray]:

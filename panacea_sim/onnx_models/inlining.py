@@ -69,7 +69,8 @@ def _one_level(graph: OnnxGraph, feed: Feed) -> OnnxGraph:
 def _body(node: onnx.NodeProto, name: str) -> onnx.GraphProto:
     for attribute in node.attribute:
         if attribute.name == name:
-            return attribute.g
+            body: onnx.GraphProto = attribute.g
+            return body
     raise ConfigError(f"node {node.name!r}", f"no attribute {name}", "a graph")
 
 
@@ -104,7 +105,7 @@ def _whole(value: Any) -> int:  # noqa: ANN401  # an array of one number, or a l
 def _count_iterations(node: onnx.NodeProto) -> str:
     """Let a Loop give the number of each of its iterations; return the name of that output."""
     body = _body(node, "body")
-    name = _COUNTED + node.output[0]
+    name: str = _COUNTED + node.output[0]
     inside = f"{name} inside"
     body.node.append(helper.make_node("Identity", [body.input[0].name], [inside]))
     body.output.append(helper.make_tensor_value_info(inside, onnx.TensorProto.INT64, []))
@@ -115,7 +116,7 @@ def _count_iterations(node: onnx.NodeProto) -> str:
 def _count_steps(graph: onnx.GraphProto, node: onnx.NodeProto) -> str:
     """Ask for what a Scan goes through; return the name of the first of these tensors."""
     count = next(int(each.i) for each in node.attribute if each.name == "num_scan_inputs")
-    name = _COUNTED + node.output[0]
+    name: str = _COUNTED + node.output[0]
     axes = next((list(each.ints) for each in node.attribute if each.name == "scan_input_axes"), [0] * count)
     scanned = node.input[len(node.input) - count]
     graph.node.append(helper.make_node("Shape", [scanned], [f"{name} shape"]))
@@ -144,7 +145,9 @@ class _Inlined:
         body = _body(node, "body")
         carried = list(node.input[2:])
         collected: list[list[str]] = [[] for _ in range(len(body.output) - 1 - len(carried))]
-        condition = node.input[1] if len(node.input) > 1 and node.input[1] else self._constant("condition", np.array(True))
+        condition = (
+            node.input[1] if len(node.input) > 1 and node.input[1] else self._constant("condition", np.array(True))
+        )
         for iteration in range(count):
             number = self._constant(f"iteration[{iteration}]", np.array(iteration, np.int64))
             given = dict(zip((value.name for value in body.input), [number, condition, *carried], strict=True))
@@ -221,7 +224,9 @@ class _Inlined:
 
     def _add(self, op: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:  # noqa: ANN401  # numbers
         if output:
-            self._graph.node.append(helper.make_node(op, inputs, [output], name=f"{self._prefix}{output}", **attributes))
+            self._graph.node.append(
+                helper.make_node(op, inputs, [output], name=f"{self._prefix}{output}", **attributes)
+            )
         return output
 
     def _constant(self, name: str, value: np.ndarray[Any, Any]) -> str:

@@ -19,7 +19,7 @@ __all__ = ["load_model"]
 _DEFAULT_WEIGHT_BITS = 7
 
 
-def load_model(  # noqa: PLR0913  # the options of a command, one by one
+def load_model(  # the options of a command, one by one
     path: str | Path,
     data: str | Path | None = None,
     shapes: Sequence[str] = (),
@@ -54,5 +54,7 @@ def load_model(  # noqa: PLR0913  # the options of a command, one by one
     with placed(f"{path}: "):
         model = imported_model(graph, feed, densities, bits, quantization)
     described = ", ".join(f"{name} {' x '.join(map(str, array.shape)) or 'one number'}" for name, array in feed.items())
-    model.network.graph.update(name=path.stem, description=f"from {path.name}" + (f", {described}" if described else ""))
+    model.network.graph.update(
+        name=path.stem, description=f"from {path.name}" + (f", {described}" if described else "")
+    )
     return model

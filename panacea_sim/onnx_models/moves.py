@@ -114,9 +114,7 @@ def in_windows(term: Term, dims: Sequence[int], windows: Ranges, shape: Sequence
         stride *= shape[dim]
     ranges = hull_through(windows, column_ranges(term, dims))
     spread = tuple(axis for axis in term.spread if not axis.column)
-    return replace(
-        term, shape=tuple(shape), dims=tuple(new), box=tuple(box), column=0, spread=spread, ranges=ranges
-    )
+    return replace(term, shape=tuple(shape), dims=tuple(new), box=tuple(box), column=0, spread=spread, ranges=ranges)
 
 
 def column_ranges(term: Term, dims: Sequence[int]) -> Ranges:
@@ -159,7 +157,7 @@ def _least_of(values: IntArray, first: IntArray, last: IntArray) -> IntArray:
 
 
 def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:
-    """Return which dimensions of two shapes of equally many elements hold the same ones, as few in a group as can be."""
+    """Return which dimensions of two shapes hold the same elements, as few in a group as can be."""
     groups: list[tuple[list[int], list[int]]] = []
     left, right = 0, 0
     while left < len(old) or right < len(new):
@@ -210,7 +208,8 @@ def _split(axes: Dim, extents: Sequence[int]) -> list[Dim] | None:
     rest = list(axes)
     dims: list[Dim] = []
     for extent in reversed(extents):
-        needed, dim = extent, []
+        needed = extent
+        dim: list[Axis] = []
         while needed > 1:
             axis = rest.pop()
             if axis.size > needed:

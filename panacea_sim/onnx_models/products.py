@@ -48,7 +48,11 @@ Maker: TypeAlias = Callable[[Node, Shapes, frozenset[str]], list[Product]]
 
 
 def batched_product(
-    node: Node, operands: Operands, shapes: Shapes, constants: frozenset[str], swapped: tuple[bool, bool] = (False, False)
+    node: Node,
+    operands: Operands,
+    shapes: Shapes,
+    constants: frozenset[str],
+    swapped: tuple[bool, bool] = (False, False),
 ) -> list[Product]:
     """Return the product of two tensors of matrices, as MatMul does it.
 
@@ -58,7 +62,10 @@ def batched_product(
     left, right = operands
     if left in constants and right in constants:
         return []
-    sides = [_Side(name, shapes[name], is_left, turned) for name, is_left, turned in zip(operands, (True, False), swapped, strict=True)]
+    sides = [
+        _Side(name, shapes[name], is_left, turned)
+        for name, is_left, turned in zip(operands, (True, False), swapped, strict=True)
+    ]
     weight_side = sides[0] if left in constants else sides[1]
     other = sides[1] if left in constants else sides[0]
     ranks = max(len(sides[0].batch), len(sides[1].batch))

@@ -37,7 +37,7 @@ def _direction(node: Node, name: str, shapes: Shapes, number: int, *, is_reverse
     steps, batch = inputs[0], inputs[1]
     size = hidden[2]
     rows = gates * size
-    spread = merged((Axis(gates, size, 0),))
+    spread, sequences = merged((Axis(gates, size, 0),)), axes_of(batch, 0, 1)
     own = Source(f"{name}.input", rows, steps * batch)
     yield Product(
         own.layer,
@@ -46,7 +46,7 @@ def _direction(node: Node, name: str, shapes: Shapes, number: int, *, is_reverse
         1,
         MatrixView(node.input(1), weight, (), (1,), (2,), ((0, number),)),
         MatrixView(node.input(0), inputs, (), (2,), (0, 1)),
-        tuple(_terms(node, shapes, number, own, (axes_of(steps, 0, batch), axes_of(batch, 0, 1)), spread, not is_reverse)),
+        tuple(_terms(node, shapes, number, own, (axes_of(steps, 0, batch), sequences), spread, forward=not is_reverse)),
     )
     state = Source(f"{name}.hidden", rows * steps, batch)
     step = -rows if is_reverse else rows
@@ -57,14 +57,16 @@ def _direction(node: Node, name: str, shapes: Shapes, number: int, *, is_reverse
         steps,
         MatrixView(node.input(2), hidden, (RepeatDim(None, steps),), (1,), (2,), ((0, number),)),
         StateView(node.outputs[0], node.input(5), number, is_reverse),
-        tuple(_terms(node, shapes, number, state, (axes_of(steps, step, 0), axes_of(batch, 0, 1)), spread, not is_reverse)),
+        tuple(
+            _terms(node, shapes, number, state, (axes_of(steps, step, 0), sequences), spread, forward=not is_reverse)
+        ),
         sequential=True,
         vector=CELL_WORK,
     )
 
 
-def _terms(  # noqa: PLR0913, PLR0917  # what a direction is
-    node: Node, shapes: Shapes, direction: int, source: Source, ways: tuple[Dim, Dim], spread: Dim, forward: bool
+def _terms(  # what a direction is
+    node: Node, shapes: Shapes, direction: int, source: Source, ways: tuple[Dim, Dim], spread: Dim, *, forward: bool
 ) -> Iterator[tuple[str, Term]]:
     """Return the terms of the states of all steps, and of those behind the last."""
     of_steps, of_batch = ways

@@ -49,24 +49,7 @@ def read_samples(path: Path, inputs: Sequence[InputSpec]) -> Samples:
         if name not in names:
             raise ConfigError(str(path), f"the unknown key {name!r}", ", ".join(names), nearest_name(name, names))
     axes: dict[str, tuple[int, str]] = {}
-    counts: dict[str, int] = {}
-    for spec in inputs:
-        if spec.name not in arrays:
-            found = f"no samples of {spec.name!r} among the keys {', '.join(arrays) or '(none)'}"
-            raise ConfigError(str(path), found, f"an array for each input: {', '.join(names)}")
-        array = arrays[spec.name]
-        place = f"{path}, {spec.name}"
-        if array.dtype != spec.dtype:
-            hint = f"Convert it with .astype(numpy.{spec.dtype})"
-            raise ConfigError(place, f"{array.dtype} numbers", f"{spec.dtype}, as the model takes", hint)
-        if spec.axes is not None and array.ndim == len(spec.axes):
-            wanted = f"samples x {_axes_text(spec)}"
-            hint = "Put an axis for the samples in front: array[None]"
-            raise ConfigError(place, f"shape {_text(array.shape)}", wanted, hint)
-        _check_shape(place, spec, array.shape[1:], axes, f"samples x {_axes_text(spec)}")
-        counts[spec.name] = len(array)
-        if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
-            raise ConfigError(place, "values that are infinite or no numbers", "finite numbers")
+    counts = {spec.name: _checked_count(path, spec, arrays, names, axes) for spec in inputs}
     if not counts:
         raise ConfigError(str(path), "samples", "nothing: the model has no inputs", "Leave it out")
     if len(set(counts.values())) > 1:
@@ -75,6 +58,27 @@ def read_samples(path: Path, inputs: Sequence[InputSpec]) -> Samples:
     if not next(iter(counts.values())):
         raise ConfigError(str(path), "no samples", "at least one")
     return Samples(arrays)
+
+
+def _checked_count(
+    path: Path, spec: InputSpec, arrays: Mapping[str, Array], names: Sequence[str], axes: dict[str, tuple[int, str]]
+) -> int:
+    """Return how many samples of an input there are; they have its type and shape, and are numbers."""
+    if spec.name not in arrays:
+        found = f"no samples of {spec.name!r} among the keys {', '.join(arrays) or '(none)'}"
+        raise ConfigError(str(path), found, f"an array for each input: {', '.join(names)}")
+    array = arrays[spec.name]
+    place, wanted = f"{path}, {spec.name}", f"samples x {_axes_text(spec)}"
+    if array.dtype != spec.dtype:
+        hint = f"Convert it with .astype(numpy.{spec.dtype})"
+        raise ConfigError(place, f"{array.dtype} numbers", f"{spec.dtype}, as the model takes", hint)
+    if array.ndim == 0 or (spec.axes is not None and array.ndim == len(spec.axes)):
+        hint = "Put an axis for the samples in front: array[None]"
+        raise ConfigError(place, f"shape {_text(array.shape)}", wanted, hint)
+    _check_shape(place, spec, array.shape[1:], axes, wanted)
+    if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+        raise ConfigError(place, "values that are infinite or no numbers", "finite numbers")
+    return len(array)
 
 
 def parse_shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:

@@ -17,7 +17,14 @@ from panacea_sim.onnx_models.samples import Feed
 __all__ = ["ModelSession", "run_model", "sizes_of_tensors"]
 
 _SHAPE_PREFIX = "shape of "
-_NO_TENSORS = ("SequenceConstruct", "SequenceEmpty", "SequenceInsert", "SequenceErase", "SplitToSequence", "SequenceMap")
+_NO_TENSORS = (
+    "SequenceConstruct",
+    "SequenceEmpty",
+    "SequenceInsert",
+    "SequenceErase",
+    "SplitToSequence",
+    "SequenceMap",
+)
 _SILENT = 4
 _LONGEST = 300
 
@@ -49,7 +56,12 @@ def sizes_of_tensors(
 
 
 def run_model(
-    graph: OnnxGraph, feed: Feed, wanted: Sequence[str], nodes: Iterable[onnx.NodeProto] = (), *, optimized: bool = False
+    graph: OnnxGraph,
+    feed: Feed,
+    wanted: Sequence[str],
+    nodes: Iterable[onnx.NodeProto] = (),
+    *,
+    optimized: bool = False,
 ) -> dict[str, Array]:
     """Return the values of tensors in a run with a sample, with `nodes` added behind the model's.
 

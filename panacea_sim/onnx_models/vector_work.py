@@ -22,7 +22,9 @@ _ALONE = {
     **dict.fromkeys(("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"), "norm"),
     **dict.fromkeys(("InstanceNormalization", "GroupNormalization", "LRN", "LpNormalization"), "norm"),
     "MeanVarianceNormalization": "norm",
-    **dict.fromkeys(("MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"), "pooling"),
+    **dict.fromkeys(
+        ("MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"), "pooling"
+    ),
     **dict.fromkeys(("QLinearGlobalAveragePool", "QLinearAveragePool"), "pooling"),
     **dict.fromkeys(("Resize", "Upsample"), "resize"),
     "RotaryEmbedding": "rotary",

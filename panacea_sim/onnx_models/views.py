@@ -104,8 +104,8 @@ class ImageView:
 class StateView:
     """The states [hidden size, batch] of a recurrent layer in front of each step.
 
-    `states` is the output [steps, directions, batch, hidden size] of all steps, `initial` the state in front of the first
-    one, empty for zeros.
+    `states` is the output [steps, directions, batch, hidden size] of all steps, `initial` the state in front of the
+    first one, empty for zeros.
     """
 
     states: str

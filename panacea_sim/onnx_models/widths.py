@@ -34,7 +34,9 @@ def weight_bits_of(weight: ImportedOperand, values: Mapping[str, Array]) -> int:
         name = _typed(encoding.codes, encoding.zero_point, values)
         if name not in _RANGES:
             raise ConfigError(f"weight {encoding.codes!r}", f"{name} codes", ", ".join(_RANGES), _HINT)
-        zero_points = values[encoding.zero_point].astype(np.int64) if encoding.zero_point in values else np.zeros(1, int)
+        zero_points = (
+            values[encoding.zero_point].astype(np.int64) if encoding.zero_point in values else np.zeros(1, int)
+        )
         least, most = _RANGES[name][0] - int(zero_points.max()), _RANGES[name][1] - int(zero_points.min())
     for bits in _WEIGHT_BITS:
         if -(1 << (bits - 1)) <= least and most < 1 << (bits - 1):

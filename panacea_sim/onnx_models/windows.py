@@ -80,15 +80,16 @@ def _resized_axis(
 
 def _places(pixels: IntArray, before: int, after: int, transformation: str) -> FloatArray:
     scale = before / after
+    at = pixels.astype(np.float64)
     if transformation == "asymmetric":
-        return pixels * scale
+        return at * scale
     if transformation == "align_corners":
-        return pixels * ((before - 1) / max(after - 1, 1))
+        return at * ((before - 1) / max(after - 1, 1))
     if transformation == "tf_half_pixel_for_nn":
-        return (pixels + 0.5) * scale
+        return (at + 0.5) * scale
     if transformation == "pytorch_half_pixel" and after == 1:
-        return np.zeros(1)
-    return (pixels + 0.5) * scale - 0.5
+        return np.zeros(1, np.float64)
+    return (at + 0.5) * scale - 0.5
 
 
 def _nearest(place: FloatArray, mode: str) -> FloatArray:

@@ -177,7 +177,7 @@ def _names_text(names: Sequence[str]) -> str:
     """Return names with commas; where a residual stream leads back to many layers, the newest and how many more."""
     if len(names) <= _MOST_NAMES:
         return ", ".join(names)
-    return f"{', '.join(names[:_MOST_NAMES - 1])} and {len(names) - _MOST_NAMES + 1} more"
+    return f"{', '.join(names[: _MOST_NAMES - 1])} and {len(names) - _MOST_NAMES + 1} more"
 
 
 def _short_number(count: int) -> str:

@@ -123,7 +123,7 @@ def test_workloads_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "text"),
     [
         (["opt-2.7"], "error: workload: found the unknown model 'opt-2.7'; accepted: a model (opt-125m"),
-        (["model.onnx"], "error: workload: found the unknown model 'model.onnx'"),
+        (["model.pt"], "error: workload: found the unknown model 'model.pt'"),
         (["./opt"], "error: workload: found './opt'; accepted: the name of a model, or a .csv or .yaml file"),
         (["none.csv"], "error: none.csv: found No such file or directory; accepted: a CSV file"),
         (["none.yaml"], "error: none.yaml: found No such file or directory; accepted: a YAML file"),

@@ -24,18 +24,26 @@ def _real(*shape: int) -> np.ndarray[Any, Any]:
 def make_sound_models() -> list[onnx.ModelProto]:
     """Return small models of convolutions, of attention, of integers, and of a recurrent layer with a loop."""
     image = [
-        node("Conv", "x k", "a", name="c", pads=[1, 1, 1, 1], strides=[2, 2]), node("MaxPool", "a", "p", kernel_shape=[2, 2]),
-        node("Flatten", "p", "f"), node("Gemm", "f w b", "y", name="g"),
-    ]  # fmt: skip
+        node("Conv", "x k", "a", name="c", pads=[1, 1, 1, 1], strides=[2, 2]),
+        node("MaxPool", "a", "p", kernel_shape=[2, 2]),
+        node("Flatten", "p", "f"),
+        node("Gemm", "f w b", "y", name="g"),
+    ]
     text = [
-        node("MatMul", "x w", "a", name="q"), node("Transpose", "a", "t", perm=[0, 2, 1]), node("MatMul", "a t", "s", name="qk"),
-        node("Softmax", "s", "p", axis=-1), node("MatMul", "p a", "o", name="pv"), node("Add", "x o", "r"),
+        node("MatMul", "x w", "a", name="q"),
+        node("Transpose", "a", "t", perm=[0, 2, 1]),
+        node("MatMul", "a t", "s", name="qk"),
+        node("Softmax", "s", "p", axis=-1),
+        node("MatMul", "p a", "o", name="pv"),
+        node("Add", "x o", "r"),
         node("LayerNormalization", "r g", "y", axis=-1),
-    ]  # fmt: skip
+    ]
     integers = [
-        node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", "q s z", "d"),
-        node("DequantizeLinear", "w v u", "e", axis=1), node("MatMul", "d e", "y", name="m"),
-    ]  # fmt: skip
+        node("QuantizeLinear", "x s z", "q"),
+        node("DequantizeLinear", "q s z", "d"),
+        node("DequantizeLinear", "w v u", "e", axis=1),
+        node("MatMul", "d e", "y", name="m"),
+    ]
     going = onnx.helper.make_tensor_value_info("going", onnx.TensorProto.BOOL, ())
     number = onnx.helper.make_tensor_value_info("number", onnx.TensorProto.INT64, ())
     state, after = (onnx.helper.make_tensor_value_info(name, 1, None) for name in ("state", "next"))

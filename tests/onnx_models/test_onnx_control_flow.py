@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,21 +93,31 @@ def test_a_loop_runs_as_often_as_it_runs(condition: bool, count: int, turns: int
     names = _same_outputs(path, feed, tmp_path / "s.npz")
     assert names == [f"loop/step[{turn}]" for turn in range(turns)]
     network = load_model(path, tmp_path / "s.npz").network
-    assert list(network.edges) == list(zip(names, names[1:], strict=False))
+    assert list(network.edges) == list(pairwise(names))
 
 
 def test_a_scan_is_a_layer_a_step(tmp_path: Path) -> None:
     """Each step of a Scan takes its part of what it goes through, also backwards, and gives a part of the output."""
     body = _body(
-        [node("Add", "state part", "sum"), node("MatMul", "sum ws", "next", name="step"), node("Identity", "next", "out")],
+        [
+            node("Add", "state part", "sum"),
+            node("MatMul", "sum ws", "next", name="step"),
+            node("Identity", "next", "out"),
+        ],
         [_value("state", FLOAT, (2, 5)), _value("part", FLOAT, (2, 5))],
         [_value("next", FLOAT, (2, 5)), _value("out", FLOAT, (2, 5))],
         {"ws": _real(5, 5)},
     )
     scan = helper.make_node(
-        "Scan", ["x", "parts"], ["last", "y"], name="scan", body=body, num_scan_inputs=1, scan_input_directions=[1],
+        "Scan",
+        ["x", "parts"],
+        ["last", "y"],
+        name="scan",
+        body=body,
+        num_scan_inputs=1,
+        scan_input_directions=[1],
         scan_input_axes=[1],
-    )  # fmt: skip
+    )
     model = small_model([scan], {"x": (2, 5), "parts": (2, 3, 5)}, "last y")
     path = write_model(tmp_path / "scan.onnx", model)
     feed = {"x": _real(2, 5), "parts": _real(2, 3, 5)}
@@ -137,9 +148,13 @@ def test_bodies_inside_of_bodies(tmp_path: Path) -> None:
 def test_functions_are_put_in_place(tmp_path: Path) -> None:
     """Products inside of a model's own functions are layers."""
     twice = helper.make_function(
-        "own", "Twice", ["a", "b"], ["c"], [node("MatMul", "a b", "t"), node("MatMul", "t b", "c")],
+        "own",
+        "Twice",
+        ["a", "b"],
+        ["c"],
+        [node("MatMul", "a b", "t"), node("MatMul", "t b", "c")],
         [helper.make_opsetid("", 17)],
-    )  # fmt: skip
+    )
     model = small_model([node("Twice", "x w", "y", domain="own")], {"x": (3, 5)}, "y", {"w": _real(5, 5)})
     model.functions.append(twice)
     model.opset_import.append(helper.make_opsetid("own", 1))

@@ -60,27 +60,52 @@ def _folder(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda folder: folder / "m.onnx", "m.onnx: found No such file or directory; accepted: a file that can be read"),
+        (
+            lambda folder: folder / "m.onnx",
+            "m.onnx: found No such file or directory; accepted: a file that can be read",
+        ),
         (_folder, "m.onnx: found a folder; accepted: an ONNX model, a file"),
         (_file(b""), "m.onnx: found an empty file; accepted: an ONNX model. The download or export did not end"),
-        (_file(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"), "a pointer of Git LFS in place of the model"),
+        (
+            _file(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+            "a pointer of Git LFS in place of the model",
+        ),
         (_file(b"no model at all, but text that is long enough"), "a file that is no ONNX model or is damaged"),
         (_file(_model().SerializeToString()[:-40]), "a file that is no ONNX model or is damaged"),
-        (_file(onnx.ModelProto().SerializeToString() or b"\x08\x08"), "a model without operators, or a file of another kind"),
-        (lambda folder: _external(folder, 0), "no file 'weights.bin' with the data of tensor 'w'; accepted: a model with its"),
+        (
+            _file(onnx.ModelProto().SerializeToString() or b"\x08\x08"),
+            "a model without operators, or a file of another kind",
+        ),
+        (
+            lambda folder: _external(folder, 0),
+            "no file 'weights.bin' with the data of tensor 'w'; accepted: a model with its",
+        ),
         (lambda folder: _external(folder, 20), "20 bytes in 'weights.bin', of which 'w' needs 48"),
         (_written(opset=6), "operators of opset 6; accepted: opset 7 or later"),
-        (_written(nodes=[node("FusedMatMul", "x w", "y", domain="com.microsoft")]), "1 com.microsoft.FusedMatMul; accepted: operators of the ONNX standard. Bring the unoptimized export"),
+        (
+            _written(nodes=[node("FusedMatMul", "x w", "y", domain="com.microsoft")]),
+            "1 com.microsoft.FusedMatMul; accepted: operators of the ONNX standard. Bring the unoptimized export",
+        ),
         (_written(nodes=[node("Attention", "x w", "y", domain="com.microsoft")]), "Bring the unoptimized export"),
         (_written(nodes=[node("MatMulNBits", "x w", "y", domain="com.microsoft")]), "Bring the unoptimized export"),
         (_written(nodes=[node("Conv", "x w", "y", domain="com.microsoft.nchwc")]), "Bring the unoptimized export"),
-        (_written(nodes=[node("Relu", "x", "y")]), "found no matrix product; accepted: a model with matrix products or convolutions"),
-        (_written(nodes=[node("Einsum", "x w", "y", equation="ij,jk->ik")]), "found no matrix product among its operators, and 1 Einsum, not simulated"),
+        (
+            _written(nodes=[node("Relu", "x", "y")]),
+            "found no matrix product; accepted: a model with matrix products or convolutions",
+        ),
+        (
+            _written(nodes=[node("Einsum", "x w", "y", equation="ij,jk->ik")]),
+            "found no matrix product among its operators, and 1 Einsum, not simulated",
+        ),
         (_written(inputs={"x": (2, 5)}), "accepted: a model that"),
-        (_written(inputs={"x": (2, 4, "n")}, nodes=[node("MatMul", "x w", "y")]), "no shape for input 'x' of 2 x 4 x n; accepted: a length for each axis that has none. For example: --shape x=2,4,1; or give samples with --data"),
+        (
+            _written(inputs={"x": (2, 4, "n")}, nodes=[node("MatMul", "x w", "y")]),
+            "no shape for input 'x' of 2 x 4 x n; accepted: a length for each axis that has none. "
+            "For example: --shape x=2,4,1; or give samples with --data",
+        ),
         (_written(dtypes={"x": onnx.TensorProto.STRING}), "input 'x': found text; accepted: a type of numbers"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("command", ["network", "run"])
 def test_files_that_are_refused(
     command: str,
@@ -120,15 +145,22 @@ _SOUND = {"x": np.ones((3, 2, 4), np.float32), "mask": np.ones((3, 2, 4), np.flo
     [
         ({"mask": None}, "found no samples of 'mask' among the keys x; accepted: an array for each input: x, mask"),
         ({"masks": _SOUND["x"]}, "found the unknown key 'masks'; accepted: x, mask. Did you mean 'mask'?"),
-        ({"x": _SOUND["x"].astype(np.float64)}, "s.npz, x: found float64 numbers; accepted: float32, as the model takes. Convert it with .astype(numpy.float32)"),
-        ({"x": _SOUND["x"][0]}, "s.npz, x: found shape 2 x 4; accepted: samples x batch x 4. Put an axis for the samples in front"),
+        (
+            {"x": _SOUND["x"].astype(np.float64)},
+            "s.npz, x: found float64 numbers; accepted: float32, as the model takes. "
+            "Convert it with .astype(numpy.float32)",
+        ),
+        (
+            {"x": _SOUND["x"][0]},
+            "s.npz, x: found shape 2 x 4; accepted: samples x batch x 4. Put an axis for the samples in front",
+        ),
         ({"x": np.ones((3, 2, 5), np.float32)}, "s.npz, x: found shape 2 x 5; accepted: samples x batch x 4"),
         ({"mask": np.ones((3, 1, 4), np.float32)}, "s.npz, mask: found batch = 1; accepted: 2, the batch of 'x'"),
         ({"mask": _SOUND["mask"][:2]}, "found samples: 3 of 'x', 2 of 'mask'; accepted: equally many of each input"),
         ({"x": _SOUND["x"][:0], "mask": _SOUND["mask"][:0]}, "found no samples; accepted: at least one"),
         ({"x": np.full((3, 2, 4), np.nan, np.float32)}, "s.npz, x: found values that are infinite or no numbers"),
     ],
-)  # fmt: skip
+)
 def test_samples_that_are_refused(
     changed: dict[str, Any], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -152,7 +184,10 @@ def test_samples_that_are_refused(
         (["--shape", "x=0,4"], "--shape: found 'x=0,4'; accepted: NAME="),
         (["--shape", "x=2,4", "--shape", "x=2,4"], "--shape: found 'x' twice"),
         (["--shape", "x=2,4", "--shape", "mask=3,4"], "--shape mask: found batch = 3; accepted: 2, the batch of 'x'"),
-        (["--shape", "x=2000000000,4"], "--shape: found inputs of 64,000,000,000 bytes; accepted: at most 4,294,967,296"),
+        (
+            ["--shape", "x=2000000000,4"],
+            "--shape: found inputs of 64,000,000,000 bytes; accepted: at most 4,294,967,296",
+        ),
         (["--shape", "x=2,4", "--data", "s.npz"], "--shape: found x=2,4; accepted: nothing beside --data"),
         (["--data", "nothing.npz"], "nothing.npz: found No such file"),
         (["--tokens", "5"], "--tokens: found 5; accepted: nothing beside"),
@@ -177,7 +212,9 @@ def test_named_axes_have_one_length(tmp_path: Path) -> None:
 def test_a_network_of_another_kind_has_no_samples(capsys: pytest.CaptureFixture[str]) -> None:
     """--data and --shape belong to ONNX models."""
     assert main(["network", "opt-125m", "--shape", "x=1"]) == 2
-    assert "--shape: found ('x=1',); accepted: nothing beside opt-125m, which is no ONNX model" in capsys.readouterr().err
+    assert (
+        "--shape: found ('x=1',); accepted: nothing beside opt-125m, which is no ONNX model" in capsys.readouterr().err
+    )
 
 
 def test_the_extra_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,5 +231,5 @@ def test_the_extra_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=r"no module onnx; accepted: .* pip install 'panacea-sim\[onnx\]'"):
         load_model("model.onnx")
     monkeypatch.setattr(availability, "import_module", broken)
-    with pytest.raises(ConfigError, match="cannot be imported .ImportError: numpy is too new"):
+    with pytest.raises(ConfigError, match=r"cannot be imported .ImportError: numpy is too new"):
         load_model("model.onnx")

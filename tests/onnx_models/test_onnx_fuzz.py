@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from mutated_models import make_sound_models, mutated_model  # noqa: E402  # they need onnx
-from small_models import write_model  # noqa: E402
+from mutated_models import make_sound_models, mutated_model  # they need onnx
+from small_models import write_model
 
-from panacea_sim.commands.main import main  # noqa: E402
+from panacea_sim.commands.main import main
 
 _CASES = 40
 

@@ -16,10 +16,10 @@ pytest.importorskip("onnxruntime")
 
 from small_models import node, small_model, write_model  # noqa: E402  # they need onnx
 
+from panacea_sim.onnx_models.graph import OnnxGraph  # noqa: E402
 from panacea_sim.onnx_models.imported import ImportedModel  # noqa: E402
 from panacea_sim.onnx_models.load import load_model  # noqa: E402
 from panacea_sim.onnx_models.session import ModelSession  # noqa: E402
-from panacea_sim.onnx_models.graph import OnnxGraph  # noqa: E402
 
 Array = np.ndarray[Any, Any]
 RNG = np.random.default_rng(11)
@@ -56,7 +56,7 @@ _TEXT_WEIGHTS = {"wa": _real(4, FEATURES), "wb": _real(4, FEATURES)}
 _READ = node("MatMul", "z w", "y", name="R")
 
 
-def _text(nodes: Sequence[Any], *needs: str, w: tuple[int, ...] = (FEATURES, 3), **more: Any) -> Between:
+def _text(nodes: Sequence[Any], *needs: str, w: tuple[int, ...] = (FEATURES, 3), **more: Any) -> Between:  # noqa: ANN401  # those of a node
     exact = more.pop("exact", True)
     return Between(nodes, _READ, needs, {"w": _real(*w)} | more, exact)
 
@@ -80,8 +80,12 @@ TEXT = {
     ),
     "norm of several operators": _text(
         [
-            node("ReduceMean", "a", "m", axes=[-1]), node("Sub", "a m", "d"), node("Mul", "d d", "q"),
-            node("ReduceMean", "q", "v", axes=[2]), node("Sqrt", "v", "r"), node("Div", "d r", "z"),
+            node("ReduceMean", "a", "m", axes=[-1]),
+            node("Sub", "a m", "d"),
+            node("Mul", "d d", "q"),
+            node("ReduceMean", "q", "v", axes=[2]),
+            node("Sqrt", "v", "r"),
+            node("Div", "d r", "z"),
         ],
         "features",
     ),
@@ -92,15 +96,24 @@ TEXT = {
         [node("Slice", "a st en ax", "z")], "same", w=(4, 3), st=_numbers(2), en=_numbers(6), ax=_numbers(2)
     ),
     "slice of tokens from behind": _text(
-        [node("Slice", "a st en ax sp", "z")], "columns", st=_numbers(-1), en=_numbers(-99), ax=_numbers(1), sp=_numbers(-2)
+        [node("Slice", "a st en ax sp", "z")],
+        "columns",
+        st=_numbers(-1),
+        en=_numbers(-99),
+        ax=_numbers(1),
+        sp=_numbers(-2),
     ),
-    "a part of a split": _text([node("Split", "a sizes", "before z behind", axis=2)], "same", w=(5, 3), sizes=_numbers(2, 5, 1)),
+    "a part of a split": _text(
+        [node("Split", "a sizes", "before z behind", axis=2)], "same", w=(5, 3), sizes=_numbers(2, 5, 1)
+    ),
     "one token": _text([node("Gather", "a at", "z", axis=1)], "same", at=np.array(-1, I64)),
     "some tokens": _text([node("Gather", "a at", "z", axis=1)], "columns", at=_numbers(0, 5, 1), exact=False),
     "tokens in a row": _text([node("Gather", "a at", "z", axis=1)], "same", at=_numbers(2, 3, 4)),
     "mean of tokens": _text([node("ReduceMean", "a", "z", axes=[1], keepdims=0)], "columns"),
     "features side by side": _text([node("Reshape", "a to", "z")], "all", w=(48, 3), to=_numbers(1, 48), exact=False),
-    "tokens two by two": _text([node("Reshape", "a to", "z")], "columns", w=(16, 3), to=_numbers(1, 3, 16), exact=False),
+    "tokens two by two": _text(
+        [node("Reshape", "a to", "z")], "columns", w=(16, 3), to=_numbers(1, 3, 16), exact=False
+    ),
     "features as tokens": _text([node("Transpose", "a", "z", perm=[0, 2, 1])], "all", w=(6, 3), exact=False),
     "repeated": _text([node("Expand", "a to", "z")], "columns", to=_numbers(2, 6, 8)),
     "tiled": _text([node("Tile", "a to", "z")], "columns", to=_numbers(1, 2, 1)),
@@ -109,37 +122,60 @@ TEXT = {
     "rotary": _text(
         [
             node("Split", "a halves", "u v", axis=2),
-            node("Neg", "v", "n"), node("Concat", "n u", "t", axis=2), node("Mul", "a cos", "c"),
-            node("Mul", "t sin", "s"), node("Add", "c s", "z"),
+            node("Neg", "v", "n"),
+            node("Concat", "n u", "t", axis=2),
+            node("Mul", "a cos", "c"),
+            node("Mul", "t sin", "s"),
+            node("Add", "c s", "z"),
         ],
-        "same", "same", "same", halves=_numbers(4, 4), cos=_real(6, 8), sin=_real(6, 8),
+        "same",
+        "same",
+        "same",
+        halves=_numbers(4, 4),
+        cos=_real(6, 8),
+        sin=_real(6, 8),
     ),
-    "heads as activation": Between(
-        [*_heads("a", "z")], _READ, ["same"], {"w": _real(1, 2, 4, 3), **_SPLIT}
-    ),
+    "heads as activation": Between([*_heads("a", "z")], _READ, ["same"], {"w": _real(1, 2, 4, 3), **_SPLIT}),
     "heads together again": _text(
         [*_heads("a", "h"), node("Transpose", "h", "t", perm=[0, 2, 1, 3]), node("Reshape", "t to", "z")],
-        "same", to=_numbers(1, TOKENS, FEATURES), **_SPLIT,
+        "same",
+        to=_numbers(1, TOKENS, FEATURES),
+        **_SPLIT,
     ),
     "keys": Between(
-        [*_heads("a", "ah"), *_heads("b", "bh"), _KEYS], node("MatMul", "ah bt", "y", name="R"), ["same"], _SPLIT, operand="w"
+        [*_heads("a", "ah"), *_heads("b", "bh"), _KEYS],
+        node("MatMul", "ah bt", "y", name="R"),
+        ["same"],
+        _SPLIT,
+        operand="w",
     ),
     "values": Between(
         [node("Softmax", "p", "ps", axis=-1), *_heads("b", "bh")],
-        node("MatMul", "ps bh", "y", name="R"), ["same"], _SPLIT, operand="w",
+        node("MatMul", "ps bh", "y", name="R"),
+        ["same"],
+        _SPLIT,
+        operand="w",
     ),
     "normed keys": Between(
-        [*_heads("a", "ah"), *_heads("b", "bh"), node("LayerNormalization", "bh g", "bn"), node("Transpose", "bn", "bt", perm=[0, 1, 3, 2])],
-        node("MatMul", "ah bt", "y", name="R"), ["features"], {**_SPLIT, "g": _real(4)}, operand="w",
+        [
+            *_heads("a", "ah"),
+            *_heads("b", "bh"),
+            node("LayerNormalization", "bh g", "bn"),
+            node("Transpose", "bn", "bt", perm=[0, 1, 3, 2]),
+        ],
+        node("MatMul", "ah bt", "y", name="R"),
+        ["features"],
+        {**_SPLIT, "g": _real(4)},
+        operand="w",
     ),
-}  # fmt: skip
+}
 
 _IMAGE = {"x": (2, 3, 6, 5)}
 _IMAGE_MAKERS = [node("Conv", "x wa", "a", name="A"), node("Conv", "x wb", "b", name="B")]
 _IMAGE_WEIGHTS = {"wa": _real(4, 3, 1, 1), "wb": _real(4, 3, 1, 1)}
 
 
-def _image(nodes: Sequence[Any], *needs: str, w: tuple[int, ...] = (2, 4, 3, 3), **more: Any) -> Between:
+def _image(nodes: Sequence[Any], *needs: str, w: tuple[int, ...] = (2, 4, 3, 3), **more: Any) -> Between:  # noqa: ANN401  # those of a node
     exact, attributes = more.pop("exact", False), more.pop("attributes", {})
     return Between(nodes, node("Conv", "z w", "y", name="R", **attributes), needs, {"w": _real(*w)} | more, exact)
 
@@ -156,41 +192,105 @@ IMAGE = {
     ),
     "pooled": _image([node("MaxPool", "a", "z", kernel_shape=[2, 2], strides=[2, 1])], "columns", w=(2, 4, 2, 2)),
     "pooled beyond the end": _image(
-        [node("AveragePool", "a", "z", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 0, 0, 1], ceil_mode=1)], "columns", w=(2, 4, 1, 1)
+        [node("AveragePool", "a", "z", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 0, 0, 1], ceil_mode=1)],
+        "columns",
+        w=(2, 4, 1, 1),
     ),
     "pooled twice": _image(
-        [node("MaxPool", "a", "p", kernel_shape=[2, 2]), node("MaxPool", "p", "z", kernel_shape=[2, 2], strides=[2, 2])],
-        "columns", w=(2, 4, 1, 1),
+        [
+            node("MaxPool", "a", "p", kernel_shape=[2, 2]),
+            node("MaxPool", "p", "z", kernel_shape=[2, 2], strides=[2, 2]),
+        ],
+        "columns",
+        w=(2, 4, 1, 1),
     ),
     "pooled over all": _image([node("GlobalAveragePool", "a", "z")], "columns", w=(2, 4, 1, 1), exact=True),
     "gate of a mean": _image(
-        [node("GlobalAveragePool", "a", "m"), node("Sigmoid", "m", "g"), node("Mul", "b g", "z")], "columns", "same", w=(2, 4, 1, 1), exact=True
+        [node("GlobalAveragePool", "a", "m"), node("Sigmoid", "m", "g"), node("Mul", "b g", "z")],
+        "columns",
+        "same",
+        w=(2, 4, 1, 1),
+        exact=True,
     ),
     "padded before": _image([node("Pad", "a to", "z")], "columns", to=_numbers(0, 0, 1, 1, 0, 0, 1, 2)),
-    "padded with mirrors": _image([node("Pad", "a to", "z", mode="reflect")], "columns", to=_numbers(0, 0, 1, 1, 0, 0, 1, 2)),
-    "twice the size": _image([node("Resize", "a - s", "z", mode="nearest")], "columns", w=(2, 4, 1, 1), s=np.array([1, 1, 2, 2], np.float32), exact=True),
-    "half the size": _image([node("Resize", "a - s", "z", mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")], "columns", w=(2, 4, 1, 1), s=np.array([1, 1, 0.5, 0.8], np.float32), exact=True),
-    "larger, between pixels": _image([node("Resize", "a - - n", "z", mode="linear")], "columns", w=(2, 4, 1, 1), n=_numbers(2, 4, 9, 7)),
-    "larger, by four pixels": _image([node("Resize", "a - - n", "z", mode="cubic", coordinate_transformation_mode="align_corners")], "columns", w=(2, 4, 1, 1), n=_numbers(2, 4, 9, 7)),
-    "pixels of channels": _image([node("DepthToSpace", "a", "z", blocksize=2)], "columns", w=(2, 1, 1, 1)),
-    "batch norm": _image([node("BatchNormalization", "a g h i j", "z")], "same", w=(2, 4, 1, 1), g=_real(4), h=_real(4), i=_real(4), j=np.abs(_real(4)) + 1, exact=True),
-    "instance norm": _image([node("InstanceNormalization", "a g h", "z")], "columns", w=(2, 4, 1, 1), g=_real(4), h=_real(4), exact=True),
-    "channels last": _image(
-        [node("Transpose", "a", "t", perm=[0, 2, 3, 1]), node("Mul", "t c", "u"), node("Transpose", "u", "z", perm=[0, 3, 1, 2])],
-        "same", w=(2, 4, 1, 1), c=_real(4), exact=True,
+    "padded with mirrors": _image(
+        [node("Pad", "a to", "z", mode="reflect")], "columns", to=_numbers(0, 0, 1, 1, 0, 0, 1, 2)
     ),
-}  # fmt: skip
+    "twice the size": _image(
+        [node("Resize", "a - s", "z", mode="nearest")],
+        "columns",
+        w=(2, 4, 1, 1),
+        s=np.array([1, 1, 2, 2], np.float32),
+        exact=True,
+    ),
+    "half the size": _image(
+        [
+            node(
+                "Resize",
+                "a - s",
+                "z",
+                mode="nearest",
+                coordinate_transformation_mode="asymmetric",
+                nearest_mode="floor",
+            )
+        ],
+        "columns",
+        w=(2, 4, 1, 1),
+        s=np.array([1, 1, 0.5, 0.8], np.float32),
+        exact=True,
+    ),
+    "larger, between pixels": _image(
+        [node("Resize", "a - - n", "z", mode="linear")], "columns", w=(2, 4, 1, 1), n=_numbers(2, 4, 9, 7)
+    ),
+    "larger, by four pixels": _image(
+        [node("Resize", "a - - n", "z", mode="cubic", coordinate_transformation_mode="align_corners")],
+        "columns",
+        w=(2, 4, 1, 1),
+        n=_numbers(2, 4, 9, 7),
+    ),
+    "pixels of channels": _image([node("DepthToSpace", "a", "z", blocksize=2)], "columns", w=(2, 1, 1, 1)),
+    "batch norm": _image(
+        [node("BatchNormalization", "a g h i j", "z")],
+        "same",
+        w=(2, 4, 1, 1),
+        g=_real(4),
+        h=_real(4),
+        i=_real(4),
+        j=np.abs(_real(4)) + 1,
+        exact=True,
+    ),
+    "instance norm": _image(
+        [node("InstanceNormalization", "a g h", "z")], "columns", w=(2, 4, 1, 1), g=_real(4), h=_real(4), exact=True
+    ),
+    "channels last": _image(
+        [
+            node("Transpose", "a", "t", perm=[0, 2, 3, 1]),
+            node("Mul", "t c", "u"),
+            node("Transpose", "u", "z", perm=[0, 3, 1, 2]),
+        ],
+        "same",
+        w=(2, 4, 1, 1),
+        c=_real(4),
+        exact=True,
+    ),
+}
 
 
 def _loaded(
-    between: Between, makers: Sequence[Any], inputs: Mapping[str, tuple[int, ...]], weights: Mapping[str, Array], folder: Path
+    between: Between,
+    makers: Sequence[Any],
+    inputs: Mapping[str, tuple[int, ...]],
+    weights: Mapping[str, Array],
+    folder: Path,
 ) -> ImportedModel:
     nodes = [*makers, *between.nodes, between.reader]
     model = small_model(nodes, inputs, "y", {**weights, **between.constants}, opset=17)
     return load_model(write_model(folder / "model.onnx", model))
 
 
-def _changed(model: ImportedModel, reader: str, operand: str) -> dict[tuple[int, tuple[int, int]], set[tuple[str, int, int]]]:
+def _changed(
+    model: ImportedModel, reader: str, operand: str
+) -> dict[tuple[int, tuple[int, int]], set[tuple[str, int, int]]]:
     """Return for each repeat and element of an operand the outputs of products that change it when they change."""
     layer = model.layers[reader]
     view = getattr(layer, {"x": "activation", "w": "weight"}[operand]).view
@@ -244,7 +344,9 @@ def _check(model: ImportedModel, between: Between) -> None:
     if between.exact:
         assert asked == changed
     links = [link for _, _, found in model.network.in_edges("R", data="links") for link in found]
-    found = [link.needs if isinstance(link.needs, str) else "columns" for link in links if link.operand == between.operand]
+    found = [
+        link.needs if isinstance(link.needs, str) else "columns" for link in links if link.operand == between.operand
+    ]
     assert sorted(found) == sorted(between.needs)
 
 

@@ -52,14 +52,15 @@ class Case:
         return load_model(write_model(path / "model.onnx", made))
 
 
-def _conv(
-    weight: tuple[int, ...], image: tuple[int, ...], sizes: tuple[int, int, int, int], **attributes: Any
-) -> Case:
+def _conv(weight: tuple[int, ...], image: tuple[int, ...], sizes: tuple[int, int, int, int], **attributes: Any) -> Case:  # noqa: ANN401  # those of a node
     return Case([node("Conv", "x w", "y", **attributes)], {"x": _real(*image)}, [sizes], {"w": _real(*weight)})
 
 
 def _transposed(
-    weight: tuple[int, ...], image: tuple[int, ...], sizes: tuple[int, int, int, int], **attributes: Any
+    weight: tuple[int, ...],
+    image: tuple[int, ...],
+    sizes: tuple[int, int, int, int],
+    **attributes: Any,  # noqa: ANN401  # those of a node
 ) -> Case:
     made = [node("ConvTranspose", "x w", "y", **attributes)]
     return Case(made, {"x": _real(*image)}, [sizes], {"w": _real(*weight)})
@@ -83,8 +84,12 @@ PLAIN = {
     "matmul of two inputs": Case(
         [node("MatMul", "a b", "y")], {"a": _real(2, 3, 4, 5), "b": _real(2, 3, 5, 6)}, [(6, 5, 4, 6)]
     ),
-    "matmul of a vector and a matrix": Case([node("MatMul", "x w", "y")], {"x": _real(5)}, [(4, 5, 1, 1)], {"w": _real(5, 4)}),
-    "matmul of a matrix and a vector": Case([node("MatMul", "x w", "y")], {"x": _real(3, 5)}, [(1, 5, 3, 1)], {"w": _real(5)}),
+    "matmul of a vector and a matrix": Case(
+        [node("MatMul", "x w", "y")], {"x": _real(5)}, [(4, 5, 1, 1)], {"w": _real(5, 4)}
+    ),
+    "matmul of a matrix and a vector": Case(
+        [node("MatMul", "x w", "y")], {"x": _real(3, 5)}, [(1, 5, 3, 1)], {"w": _real(5)}
+    ),
     "gemm": Case([node("Gemm", "x w", "y")], {"x": _real(3, 5)}, [(4, 5, 3, 1)], {"w": _real(5, 4)}),
     "gemm turned": Case(
         [node("Gemm", "x w", "y", transA=1, transB=1)], {"x": _real(5, 3)}, [(4, 5, 3, 1)], {"w": _real(4, 5)}
@@ -95,7 +100,9 @@ PLAIN = {
     "conv of a line": _conv((4, 3, 3), (2, 3, 9), (4, 9, 14, 1)),
     "conv of an image": _conv((4, 3, 3, 2), (1, 3, 6, 7), (4, 18, 24, 1)),
     "conv of a volume": _conv((2, 1, 2, 2, 2), (1, 1, 3, 4, 5), (2, 8, 24, 1)),
-    "conv with strides and dilation": _conv((4, 3, 3, 3), (1, 3, 9, 9), (4, 27, 9, 1), strides=[2, 2], dilations=[2, 2]),
+    "conv with strides and dilation": _conv(
+        (4, 3, 3, 3), (1, 3, 9, 9), (4, 27, 9, 1), strides=[2, 2], dilations=[2, 2]
+    ),
     "conv with groups": _conv((6, 2, 3, 3), (2, 4, 5, 5), (3, 18, 18, 2), group=2),
     "conv of each channel": _conv((4, 1, 3, 3), (1, 4, 5, 5), (1, 9, 25, 4), group=4, pads=[1, 1, 1, 1]),
     "conv with uneven pads": _conv((2, 1, 3, 3), (1, 1, 5, 6), (2, 9, 35, 1), pads=[0, 1, 2, 2]),
@@ -112,18 +119,31 @@ TRANSPOSED = {
     "conv transpose with more pixels": _transposed(
         (2, 1, 3, 3), (1, 2, 3, 3), (9, 2, 9, 1), strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]
     ),
-    "conv transpose of a size": _transposed((2, 1, 3, 3), (1, 2, 3, 3), (9, 2, 9, 1), strides=[2, 2], output_shape=[6, 5]),
-    "conv transpose padded": _transposed((2, 1, 3, 3), (1, 2, 3, 3), (9, 2, 9, 1), strides=[2, 2], auto_pad="SAME_UPPER"),
+    "conv transpose of a size": _transposed(
+        (2, 1, 3, 3), (1, 2, 3, 3), (9, 2, 9, 1), strides=[2, 2], output_shape=[6, 5]
+    ),
+    "conv transpose padded": _transposed(
+        (2, 1, 3, 3), (1, 2, 3, 3), (9, 2, 9, 1), strides=[2, 2], auto_pad="SAME_UPPER"
+    ),
 }
 
 
-def _integers(op: str, weight: Array, zero_point: Array, x: Array, sizes: tuple[int, int, int, int], **more: Any) -> Case:
+def _integers(
+    op: str,
+    weight: Array,
+    zero_point: Array,
+    x: Array,
+    sizes: tuple[int, int, int, int],
+    **more: Any,  # noqa: ANN401
+) -> Case:
     constants = {"w": weight, "zx": np.array(7, x.dtype), "zw": zero_point}
     return Case([node(op, "x w zx zw", "y", **more)], {"x": x}, [sizes], constants)
 
 
 INTEGER = {
-    "matmul of integers": _integers("MatMulInteger", _codes(np.int8, 5, 4), np.array(3, np.int8), _codes(np.uint8, 3, 5), (4, 5, 3, 1)),
+    "matmul of integers": _integers(
+        "MatMulInteger", _codes(np.int8, 5, 4), np.array(3, np.int8), _codes(np.uint8, 3, 5), (4, 5, 3, 1)
+    ),
     "matmul of integers by columns": _integers(
         "MatMulInteger", _codes(np.uint8, 5, 4), _codes(np.uint8, 4), _codes(np.uint8, 2, 3, 5), (4, 5, 6, 1)
     ),
@@ -131,10 +151,20 @@ INTEGER = {
         "MatMulInteger", _codes(np.int8, 5, 4), np.array(0, np.int8), _codes(np.int8, 3, 5), (4, 5, 3, 1)
     ),
     "conv of integers": _integers(
-        "ConvInteger", _codes(np.uint8, 4, 3, 3, 3), np.array(9, np.uint8), _codes(np.uint8, 1, 3, 6, 6), (4, 27, 36, 1), pads=[1, 1, 1, 1]
+        "ConvInteger",
+        _codes(np.uint8, 4, 3, 3, 3),
+        np.array(9, np.uint8),
+        _codes(np.uint8, 1, 3, 6, 6),
+        (4, 27, 36, 1),
+        pads=[1, 1, 1, 1],
     ),
     "conv of integers in groups": _integers(
-        "ConvInteger", _codes(np.uint8, 4, 1, 3), np.array(9, np.uint8), _codes(np.uint8, 2, 2, 6), (2, 3, 8, 2), group=2
+        "ConvInteger",
+        _codes(np.uint8, 4, 1, 3),
+        np.array(9, np.uint8),
+        _codes(np.uint8, 2, 2, 6),
+        (2, 3, 8, 2),
+        group=2,
     ),
 }
 
@@ -206,7 +236,8 @@ def _padding_before(
     if "pads" in attributes or not {"auto_pad", "output_shape"} & set(attributes):
         return list(attributes.get("pads", [0] * 2 * len(size)))[: len(size)]
     totals = [
-        s * (i - 1) + (k - 1) * d + 1 - o for s, i, k, d, o in zip(strides, size, kernel, dilations, outputs, strict=True)
+        s * (i - 1) + (k - 1) * d + 1 - o
+        for s, i, k, d, o in zip(strides, size, kernel, dilations, outputs, strict=True)
     ]
     upper = attributes.get("auto_pad") == b"SAME_UPPER"
     return [total // 2 if upper else total - total // 2 for total in (max(each, 0) for each in totals)]
@@ -221,9 +252,7 @@ def test_integer_products_are_the_outputs(name: str, tmp_path: Path) -> None:
     (layer,) = model.layers.values()
     values = model.recorder(extra=["y"]).run(dict(case.inputs))
     products = []
-    for weight, activation in zip(
-        layer.weight.centred(values), layer.activation.activation_codes(values), strict=True
-    ):
+    for weight, activation in zip(layer.weight.centred(values), layer.activation.activation_codes(values), strict=True):
         assert activation.codes.min() >= 0
         assert activation.codes.max() <= 255
         assert activation.zero_point == (7 if case.inputs["x"].dtype == np.uint8 else 135)
@@ -235,13 +264,22 @@ def test_integer_products_are_the_outputs(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["QLinearMatMul", "QLinearConv"])
 def test_products_with_scales_are_the_outputs(name: str, tmp_path: Path) -> None:
     """Accumulators times the scales are the outputs of the operators that take scales, to the rounding."""
-    shape, x = ((6, 4), _codes(np.uint8, 3, 6)) if name == "QLinearMatMul" else ((4, 2, 3, 3), _codes(np.uint8, 1, 2, 5, 5))
+    shape, x = (
+        ((6, 4), _codes(np.uint8, 3, 6)) if name == "QLinearMatMul" else ((4, 2, 3, 3), _codes(np.uint8, 1, 2, 5, 5))
+    )
     scales = RNG.uniform(0.005, 0.01, 4).astype(np.float32)
     constants = {
-        "sx": np.float32(0.02), "zx": np.uint8(120), "w": _codes(np.int8, *shape), "sw": scales,
-        "zw": np.zeros(4, np.int8), "sy": np.float32(0.05), "zy": np.uint8(128),
-    }  # fmt: skip
-    case = Case([node(name, "x sx zx w sw zw sy zy", "y")], {"x": x}, [], {k: np.asarray(v) for k, v in constants.items()})
+        "sx": np.float32(0.02),
+        "zx": np.uint8(120),
+        "w": _codes(np.int8, *shape),
+        "sw": scales,
+        "zw": np.zeros(4, np.int8),
+        "sy": np.float32(0.05),
+        "zy": np.uint8(128),
+    }
+    case = Case(
+        [node(name, "x sx zx w sw zw sy zy", "y")], {"x": x}, [], {k: np.asarray(v) for k, v in constants.items()}
+    )
     model = case.model(tmp_path)
     (layer,) = model.layers.values()
     assert layer.gemm.weight_bits == 10
@@ -261,7 +299,11 @@ def test_an_lstm_is_two_products_a_direction(direction: str, tmp_path: Path) -> 
     """The product over all inputs and that of each step, added up and put through the gates, give the states."""
     steps, batch, size, hidden, count = 4, 3, 5, 2, 2 if direction == "bidirectional" else 1
     x = _real(steps, batch, size)
-    constants = {"w": _real(count, 4 * hidden, size), "r": _real(count, 4 * hidden, hidden), "h": _real(count, batch, hidden)}
+    constants = {
+        "w": _real(count, 4 * hidden, size),
+        "r": _real(count, 4 * hidden, hidden),
+        "h": _real(count, batch, hidden),
+    }
     made = node("LSTM", "x w r - - h", "y last", name="rnn", hidden_size=hidden, direction=direction)
     sizes = [(8, size, steps * batch, 1), (8, hidden, batch, steps)] * count
     case = Case([made], {"x": x}, sizes, constants)
