@@ -100,8 +100,10 @@ def _folder(folder: Path) -> Path:
         (_written(inputs={"x": (2, 5)}), "accepted: a model that"),
         (
             _written(inputs={"x": (2, 4, "n")}, nodes=[node("MatMul", "x w", "y")]),
-            "no shape for input 'x' of 2 x 4 x n; accepted: a length for each axis that has none. "
-            "For example: --shape x=2,4,1; or give samples with --data",
+            (
+                "no shape for input 'x' of 2 x 4 x n; accepted: a length for each axis that has none. "
+                "For example: --shape x=2,4,1; or give samples with --data"
+            ),
         ),
         (_written(dtypes={"x": onnx.TensorProto.STRING}), "input 'x': found text; accepted: a type of numbers"),
     ],
@@ -147,8 +149,10 @@ _SOUND = {"x": np.ones((3, 2, 4), np.float32), "mask": np.ones((3, 2, 4), np.flo
         ({"masks": _SOUND["x"]}, "found the unknown key 'masks'; accepted: x, mask. Did you mean 'mask'?"),
         (
             {"x": _SOUND["x"].astype(np.float64)},
-            "s.npz, x: found float64 numbers; accepted: float32, as the model takes. "
-            "Convert it with .astype(numpy.float32)",
+            (
+                "s.npz, x: found float64 numbers; accepted: float32, as the model takes. "
+                "Convert it with .astype(numpy.float32)"
+            ),
         ),
         (
             {"x": _SOUND["x"][0]},
