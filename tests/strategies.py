@@ -196,6 +196,27 @@ def gemm_layers(draw: st.DrawFn) -> GemmLayer:
     )
 
 
+@st.composite
+def repeated_layers(draw: st.DrawFn, layers: st.SearchStrategy[GemmLayer] | None = None) -> GemmLayer:
+    """Draw a layer of 2 to 4 products, each with operands, row scales and bias of its own.
+
+    Operands of a product are those of another one in another order along K, so that vectors stay as they were drawn.
+    """
+    layer = draw(gemm_layers() if layers is None else layers)
+    repeat, generator = draw(st.integers(2, 4)), _generator(draw)
+
+    def several(array: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
+        return np.stack([array, *(generator.permutation(array, axis) for _ in range(repeat - 1))])
+
+    return replace(
+        layer,
+        weight=several(layer.weight, 1),
+        activation=several(layer.activation, 0),
+        weight_scale=several(layer.weight_scale, 0) if isinstance(layer.weight_scale, np.ndarray) else 0.01,
+        bias=None if layer.bias is None else several(layer.bias, 0),
+    )
+
+
 def synthetic_recipes() -> st.SearchStrategy[dict[str, Any]]:
     """Draw arguments of `synthetic_layer` for small layers; rho is often exactly 0 or 1."""
     rho = st.sampled_from([0, 1]) | st.floats(0, 1)
@@ -701,6 +722,20 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     settings |= {name: needed + draw(slack_bytes) for name, needed in _largest_tiles(layer, settings).items()}
     settings["omem_bytes"] += settings["psum_bytes"]
     return Scenario("drawn", layer, _PANACEA, settings)
+
+
+@st.composite
+def repeated_scenarios(draw: st.DrawFn) -> Scenario:
+    """Draw a layer of several products on a machine as `scenarios` draws it."""
+    scenario = draw(scenarios())
+    assert isinstance(scenario.layer, GemmLayer)
+    layer = draw(repeated_layers(st.just(scenario.layer)))
+    sizes = {
+        name: (needed, scenario.settings[name]) for name, needed in _largest_tiles(layer, scenario.settings).items()
+    }
+    settings = {name: max(needed, given) for name, (needed, given) in sizes.items()}
+    settings["omem_bytes"] = max(settings["omem_bytes"], sizes["omem_bytes"][0] + settings["psum_bytes"])
+    return replace(scenario, layer=layer, settings={**scenario.settings, **settings})
 
 
 @st.composite

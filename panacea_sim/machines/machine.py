@@ -34,7 +34,10 @@ class Values(Protocol):
 
     @property
     def accumulators(self) -> Sequence[npt.NDArray[np.int32]]:
-        """What came out: the accumulators of each layer, int32 [M, N]; those of checked values after `exact`."""
+        """What came out: the accumulators of each layer, int32 [M, N], of R products [R, M, N].
+
+        Those of checked values are there after `exact`.
+        """
         ...
 
     def exact(self) -> bool:

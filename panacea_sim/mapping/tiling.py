@@ -66,6 +66,18 @@ class Tiling:
         inside = stack if self.repeat == 1 else stack % self.stacks(height)
         return (inside * height + place < self.m_tiles).astype(np.int8)
 
+    def rows_of(self, m: int) -> slice:
+        """Return the rows of an m tile; those of all products lie one below the other."""
+        return _part(m, self.M, self.tile_m)
+
+    def columns_of(self, n: int) -> slice:
+        """Return the columns of an n tile; those of all products lie side by side."""
+        return _part(n, self.N, self.tile_n)
+
+    def depth_of(self, k: int) -> slice:
+        """Return the inner places of a k tile."""
+        return _part(k, self.K, self.tile_k)
+
     def task_count(self, height: int) -> int:
         """Return the number of firings of the PEAs with stacks of `height` m tiles."""
         return self.all_stacks(height) * self.n_tiles * self.k_tiles
@@ -104,6 +116,13 @@ class Tiling:
     def columns(self) -> IntArray:
         """Tokens of each n tile of a product."""
         return _lengths(self.N, self.tile_n)
+
+
+def _part(number: int, size: int, tile: int) -> slice:
+    """Return the places of a tile along an axis on which products of `size` follow each other."""
+    product, inside = divmod(int(number), ceil_div(size, tile))
+    first = product * size + inside * tile
+    return slice(first, min(first + tile, (product + 1) * size))
 
 
 def _lengths(size: int, tile: int) -> IntArray:

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from panacea_sim.checks import (
     require_channel_numbers,
     require_channel_scales,
-    require_float_vector,
     require_integer,
+    require_row_numbers,
     require_scale,
 )
 from panacea_sim.errors import ConfigError
@@ -102,7 +102,7 @@ def requantizer_for(  # noqa: PLR0913 (the operands of the formula, all of them 
     scales = np.broadcast_to(require_channel_scales("weight_scale", weight_scale, channels), channels)
     require_scale("activation_scale", activation_scale)
     require_integer("zero_point", zero_point, 0, (1 << MAX_ACTIVATION_BITS) - 1)
-    biases = require_float_vector("bias", bias, channels)
+    biases = require_row_numbers("bias", bias, channels)
     require_scale("output_scale", output_scale)
     corrections = np.broadcast_to(require_channel_numbers("correction", correction, channels), channels)
 

@@ -83,6 +83,7 @@ def _add_layer(content: _Content, layer: Layer) -> None:
 
 def _add_operands(content: _Content, layer: GemmLayer) -> None:
     """Add a layer by what its fields mean: a scale for all rows is that of each, and no bias is one of zeros."""
+    rows = layer.weight.shape[:-1]
     content.add("bits", [layer.weight_bits, layer.activation_bits, layer.lo_bits])
     content.add(
         "activation", [layer.zero_point, layer.activation_scale, [int(r) for r in layer.frequent], layer.dbs_offset]
@@ -92,8 +93,8 @@ def _add_operands(content: _Content, layer: GemmLayer) -> None:
     if layer.is_symmetric:
         content.add("symmetric", True)
     content.add_array("activations", layer.activation, "<u2")
-    content.add_array("weight_scale", np.broadcast_to(layer.weight_scale, (layer.M,)), "<f8")
-    bias = np.zeros(layer.M) if layer.bias is None else layer.bias
+    content.add_array("weight_scale", np.broadcast_to(layer.weight_scale, rows), "<f8")
+    bias = np.zeros(rows) if layer.bias is None else layer.bias
     content.add_array("bias", bias + 0.0, "<f8")  # -0.0 becomes 0.0
 
 

@@ -138,7 +138,8 @@ def _value_bytes(layer: AnyLayer, kind: RunKind) -> int:
     if isinstance(layer, MaskedLayer):
         return 0
     computed = kind.values or layer.output is not None
-    return (layer.M + layer.N) * layer.K * _ELEMENT_BYTES + layer.M * layer.N * _OUTPUT_BYTES * computed
+    of_product = (layer.M + layer.N) * layer.K * _ELEMENT_BYTES + layer.M * layer.N * _OUTPUT_BYTES * computed
+    return layer.repeat * of_product
 
 
 def _cheaper_runs(layers: Sequence[AnyLayer], hardware: Hardware, kind: RunKind) -> Iterator[tuple[int, str]]:

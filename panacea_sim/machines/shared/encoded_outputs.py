@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,12 +24,22 @@ __all__ = ["check_output_tiles", "encoded_outputs"]
 def encoded_outputs(
     tiling: SlicedTiling, output: npt.NDArray[np.unsignedinteger], output_format: OutputFormat
 ) -> OutputBytes:
-    """Return the bytes of outputs [M, N] that the next layer reads as its activation tiles.
+    """Return the bytes of outputs [M, N], of R products [R, M, N], that are written as activation tiles.
 
-    An output tile holds T_M / T_K of the next layer's activation tiles, each rounded up to bytes by itself.
-    Raises MappingError if T_M is not a multiple of T_K.
+    An output tile holds T_M / T_K of the next layer's activation tiles, each rounded up to bytes by itself. Nobody
+    reads the pieces of several products where they lie. Raises MappingError if T_M is not a multiple of T_K.
     """
     check_output_tiles(tiling)
+    if tiling.repeat == 1:
+        return _of_product(tiling, output, output_format)
+    one = replace(tiling, repeat=1)
+    products = [_of_product(one, of_product, output_format) for of_product in output]
+    return OutputBytes(*(np.concatenate([getattr(each, name) for each in products]) for name in ("ho", "total")))
+
+
+def _of_product(
+    tiling: SlicedTiling, output: npt.NDArray[np.unsignedinteger], output_format: OutputFormat
+) -> OutputBytes:
     slices = slice_activations(output, output_format.bits, output_format.lo_bits)
     skipped = skipped_activation_vectors(slices.ho, output_format.frequent, tiling.v)
     stored = stored_with_fillers(skipped, tiling.tile_k).sum(0, dtype=np.int64)

@@ -50,11 +50,11 @@ class PpuWorker:
     def __init__(self, program: Program, post_processors: Sequence[PostProcessor]) -> None:
         self._labels = program.output_labels
         self._post_processors = post_processors
-        self._tile_m = program.hardware.tile_m
+        self._tilings = [layer.plan.work.tiling for layer in program.layers]
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
         """Return the output codes of the tile [rows, columns]."""
         tile = inputs[0][0]
-        first = int(self._labels.m[firing]) * self._tile_m
-        post_processor = self._post_processors[self._labels.layer[firing]]
-        return (post_processor.rows(first, first + len(tile)).apply(tile),)
+        number = self._labels.layer[firing]
+        rows = self._tilings[number].rows_of(self._labels.m[firing])
+        return (self._post_processors[number].rows(rows.start, rows.stop).apply(tile),)
