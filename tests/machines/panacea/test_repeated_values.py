@@ -53,9 +53,18 @@ def _travelled(scenario: Scenario) -> TravellingValues:
 
 
 def _singles(layer: GemmLayer) -> tuple[GemmLayer, ...]:
+    scales = np.broadcast_to(layer.weight_scale, (layer.repeat, layer.M))
     return tuple(
-        replace(layer, name=f"product {at}", weight=weight, activation=activation, r=layer.frequent)
-        for at, (weight, activation) in enumerate(zip(layer.weight, layer.activation, strict=True))
+        replace(
+            layer,
+            name=f"product {at}",
+            weight=layer.weight[at],
+            activation=layer.activation[at],
+            r=layer.frequent,
+            weight_scale=scales[at],
+            bias=None if layer.bias is None else layer.bias[at],
+        )
+        for at in range(layer.repeat)
     )
 
 
