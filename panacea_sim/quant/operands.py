@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -92,13 +91,13 @@ def require_products(weight: tuple[int, ...], activation: tuple[int, ...]) -> No
 
     Weights are [M, K] or [R, M, K], activations [K, N] or [R, K, N], for R products.
     """
-    wanted, found = (math.prod(shape[:-_MATRIX_RANK]) for shape in (weight, activation))
+    wanted, found = (shape[:-_MATRIX_RANK] for shape in (weight, activation))
     shapes = "weight is [M, K], activation is [K, N]; for R products [R, M, K] and [R, K, N]"
     if wanted != found:
         raise ConfigError(
             "layer.activation",
-            f"{_products(found)}, shape {activation}",
-            f"{_products(wanted)}, as weight with shape {weight}",
+            f"{_products(*found)}, shape {activation}",
+            f"{_products(*wanted)}, as weight with shape {weight}",
             shapes,
         )
     if weight[-1] != activation[-2]:
@@ -110,8 +109,8 @@ def require_products(weight: tuple[int, ...], activation: tuple[int, ...]) -> No
         )
 
 
-def _products(count: int) -> str:
-    return f"{count} product{'s' * (count != 1)}"
+def _products(count: int | None = None) -> str:
+    return "one product without a leading axis" if count is None else f"{count} product{'s' * (count != 1)}"
 
 
 def require_integer_matrix(

@@ -141,6 +141,7 @@ class GemmLayer:
         self._check_operands()
         self._check_frequent()
         self._check_real_values()
+        self._drop_axis_of_one()
 
     @property
     def repeat(self) -> int:
@@ -229,8 +230,8 @@ class GemmLayer:
             bits = self.activation_bits
             activation = require_activation("layer.activation", activation, bits, ACTIVATION_DTYPES, RANKS_OF_PRODUCTS)
         require_products(weight.shape, activation.shape)
-        _set(self, "weight", _read_only(_without_axis_of_one(weight)))
-        _set(self, "activation", _read_only(_without_axis_of_one(activation)))
+        _set(self, "weight", _read_only(weight))
+        _set(self, "activation", _read_only(activation))
 
     def _check_frequent(self) -> None:
         if self.r is not None and self.is_symmetric:
@@ -241,26 +242,22 @@ class GemmLayer:
 
     def _check_real_values(self) -> None:
         rows = self.weight.shape[:-1]
-        weight_scale, bias = (self._of_rows(numbers) for numbers in (self.weight_scale, self.bias))
-        _set(self, "weight_scale", require_channel_scales("layer.weight_scale", weight_scale, *rows))
+        _set(self, "weight_scale", require_channel_scales("layer.weight_scale", self.weight_scale, *rows))
         _set(self, "activation_scale", require_scale("layer.activation_scale", self.activation_scale))
-        if bias is not None:
-            _set(self, "bias", _read_only(require_row_numbers("layer.bias", bias, *rows)))
+        if self.bias is not None:
+            _set(self, "bias", _read_only(require_row_numbers("layer.bias", self.bias, *rows)))
 
-    def _of_rows(self, numbers: object) -> object:
-        """Return numbers of the rows of one product without the leading axis that its operands have lost."""
-        if self.repeat == 1 and np.shape(numbers) == (1, self.M):  # type: ignore[arg-type]  # whatever was given
-            return np.asarray(numbers)[0]
-        return numbers
+    def _drop_axis_of_one(self) -> None:
+        """Take away the leading axis of the operands and row numbers of a single product."""
+        if self.weight.ndim > _MATRIX_RANK and self.repeat == 1:
+            for field in ("weight", "activation", "weight_scale", "bias"):
+                if np.ndim(getattr(self, field)):
+                    _set(self, field, getattr(self, field)[0])
 
 
 def _set(instance: GemmLayer | OutputFormat, field: str, value: object) -> None:
     # The only way to normalise a field of a frozen dataclass.
     object.__setattr__(instance, field, value)
-
-
-def _without_axis_of_one(operand: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return operand[0] if operand.ndim > _MATRIX_RANK and len(operand) == 1 else operand
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
