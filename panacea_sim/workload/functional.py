@@ -14,7 +14,14 @@ from panacea_sim.quant.slicing import AnyIntArray
 from panacea_sim.units import FloatArray, IntArray
 from panacea_sim.workload.gemm_layer import GemmLayer
 
-__all__ = ["FunctionalPass", "functional_pass", "offline_compensation", "real_outputs"]
+__all__ = [
+    "FunctionalPass",
+    "bias_of",
+    "functional_pass",
+    "offline_compensation",
+    "real_outputs",
+    "scale_of_rows",
+]
 
 _DENSE_OUTPUT_BITS = 8
 
@@ -42,10 +49,10 @@ def functional_pass(layer: GemmLayer) -> FunctionalPass:
     table = _output_table(layer, accumulator)
     requantizer = requantizer_for(
         layer.weight_rows,
-        np.ravel(layer.weight_scale) if np.ndim(layer.weight_scale) else layer.weight_scale,
+        scale_of_rows(layer),
         layer.activation_scale,
         layer.zero_point,
-        _bias(layer).ravel(),
+        bias_of(layer).ravel(),
         table.scale,
         table.zero_point,
         bits=table.bits,
@@ -64,7 +71,7 @@ def real_outputs(layer: GemmLayer, accumulator: AnyIntArray) -> FloatArray:
     correction = dbs_bias(layer.weight_rows, layer.lo_bits, layer.dbs_offset).reshape(layer.weight.shape[:-1])
     shift = correction - layer.zero_point * layer.weight.sum(-1, dtype=np.int64)
     scale = np.asarray(layer.weight_scale)[..., None] * layer.activation_scale
-    real: FloatArray = scale * (accumulator + shift[..., None]) + _bias(layer)[..., None]
+    real: FloatArray = scale * (accumulator + shift[..., None]) + bias_of(layer)[..., None]
     return real
 
 
@@ -86,5 +93,11 @@ def _output_table(layer: GemmLayer, accumulator: AnyIntArray) -> FunctionTable:
     return function_table(form.function, form.quantizer)
 
 
-def _bias(layer: GemmLayer) -> FloatArray:
+def scale_of_rows(layer: GemmLayer) -> float | FloatArray:
+    """Return the weight scale: one number, or one for each row of all products, float64 [R * M]."""
+    return layer.weight_scale if isinstance(layer.weight_scale, float) else layer.weight_scale.ravel()
+
+
+def bias_of(layer: GemmLayer) -> FloatArray:
+    """Return the bias of each row, float64 [M], of R products [R, M]; zeros where there is none."""
     return np.zeros(layer.weight.shape[:-1]) if layer.bias is None else layer.bias
