@@ -163,7 +163,7 @@ class GemmLayer:
         """Tokens: columns of the activation and of the output of a product."""
         return int(self.activation.shape[-1])
 
-    @property
+    @cached_property
     def weight_rows(self) -> npt.NDArray[np.signedinteger[Any]]:
         """The weight rows of all products, one below the other: [R * M, K]."""
         return self.weight.reshape(-1, self.K)

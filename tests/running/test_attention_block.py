@@ -196,8 +196,8 @@ def test_the_products_run_from_the_command_line(
     alone, both, again = (str(tmp_path / name) for name in ("alone", "both", "again"))
     commands = [
         ["gemm", str(tmp_path / "qk.npz"), *settings, "--values", "travel", "--out", alone],
-        ["run", str(script), "--schedule", "barrier", "--values", "check", "--out", both],
-        ["run", f"{both}/scenario.yaml", "--out", again],
+        ["run", str(script), "--schedule", "barrier", "--values", "check", "--workers", "1", "--out", both],
+        ["run", f"{both}/scenario.yaml", "--workers", "1", "--out", again],
     ]
     for command in commands:
         assert main(command) == 0, capsys.readouterr().err
