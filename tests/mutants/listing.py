@@ -12,12 +12,20 @@ from layer_mutations import LAYER_MUTATIONS
 from mutations import MUTATIONS, Mutation
 from network_mutations import NETWORK_MUTATIONS
 from product_mutations import PRODUCT_MUTATIONS
+from value_mutations import VALUE_MUTATIONS
 
 __all__ = ["LISTED", "ROOT", "mutated", "problems"]
 
 ROOT = Path(__file__).parents[2]
 
-LISTED = (*MUTATIONS, *PRODUCT_MUTATIONS, *LAYER_MUTATIONS, *FOLDER_MUTATIONS, *NETWORK_MUTATIONS)
+LISTED = (
+    *MUTATIONS,
+    *PRODUCT_MUTATIONS,
+    *VALUE_MUTATIONS,
+    *LAYER_MUTATIONS,
+    *FOLDER_MUTATIONS,
+    *NETWORK_MUTATIONS,
+)
 
 
 def mutated(text: str, mutation: Mutation) -> str:
