@@ -34,9 +34,10 @@ class DynamicWeight:
 def dynamic_weight(layer: GemmLayer, bits: int = _BITS, scale: float | None = None) -> DynamicWeight:
     """Return the outputs of `layer` as a weight of `bits` bits, symmetric, with one scale over all its rows.
 
-    Without a `scale` it is max|real output| / (2^(bits-1) - 1). Codes are the real outputs in steps of the scale,
-    computed of the accumulators in the integers of the PPU, rounded half up and clipped to +-(2^(bits-1) - 1). Raises
-    ConfigError if an accumulator does not fit int32, or a ratio of scales the fixed-point form.
+    Outputs are those before an activation function; `layer.output` has no part. Without a `scale` it is
+    max|real output| / (2^(bits-1) - 1). Codes are the real outputs in steps of the scale, computed of the accumulators
+    in the integers of the PPU, rounded half up and clipped to +-(2^(bits-1) - 1). Raises ConfigError if an accumulator
+    does not fit int32, or a ratio of scales the fixed-point form.
     """
     accumulator = layer.reference_accumulator()
     if scale is None:

@@ -92,11 +92,6 @@ class OutputFormat:
 class GemmLayer:
     """The product of a weight matrix and an activation matrix, both quantized, with everything that gives it meaning.
 
-    `repeat` products of one size are one layer: their operands lie along a leading axis, weights [R, M, K] and
-    activations [R, K, N]. Zero point, bits, l, r, activation scale and output are those of all products; `weight_scale`
-    is one number or [R, M], `bias` [R, M], accumulators and outputs are [R, M, N]. The machine numbers the rows of all
-    products one below the other, and their columns side by side. A leading axis of 1 is dropped.
-
     `weight` is int8 or int16 [M, K], symmetric, `weight_bits` wide; `activation` is uint8 or uint16 [K, N], asymmetric,
     `activation_bits` wide, with a LO field of `lo_bits` (more than 4: DBS); or it is int8, symmetric: 8 bits, zero
     point 0, no DBS and no r. Each machine says which of them it accepts. Both are kept as read-only views, because
@@ -105,6 +100,11 @@ class GemmLayer:
     [M] in real units. `output` is None where no layer follows. `source` names the layer whose outputs the activation
     is, None where it is in DRAM from the start. `recipe` holds the arguments of `synthetic_layer` that draw the same
     operands again, None for operands from elsewhere. Formulas are in docs/model.md.
+
+    Operands with a leading axis, [R, M, K] and [R, K, N], are those of R products, which are one layer with `repeat` R.
+    Zero point, bits, l, r, activation scale and output are those of all; `weight_scale` is one number or [R, M], `bias`
+    [R, M], accumulators and outputs are [R, M, N]. The machine numbers the rows of all products one below the other,
+    their columns side by side. A leading axis of 1 is dropped.
 
     Raises ConfigError naming `layer.<field>`.
     """

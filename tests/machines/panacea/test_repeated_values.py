@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from strategies import repeated_scenarios
 from panacea_sim.choices import Schedule, ValuesChoice
 from panacea_sim.errors import InvariantError
 from panacea_sim.hardware.config import load_hardware
+from panacea_sim.machines.panacea.image import weight_addresses
 from panacea_sim.machines.panacea.values import TravellingValues
 from panacea_sim.machines.shared.program import PlannedLayer
 from panacea_sim.mapping.order import LOOP_ORDERS
@@ -24,6 +26,7 @@ from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.running.values_choice import chosen_values
 from panacea_sim.trace.options import TraceOptions
+from panacea_sim.units import IntArray
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.synthetic import synthetic_layer
 
@@ -68,16 +71,27 @@ def _singles(layer: GemmLayer) -> tuple[GemmLayer, ...]:
     )
 
 
-def _written(values: TravellingValues, planned: PlannedLayer) -> list[bytes]:
-    """Return the bytes of each output tile, in the order of m and n."""
-    sizes = planned.output_bytes.total
+def _bytes_at(values: TravellingValues, address: IntArray, sizes: IntArray) -> list[bytes]:
+    """Return the bytes of each tile in the image, where each lies in one piece or several."""
     tiles = []
-    for (m, n), first in np.ndenumerate(planned.layout.output):
-        tile, end = b"", int(first + sizes[m, n])
-        while first + len(tile) < end:
-            tile += values.image[int(first) + len(tile)]
+    for first, size in zip(address.ravel().tolist(), sizes.ravel().tolist(), strict=True):
+        tile = b""
+        while len(tile) < size:
+            tile += values.image[first + len(tile)]
         tiles.append(tile)
     return tiles
+
+
+def _written(values: TravellingValues, planned: PlannedLayer) -> list[bytes]:
+    """Return the bytes of each output tile, in the order of m and n."""
+    return _bytes_at(values, planned.layout.output, planned.output_bytes.total)
+
+
+def _operands(values: TravellingValues, planned: PlannedLayer) -> tuple[list[bytes], list[bytes]]:
+    """Return the bytes of each weight tile [m, k] and of each activation tile [n, k]."""
+    work = planned.plan.work
+    weight = _bytes_at(values, weight_addresses(planned), work.weight.total)
+    return weight, _bytes_at(values, planned.layout.activation, work.activation.total)
 
 
 def _check(scenario: Scenario) -> None:
@@ -95,8 +109,9 @@ def _check(scenario: Scenario) -> None:
         single = _travelled(replace(scenario, layer=_singles(layer)))
         assert np.array_equal(values.accumulators[0], np.stack(single.accumulators))
         program = single._program  # where the layers lie
-        wanted = [tile for each in program.layers for tile in _written(single, each)]
-        assert _written(values, planned) == wanted
+        assert _written(values, planned) == [tile for each in program.layers for tile in _written(single, each)]
+        weight, activation = zip(*(_operands(single, each) for each in program.layers), strict=True)
+        assert _operands(values, planned) == (list(chain(*weight)), list(chain(*activation)))
     _compare_check(prepared, values)
 
 
