@@ -8,9 +8,11 @@ __all__ = ["VALUE_MUTATIONS"]
 
 _TASKS = "panacea_sim/machines/panacea/check/tasks.py"
 _REPEATED = "tests/machines/panacea/test_repeated_values.py"
+_CHECKED = "tests/machines/panacea/test_compiled_repeated_values.py"
 _HEADS = "panacea_sim/workload/networks/attention_operands.py"
 
 _MAPPED = (f"{_REPEATED}::test_every_mapping",)
+_MAPPED_CHECK = (f"{_CHECKED}::test_every_mapping_is_checked",)
 _NUMBERS = ("tests/workload/test_repeated_layers.py::test_numbers_are_those_of_the_products",)
 _ATTENTION = ("tests/workload/networks/test_attention_operands.py",)
 _PIECES = ("tests/machines/shared/test_weight_pieces.py",)
@@ -42,28 +44,28 @@ VALUE_MUTATIONS = (
         "panacea_sim/machines/panacea/image.py",
         "address[upper] = address[upper - 1] + sizes[upper - 1]",
         "address[upper] = address[upper - 1] + sizes[upper]",
-        _MAPPED,
+        _MAPPED_CHECK,
     ),
     Mutation(
         "the check decodes activations of the first product",
         _TASKS,
         "size = given.activation_bytes[m // shape.m_tiles * shape.n_tiles + n, k]",
         "size = given.activation_bytes[n, k]",
-        _MAPPED,
+        _MAPPED_CHECK,
     ),
     Mutation(
         "the check puts products one behind the other in whole tiles",
         _TASKS,
         "row = m // shape.m_tiles * shape.M + m % shape.m_tiles * shape.tile_m",
         "row = m * shape.tile_m",
-        _MAPPED,
+        _MAPPED_CHECK,
     ),
     Mutation(
         "auto counts the tasks of one product",
         "panacea_sim/running/values_choice.py",
         "tasks = sum(Tiling.of(hardware, (layer.M, layer.K, layer.N), layer.repeat).tile_tasks for layer in layers)",
         "tasks = sum(Tiling.of(hardware, (layer.M, layer.K, layer.N)).tile_tasks for layer in layers)",
-        (f"{_REPEATED}::test_auto_counts_the_tasks_of_all_products",),
+        (f"{_CHECKED}::test_auto_counts_the_tasks_of_all_products",),
     ),
     Mutation(
         "dynamic weights reach the lowest code of two's complement",

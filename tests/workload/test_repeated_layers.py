@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
+from several_products import plain_products, products_of
 from strategies import repeated_layers
 
 from panacea_sim.errors import ConfigError
@@ -23,23 +24,6 @@ from panacea_sim.workload.layer_file import layer_file
 from panacea_sim.workload.npz import load_layer, save_layer
 
 OUTPUT = OutputFormat(0.5, 100)
-
-
-def products_of(layer: GemmLayer) -> list[GemmLayer]:
-    """Return the products as layers of their own, with the frequent slices that all of them share."""
-    scales = np.broadcast_to(layer.weight_scale, (layer.repeat, layer.M))
-    return [
-        replace(
-            layer,
-            name=f"{layer.name} {at}",
-            weight=layer.weight[at],
-            activation=layer.activation[at],
-            weight_scale=scales[at],
-            bias=None if layer.bias is None else layer.bias[at],
-            r=layer.frequent,
-        )
-        for at in range(layer.repeat)
-    ]
 
 
 def two_products(**changes: Any) -> GemmLayer:  # noqa: ANN401 (fields of every type)
@@ -79,12 +63,9 @@ def test_a_leading_axis_of_one_is_no_repeat() -> None:
 @given(repeated_layers())
 def test_accumulators_are_plain_products(layer: GemmLayer) -> None:
     """Each product is the plain integer product of its own operands."""
-    step = 1 << (layer.lo_bits - 4)
-    x_hat = layer.activation.astype(np.int64) // step * step
-    wanted = np.einsum("rmk,rkn->rmn", layer.weight.astype(np.int64), x_hat)
     found = layer.reference_accumulator()
     assert found.dtype == np.int32
-    assert np.array_equal(found, wanted)
+    assert np.array_equal(found, plain_products(layer))
 
 
 @given(repeated_layers())
