@@ -54,10 +54,10 @@ VALUE_MUTATIONS = (
         _MAPPED_CHECK,
     ),
     Mutation(
-        "the check puts products one behind the other in whole tiles",
+        "the check puts all products into the rows of the first",
         _TASKS,
         "row = m // shape.m_tiles * shape.M + m % shape.m_tiles * shape.tile_m",
-        "row = m * shape.tile_m",
+        "row = m % shape.m_tiles * shape.tile_m",
         _MAPPED_CHECK,
     ),
     Mutation(
