@@ -71,7 +71,7 @@ class _Engine:
         self._core = core_tables(self._lowered)
         self._streams = stream_tables(self._lowered)
         self._trace = trace_buffers(self._lowered, traced=self._traced)
-        self._logs = self._open_logs()
+        self._logs = self._open_logs() if self._traced else []
         # The lane of each component in its actor; a stream's is the one that posts, which comes before the other.
         self._lanes = {
             actor.component + lane: (number, lane)
@@ -101,9 +101,7 @@ class _Engine:
             for part in description.components
         ]
         by_name = {part.name: part for part in description.components}
-        # They would be as long as all streams together.
-        ported = [by_name[name] for name in self._ports] if self._traced else []
-        labels, sizes, _ = joined_labels(ported)
+        labels, sizes, _ = joined_labels([by_name[name] for name in self._ports])
         for channel in description.channels:
             logs.append(recorder.activity_log(channel.name, labels, sizes))
             recorder.access_log(channel.name, self._ports)
@@ -113,6 +111,8 @@ class _Engine:
         return logs
 
     def _empty_buffers(self) -> None:
+        if not self._traced:
+            return
         trace = self._trace
         rows = trace.rows[: trace.counts[col.ROWS]]
         rows = rows[np.lexsort((rows[:, 3], rows[:, 2], rows[:, 0]))]
@@ -268,12 +268,12 @@ class _Engine:
 
     def _queue_totals(self, name: str, capacity: int) -> QueueTotals:
         tokens_in, tokens_out = self._count(f"put:{name}"), self._count(f"taken:{name}")
-        log = self._recorder.occupancy_log(name)
         if self._recorder.options.level != "full":
             number, lane = self._lowered.places[f"put:{name}"]
             high = int(self._core.highs[self._core.counters[number, col.HIGH_AT] + lane])
             # A token that stays is there at the end of every cycle since.
             return QueueTotals(capacity, tokens_in, tokens_out, max(high, tokens_in - tokens_out))
+        log = self._recorder.occupancy_log(name)
         put, taken = self._events(f"put:{name}"), self._events(f"taken:{name}")
         cycle = np.concatenate([put, taken])
         change = np.repeat([1, -1], [len(put), len(taken)])
@@ -283,11 +283,11 @@ class _Engine:
 
     def _memory_totals(self, name: str, capacity_bytes: int) -> QueueTotals:
         acquired, released = _sizes(self._description, name)
-        log = self._recorder.occupancy_log(name)
         if self._recorder.options.level != "full":
             times = self._events(f"acquired:{name}"), self._events(f"released:{name}")
             high = _high_water(times[0], acquired, times[1], released[released > 0])
             return QueueTotals(capacity_bytes, int(acquired.sum()), int(released.sum()), high)
+        log = self._recorder.occupancy_log(name)
         cycle = np.concatenate([self._events(f"acquired:{name}"), self._events(f"released:{name}")])
         change = np.concatenate([acquired, -released[released > 0]])
         in_order = np.argsort(cycle, kind="stable")
