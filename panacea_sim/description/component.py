@@ -13,6 +13,7 @@ from panacea_sim.units import IntArray
 
 __all__ = ["Component", "Role"]
 
+
 @dataclass(frozen=True, eq=False)
 class Component:
     """A hardware component: it repeats one firing, step by step, `firings` times.

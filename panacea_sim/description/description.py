@@ -7,14 +7,13 @@ of every field, and each engine evaluates the same arrays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from panacea_sim.description.component import Component
 from panacea_sim.description.parts import Channel, Memory, Port, Queue, Store
-from panacea_sim.description.steps import Take
 from panacea_sim.description.wiring import Wiring, wiring_of
 from panacea_sim.errors import ConfigError
 from panacea_sim.mapping.labels import TileLabels
@@ -50,9 +49,13 @@ class Description:
         for component in self.components:
             _check_lengths(component)
         capacity = {queue.name: queue.capacity for queue in self.queues}
+        most: dict[int, int] = {}  # many steps share an array
         for component in self.components:
             for take in component.takes:
-                _check_capacity(take, capacity[take.queue])
+                needed = most.get(id(take.tokens))
+                if needed is None:
+                    needed = most[id(take.tokens)] = int(take.tokens.max(initial=1))
+                _check_capacity(take.queue, capacity[take.queue], needed)
 
     @property
     def producer(self) -> dict[str, str]:
@@ -64,6 +67,15 @@ class Description:
         """The component that empties each queue, needs each store, or acquires space of each memory."""
         return self.wiring.consumer
 
+    @cached_property
+    def moved_bytes(self) -> IntArray:
+        """The bytes that all components ask of each channel, [channel, 2]: to read and to write."""
+        moved = np.zeros((len(self.channels), 2), np.int64)
+        for component in self.components:
+            if component.requests is not None:
+                moved += component.requests.moved_bytes(len(self.channels))
+        return moved
+
     def port_of(self, component: str) -> int:
         """Return the number of the port that belongs to `component`."""
         return self.wiring.port_of[component]
@@ -71,12 +83,8 @@ class Description:
 
 def requested_bytes(description: Description, *, write: bool, channel: int | None = None) -> int:
     """Return the bytes that all components ask to read or write, of one channel (by number) or of all."""
-    total = 0
-    for component in description.components:
-        if component.requests is not None:
-            of_channel = component.requests.moved_bytes(len(description.channels))[:, int(write)]
-            total += int(of_channel.sum() if channel is None else of_channel[channel])
-    return total
+    of_channel = description.moved_bytes[:, int(write)]
+    return int(of_channel.sum() if channel is None else of_channel[channel])
 
 
 def joined_labels(ported: list[Component]) -> tuple[TileLabels, np.ndarray, list[int]]:
@@ -95,26 +103,26 @@ def joined_labels(ported: list[Component]) -> tuple[TileLabels, np.ndarray, list
     return joined, np.concatenate([*sizes, np.zeros(0, np.int64)]), first_firing
 
 
-def _check_capacity(take: Take, capacity: int) -> None:
-    needed = int(take.tokens.max(initial=1))
+def _check_capacity(queue: str, capacity: int, needed: int) -> None:
     if capacity < needed:
         raise ConfigError(
-            f"machine.{take.queue}.capacity",
+            f"machine.{queue}.capacity",
             capacity,
             f"a whole number >= {needed}",
             f"Its consumer takes {needed} tokens at once.",
         )
 
 
-def _arrays(component: Component) -> Iterable[tuple[str, IntArray]]:
-    yield from ((take.queue, take.tokens) for take in component.takes)
-    yield from ((need.store, need.index) for need in component.needs)
-    yield from ((wait.component, wait.firings) for wait in component.waits)
-    yield from ((acquire.memory, acquire.size_bytes) for acquire in component.acquires)
-    yield from ((release.memory, release.size_bytes) for release in component.releases)
-    yield from ((give.queue, give.tokens) for give in component.gives)
+def _arrays(component: Component) -> list[tuple[str, IntArray]]:
+    arrays = [(take.queue, take.tokens) for take in component.takes]
+    arrays += [(need.store, need.index) for need in component.needs]
+    arrays += [(wait.component, wait.firings) for wait in component.waits]
+    arrays += [(acquire.memory, acquire.size_bytes) for acquire in component.acquires]
+    arrays += [(release.memory, release.size_bytes) for release in component.releases]
+    arrays += [(give.queue, give.tokens) for give in component.gives]
     if component.service_cycles is not None:
-        yield "service_cycles", component.service_cycles
+        arrays.append(("service_cycles", component.service_cycles))
+    return arrays
 
 
 def _check_lengths(component: Component) -> None:

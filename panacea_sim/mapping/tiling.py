@@ -105,6 +105,11 @@ class Tiling:
         """Tokens of each n tile of a product."""
         return _lengths(self.N, self.tile_n)
 
+    @cached_property
+    def outputs(self) -> IntArray:
+        """Outputs of each output tile [m, n]."""
+        return self.rows[:, None] * self.columns
+
 
 def _lengths(size: int, tile: int) -> IntArray:
     return np.minimum(np.arange(0, size, tile) + tile, size) - np.arange(0, size, tile)

@@ -264,8 +264,10 @@ def _high_water(
 
 
 def _sizes(description: Description, memory: str) -> tuple[IntArray, IntArray]:
-    acquired = released = np.zeros(0, np.int64)
-    for component in description.components:
-        acquired = next((each.size_bytes for each in component.acquires if each.memory == memory), acquired)
-        released = next((each.size_bytes for each in component.releases if each.memory == memory), released)
-    return acquired, released
+    """Return the bytes of all acquisitions and of all releases of a memory."""
+    wiring, parts = description.wiring, description.components
+    acquirer, releaser = (parts[wiring.number[end[memory]]] for end in (wiring.consumer, wiring.producer))
+    return (
+        next(each.size_bytes for each in acquirer.acquires if each.memory == memory),
+        next(each.size_bytes for each in releaser.releases if each.memory == memory),
+    )

@@ -37,7 +37,11 @@ def channel_kind(structure: Structure, owner: int, number: int) -> _Kind:
     reason, port = divmod(number, ports)
     if not reason:
         return State.BUSY, "", wiring.ports[port].component
-    return State.CONTENDED, f"{wiring.channels[owner - components]}:{GAP_REASONS[reason - 1]}", wiring.ports[port].component
+    return (
+        State.CONTENDED,
+        f"{wiring.channels[owner - components]}:{GAP_REASONS[reason - 1]}",
+        wiring.ports[port].component,
+    )
 
 
 @dataclass(frozen=True, eq=False)
