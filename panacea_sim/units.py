@@ -106,4 +106,7 @@ _NARROW = 1 << 30
 
 def signed_type(largest: int) -> type[np.signedinteger]:
     """Return the smallest signed integer type, of 16 bits or more, that holds -`largest` to `largest`."""
-    return next(kind for kind in (np.int16, np.int32, np.int64) if largest <= np.iinfo(kind).max)
+    return next(kind for kind, most in _SIGNED.items() if largest <= most)
+
+
+_SIGNED = {kind: int(np.iinfo(kind).max) for kind in (np.int16, np.int32, np.int64)}

@@ -1,7 +1,8 @@
 """How the parts of a machine are joined: everything that a description says apart from its work, and the checks of it.
 
 Layers of one machine have equal wirings. An equal wiring is the same object, so that what follows from it (who is at
-the other end of a queue, what readers are told, how an engine evaluates it) is found once and kept with it. Devices behind the channels are no part of it.
+the other end of a queue, what readers are told, how an engine evaluates it) is found once and kept with it. Devices
+behind the channels are no part of it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Arrays that follow from the shape of a layer alone, kept for the next layers of that shape as long as they are small."""
+"""What follows from the shape of a layer alone, kept for the next layers of that shape as long as it is small."""
 
 from __future__ import annotations
 

@@ -33,7 +33,10 @@ class LaneGroup:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """Components that are lanes if their tokens are the same: component and place of the gives and takes beside them."""
+    """Components that are lanes if they move the same tokens.
+
+    `fed` and `emptied` are component and place of the gives and takes beside the first lane, `gives` those of a lane.
+    """
 
     group: LaneGroup
     fed: tuple[int, int]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
 from panacea_sim.engines.compiled.lanes import find_lane_groups
 from panacea_sim.engines.compiled.step_arrays import UNIFORM, StepArrays
@@ -63,7 +62,7 @@ def lower(description: Description, keep_times: Collection[str] = (), *, whole: 
     parts, arrays = description.components, StepArrays()
     actors = [Actor(each.component, parts[each.component].firings, each.steps, each.lanes) for each in structure.actors]
     stored = [_stored(description, arrays, step) for step in structure.steps]
-    sizes = [sum([_events(parts, arrays, each) for each in counter.sized_by]) for counter in structure.counters]
+    sizes = [sum([_events(description, arrays, each) for each in counter.sized_by]) for counter in structure.counters]
     offsets, packed = [offset for offset, _ in stored], [is_packed for _, is_packed in stored]
     return Lowered(description, structure, whole, actors, arrays, offsets, packed, sizes)
 
@@ -78,34 +77,45 @@ def _stored(description: Description, arrays: StepArrays, step: LoweredStep) -> 
     source = step.source
     if source is None:
         return UNIFORM, False
-    op, number, place = source
-    component = description.components[number]
-    if op is Op.SERVE:
-        lanes = [each.service_cycles for each in description.components[number : number + step.fan]]
-        return arrays.side_by_side([each for each in lanes if each is not None])
-    if op is Op.TAKE:
-        return arrays.offset(component.takes[place].tokens), False
-    if op is Op.GIVE:
-        return arrays.offset(component.gives[place].tokens), False
-    if op is Op.NEED:
-        return arrays.stored(component.needs[place].index), False
-    if op is Op.WAIT:
-        return arrays.stored(narrow(component.waits[place].firings - 1)), False
-    if op is Op.RELEASE:
-        return arrays.stored(component.releases[place].size_bytes), False
+    if source.op is Op.SERVE:
+        lanes = description.components[source.component : source.component + step.fan]
+        return arrays.side_by_side([lane.service_cycles for lane in lanes if lane.service_cycles is not None])
+    if source.op in _TOKENS:
+        return arrays.offset(_tokens(description, source)), False
+    return arrays.stored(_numbers(description, source)), False
+
+
+_TOKENS = (Op.TAKE, Op.GIVE)
+"""Steps that move tokens of a queue, nearly all of them one token in each firing."""
+
+
+def _tokens(description: Description, source: Source) -> IntArray:
+    """Return the tokens that each firing takes or gives."""
+    component = description.components[source.component]
+    return (component.takes if source.op is Op.TAKE else component.gives)[source.place].tokens
+
+
+def _numbers(description: Description, source: Source) -> IntArray:
+    """Return what each firing needs, waits for or releases, or the release that makes room for what it acquires."""
+    component, place = description.components[source.component], source.place
+    if source.op is Op.NEED:
+        return component.needs[place].index
+    if source.op is Op.WAIT:
+        return narrow(component.waits[place].firings - 1)
+    if source.op is Op.RELEASE:
+        return component.releases[place].size_bytes
     acquire = component.acquires[place]
-    return arrays.stored(_releases_awaited(description, acquire.memory, acquire.size_bytes)), False
+    return _releases_awaited(description, acquire.memory, acquire.size_bytes)
 
 
-def _events(parts: Sequence[Component], arrays: StepArrays, source: Source) -> int:
+def _events(description: Description, arrays: StepArrays, source: Source) -> int:
     """Return how many events the numbers at a source make."""
-    component = parts[source.component]
+    component = description.components[source.component]
     if source.op is Op.RELEASE:
         return int(np.count_nonzero(component.releases[source.place].size_bytes > 0))
     if source.op is Op.END:
         return component.firings
-    steps = component.takes if source.op is Op.TAKE else component.gives
-    tokens = steps[source.place].tokens
+    tokens = _tokens(description, source)
     return component.firings if arrays.offset(tokens) == UNIFORM else int(tokens.sum())
 
 

@@ -204,7 +204,8 @@ def _actors(made: Structure, number: int, part: PartWiring) -> Iterator[ActorSha
 
 def _inputs(made: Structure, number: int, part: PartWiring) -> list[LoweredStep]:
     steps = []
-    latency = {each.name: each.latency_cycles for each in (*made.wiring.queues, *made.wiring.stores)}
+    latency = {queue.name: queue.latency_cycles for queue in made.wiring.queues}
+    latency |= {store.name: store.latency_cycles for store in made.wiring.stores}
     for place, queue in enumerate(part.takes):
         if made.is_lane_behind_first(queue):
             continue

@@ -254,7 +254,7 @@ def _padded(rows: Sequence[Sequence[int]]) -> IntArray:
     return padded
 
 
-def _starts(lengths: Sequence[int]) -> IntArray:
+def _starts(lengths: Sequence[int] | IntArray) -> IntArray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -27,34 +26,28 @@ _Kind: TypeAlias = tuple[State, str, str]
 def channel_kind(structure: Structure, owner: int, number: int) -> _Kind:
     """Return what a stream waits for at the channels, or what a channel does; `number` is the one under CONTENDED."""
     wiring = structure.wiring
-    ports, components = len(wiring.ports), len(wiring.parts)
+    ports, components = [port.component for port in wiring.ports], len(wiring.parts)
     if owner < components:
-        channel, what = divmod(number, ports + len(GAP_REASONS))
+        channel, what = divmod(number, len(ports) + len(GAP_REASONS))
         name = wiring.channels[channel]
-        if what < ports:
-            return State.CONTENDED, name, wiring.ports[what].component
-        return State.CONTENDED, f"{name}:{GAP_REASONS[what - ports]}", ""
-    reason, port = divmod(number, ports)
+        if what < len(ports):
+            return State.CONTENDED, name, ports[what]
+        return State.CONTENDED, f"{name}:{GAP_REASONS[what - len(ports)]}", ""
+    reason, port = divmod(number, len(ports))
     if not reason:
-        return State.BUSY, "", wiring.ports[port].component
-    return (
-        State.CONTENDED,
-        f"{wiring.channels[owner - components]}:{GAP_REASONS[reason - 1]}",
-        wiring.ports[port].component,
-    )
+        return State.BUSY, "", ports[port]
+    return State.CONTENDED, f"{wiring.channels[owner - components]}:{GAP_REASONS[reason - 1]}", ports[port]
 
 
 @dataclass(frozen=True, eq=False)
 class _Accounts:
-    """What the figures of the engine are cycles of, one behind the other as `_figures` puts them.
+    """The accounts of all `owners`, in their order: whose each is, and cycles of what kind it counts.
 
-    `place` says for each figure in which account it is counted. The accounts of `owners[i]` are those from `starts[i]`
-    to `starts[i + 1]`, and `kinds` says what each is.
+    `place` says for each figure of the engine, as `_figures` puts them, in which account it is counted.
     """
 
     owners: tuple[str, ...]
-    kinds: list[_Kind]
-    starts: list[int]
+    kinds: list[tuple[str, _Kind]]
     place: IntArray
 
 
@@ -62,27 +55,23 @@ class _Accounts:
 def _accounts(structure: Structure) -> _Accounts:
     wiring = structure.wiring
     components, ports, channels = len(wiring.parts), len(wiring.ports), len(wiring.channels)
-    stalled = [(owner, kind) for owner, *kind in structure.slots]
     waited = channels * (ports + len(GAP_REASONS))
-    owned = [
+    numbered = [components + number for number in range(channels)]
+    owned: list[tuple[int, _Kind]] = [
         *((number, (State.IDLE, "", "")) for number in range(components)),
         *((number, (State.BUSY, "", "")) for number in range(components)),
-        *((owner, tuple(kind)) for owner, kind in stalled),
+        *((owner, (state, cause, other)) for owner, state, cause, other in structure.slots),
         *(
-            (wiring.number[port.component], channel_kind(structure, 0, what))
-            for port in wiring.ports
+            (number, channel_kind(structure, number, what))
+            for number in (wiring.number[port.component] for port in wiring.ports)
             for what in range(waited)
         ),
-        *((components + number, (State.IDLE, "", "")) for number in range(channels)),
-        *((components + number, (State.STARVED, NO_REQUESTS, "")) for number in range(channels)),
+        *((number, (State.IDLE, "", "")) for number in numbered),
+        *((number, (State.STARVED, NO_REQUESTS, "")) for number in numbered),
+        *((number, channel_kind(structure, number, port)) for number in numbered for port in range(ports)),
         *(
-            (components + number, channel_kind(structure, components + number, port))
-            for number in range(channels)
-            for port in range(ports)
-        ),
-        *(
-            (components + number, channel_kind(structure, components + number, (1 + reason) * ports + port))
-            for number in range(channels)
+            (number, channel_kind(structure, number, (1 + reason) * ports + port))
+            for number in numbered
             for port in range(ports)
             for reason in range(len(GAP_REASONS))
         ),
@@ -91,10 +80,10 @@ def _accounts(structure: Structure) -> _Accounts:
     for owner, kind in owned:
         by_owner[owner].setdefault(kind, len(by_owner[owner]))
     starts = np.cumsum([0, *(len(kinds) for kinds in by_owner)]).tolist()
+    owners = (*wiring.names, *wiring.channels)
     return _Accounts(
-        (*wiring.names, *wiring.channels),
-        [kind for kinds in by_owner for kind in kinds],
-        starts,
+        owners,
+        [(owner, kind) for owner, kinds in zip(owners, by_owner, strict=True) for kind in kinds],
         np.array([starts[owner] + by_owner[owner][kind] for owner, kind in owned], np.int64),
     )
 
@@ -106,11 +95,12 @@ def cycle_totals(
     accounts = _accounts(lowered.structure)
     cycles = np.zeros(len(accounts.kinds), np.int64)
     np.add.at(cycles, accounts.place, _figures(lowered, core, streams, makespan_cycles))
-    counted = list(zip(accounts.kinds, cycles.tolist(), strict=True))
-    return {
-        owner: [StallTotal(*kind, total) for kind, total in counted[first:end] if total]
-        for owner, (first, end) in zip(accounts.owners, pairwise(accounts.starts), strict=True)
-    }
+    totals: dict[str, list[StallTotal]] = {owner: [] for owner in accounts.owners}
+    some = np.flatnonzero(cycles)
+    for place, total in zip(some.tolist(), cycles[some].tolist(), strict=True):
+        owner, kind = accounts.kinds[place]
+        totals[owner].append(StallTotal(*kind, total))
+    return totals
 
 
 def _figures(lowered: Lowered, core: col.Core, streams: col.Streams, makespan_cycles: int) -> IntArray:

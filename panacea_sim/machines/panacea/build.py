@@ -85,7 +85,7 @@ class Panacea(Machine):
         """Return the tiles, bytes and operator steps of a layer."""
         chosen = panacea_hardware(hardware)
         sizes = (layer.M, layer.K, layer.N, chosen.tile_m, chosen.tile_k, chosen.tile_n)
-        tiling = _tiling(*sizes, chosen.v, layer.repeat)
+        tiling = _shared(SlicedTiling(*sizes, chosen.v, repeat=layer.repeat))
         masks = SkipMasks.of(layer, chosen.v)
         outputs = dense_outputs(tiling)
         if computed is not None and layer.output is not None:
@@ -176,10 +176,10 @@ MACHINE = Panacea()
 """What the registry of machines finds under the name of this package."""
 
 
-@lru_cache(maxsize=16)
-def _tiling(m: int, k: int, n: int, tile_m: int, tile_k: int, tile_n: int, v: int, repeat: int) -> SlicedTiling:
-    """Return a tiling, the same one for layers of equal sizes: what follows from it is computed once."""
-    return SlicedTiling(m, k, n, tile_m, tile_k, tile_n, v, repeat=repeat)
+@lru_cache(maxsize=8)
+def _shared(tiling: SlicedTiling) -> SlicedTiling:
+    """Return an equal tiling, the same one for layers of equal sizes: what follows from it is computed once."""
+    return tiling
 
 
 def _components(program: Program) -> tuple[Component, ...]:
