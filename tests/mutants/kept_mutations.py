@@ -11,7 +11,7 @@ _KEPT = "panacea_sim/mapping/kept.py"
 _TABLES = "panacea_sim/engines/compiled/tables.py"
 _HOST = "panacea_sim/running/available_memory.py"
 
-_TESTS = ("tests/running/test_kept_between_layers.py",)
+_TESTS = ("tests/running/test_kept_for_compiled_layers.py",)
 
 KEPT_MUTATIONS = (
     Mutation(
