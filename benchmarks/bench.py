@@ -33,6 +33,7 @@ from panacea_sim.engines.compiled.availability import compiled_obstacle
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.running.prepare import Prepared, prepare
+from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
@@ -82,6 +83,7 @@ def main() -> None:
     cold_s, warm_s = start_ups()
     of_networks = [row for name, options in NETWORKS.items() for row in network(name, options)]
     off_s, checked_s = checked()
+    own_ms, repeated_ms = small_layers()
     rows = [
         figure("bare SimPy, 20 timeouts a tile", "tiles/s", simpy_rate, simpy_rate),
         figure("reference engine, full trace, values off", "tiles/s", best_rate(full_trace), simpy_rate),
@@ -100,6 +102,9 @@ def main() -> None:
         figure("layer of 4096 x 4096 x 512, values off, whole command", "s", off_s, None),
         figure("the same with values checked", "s", checked_s, None),
         figure("checked / off on it", "times", checked_s / off_s, None),
+        figure("layer of 2048 x 80 x 1 among others, CPU time", "ms", own_ms, None),
+        figure("such a product in a layer with repeat, CPU time", "ms", repeated_ms, None),
+        figure("layer / product on them", "times", own_ms / repeated_ms, None),
         *of_networks,
         figure("peak memory of this benchmark", "MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, None),
     ]
@@ -212,6 +217,31 @@ def checked() -> tuple[float, float]:
             arguments = ["--values", values, "--trace", "off", "--force", "--out", f"{folder}/run"]
             seconds[values] = command_s(script, *arguments)
     return seconds["off"], seconds["check"]
+
+
+def small_layers() -> tuple[float, float]:
+    """Return the CPU ms of a small layer of a network, and of a product of a layer with as many; start-up left out."""
+    few, many = 40, 240
+
+    def layers_s(count: int) -> float:
+        return network_s([MaskedLayer(f"layer {seed}", 2048, 80, 1, 0.1, 0.5, seed=seed) for seed in range(count)])
+
+    def products_s(count: int) -> float:
+        return network_s([MaskedLayer("layer", 2048, 80, 1, 0.1, 0.5, seed=1, repeat=count)])
+
+    own_ms, repeated_ms = (1e3 * (each(many) - each(few)) / (many - few) for each in (layers_s, products_s))
+    return own_ms, repeated_ms
+
+
+def network_s(layers: list[MaskedLayer]) -> float:
+    """Return the CPU seconds of a network in this process, each layer with work of its own: the best of a few."""
+    scenario = Scenario("network", tuple(layers), values="off", schedule="barrier", mapping="class")
+    best_s = float("inf")
+    for _ in range(REPETITIONS):
+        started = time.process_time()
+        run(scenario, RunOptions(engine="compiled", memoize=False, trace=TraceOptions("off")))
+        best_s = min(best_s, time.process_time() - started)
+    return best_s
 
 
 class Sampler:

@@ -89,7 +89,10 @@ class Machine(ABC):
         return 8
 
     def work_bytes(self, layer: AnyLayer, hardware: Hardware, *, settled: bool) -> int:  # noqa: ARG002  # the same
-        """Return the bytes of what a layer's work is computed from, beside its operands, before or after `settle`."""
+        """Return the bytes of what a layer's work is computed from, beside its operands, before or after `settle`.
+
+        They follow from the sizes of the layer, and from its widths if it has masks only.
+        """
         return 0
 
     def settle(self, program: Program) -> None:  # noqa: B027  # most machines keep nothing

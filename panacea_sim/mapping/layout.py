@@ -81,8 +81,8 @@ def split_over_channels(address: IntArray, size_bytes: IntArray, channels: int, 
         below: IntArray = (stripe * interleave_bytes)[:, None] + np.clip(inside, 0, interleave_bytes)
         return below
 
-    first = bytes_below(address)
-    part_bytes = bytes_below(address + size_bytes) - first
+    first, end = np.split(bytes_below(np.concatenate([address, address + size_bytes])), 2)
+    part_bytes = end - first
     some = part_bytes > 0
     offsets = np.append(0, np.cumsum(np.count_nonzero(some, axis=1)))
     return ChannelParts(offsets, np.nonzero(some)[1], first[some], part_bytes[some])

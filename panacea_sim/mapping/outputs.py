@@ -35,5 +35,4 @@ class OutputBytes:
 
 def dense_outputs(tiling: Tiling) -> OutputBytes:
     """Return the bytes of outputs that no layer follows: one byte each, nothing to encode."""
-    outputs = tiling.rows[:, None] * tiling.columns
-    return OutputBytes(np.zeros_like(outputs), outputs)
+    return OutputBytes(np.zeros_like(tiling.outputs), tiling.outputs)

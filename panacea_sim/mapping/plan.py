@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import TypeAlias
 
 import numpy as np
 
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.mapping.graph import TileGroupGraph, issue_order, tile_group_graph
+from panacea_sim.mapping.kept import Kept
 from panacea_sim.mapping.loads import Loads, plan_loads
 from panacea_sim.mapping.order import TaskSequence, Visits, task_sequence, visits_of
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM, PartialSums, plan_partial_sums
@@ -18,6 +20,8 @@ from panacea_sim.mapping.work import LayerWork, TileBytes
 from panacea_sim.units import IntArray, narrow
 
 __all__ = ["LayerPlan", "check_output_tile", "plan_layer"]
+
+_Schedule: TypeAlias = tuple[TaskSequence, Visits, PartialSums]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +88,8 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
     Raises MappingError if a tile, a panel that must be resident, or partial sums do not fit their memory.
     """
     tiling = work.tiling
-    tasks = task_sequence(order, *_issue_order(tiling, order, height), tiling, height)
-    visits = visits_of(tasks, tiling, height)
-    may_spill = hardware.spill == "allow"
-    outputs = work.outputs[visits.m, visits.n]
-    partial_sums = plan_partial_sums(visits, outputs, hardware.psum_bytes, may_spill=may_spill)
+    key = (tiling, order, height, hardware.psum_bytes, hardware.spill)
+    tasks, visits, partial_sums = _kept.of(key, lambda: _scheduled(tiling, order, height, hardware))
     check_output_tile(work, hardware, keeps_partial_sums=partial_sums.firings > 0)
     weight = _stacked(work.weight, tiling, height)
     must_stay = hardware.residency == "resident"
@@ -120,6 +121,22 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
         activation_loads,
         partial_sums,
     )
+
+
+def _scheduled(tiling: Tiling, order: str, height: int, hardware: Hardware) -> _Schedule:
+    """Return what follows from the shape of a layer: its tasks, its visits, and what becomes of partial sums."""
+    tasks = task_sequence(order, *_issue_order(tiling, order, height), tiling, height)
+    visits = visits_of(tasks, tiling, height)
+    outputs = tiling.outputs[visits.m, visits.n]
+    may_spill = hardware.spill == "allow"
+    return tasks, visits, plan_partial_sums(visits, outputs, hardware.psum_bytes, may_spill=may_spill)
+
+
+def _schedule_bytes(schedule: _Schedule) -> int:
+    return sum(each.nbytes for part in schedule for each in vars(part).values() if isinstance(each, np.ndarray))
+
+
+_kept: Kept[_Schedule] = Kept(8 << 20, _schedule_bytes)
 
 
 def _flat_index(row: IntArray, column: IntArray, columns: int) -> IntArray:

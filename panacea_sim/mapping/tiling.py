@@ -117,6 +117,11 @@ class Tiling:
         """Tokens of each n tile of a product."""
         return _lengths(self.N, self.tile_n)
 
+    @cached_property
+    def outputs(self) -> IntArray:
+        """Outputs of each output tile [m, n]."""
+        return self.rows[:, None] * self.columns
+
 
 def _part(number: int, size: int, tile: int) -> slice:
     """Return the places of a tile along an axis on which products of `size` follow each other."""

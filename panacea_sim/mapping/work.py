@@ -6,7 +6,6 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from functools import cached_property
 
 import numpy as np
 
@@ -79,10 +78,10 @@ class LayerWork(ABC):
         """What is stored of the activations."""
         return Stored(None, 0)
 
-    @cached_property
+    @property
     def outputs(self) -> IntArray:
         """Outputs of each output tile [m, n]."""
-        return self.tiling.rows[:, None] * self.tiling.columns
+        return self.tiling.outputs
 
     @abstractmethod
     def deciding(self) -> Iterable[np.ndarray]:

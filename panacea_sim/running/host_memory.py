@@ -13,7 +13,7 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.running.available_memory import available_bytes
+from panacea_sim.running.available_memory import lately_available_bytes
 from panacea_sim.running.mapping_choice import Candidate, open_mappings
 from panacea_sim.workload.layer import AnyLayer
 from panacea_sim.workload.masked_layer import MaskedLayer
@@ -105,7 +105,10 @@ def mapping_bytes(layer: AnyLayer, hardware: Hardware, order: str, height: int, 
 
 def run_bytes(layers: Sequence[AnyLayer], hardware: Hardware, kind: RunKind) -> int:
     """Return the bytes that a run takes at most, in those mappings that take least of those that are left open."""
-    of_layers = sorted((min(_mappings(layer, hardware, kind))[0] for layer in layers), reverse=True)
+    # Networks have thousands of layers, but few sizes.
+    by_size = {_sizes(layer): layer for layer in layers}
+    least = {sizes: min(_mappings(layer, hardware, kind))[0] for sizes, layer in by_size.items()}
+    of_layers = sorted((least[_sizes(layer)] for layer in layers), reverse=True)
     # Layers of one simulation are all in memory.
     at_once = kind.at_once or len(of_layers)
     processes = 1 if kind.at_once is None else 1 + (kind.at_once > 1) * kind.at_once
@@ -125,6 +128,12 @@ def check_mapping(layer: AnyLayer, hardware: Hardware, order: str, height: int, 
     """Refuse a mapping of a layer that does not fit the memory there is; raises ConfigError as `check_layers` does."""
     needed = PROGRAM_BYTES + mapping_bytes(layer, hardware, order, height, kind)
     _require(f"layer {layer.name!r} in loop order {order}", needed, _cheaper_mappings(layer, hardware, kind))
+
+
+def _sizes(layer: AnyLayer) -> tuple[object, ...]:
+    """Return everything of a layer that `mapping_bytes` may look at."""
+    widths = (layer.weight_bits, layer.activation_bits) if isinstance(layer, MaskedLayer) else ()
+    return layer.M, layer.K, layer.N, layer.repeat, layer.output is None, widths
 
 
 def _mappings(layer: AnyLayer, hardware: Hardware, kind: RunKind) -> Iterator[tuple[int, str, int]]:
@@ -162,7 +171,7 @@ def _cheaper_mappings(layer: AnyLayer, hardware: Hardware, kind: RunKind) -> Ite
 
 
 def _require(what: str, needed: int, others: Iterator[tuple[int, str]]) -> None:
-    available = available_bytes()
+    available = lately_available_bytes()
     if available is None or needed <= available:
         return
     fitting = [(other, way) for other, way in others if other <= available]

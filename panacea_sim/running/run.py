@@ -278,7 +278,8 @@ class _OneRun:
             self.folder.write_json("summary.json", partial_summary(self.heading, layers, topology).to_json())
 
     def _make_spill_folder(self) -> Path | None:
-        return None if self.folder is None else self.folder.make_spill_folder()
+        is_needed = self.folder is not None and self.options.trace.level != "off"
+        return self.folder.make_spill_folder() if self.folder is not None and is_needed else None
 
     def _tables_of(self, trace: Callable[[], Recorder | JoinedTrace]) -> AbstractContextManager[None]:
         return nullcontext() if self.folder is None else self.folder.tables_of(trace)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from folder_mutations import FOLDER_MUTATIONS
+from kept_mutations import KEPT_MUTATIONS
 from layer_mutations import LAYER_MUTATIONS
 from mutations import MUTATIONS, Mutation
 from network_mutations import NETWORK_MUTATIONS
@@ -25,6 +26,7 @@ LISTED = (
     *LAYER_MUTATIONS,
     *FOLDER_MUTATIONS,
     *NETWORK_MUTATIONS,
+    *KEPT_MUTATIONS,
 )
 
 

@@ -132,7 +132,7 @@ def let_there_be(monkeypatch: pytest.MonkeyPatch) -> Available:
     """Return a function that lets the machine have so many bytes of memory."""
 
     def limit(size: float) -> None:
-        monkeypatch.setattr(host_memory, "available_bytes", lambda: int(size))
+        monkeypatch.setattr(host_memory, "lately_available_bytes", lambda: int(size))
 
     return limit
 

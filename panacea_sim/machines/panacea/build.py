@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,11 +19,10 @@ from panacea_sim.machines.panacea.encoder import encoder
 from panacea_sim.machines.panacea.pea import (
     MOST_HO_SLICES,
     OPERATORS,
-    pe_array,
+    pe_arrays,
     pea_work,
     settle_steps,
     sum_queue,
-    task_cycles,
     widest_steps,
 )
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
@@ -85,7 +85,7 @@ class Panacea(Machine):
         """Return the tiles, bytes and operator steps of a layer."""
         chosen = panacea_hardware(hardware)
         sizes = (layer.M, layer.K, layer.N, chosen.tile_m, chosen.tile_k, chosen.tile_n)
-        tiling = SlicedTiling(*sizes, chosen.v, repeat=layer.repeat)
+        tiling = _shared(SlicedTiling(*sizes, chosen.v, repeat=layer.repeat))
         masks = SkipMasks.of(layer, chosen.v)
         outputs = dense_outputs(tiling)
         if computed is not None and layer.output is not None:
@@ -176,16 +176,21 @@ MACHINE = Panacea()
 """What the registry of machines finds under the name of this package."""
 
 
+@lru_cache(maxsize=8)
+def _shared(tiling: SlicedTiling) -> SlicedTiling:
+    """Return an equal tiling, the same one for layers of equal sizes: what follows from it is computed once."""
+    return tiling
+
+
 def _components(program: Program) -> tuple[Component, ...]:
     peas = panacea_hardware(program.hardware).n_pea
-    cycles = task_cycles(program)
     return (
         weight_stream(program),
         activation_stream(program),
         weight_decoder(program),
         activation_decoder(program),
         dispatcher(program),
-        *(pe_array(program, pea, cycles[:, pea]) for pea in range(peas)),
+        *pe_arrays(program),
         accumulator(program, [sum_queue(pea) for pea in range(peas)]),
         *((partial_sum_stream(program),) if program.keeps_partial_sums else ()),
         ppu(program),

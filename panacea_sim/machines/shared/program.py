@@ -66,7 +66,7 @@ class Program:
             counts.append(needed)
         return counts
 
-    @property
+    @cached_property
     def keeps_partial_sums(self) -> bool:
         """Whether any layer visits an output tile more than once, so that `s_dma` and PSUM are needed."""
         return any(layer.plan.partial_sums.firings for layer in self.layers)
