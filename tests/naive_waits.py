@@ -48,6 +48,7 @@ class _Cut:
     order: str
     height: int
     repeat: int
+    sequential: bool
 
     def indices(self, axis: str, tile: int, height: int = 1) -> range:
         """Return the indices of a tile (of `height` in a stack) along an axis."""
@@ -78,6 +79,7 @@ def needed_outputs(program: Program) -> tuple[list[Output], dict[OperandTile, se
             layer.plan.order,
             layer.plan.height,
             layer.plan.work.tiling.repeat,
+            layer.plan.work.sequential,
         )
         for layer in program.layers
     }
@@ -101,6 +103,11 @@ def needed_outputs(program: Program) -> tuple[list[Output], dict[OperandTile, se
                         _of_product(link, number), tile, cut.sizes, _with_all_features(cuts[producer])
                     )
                 }
+                if cut.sequential and operand == "x" and number:
+                    first = (number - 1) * cut.trips("m")
+                    needed[OperandTile(name, operand, number * trips + across, k)] |= {
+                        (name, first + m, n) for m, n in cut.written()
+                    }
     return written, needed
 
 

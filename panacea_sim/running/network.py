@@ -55,6 +55,7 @@ def _masked(gemm: Gemm, seed: int) -> MaskedLayer:
         weight_bits=gemm.weight_bits,
         activation_bits=gemm.activation_bits,
         repeat=gemm.repeat,
+        sequential=gemm.sequential,
         passes=total_passes(gemm.vector),
         kind=gemm.kind,
         block=gemm.block,

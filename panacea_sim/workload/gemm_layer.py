@@ -114,6 +114,8 @@ class GemmLayer:
 
     repeat = 1
     """Operands of several products are several layers."""
+    sequential = False
+    """No product waits for the one before: there is one."""
     passes = 1
     """Outputs pass the PPU once: no vector work follows."""
     kind = ""

@@ -34,6 +34,8 @@ class LayerFile:
 
     repeat = 1
     """A file has the operands of one product."""
+    sequential = False
+    """No product waits for the one before: there is one."""
     passes = 1
     """Outputs pass the PPU once: no vector work follows."""
     kind = ""
