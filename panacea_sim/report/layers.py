@@ -34,10 +34,10 @@ _COLUMNS = (
 
 
 def own_cycles(layers: Sequence[LayerSummary], schedule: Schedule) -> list[int]:
-    """Return the cycles that each layer takes of the run, which add up to it.
+    """Return the cycles that each layer takes of the run.
 
     A layer that runs alone takes those from its first to its last. Where layers overlap, one takes those from the last
-    write of the layer before to its own last write: by so much it makes the run longer.
+    write of the layer before to its own last write: by so much it makes the run longer, and all add up to it.
     """
     if schedule == "barrier":
         return [layer.end_cycle - layer.start_cycle for layer in layers]

@@ -39,8 +39,9 @@ def run_digest(
 ) -> str:
     """Return the BLAKE2b digest, in hex, of layers, machine and options that decide figures; names are not among them.
 
-    Links decide figures where layers overlap, and count there alone, in whatever order they are given. Layers in files are read one after the other. Raises ConfigError for a file that cannot be read, and for sources
-    that are no layers before.
+    Links decide figures where layers overlap, and count there alone, in whatever order they are given. Layers in files
+    are read one after the other. Raises ConfigError for a file that cannot be read, and for sources that are no layers
+    before.
     """
     content = _Content()
     content.add("options", {"schedule": schedule, "mapping": mapping, "values": values})

@@ -102,11 +102,6 @@ def _link_of(entry: EdgeEntry, place: str, known: Mapping[str, AnyLayer]) -> Lay
     if entry.consumer not in known:
         raise ConfigError(f"{place}.to", repr(entry.consumer), "a layer", nearest_name(entry.consumer, known))
     consumer = known[entry.consumer]
-    offsets = {
-        field: _read_offset(getattr(entry, field), f"{place}.{field}", consumer)
-        for field in ("feature_offset", "column_offset")
-    }
-    ranges = {field: None if (span := getattr(entry, field)) is None else (span[0], span[1]) for field in _RANGES}
     with placed_link(place):
         plain = Link(entry.operand, features_on=entry.features_on)
     if entry.columns is not None:
@@ -114,7 +109,20 @@ def _link_of(entry: EdgeEntry, place: str, known: Mapping[str, AnyLayer]) -> Lay
     else:
         assert entry.needs != "columns"
         needs = entry.needs
-    return entry.producer, entry.consumer, replace(plain, needs=needs, **offsets, **ranges)
+    link = replace(
+        plain,
+        needs=needs,
+        feature_offset=_read_offset(entry.feature_offset, f"{place}.feature_offset", consumer),
+        column_offset=_read_offset(entry.column_offset, f"{place}.column_offset", consumer),
+        feature_span=_read_range(entry.feature_span),
+        column_span=_read_range(entry.column_span),
+        features=_read_range(entry.features),
+    )
+    return entry.producer, entry.consumer, link
+
+
+def _read_range(written: Sequence[int] | None) -> tuple[int, int] | None:
+    return None if written is None else (written[0], written[1])
 
 
 def _read_columns(written: ColumnsEntry, field: str, consumer: AnyLayer, axis: Literal["m", "n", "k"]) -> Columns:

@@ -29,9 +29,7 @@ def network_scenario(
     """
     layers = tuple(_masked(graph.nodes[name]["layer"], seed) for seed, name in enumerate(layers_in_order(graph)))
     # Masked layers write dense outputs, so that nobody can read these in place: every link is a wait.
-    links = tuple(
-        (producer, consumer, replace(link, in_place=False)) for producer, consumer, link in all_links(graph)
-    )
+    links = tuple((producer, consumer, replace(link, in_place=False)) for producer, consumer, link in all_links(graph))
     return Scenario(
         graph.graph.get("name", "network"),
         layers,

@@ -209,13 +209,20 @@ def _mapped(  # a layer, where it is to run, and how its mapping is found
     return choose_mapping(layer.name, work, hardware, partial(run_engine, engine), check)
 
 
+def _alone(found: Candidate) -> tuple[Program, Description]:
+    """Return the program and description of a layer in its mapping; what does not fit has been refused."""
+    assert found.program is not None
+    assert found.description is not None
+    return found.program, found.description
+
+
 def _named_plan(name: str, found: Callable[[], Candidate]) -> LayerPlan:
     """Return the plan of one of several layers; a MappingError says whose it is."""
     try:
         plan = found().plan
     except MappingError as error:
         raise MappingError(f"layer {name!r}: {error}") from error
-    assert plan is not None  # what does not fit is refused
+    assert plan is not None  # what does not fit has been refused
     return plan
 
 
@@ -230,12 +237,12 @@ def _planned(
 ) -> tuple[Program, Description, Values | None]:
     machine = machine_of(hardware)
     kind = RunKind(engine, values=values != "off", at_once=1 if len(layers) == 1 else None)
-    each = [partial(_mapped, layer, work, hardware, engine, mapping, _memory_check(layer, hardware, kind))
-            for layer, work in zip(layers, works, strict=True)]
+    each = [
+        partial(_mapped, layer, work, hardware, engine, mapping, _memory_check(layer, hardware, kind))
+        for layer, work in zip(layers, works, strict=True)
+    ]
     if len(layers) == 1:
-        alone = each[0]()
-        assert alone.program is not None and alone.description is not None
-        program, description = alone.program, alone.description
+        program, description = _alone(each[0]())
     else:
         # Each has a program and a description of its own, which are large: none is kept.
         plans = [_named_plan(layer.name, found) for layer, found in zip(layers, each, strict=True)]

@@ -44,11 +44,14 @@ class Scenario:
     and one whose `source` names an earlier one waits for the outputs that it needs. With "barrier" each runs alone,
     from its first cycle to its last, on a machine that is empty again. `links` say what else layers need of earlier
     ones, each a producer's name, a consumer's name and a Link; layers that read in place have a `source` instead. They
-    hold up fetches where layers overlap; with "barrier" everything has been written. `hardware` is a Hardware, the name of a preset
-    or the path of a YAML file, with `settings` (field name to value) on top. With the `values` "travel" (or True)
-    the quantized slices travel through the machine; with "check" a compiled pass does to every tile what the components
-    do; either way accumulators are compared with the integer product. With "off" (or False) only time passes, and
-    "auto" chooses among the three by the layers. `mapping` says whether loop order and double-tile processing are
+    hold up fetches where layers overlap; with "barrier" everything has been written.
+
+    `hardware` is a Hardware, the name of a preset or the path of a YAML file, with `settings` (field name to value) on
+    top. With the `values` "travel" (or True) the quantized slices travel through the machine; with "check" a compiled
+    pass does to every tile what the components do; either way accumulators are compared with the integer product. With
+    "off" (or False) only time passes, and "auto" chooses among the three by the layers.
+
+    `mapping` says whether loop order and double-tile processing are
     chosen for each layer, or once for all layers of a class: equal sizes, widths and densities in sixteenths. Raises
     ConfigError for an unknown schedule, mapping or choice of values, where there is no layer, and for what is no link.
     """

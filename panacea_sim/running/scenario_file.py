@@ -39,7 +39,7 @@ class ScenarioFile(Entry):
     schedule: Schedule = "overlap"
     mapping: MappingFrom = "layer"
     layers: Annotated[list[LayerEntry], MinLen(1)]
-    edges: list[EdgeEntry] = []
+    edges: list[EdgeEntry] = Field(default=[])
     hardware: SerializeAsAny[Hardware]
 
     @field_validator("name")
@@ -84,7 +84,10 @@ class ScenarioFile(Entry):
 
 
 def read_scenario_file(path: Path) -> tuple[ScenarioFile, tuple[AnyLayer, ...], tuple[LayerLink, ...]]:
-    """Return the content of a scenario.yaml, its layers and the links between them; raises ConfigError naming the file and the place in it."""
+    """Return the content of a scenario.yaml, its layers and the links between them.
+
+    Raises ConfigError naming the file and the place in it.
+    """
     values = read_mapping(path)
     try:
         content = ScenarioFile.model_validate(values)

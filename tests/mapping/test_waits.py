@@ -30,7 +30,8 @@ def test_a_fetch_waits_for_the_last_output_that_it_needs(program: Program) -> No
     links = [link for _, _, links in program.graph.edges(data="links") for link in links]
     event(f"links: {len(links)}, weights: {any(link.operand == 'w' for link in links)}")
     event(f"sequential: {any(layer.plan.work.sequential for layer in program.layers)}")
-    event(f"waits: {sorted({operand for operand in 'wx' if any(firings for _, firings in stream_waits(program, operand))})}")
+    waiting = {operand for operand in "wx" if any(firings for _, firings in stream_waits(program, operand))}
+    event(f"waits: {sorted(waiting)}")
     assert [layer.plan.name for layer in program.layers] == layers_in_order(program.graph)
     assert_waits(program)
 

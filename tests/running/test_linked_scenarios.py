@@ -229,12 +229,21 @@ _SHORT = Columns(np.arange(3), np.arange(3))
 @pytest.mark.parametrize(
     ("link", "message"),
     [
-        (("second", "first", Link("x")), r"scenario\.links\[1\]\.from: found 'second'; accepted: a layer before 'first'"),
+        (
+            ("second", "first", Link("x")),
+            r"scenario\.links\[1\]\.from: found 'second'; accepted: a layer before 'first'",
+        ),
         (("first", "first", Link("x")), r"scenario\.links\[1\]\.from: found 'first'; accepted: a layer before 'first'"),
         (("frist", "second", Link("x")), r"scenario\.links\[1\]\.from: found 'frist'.*Did you mean 'first'"),
         (("first", "secnod", Link("x")), r"scenario\.links\[1\]\.to: found 'secnod'.*Did you mean 'second'"),
-        (("first", "second", Link("x", _SHORT)), r"scenario\.links\[1\]\.needs: found ranges for 3 columns; accepted: 16"),
-        (("first", "second", Link("x", feature_offset=(0, 4))), r"links\[1\]\.feature_offset: found 2 offsets; accepted"),
+        (
+            ("first", "second", Link("x", _SHORT)),
+            r"scenario\.links\[1\]\.needs: found ranges for 3 columns; accepted: 16",
+        ),
+        (
+            ("first", "second", Link("x", feature_offset=(0, 4))),
+            r"links\[1\]\.feature_offset: found 2 offsets; accepted",
+        ),
     ],
 )
 def test_links_that_cannot_be(link: Any, message: str, schedule: Any) -> None:  # noqa: ANN401  # of any kind
@@ -247,9 +256,15 @@ def test_links_that_cannot_be(link: Any, message: str, schedule: Any) -> None:  
 @pytest.mark.parametrize(
     ("links", "message"),
     [
-        ((("first", "second"),), r"scenario\.links\[0\]: found \('first', 'second'\); accepted: the names of a producer"),
+        (
+            (("first", "second"),),
+            r"scenario\.links\[0\]: found \('first', 'second'\); accepted: the names of a producer",
+        ),
         ((("first", "second", "all"),), r"scenario\.links\[0\]: found .*'all'.*accepted: the names of a producer and"),
-        ((("first", "second", Link("x", in_place=True)),), r"scenario\.links\[0\]\.in_place: found True; accepted: False"),
+        (
+            (("first", "second", Link("x", in_place=True)),),
+            r"scenario\.links\[0\]\.in_place: found True; accepted: False",
+        ),
     ],
 )
 def test_what_is_no_link(links: Any, message: str) -> None:  # noqa: ANN401  # of any kind

@@ -219,15 +219,24 @@ BAD: dict[str, tuple[Change, str]] = {
     "edge_to_itself": (_edge(**{"from": "masked"}), r"edges\[0\]\.from: found 'masked'; accepted: a layer before"),
     "edge_no_operand": (_top(edges=[{"from": "drawn", "to": "masked"}]), r"edges\[0\]\.operand: found nothing"),
     "edge_operand": (_edge(operand="y"), r"edges\[0\]\.operand: found 'y'; accepted: one of 'x', 'w'"),
-    "edge_needs": (_edge(needs="some"), r"edges\[0\]\.needs: found 'some'; accepted: one of 'same', 'features', 'columns', 'all'"),
+    "edge_needs": (
+        _edge(needs="some"),
+        r"edges\[0\]\.needs: found 'some'; accepted: one of 'same', 'features', 'columns', 'all'",
+    ),
     "edge_axis": (_edge(features_on="m"), r"edges\[0\]\.features_on: found 'm'; accepted: k for x"),
     "edge_key": (_edge(offset=3), r"edges\[0\]\.offset: found an unknown field"),
     "edge_offsets": (
         _edge(feature_offset="0+4x3"),
         r"edges\[0\]\.feature_offset: found 3 numbers; accepted: 1: one for each repeat of 'masked'",
     ),
-    "edge_offset_text": (_edge(column_offset="0+4"), r"edges\[0\]\.column_offset: found '0\+4'; accepted: runs of whole"),
-    "edge_offset_real": (_edge(column_offset=0.5), r"edges\[0\]\.column_offset: found 0\.5; accepted: a whole number in"),
+    "edge_offset_text": (
+        _edge(column_offset="0+4"),
+        r"edges\[0\]\.column_offset: found '0\+4'; accepted: runs of whole",
+    ),
+    "edge_offset_real": (
+        _edge(column_offset=0.5),
+        r"edges\[0\]\.column_offset: found 0\.5; accepted: a whole number in",
+    ),
     "edge_offset_huge": (_edge(column_offset=2**41), r"edges\[0\]\.column_offset: found 2199023255552; accepted: "),
     "edge_span": (_edge(column_span=[3]), r"edges\[0\]\.column_span: found \[3\]; accepted: a list"),
     "edge_columns": (
