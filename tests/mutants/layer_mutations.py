@@ -98,7 +98,7 @@ LAYER_MUTATIONS = (
         "panacea_sim/running/host_memory.py",
         "return PROGRAM_BYTES + sum(of_layers) - (len(of_layers) - 1) * _fixed_bytes(kind)",
         "return PROGRAM_BYTES + sum(of_layers)",
-        ("tests/running/test_host_memory.py::test_what_a_run_takes_beside_its_layers_counts_once",),
+        (f"{_LINKED}::test_what_a_run_takes_beside_its_layers_counts_once",),
     ),
     Mutation(
         "overlapping layers count from their first fetch",

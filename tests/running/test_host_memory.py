@@ -183,17 +183,6 @@ def test_the_advice_is_enough(schedule: str, let_there_be: Available, tmp_path: 
     assert not list(tmp_path.iterdir())
 
 
-def test_what_a_run_takes_beside_its_layers_counts_once() -> None:
-    """A simulation of a hundred small layers takes what each adds, and the program, the trace and the rest once."""
-    hardware, layer = load_hardware("panacea"), replace(LAYER, M=64, K=64, N=64)
-    one, hundred = (run_bytes([layer] * count, hardware, RunKind("compiled")) for count in (1, 100))
-    beside = PROGRAM_BYTES + host_memory.FIXED_BYTES
-    assert beside < one
-    assert hundred - beside == 100 * (one - beside)
-    traced, all_traced = (run_bytes([layer] * count, hardware, RunKind("compiled", traced=True)) for count in (1, 100))
-    assert all_traced - hundred < 2 * (traced - one)
-
-
 def test_a_mapping_that_takes_too_much_is_refused_with_one_that_does_not(let_there_be: Available) -> None:
     """Where the best mapping needs more than there is, the settings are named that need the least, and they run."""
     small = replace(LAYER, K=64, rho_w=0.0, rho_x=0.0)

@@ -16,7 +16,9 @@ from strategies import linked_programs
 
 from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.errors import ConfigError, MappingError
+from panacea_sim.hardware.config import load_hardware
 from panacea_sim.machines.shared.program import Program
+from panacea_sim.running.host_memory import FIXED_BYTES, PROGRAM_BYTES, RunKind, run_bytes
 from panacea_sim.running.network import network_scenario
 from panacea_sim.running.prepare import Prepared, prepare
 from panacea_sim.running.run import RunOptions, run
@@ -57,7 +59,10 @@ def _prepared(scenario: Scenario) -> Prepared:
 def test_a_scenario_waits_for_what_its_links_say(drawn: Program) -> None:
     """The program of a scenario has the waits of its links, in whatever mapping its layers have."""
     event(f"links: {drawn.graph.number_of_edges() > 0}")
-    assert_waits(_prepared(_scenario_of(drawn)).program)
+    scenario = _scenario_of(drawn)
+    program = _prepared(scenario).program
+    assert all_links(program.graph) == scenario.links
+    assert_waits(program)
 
 
 @pytest.mark.parametrize("engine", ["reference", "compiled"])
@@ -134,6 +139,17 @@ def test_values_travel_where_layers_wait_for_others() -> None:
     free, waiting = (run(each, QUIET).summary for each in (replace(scenario, links=()), scenario))
     assert waiting.exact is True
     assert waiting.makespan_cycles > free.makespan_cycles
+
+
+def test_what_a_run_takes_beside_its_layers_counts_once() -> None:
+    """A simulation of a hundred small layers takes what each adds, and the program, the trace and the rest once."""
+    hardware, layer = load_hardware("panacea"), replace(FIRST, M=64, K=64, N=64)
+    one, hundred = (run_bytes([layer] * count, hardware, RunKind("compiled")) for count in (1, 100))
+    beside = PROGRAM_BYTES + FIXED_BYTES
+    assert beside < one
+    assert hundred - beside == 100 * (one - beside)
+    traced, all_traced = (run_bytes([layer] * count, hardware, RunKind("compiled", traced=True)) for count in (1, 100))
+    assert all_traced - hundred < 2 * (traced - one)
 
 
 # --- scenario.yaml ---------------------------------------------------------------------------------------------------
