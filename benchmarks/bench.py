@@ -45,6 +45,8 @@ from panacea_sim.workload.synthetic import synthetic_layer
 Engine = Callable[[Description, Recorder], EngineResult]
 
 REPETITIONS = 5
+_SMALL_RATIO = 2
+"""Ratios below this differ in their hundredths."""
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 NETWORKS = {
     "OPT-2.7B prefill": "opt-2.7b --tokens 2048",
@@ -55,6 +57,15 @@ NETWORKS = {
     "DeiT-base": "deit-base",
     "ResNet-50": "resnet-50",
 }
+TINY = "--set hardware.n_pea=4 --set hardware.tile_k=16 --set hardware.wmem_bytes=4096 --set hardware.amem_bytes=4096"
+SCHEDULES = (
+    "bert-base --tokens 512",
+    "resnet-50",
+    "gpt-2 --phase decode --context 1024",
+    f"gpt-2 --phase decode --context 1024 {TINY}",
+    "bert-base --tokens 16 --set hardware.o_dma_priority=2",
+)
+"""Networks whose layers run alone and overlap: docs/model.md, "Schedules", has the figures."""
 SMALL = """
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer
@@ -82,6 +93,7 @@ def main() -> None:
     slow_ideal, fast_ideal = large_layer("ideal")
     cold_s, warm_s = start_ups()
     of_networks = [row for name, options in NETWORKS.items() for row in network(name, options)]
+    of_schedules = [row for options in SCHEDULES for row in schedules(options)]
     off_s, checked_s = checked()
     own_ms, repeated_ms = small_layers()
     rows = [
@@ -106,6 +118,7 @@ def main() -> None:
         figure("such a product in a layer with repeat, CPU time", "ms", repeated_ms, None),
         figure("layer / product on them", "times", own_ms / repeated_ms, None),
         *of_networks,
+        *of_schedules,
         figure("peak memory of this benchmark", "MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, None),
     ]
     show(rows)
@@ -203,6 +216,21 @@ def network(name: str, options: str) -> list[dict[str, Any]]:
     return [
         figure(f"{name}: {title}", "s", seconds, None),
         figure(f"{name}, peak memory of all its processes", "MB", sampler.peak_mb, None),
+    ]
+
+
+def schedules(options: str) -> list[dict[str, Any]]:
+    """Return the rows of a network whose layers run alone and overlap: cycles of the machine, and their ratio."""
+    cycles = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for schedule in ("barrier", "overlap"):
+            command_s("--workload", *options.split(), "--schedule", schedule, "--out", f"{folder}/{schedule}")
+            summary = json.loads(Path(folder, schedule, "summary.json").read_text())
+            cycles[schedule] = summary["makespan_cycles"]
+    title = f"run --workload {options}"
+    return [
+        figure(f"{title}, layers alone (barrier)", "cycles", cycles["barrier"], None),
+        figure(f"{title}, layers overlapping / alone", "times", cycles["overlap"] / cycles["barrier"], None),
     ]
 
 
@@ -320,7 +348,7 @@ def whole_command() -> float:
 
 def command_s(what: Path | str, *arguments: str, environment: dict[str, str] | None = None) -> float:
     """Return the wall seconds of `panacea-sim run`, from its start to the written folder."""
-    command = [sys.executable, "-m", "panacea_sim", "run", str(what), "--json", *arguments]
+    command = [sys.executable, "-m", "panacea_sim", "run", str(what), *arguments, "--json"]
     started = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)  # noqa: S603  # our own
     return time.perf_counter() - started
@@ -340,7 +368,8 @@ def show(rows: list[dict[str, Any]]) -> None:
     table.add_column("of bare SimPy", justify="right")
     for row in rows:
         ratio = row["ratio_to_bare_simpy"]
-        table.add_row(row["name"], f"{row['value']:,.1f}", row["unit"], "" if ratio is None else f"{ratio:.2f}")
+        digits = 4 if row["unit"] == "times" and row["value"] < _SMALL_RATIO else 1
+        table.add_row(row["name"], f"{row['value']:,.{digits}f}", row["unit"], "" if ratio is None else f"{ratio:.2f}")
     Console().print(table)
 
 

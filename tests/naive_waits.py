@@ -8,13 +8,15 @@ from itertools import product
 from typing import Any
 
 import networkx as nx
+import numpy as np
 from naive_mapping import loop_nest, visits
 
+from panacea_sim.machines.panacea.build import MACHINE
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.plan import LayerPlan
 from panacea_sim.workload.link import Columns, Link
 
-__all__ = ["OperandTile", "Output", "needed_outputs", "stack_of"]
+__all__ = ["OperandTile", "Output", "assert_waits", "needed_outputs", "stack_of", "stream_waits"]
 
 Output = tuple[str, int, int]
 """An output tile: the layer's name and its coordinates (m, n)."""
@@ -48,6 +50,7 @@ class _Cut:
     order: str
     height: int
     repeat: int
+    sequential: bool
 
     def indices(self, axis: str, tile: int, height: int = 1) -> range:
         """Return the indices of a tile (of `height` in a stack) along an axis."""
@@ -78,6 +81,7 @@ def needed_outputs(program: Program) -> tuple[list[Output], dict[OperandTile, se
             layer.plan.order,
             layer.plan.height,
             layer.plan.work.tiling.repeat,
+            layer.plan.work.sequential,
         )
         for layer in program.layers
     }
@@ -101,7 +105,39 @@ def needed_outputs(program: Program) -> tuple[list[Output], dict[OperandTile, se
                         _of_product(link, number), tile, cut.sizes, _with_all_features(cuts[producer])
                     )
                 }
+                if cut.sequential and operand == "x" and number:
+                    first = (number - 1) * cut.trips("m")
+                    needed[OperandTile(name, operand, number * trips + across, k)] |= {
+                        (name, first + m, n) for m, n in cut.written()
+                    }
     return written, needed
+
+
+def stream_waits(program: Program, operand: str) -> list[tuple[OperandTile, int]]:
+    """Return the tile of each fetch of an operand, and the firings of `o_dma` for which it waits."""
+    component = next(part for part in MACHINE.describe(program).components if part.name == f"{operand}_dma")
+    assert {wait.component for wait in component.waits} <= {"o_dma"}
+    firings = sum(wait.firings for wait in component.waits) + np.zeros(component.firings, np.int64)
+    labels = component.labels
+    assert labels is not None
+    found = []
+    for number, layer in enumerate(program.layers):
+        mine = labels.layer == number
+        # A stack is labelled with its first tile.
+        across = labels.n[mine] if operand == "x" else stack_of(layer.plan, labels.m[mine])
+        tiles = zip(across.tolist(), labels.k[mine].tolist(), strict=True)
+        names = [OperandTile(layer.plan.name, operand, *tile) for tile in tiles]
+        found += zip(names, firings[mine].tolist(), strict=True)
+    return found
+
+
+def assert_waits(program: Program) -> None:
+    """Check that every fetch waits for the last output that it needs, and for nothing more."""
+    written, needed = needed_outputs(program)
+    place = {output: number + 1 for number, output in enumerate(written)}
+    for operand in ("w", "x"):
+        for tile, firings in stream_waits(program, operand):
+            assert firings == max((place[output] for output in needed[tile]), default=0), tile
 
 
 def _with_all_features(cut: _Cut) -> dict[str, int]:

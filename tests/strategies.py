@@ -825,6 +825,7 @@ def linked_programs(
             0.5,
             7,
             repeat=draw(st.sampled_from([1, 1, 1, 2, 3])),
+            sequential=draw(st.booleans()),
         )
         for name in names
     }

@@ -66,14 +66,11 @@ def _network(
     profile: str | None,
     options: SimulationOptions,
 ) -> Scenario:
-    """Return the scenario of a network; raises ConfigError for a schedule that it cannot have."""
-    from panacea_sim.errors import ConfigError
+    """Return the scenario of a network."""
     from panacea_sim.hardware.config import load_hardware, parse_settings
     from panacea_sim.running.network import network_scenario
     from panacea_sim.workload.networks.load import load_network
 
-    if options.schedule == "overlap":
-        raise ConfigError("--schedule", "'overlap'", "barrier: the layers of a network run one after the other so far")
     hardware = load_hardware(options.hardware or "panacea", parse_settings(options.settings or ()))
     given = {"weight_bits": weight_bits, "profile": profile}
     chosen = {option: value for option, value in given.items() if value is not None}

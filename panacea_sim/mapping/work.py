@@ -50,13 +50,14 @@ class LayerWork(ABC):
 
     Together with the hardware this decides every cycle of a run without values. What is expensive is computed when it
     is asked for. `computed` is what the numbers of the layer are, None where nobody needs them. Each output passes the
-    PPU `passes` times.
+    PPU `passes` times. `sequential` says that each product of the layer needs all outputs of the one before.
     """
 
     tiling: Tiling
     output_bytes: OutputBytes
     computed: FunctionalPass | None
     passes: int = field(default=1, kw_only=True)
+    sequential: bool = field(default=False, kw_only=True)
 
     @property
     @abstractmethod
@@ -89,7 +90,7 @@ class LayerWork(ABC):
 
     def key(self) -> bytes:
         """Return a digest of everything that decides the cycles of the layer on a given machine."""
-        digest = hashlib.blake2b(repr((self.tiling, self.passes)).encode())
+        digest = hashlib.blake2b(repr((self.tiling, self.passes, self.sequential)).encode())
         for array in self.deciding():
             digest.update(repr(array.shape).encode())
             digest.update(np.packbits(array).tobytes() if array.dtype == np.bool_ else array.tobytes())

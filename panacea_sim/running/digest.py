@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.workload.chain import source_numbers
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.layer import AnyLayer, Layer, loaded
+from panacea_sim.workload.link import Columns
+from panacea_sim.workload.network import LayerLink
 
 __all__ = ["run_digest"]
 
@@ -27,12 +29,19 @@ _BLOCK_ELEMENTS = 1 << 20
 
 
 def run_digest(
-    layers: Sequence[AnyLayer], hardware: Hardware, schedule: Schedule, mapping: MappingFrom = "layer", *, values: bool
+    layers: Sequence[AnyLayer],
+    hardware: Hardware,
+    schedule: Schedule,
+    mapping: MappingFrom = "layer",
+    links: Sequence[LayerLink] = (),
+    *,
+    values: bool,
 ) -> str:
     """Return the BLAKE2b digest, in hex, of layers, machine and options that decide figures; names are not among them.
 
-    Layers in files are read one after the other. Raises ConfigError for a file that cannot be read, and for sources
-    that are no layers before.
+    Links decide figures where layers overlap, and count there alone, in whatever order they are given. Layers in files
+    are read one after the other. Raises ConfigError for a file that cannot be read, and for sources that are no layers
+    before.
     """
     content = _Content()
     content.add("options", {"schedule": schedule, "mapping": mapping, "values": values})
@@ -40,6 +49,9 @@ def run_digest(
     for layer, source in zip(layers, source_numbers(layers), strict=True):
         content.add("source", source)
         _add_layer(content, loaded(layer))
+    if schedule == "overlap" and links:
+        numbers = {layer.name: number for number, layer in enumerate(layers)}
+        content.add("links", sorted(_meaning_of_link(numbers, link) for link in links))
     return content.digest()
 
 
@@ -96,6 +108,19 @@ def _add_operands(content: _Content, layer: GemmLayer) -> None:
     content.add_array("weight_scale", np.broadcast_to(layer.weight_scale, rows), "<f8")
     bias = np.zeros(rows) if layer.bias is None else layer.bias
     content.add_array("bias", bias + 0.0, "<f8")  # -0.0 becomes 0.0
+
+
+def _meaning_of_link(numbers: Mapping[str, int], given: LayerLink) -> str:
+    """Return what a link says, as text; equal offsets for all repeats are one offset."""
+    producer, consumer, link = given
+    plain: dict[str, object] = {each.name: getattr(link, each.name) for each in fields(link)}
+    for field in ("feature_offset", "column_offset"):
+        offset = plain[field]
+        if isinstance(offset, tuple) and len(set(offset)) == 1:
+            plain[field] = offset[0]
+    if isinstance(link.needs, Columns):
+        plain["needs"] = [link.needs.low.tolist(), link.needs.high.tolist(), link.needs.taps]
+    return json.dumps([numbers[producer], numbers[consumer], plain], sort_keys=True)
 
 
 def _meaning_of(output: OutputFormat | None) -> dict[str, object] | None:

@@ -99,8 +99,7 @@ def mapping_bytes(layer: AnyLayer, hardware: Hardware, order: str, height: int, 
     tiles = tiling.repeat * ((tiling.m_tiles + tiling.n_tiles) * tiling.k_tiles + outputs)
     tile_bytes = tiles * (_TILE_BYTES + _TILE_CHANNEL_BYTES * hardware.dram_channels)
     before, after = (machine.work_bytes(layer, hardware, settled=settled) for settled in (False, True))
-    fixed = FIXED_BYTES + _TRACE_BYTES * kind.traced
-    return fixed + max(planned + before, evaluated + after) + tile_bytes + _value_bytes(layer, kind)
+    return _fixed_bytes(kind) + max(planned + before, evaluated + after) + tile_bytes + _value_bytes(layer, kind)
 
 
 def run_bytes(layers: Sequence[AnyLayer], hardware: Hardware, kind: RunKind) -> int:
@@ -109,10 +108,14 @@ def run_bytes(layers: Sequence[AnyLayer], hardware: Hardware, kind: RunKind) -> 
     by_size = {_sizes(layer): layer for layer in layers}
     least = {sizes: min(_mappings(layer, hardware, kind))[0] for sizes, layer in by_size.items()}
     of_layers = sorted((least[_sizes(layer)] for layer in layers), reverse=True)
-    # Layers of one simulation are all in memory.
-    at_once = kind.at_once or len(of_layers)
-    processes = 1 if kind.at_once is None else 1 + (kind.at_once > 1) * kind.at_once
-    return processes * PROGRAM_BYTES + sum(of_layers[:at_once])
+    if kind.at_once is None:  # one simulation: all layers are in memory, and what a run takes beside them once
+        return PROGRAM_BYTES + sum(of_layers) - (len(of_layers) - 1) * _fixed_bytes(kind)
+    processes = 1 + (kind.at_once > 1) * kind.at_once
+    return processes * PROGRAM_BYTES + sum(of_layers[: kind.at_once])
+
+
+def _fixed_bytes(kind: RunKind) -> int:
+    return FIXED_BYTES + _TRACE_BYTES * kind.traced
 
 
 def check_layers(layers: Sequence[AnyLayer], hardware: Hardware, kind: RunKind) -> None:
@@ -120,7 +123,8 @@ def check_layers(layers: Sequence[AnyLayer], hardware: Hardware, kind: RunKind) 
 
     Raises ConfigError with what they need, what there is and what to change.
     """
-    what = f"layer {layers[0].name!r}" if len(layers) == 1 else f"{len(layers)} layers"
+    together = " in one simulation" if kind.at_once is None else ""
+    what = f"layer {layers[0].name!r}" if len(layers) == 1 else f"{len(layers)} layers{together}"
     _require(what, run_bytes(layers, hardware, kind), _cheaper_runs(layers, hardware, kind))
 
 

@@ -50,6 +50,7 @@ class MaskedEntry(Entry):
     passes: Count = 1
     kind: str = ""
     block: str = ""
+    sequential: bool = False
 
 
 class SyntheticEntry(Entry):

@@ -36,6 +36,7 @@ class LayerClass:
     passes: int
     rho_w: int | tuple[int, ...]
     rho_x: int
+    sequential: bool = False
 
     def typical_layer(self) -> MaskedLayer:
         """Return the layer on which the mapping of the class is chosen."""
@@ -51,6 +52,7 @@ class LayerClass:
             activation_bits=self.activation_bits,
             repeat=self.repeat,
             passes=self.passes,
+            sequential=self.sequential,
         )
 
 
@@ -62,8 +64,8 @@ def class_of(layer: Layer, work: LayerWork) -> LayerClass:
     sizes = (layer.M, layer.K, layer.N, layer.repeat, layer.weight_bits, layer.activation_bits, layer.passes)
     if isinstance(layer, MaskedLayer):
         rho_w = tuple(map(_sixteenths, layer.rho_w)) if isinstance(layer.rho_w, tuple) else _sixteenths(layer.rho_w)
-        return LayerClass(*sizes, rho_w, _sixteenths(layer.rho_x))
-    return LayerClass(*sizes, _sixteenths(work.stored_w.rho), _sixteenths(work.stored_x.rho))
+        return LayerClass(*sizes, rho_w, _sixteenths(layer.rho_x), layer.sequential)
+    return LayerClass(*sizes, _sixteenths(work.stored_w.rho), _sixteenths(work.stored_x.rho), layer.sequential)
 
 
 def class_mapping(

@@ -1,8 +1,9 @@
-"""Networks as scenarios: their layers with skip masks of given densities, each alone, mapped by class."""
+"""Networks as scenarios: their layers with skip masks of given densities, linked, each alone, mapped by class."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,7 +11,7 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer
-from panacea_sim.workload.network import LayerGraph, layers_in_order
+from panacea_sim.workload.network import LayerGraph, all_links, layers_in_order
 from panacea_sim.workload.networks.gemm import Gemm
 from panacea_sim.workload.networks.vector_work import total_passes
 
@@ -27,6 +28,8 @@ def network_scenario(
     Raises ConfigError if layers wait for each other in a circle, and for a layer without densities.
     """
     layers = tuple(_masked(graph.nodes[name]["layer"], seed) for seed, name in enumerate(layers_in_order(graph)))
+    # Masked layers write dense outputs, so that nobody can read these in place: every link is a wait.
+    links = tuple((producer, consumer, replace(link, in_place=False)) for producer, consumer, link in all_links(graph))
     return Scenario(
         graph.graph.get("name", "network"),
         layers,
@@ -36,6 +39,7 @@ def network_scenario(
         description=graph.graph.get("description", ""),
         schedule="barrier",
         mapping="class",
+        links=links,
     )
 
 
@@ -55,6 +59,7 @@ def _masked(gemm: Gemm, seed: int) -> MaskedLayer:
         weight_bits=gemm.weight_bits,
         activation_bits=gemm.activation_bits,
         repeat=gemm.repeat,
+        sequential=gemm.sequential,
         passes=total_passes(gemm.vector),
         kind=gemm.kind,
         block=gemm.block,

@@ -7,15 +7,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import networkx as nx
+
 from panacea_sim.choices import ChosenValues, MappingFrom
 from panacea_sim.description.component import Role
 from panacea_sim.description.description import Description
 from panacea_sim.description.worker import check_workers
 from panacea_sim.engines.choice import ChosenEngine, Engine, chosen_engine, run_engine
 from panacea_sim.engines.result import EngineResult
+from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import Values, described, machine_of
 from panacea_sim.machines.shared.program import Program, plan_program
+from panacea_sim.mapping.plan import LayerPlan
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.running.host_memory import RunKind, check_layers, check_mapping
 from panacea_sim.running.mapping_choice import Candidate, Check, candidates, choose_mapping
@@ -28,7 +32,7 @@ from panacea_sim.workload.functional import FunctionalPass, functional_pass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import AnyLayer, Layer, loaded
 from panacea_sim.workload.masked_layer import MaskedLayer
-from panacea_sim.workload.network import LayerGraph
+from panacea_sim.workload.network import LayerGraph, LayerLink, link_layers
 from panacea_sim.workload.npz import load_layer
 
 __all__ = [
@@ -39,6 +43,8 @@ __all__ = [
     "prepare",
     "work_of",
 ]
+
+_LINKS = "scenario.links"
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +117,7 @@ def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedL
     _check_layers(layers, hardware)
     works = [work_of(layer, hardware, values=way != "off") for layer in layers]
     graph = chain_graph(layers, [work.computed for work in works])
+    link_layers(graph, scenario.links, _LINKS)
     program, description, values = _planned(layers, works, graph, hardware, chosen, scenario.mapping, way)
     return Prepared(scenario, layers, program, description, values, way)
 
@@ -121,6 +128,7 @@ def _prepared_layers(
     """Check what can be checked without the operands of layers in files, which are read when their turn comes."""
     _check_layers(layers, hardware)
     sources = source_numbers(layers)
+    _check_scenario_links(layers, scenario.links)
     for number in sorted({source for source in sources if source is not None}):
         followers = [layer for layer, source in zip(layers, sources, strict=True) if source == number]
         _check_links(layers[number], followers)
@@ -133,6 +141,13 @@ def _check_layers(layers: Sequence[AnyLayer], hardware: Hardware) -> None:
         machine.check(layer)
         if isinstance(layer, GemmLayer):
             layer.check_accumulators()
+
+
+def _check_scenario_links(layers: Sequence[AnyLayer], links: Sequence[LayerLink]) -> None:
+    """Check links that cost nothing where layers run alone, as if they did."""
+    graph: LayerGraph = nx.DiGraph()
+    graph.add_nodes_from((layer.name, {"layer": layer}) for layer in layers)
+    link_layers(graph, links, _LINKS)
 
 
 def _check_links(previous: AnyLayer, followers: Sequence[AnyLayer]) -> None:
@@ -194,6 +209,23 @@ def _mapped(  # a layer, where it is to run, and how its mapping is found
     return choose_mapping(layer.name, work, hardware, partial(run_engine, engine), check)
 
 
+def _alone(found: Candidate) -> tuple[Program, Description]:
+    """Return the program and description of a layer in its mapping; what does not fit has been refused."""
+    assert found.program is not None
+    assert found.description is not None
+    return found.program, found.description
+
+
+def _named_plan(name: str, found: Callable[[], Candidate]) -> LayerPlan:
+    """Return the plan of one of several layers; a MappingError says whose it is."""
+    try:
+        plan = found().plan
+    except MappingError as error:
+        raise MappingError(f"layer {name!r}: {error}") from error
+    assert plan is not None  # what does not fit has been refused
+    return plan
+
+
 def _planned(
     layers: Sequence[Layer],
     works: Sequence[LayerWork],
@@ -205,13 +237,16 @@ def _planned(
 ) -> tuple[Program, Description, Values | None]:
     machine = machine_of(hardware)
     kind = RunKind(engine, values=values != "off", at_once=1 if len(layers) == 1 else None)
-    mapped = [
-        _mapped(layer, work, hardware, engine, mapping, _memory_check(layer, hardware, kind))
+    each = [
+        partial(_mapped, layer, work, hardware, engine, mapping, _memory_check(layer, hardware, kind))
         for layer, work in zip(layers, works, strict=True)
     ]
-    program, description = mapped[0].program, mapped[0].description
-    if len(mapped) > 1 or program is None or description is None:
-        program = plan_program(hardware, [each.plan for each in mapped if each.plan is not None], graph)
+    if len(layers) == 1:
+        program, description = _alone(each[0]())
+    else:
+        # Each has a program and a description of its own, which are large: none is kept.
+        plans = [_named_plan(layer.name, found) for layer, found in zip(layers, each, strict=True)]
+        program = plan_program(hardware, plans, graph)
         description = described(program)
     machine.settle(program)
     compared = None

@@ -32,7 +32,7 @@ from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.run_log import LogLevel, open_log
 from panacea_sim.trace.run_place import check_run_folder, named, partial_of
 from panacea_sim.trace.store import RunFolder
-from panacea_sim.trace.summary import Summary
+from panacea_sim.trace.summary import LayerSummary, Summary
 from panacea_sim.workload.layer import loaded
 from panacea_sim.workload.layer_file import LayerFile
 
@@ -188,6 +188,15 @@ def _simulate(
         return outcome
 
 
+def _as_in_their_network(layers: tuple[LayerSummary, ...], prepared: Prepared) -> tuple[LayerSummary, ...]:
+    """Return what is said of layers with what the program does not know: their labels, and how mappings were chosen."""
+    mapping_from = prepared.scenario.mapping
+    return tuple(
+        summary.model_copy(update={"kind": layer.kind, "block": layer.block, "mapping_from": mapping_from})
+        for summary, layer in zip(layers, prepared.layers, strict=True)
+    )
+
+
 def _interrupted(error: KeyboardInterrupt, folder: RunFolder | None) -> Interrupted:
     """Return the interrupt of a run, with what was told of the first one."""
     interrupted = Interrupted(None if folder is None else folder.path)
@@ -228,6 +237,7 @@ class _OneRun:
                 exact=exact,
                 accumulators=None if values is None else values.accumulators,
             )
+        parts = replace(parts, layers=_as_in_their_network(parts.layers, prepared))
         return RunOutcome(summarize(self.heading, result, parts, host_seconds), prepared, result, None)
 
     def run_layers(self, prepared: PreparedLayers) -> RunOutcome:

@@ -125,6 +125,8 @@ class GemmLayer:
     source: str | None = None
     recipe: Mapping[str, object] | None = None
 
+    sequential = False
+    """No product waits for the one before: all have their operands from the start."""
     passes = 1
     """Outputs pass the PPU once: no vector work follows."""
     kind = ""

@@ -33,6 +33,8 @@ class LayerFile:
     output: OutputFormat | None = None
     source: str | None = None
 
+    sequential = False
+    """No product waits for the one before: all have their operands from the start."""
     passes = 1
     """Outputs pass the PPU once: no vector work follows."""
     kind = ""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
 from panacea_sim.bounds import Count, Seed, Size
-from panacea_sim.checks import require_kind, require_share
+from panacea_sim.checks import require_flag, require_kind, require_share
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.slicing import activation_ho_factors, weight_ho_factors
 from panacea_sim.quant.vectors import BoolArray
@@ -28,7 +28,8 @@ class MaskedLayer:
     Of each HO slice every vector is skipped with probability `rho_w` or `rho_x`, independently; `rho_w` may be a tuple
     with a share for each HO slice. The masks are drawn when they are asked for, the same for the same `seed` and sizes.
     Outputs are dense, 8 bits wide. No values can travel through such a layer. `repeat` products of this size, each with
-    operands of its own, follow each other as one layer. Each output passes the PPU `passes` times, once to be
+    operands of its own, follow each other as one layer; where they are `sequential`, each needs all outputs of the one
+    before. Each output passes the PPU `passes` times, once to be
     requantized and then for vector work that follows. `kind` and `block` say what the layer is in its network, for
     reports. Raises ConfigError naming `layer.<field>`.
     """
@@ -46,6 +47,7 @@ class MaskedLayer:
     passes: int = 1
     kind: str = ""
     block: str = ""
+    sequential: bool = False
 
     output = None
     """No layer follows: outputs are dense."""
@@ -63,6 +65,7 @@ class MaskedLayer:
                 field: require_kind(f"layer.{field}", getattr(self, field), Size) for field in ("M", "K", "N", "repeat")
             },
             "passes": require_kind("layer.passes", self.passes, Count),
+            "sequential": require_flag("layer.sequential", self.sequential),
             "rho_x": require_share("layer.rho_x", self.rho_x),
             "seed": require_kind("layer.seed", self.seed, Seed),
             "weight_bits": require_weight_bits("layer.weight_bits", self.weight_bits),

@@ -1105,8 +1105,8 @@ SEQUENCE_RULES = (
     Mutation(
         "layers of all sizes are equal",
         "panacea_sim/mapping/work.py",
-        "digest = hashlib.blake2b(repr((self.tiling, self.passes)).encode())",
-        "digest = hashlib.blake2b(repr(self.passes).encode())",
+        "digest = hashlib.blake2b(repr((self.tiling, self.passes, self.sequential)).encode())",
+        "digest = hashlib.blake2b(repr((self.passes, self.sequential)).encode())",
         BARRIER,
     ),
     Mutation(

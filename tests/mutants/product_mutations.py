@@ -121,8 +121,8 @@ PRODUCT_MUTATIONS = (
     Mutation(
         "layers are equal however often outputs pass the PPU",
         "panacea_sim/mapping/work.py",
-        "digest = hashlib.blake2b(repr((self.tiling, self.passes)).encode())",
-        "digest = hashlib.blake2b(repr(self.tiling).encode())",
+        "digest = hashlib.blake2b(repr((self.tiling, self.passes, self.sequential)).encode())",
+        "digest = hashlib.blake2b(repr((self.tiling, self.sequential)).encode())",
         _EQUAL,
     ),
     Mutation(

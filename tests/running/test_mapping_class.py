@@ -50,6 +50,7 @@ def test_a_class_has_sizes_widths_and_rounded_densities() -> None:
         {"weight_bits": 10},
         {"activation_bits": 12},
         {"passes": 4},
+        {"sequential": True},
         {"rho_w": 0.4},
         {"rho_x": 0.7},
     ],
@@ -65,7 +66,7 @@ def test_what_decides_cycles_makes_another_class(changes: dict[str, int]) -> Non
     [
         {},
         {"M": 7, "K": 300, "N": 1},
-        {"repeat": 3, "passes": 4},
+        {"repeat": 3, "passes": 4, "sequential": True},
         {"weight_bits": 10, "rho_w": (0.1, 0.9)},
         {"weight_bits": 4, "activation_bits": 12, "rho_x": 0.99},
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import networkx as nx
@@ -115,6 +116,25 @@ def test_a_network_runs_again_from_its_folder(tmp_path: Path) -> None:
     second = run(again, RunOptions()).summary
     assert first.layers == second.layers
     assert again.digest() == scenario.digest()
+
+
+def test_layers_of_a_network_keep_labels_and_mappings_where_they_overlap() -> None:
+    """Kind, block, mapping and bytes of each layer are those of barrier; what is only known of layers alone is not."""
+    scenario = network_scenario(_network(), settings=SETTINGS)
+    alone, together = (run(replace(scenario, schedule=each)).summary for each in ("barrier", "overlap"))
+    unknown = {"start_cycle": 0, "end_cycle": 0, "busiest": None, "border_cycles": None, "memoized_from": None}
+    assert [layer.model_copy(update=unknown) for layer in alone.layers] == [
+        layer.model_copy(update={"start_cycle": 0, "end_cycle": 0}) for layer in together.layers
+    ]
+    assert {layer.mapping_from for layer in together.layers} == {"class"}
+
+
+def test_steps_stay_steps() -> None:
+    """A recurrent layer of the graph is sequential where it runs."""
+    graph: LayerGraph = nx.DiGraph()
+    add_layer(graph, Gemm("h", "LSTM", "lstm", "", 8, 4, 2, repeat=3, sequential=True, rho_w=(0.5,), rho_x=0.5))
+    (layer,) = network_scenario(graph).known_layers()
+    assert layer.sequential is True
 
 
 def test_products_have_operands_of_their_own() -> None:

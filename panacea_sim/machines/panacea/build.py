@@ -91,7 +91,7 @@ class Panacea(Machine):
         if computed is not None and layer.output is not None:
             outputs = encoded_outputs(tiling, computed.output, layer.output)
         passes = layer.passes if chosen.vector == "fused" else 1
-        return PanaceaWork(tiling, outputs, computed, masks, passes=passes)
+        return PanaceaWork(tiling, outputs, computed, masks, passes=passes, sequential=layer.sequential)
 
     def heights(self, hardware: Hardware) -> tuple[int, ...]:
         """Return the heights that double-tile processing leaves open."""

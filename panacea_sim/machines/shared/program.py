@@ -15,6 +15,7 @@ from panacea_sim.mapping.layout import DramLayout, dram_layout
 from panacea_sim.mapping.loads import Loads
 from panacea_sim.mapping.outputs import OutputBytes
 from panacea_sim.mapping.plan import LayerPlan, check_output_tile
+from panacea_sim.mapping.sequential import own_outputs_needed
 from panacea_sim.mapping.waits import outputs_needed
 from panacea_sim.units import IntArray, narrow, repeated
 from panacea_sim.workload.link import Operand
@@ -52,19 +53,26 @@ class Program:
     def outputs_before(self, operand: Operand) -> list[IntArray]:
         """Return how many output tiles of the run must have been written before each tile of an operand, by layer.
 
-        Tiles are flat, as fetches number them. Where several producers serve an operand, the latest tells.
+        Tiles are flat, as fetches number them. Where several producers serve an operand, the latest tells; of a
+        sequential layer the product before is one of them.
         """
         first = np.cumsum([0, *(layer.plan.output_count for layer in self.layers)]).tolist()
         number = {layer.plan.name: at for at, layer in enumerate(self.layers)}
         counts = []
         for layer in self.layers:
-            needed = np.zeros(_operand_tiles(layer.plan, operand), np.int64)
+            needed = own_outputs_needed(layer.plan, operand, _operand_tiles(layer.plan, operand))
+            needed += first[number[layer.plan.name]] * (needed > 0)
             for name, link in links_into(self.graph, layer.plan.name):
                 if link.operand == operand:
                     of_producer = outputs_needed(link, layer.plan, self.layers[number[name]].plan)
                     np.maximum(needed, of_producer + first[number[name]] * (of_producer > 0), out=needed)
             counts.append(needed)
         return counts
+
+    @property
+    def has_waits(self) -> bool:
+        """Whether any operand needs outputs of the run."""
+        return self.graph.number_of_edges() > 0 or any(layer.plan.work.sequential for layer in self.layers)
 
     @cached_property
     def keeps_partial_sums(self) -> bool:

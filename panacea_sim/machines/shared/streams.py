@@ -164,8 +164,8 @@ def _requested_tiles(plan: LayerPlan, first: int, count: int) -> IntArray:
 
 
 def _waits(program: Program, operand: Operand, loads: Sequence[Loads]) -> tuple[Wait, ...]:
-    """Return the wait of a fetch for the last output tile that it needs; none where no layer makes the operand."""
-    if not program.graph.number_of_edges():
+    """Return the wait of a fetch for the last output tile that it needs; none where the run makes no operand."""
+    if not program.has_waits:
         return ()  # at once: most programs are candidates, whose single layer is only to be bounded
     before = program.outputs_before(operand)
     firings = np.concatenate([of_tile[each.tile] for of_tile, each in zip(before, loads, strict=True)])
