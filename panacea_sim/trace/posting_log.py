@@ -1,7 +1,8 @@
-"""The log of a DMA stream's postings: when each request was posted, and what delayed it last."""
+"""The log of a DMA stream's postings: when each request was posted, and what delayed it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +27,7 @@ class Delay(NamedTuple):
 
 
 class PostingLog:
-    """The postings of one stream, in order, with the step that delayed each of them last."""
+    """The postings of one stream, in order, with the steps that delayed each of them."""
 
     def __init__(self, recording: Recording, component: str) -> None:
         self._recording = recording
@@ -42,16 +43,18 @@ class PostingLog:
             self._kinds.append(kind)
         return self._kinds.index(kind)
 
-    def add(self, firing: int, cycle: int, delay: Delay | None) -> None:
-        """Add the posting of a firing in a cycle, with the last step that had to wait for it."""
+    def add(self, firing: int, cycle: int, delays: Sequence[Delay]) -> None:
+        """Add the posting of a firing in a cycle, with the steps that had to wait for it, one behind the other."""
         if self._keep:
-            code, since_cycle = (0, cycle) if delay is None else (self.code(delay.kind), delay.since_cycle)
-            self._rows.extend((firing, cycle, code, since_cycle))
+            if not delays:
+                self._rows.extend((firing, cycle, 0, cycle))
+            for delay in delays:
+                self._rows.extend((firing, cycle, self.code(delay.kind), delay.since_cycle))
             if len(self._rows) >= CHUNK_ROWS * _WIDTH:
                 self._flush()
 
     def extend(self, columns: np.ndarray) -> None:
-        """Add many postings at once: rows of firings, cycles, codes and since when each waited, [4, postings]."""
+        """Add many postings at once: rows of firings, cycles, codes and since when each waited, [4, rows]."""
         if self._keep:
             self._write(columns)
 

@@ -15,7 +15,7 @@ from panacea_sim.description.parts import Channel, Queue
 from panacea_sim.description.steps import Give, Take
 from panacea_sim.engines.compiled import columns as col
 from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
-from panacea_sim.engines.compiled.delays import first_delay, posting_columns
+from panacea_sim.engines.compiled.delays import first_delays, posting_columns
 from panacea_sim.engines.compiled.evaluation import evaluate
 from panacea_sim.engines.compiled.lowering import Lowered, lower
 from panacea_sim.engines.compiled.tables import core_tables, stream_tables, trace_buffers
@@ -118,6 +118,9 @@ class _Engine:
         rows = rows[np.lexsort((rows[:, 3], rows[:, 2], rows[:, 0]))]
         ends = np.searchsorted(rows[:, 0], np.arange(len(self._logs)), side="right")
         for owner, (log, mine) in enumerate(zip(self._logs, np.split(rows, ends[:-1]), strict=True)):
+            if owner < len(self._names) and len(mine) and mine[0, 1] == IDLE:
+                self._note_first_inputs(owner)
+                mine = mine[1:]  # noqa: PLW2901  # the first row of a component
             if not len(mine):
                 continue
             codes, place = np.unique(mine[:, 1], return_inverse=True)
@@ -137,7 +140,7 @@ class _Engine:
         if code == BUSY:
             return State.BUSY, "", ""
         if code == IDLE:
-            return (State.IDLE, *self._first_cause(owner))
+            return State.IDLE, "", ""
         if code == STARVED:
             return State.STARVED, NO_REQUESTS, ""
         if code >= 0:
@@ -159,10 +162,14 @@ class _Engine:
         name = self._description.channels[owner - len(self._names)].name
         return State.CONTENDED, f"{name}:{GAP_REASONS[reason - 1]}", self._ports[port]
 
-    def _first_cause(self, owner: int) -> tuple[str, str]:
-        """Return what a component waited for last before its first inputs were there, and who is at the other end."""
-        delay = first_delay(self._lowered, self._core, *self._lanes[owner]) if owner in self._lanes else None
-        return ("", "") if delay is None else (delay.kind.cause, delay.kind.cause_component)
+    def _note_first_inputs(self, owner: int) -> None:
+        """Add what a component waited for until its first inputs were there."""
+        log, one = self._logs[owner], np.ones(1, np.int64)
+        delays = first_delays(self._lowered, self._core, *self._lanes[owner])
+        ends = [*(delay.since_cycle for delay in delays[1:]), int(self._core.components[owner, col.HEAD])]
+        for (kind, since_cycle), end_cycle in zip(delays, ends, strict=True):
+            code = log.code(State.IDLE, kind.cause, kind.cause_component)
+            log.extend(one * code, one * since_cycle, one * end_cycle, -one)
 
     def _note_idle_ends(self, makespan_cycles: int) -> None:
         if not self._traced:
@@ -178,7 +185,7 @@ class _Engine:
             return
         for name, log in self._recorder.postings.items():
             number, _ = self._lanes[self._names.index(name)]
-            log.extend(np.stack(posting_columns(self._lowered, self._core, self._streams, number, log)))
+            log.extend(posting_columns(self._lowered, self._core, self._streams, number, log))
 
     def _last_cycle(self) -> int:
         """Return the last cycle in which anything moved: a component, one of its lanes, or data that arrived."""
