@@ -275,7 +275,8 @@ def critical_path(graph: EventGraph) -> tuple[list[Segment], Counter[tuple[str, 
         for name, waited in order:
             crossings[name, "order"] += 1
             cycles[name, "order"] += waited
-    return found[::-1], crossings, cycles
+    # The bus of a fast device may move the bytes of a grant within a cycle.
+    return [each for each in found[::-1] if each.end_cycle > each.start_cycle], crossings, cycles
 
 
 _LIMITS = {"give": "queue", "acquire": "memory", "post": "slot", "wait": "dataflow"}
@@ -301,7 +302,8 @@ def _through_grants(graph: EventGraph, grant: Granted, now: int) -> tuple[Node, 
         if other != part.component:
             start = graph.machine.grants[before.channel][before.number].service.start_cycle
             waited = graph.free(grant) - max(graph.posted(grant), start)
-            order.append((f"{part.component} behind {other} on {channel}", waited))
+            if waited:
+                order.append((f"{part.component} behind {other} on {channel}", waited))
         grant = before
 
 

@@ -71,8 +71,8 @@ class PathRow:
 class Limit:
     """Something that the critical path crosses without taking time: it promises nothing, but a change may gain.
 
-    `name` is the queue or memory, the stream with too few slots, or says who waits for whom ("w_dma after o_dma", "w_dma
-    behind o_dma on dram0"). `stalled_cycles` are those for which it was waited for at the `crossings`; the path
+    `name` is the queue or memory, the stream with too few slots, or says who waits for whom ("w_dma after o_dma",
+    "w_dma behind o_dma on dram0"). `stalled_cycles` are those for which it was waited for at the `crossings`; the path
     spends the same cycles elsewhere.
     """
 
@@ -132,6 +132,8 @@ class Chain:
         first, *others = self.groups
         start = f"{self.members} {first}" if self.members > 1 else first
         text = " <- ".join([f"{start} {self.state}", *others])
+        if self.terminal.kind == "busy":
+            return f"{text} busy"
         if self.terminal.kind != "transfer":
             return f"{text} <- {self.terminal}"
         if self.terminal.name == self.groups[-1]:

@@ -102,7 +102,7 @@ def _follow(events: Events, cursors: IntArray, chains: Chains, component: int, r
     until = events.row_end[row]
     for _ in range(events.components + 1):
         what = kinds[kind, WHAT]
-        if what == SERVES or what == CONTENDED:  # noqa: PLR1714  # numba would build a tuple
+        if what == SERVES or what == CONTENDED:  # noqa: PLR1714, SIM109  # numba would build a tuple
             return _Stretch(until, kinds[kind, TERMINAL], node)
         if what == TAKES:
             return _last_data(events, cursors, component, row, now, until, node)

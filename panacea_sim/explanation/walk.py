@@ -46,111 +46,89 @@ _ROOM = 8
 
 
 @entry
-def walk(events: Events, place: IntArray, cursors: IntArray, out: IntArray) -> int:
-    """Walk on from `place`, fill `out` with segments, last first, and return how many there are: LOST if it goes nowhere.
+def walk(events: Events, place: IntArray, cursors: IntArray, out: IntArray) -> int:  # noqa: C901, PLR0912, PLR0915  # in one piece it is compiled in half the time
+    """Walk on from `place`, fill `out` with segments, last first, and return how many: LOST if it leads nowhere.
 
-    At the end `place` is in cycle 0, or where to go on with an empty `out`. `cursors` [owner] are where to look for rows,
-    at first the last ones.
+    At the end `place` is in cycle 0, or where to go on with an empty `out`. `cursors` [owner] are where to look for
+    rows, at first the last ones.
     """
+    row_end, kinds, grants = events.row_end, events.kinds, events.grants
+    component, posts, now, grant = place[0], place[1], place[2], place[3]
     count = 0
-    while place[2] > 0 and count + _ROOM <= len(out):
-        if place[3] != NONE:
-            count = _through_grant(events, place, cursors, out, count)
-        elif place[1]:
-            count = _from_posting(events, place, out, count)
-        else:
-            count = _from_row(events, place, cursors, out, count)
-        if count == LOST:
-            return LOST
-    return count
-
-
-@inner
-def _from_row(events: Events, place: IntArray, cursors: IntArray, out: IntArray, count: int) -> int:
-    """Go on from where a row of a component ends, or its data was ready."""
-    component, now = place[0], place[2]
-    row = _ending(events.row_end, events.rows_at[component], cursors[component], now)
-    is_stream = events.ready_at[component + 1] > events.ready_at[component]
-    if row != NONE:
-        cursors[component] = row
-        kind = events.row_kind[row]
-        start = events.starts[component] if row == events.rows_at[component] else events.row_end[row - 1]
-        if is_stream and not events.kinds[kind, GIVES]:
-            return _from_data(events, place, count)
-        if events.kinds[kind, WHAT] == SERVES:
-            place[2] = start
-            return _add(out, count, SERVICE, row, start, now)
-        if events.kinds[kind, WHAT] == FOLLOWS:
-            return _cross(events, place, out, count, kind, start)
-        return LOST
-    return _from_data(events, place, count) if is_stream else LOST
-
-
-@inner
-def _from_data(events: Events, place: IntArray, count: int) -> int:
-    """Go on at the grant that made a stream's data ready, or at its posting where nothing was asked for."""
-    first, end = events.ready_at[place[0]], events.ready_at[place[0] + 1]
-    found = _first_at_least(events.ready_cycle, first, end, place[2])
-    if found == end or events.ready_cycle[found] != place[2]:
-        return LOST
-    place[3] = events.ready_grant[found]
-    if place[3] == NONE:
-        place[1] = 1
-    return count
-
-
-@inner
-def _from_posting(events: Events, place: IntArray, out: IntArray, count: int) -> int:
-    """Go on from the step that delayed a posting last."""
-    first, end = events.posting_at[place[0]], events.posting_at[place[0] + 1]
-    found = _first_at_least(events.posting_end, first, end, place[2])
-    if found == end or events.posting_end[found] != place[2]:
-        return LOST
-    return _cross(events, place, out, count, events.posting_kind[found], events.posting_since[found])
-
-
-@inner
-def _cross(events: Events, place: IntArray, out: IntArray, count: int, kind: int, since: int) -> int:
-    """Go on at the other end of a wait, before the latency of its token."""
-    now, late = place[2], events.kinds[kind, LATENCY]
-    count = _add(out, count, CROSSING, kind, since, now)
-    if late:
-        count = _add(out, count, LATENCY_OF, events.kinds[kind, TERMINAL], now - late, now)
-    place[0], place[1], place[2] = events.kinds[kind, OTHER], events.kinds[kind, POSTS], now - late
-    return count
-
-
-@inner
-def _through_grant(events: Events, place: IntArray, cursors: IntArray, out: IntArray, count: int) -> int:
-    """Go through a grant to the one before on its channel, if it had to wait for that, or to its posting."""
-    grant, now = place[3], place[2]
-    posted, start, end = events.grants[grant, G_POSTED], events.grants[grant, G_START], events.grants[grant, G_END]
-    channel, port = events.grants[grant, G_CHANNEL], events.grants[grant, G_PORT]
-    if now > end:
+    while now > 0 and count + _ROOM <= len(out):
+        kind = since = NONE
+        if grant == NONE and posts:
+            # The step that delayed the posting last.
+            first, end = events.posting_at[component], events.posting_at[component + 1]
+            found = _first_at_least(events.posting_end, first, end, now)
+            if found == end or events.posting_end[found] != now:
+                return LOST
+            kind, since = events.posting_kind[found], events.posting_since[found]
+        elif grant == NONE:
+            # The row that ends here; of a stream those count in which it waits to give.
+            first = events.rows_at[component]
+            row = _ending(row_end, first, cursors[component], now)
+            is_stream = events.ready_at[component + 1] > events.ready_at[component]
+            if row != NONE:
+                cursors[component] = row
+                kind = events.row_kind[row]
+                since = row_end[row - 1] if row > first else events.starts[component]
+            if is_stream and (row == NONE or not kinds[kind, GIVES]):
+                found = _first_at_least(
+                    events.ready_cycle, events.ready_at[component], events.ready_at[component + 1], now
+                )
+                if found == events.ready_at[component + 1] or events.ready_cycle[found] != now:
+                    return LOST
+                grant = events.ready_grant[found]
+                posts = 1  # where nothing was asked for
+                if grant == NONE:
+                    continue
+            elif row == NONE:
+                return LOST
+            elif kinds[kind, WHAT] == SERVES:
+                count = _add(out, count, SERVICE, row, since, now)
+                now = since
+                continue
+        if grant == NONE:
+            if kinds[kind, WHAT] != FOLLOWS:
+                return LOST
+            # The other end, before the latency of a token.
+            late = kinds[kind, LATENCY]
+            count = _add(out, count, CROSSING, kind, since, now)
+            count = _add(out, count, LATENCY_OF, kinds[kind, TERMINAL], now - late, now)
+            component, posts, now = kinds[kind, OTHER], kinds[kind, POSTS], now - late
+            continue
+        # Through a grant to the one before on its channel, if it had to wait for that, or to its posting.
+        posted, channel, port = grants[grant, G_POSTED], grants[grant, G_CHANNEL], grants[grant, G_PORT]
+        start, end = grants[grant, G_START], grants[grant, G_END]
         count = _add(out, count, LATENCY_OF, events.channel_latency[channel], end, now)
-    count = _add(out, count, TRANSFER, events.transfer[channel, port], start, end)
-    free = events.grants[grant - 1, G_END] if grant > events.grants_at[channel] else 0
-    since, at, owner = max(posted, free), start, events.components + channel
-    row = _ending(events.row_end, events.rows_at[owner], cursors[owner], start) if since < start else NONE
-    while at > since:
-        if row < events.rows_at[owner]:
-            return LOST
-        begin = events.starts[owner] if row == events.rows_at[owner] else events.row_end[row - 1]
-        begin = max(begin, since)
-        count = _add(out, count, REASON, events.kinds[events.row_kind[row], TERMINAL], begin, at)
-        cursors[owner], at, row = row, begin, row - 1
-    if free > posted:
-        place[2], place[3] = free, grant - 1
-        if events.grants[grant - 1, G_PORT] != port:
-            before = events.grants[grant - 1, G_START]
-            count = _add(out, count, ORDER, grant, max(posted, before), free)
-    else:
-        place[0], place[1], place[2], place[3] = port, 1, posted, NONE
+        count = _add(out, count, TRANSFER, events.transfer[channel, port], start, end)
+        free = grants[grant - 1, G_END] if grant > events.grants_at[channel] else 0
+        since, owner = max(posted, free), events.components + channel
+        row = _ending(row_end, events.rows_at[owner], cursors[owner], start) if since < start else NONE
+        while start > since:
+            if row < events.rows_at[owner]:
+                return LOST
+            before = row_end[row - 1] if row > events.rows_at[owner] else events.starts[owner]
+            before = max(before, since)
+            count = _add(out, count, REASON, kinds[events.row_kind[row], TERMINAL], before, start)
+            cursors[owner], start, row = row, before, row - 1
+        now = since
+        if free > posted:
+            grant -= 1
+            if grants[grant, G_PORT] != port:
+                count = _add(out, count, ORDER, grant + 1, max(posted, grants[grant, G_START]), now)
+        else:
+            component, posts, grant = port, 1, NONE
+    place[0], place[1], place[2], place[3] = component, posts, now, grant
     return count
 
 
 @inner
 def _add(out: IntArray, count: int, what: int, number: int, start: int, end: int) -> int:
+    """Add a segment, unless it is empty, and return how many there are."""
+    if end == start:
+        return count
     out[count, 0], out[count, 1], out[count, 2], out[count, 3] = what, number, start, end
     return count + 1
 
@@ -170,7 +148,7 @@ def _ending(ends: IntArray, first: int, last: int, cycle: int) -> int:
 
 @inner
 def _first_at_least(values: IntArray, low: int, high: int, value: int) -> int:
-    """Return the first place from `low` on where values that never fall are at least `value`, `high` if there is none."""
+    """Return the first place from `low` on where values, which never fall, are at least `value`; `high` for none."""
     while low < high:
         middle = (low + high) // 2
         if values[middle] < value:

@@ -57,7 +57,7 @@ def _count(rows: IntArray, components: int, lowest: int, counts: IntArray, seen:
 
 
 @entry
-def _sort(  # columns of their own types
+def _sort(  # noqa: PLR0913, PLR0917  # columns of their own types
     rows: IntArray,
     components: int,
     lowest: int,
