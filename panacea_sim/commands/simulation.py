@@ -130,6 +130,7 @@ def _run_options(options: SimulationOptions, folder: Path) -> RunOptions:
         engine=options.engine,
         workers=options.workers or _cores(),
         memoize=options.memoize,
+        explain=options.explain,
     )
 
 

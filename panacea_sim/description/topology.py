@@ -34,12 +34,16 @@ class Place:
 
 @dataclass(frozen=True)
 class Joint:
-    """A queue, store or memory between two components; the producer of a memory releases its space."""
+    """A queue, store or memory between two components; the producer of a memory releases its space.
+
+    A token of a queue or store can be taken `latency_cycles` after it is there.
+    """
 
     name: str
     kind: Literal["queue", "store", "memory"]
     producer: str
     consumer: str
+    latency_cycles: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,9 +117,14 @@ def _topology(wiring: Wiring) -> Topology:
         **{store.name: "store" for store in wiring.stores},
         **{memory.name: "memory" for memory in wiring.memories},
     }
+    latency = {queue.name: queue.latency_cycles for queue in wiring.queues}
+    latency |= {store.name: store.latency_cycles for store in wiring.stores}
     return Topology(
         tuple(Place(part.name, part.group, part.role, part.section, dict(part.actions)) for part in wiring.parts),
-        tuple(Joint(name, kind, wiring.producer[name], wiring.consumer[name]) for name, kind in kinds.items()),
+        tuple(
+            Joint(name, kind, wiring.producer[name], wiring.consumer[name], latency.get(name, 0))
+            for name, kind in kinds.items()
+        ),
         wiring.channels,
     )
 

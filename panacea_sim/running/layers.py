@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from panacea_sim.analysis.accounting import check_conservation
 from panacea_sim.analysis.summary import SummaryParts, summarize_parts
@@ -25,6 +26,9 @@ from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import AnyLayer, Layer, loaded
 from panacea_sim.workload.layer_file import LayerFile
 
+if TYPE_CHECKING:
+    from panacea_sim.explanation.explanation import Explanation
+
 __all__ = ["LayerOutcome", "LayerRun", "LayerTask", "run_layer", "run_layers"]
 
 
@@ -33,7 +37,8 @@ class LayerTask:
     """A layer to run alone. `known` are the keys of layers that need not run again; `spill_folder` takes its trace.
 
     `watch` hears of output tiles done, in this process. `producer` is the layer whose outputs are the activations of
-    this one, where that could not be checked before because one of the two is in a file.
+    this one, where that could not be checked before because one of the two is in a file. `explain` asks for an
+    explanation.
     """
 
     layer: AnyLayer
@@ -46,6 +51,7 @@ class LayerTask:
     spill_folder: Path | None = None
     watch: Callable[[int], None] | None = None
     producer: AnyLayer | None = None
+    explain: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +61,7 @@ class LayerOutcome:
     result: EngineResult
     parts: SummaryParts
     trace: TracePart | None
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +101,7 @@ def run_layer(task: LayerTask) -> LayerRun:
         prepared = planned_alone(layer, work, task.hardware, task.engine, task.mapping, task.values)
     except MappingError as error:
         raise MappingError(f"layer {layer.name!r}: {error}") from error
-    recorder = Recorder(task.trace, (layer.name,), task.spill_folder)
+    recorder = Recorder(task.trace, (layer.name,), task.spill_folder, explains=task.explain)
     result = prepared.run(task.engine, recorder, task.watch)
     check_conservation(prepared.description, result)
     values = prepared.values
@@ -106,7 +113,13 @@ def run_layer(task: LayerTask) -> LayerRun:
         accumulators=None if values is None else values.accumulators,
     )
     trace = None if task.spill_folder is None else TracePart.of(recorder, result.makespan_cycles)
-    return LayerRun(key, LayerOutcome(replace(result, times={}), parts, trace))
+    explanation = None
+    if task.explain:
+        # It takes a while to import.
+        from panacea_sim.explanation.explained import explained_run  # noqa: PLC0415
+
+        explanation = explained_run(prepared.description, recorder, result)
+    return LayerRun(key, LayerOutcome(replace(result, times={}), parts, trace, explanation))
 
 
 def _checked(task: LayerTask) -> Layer:

@@ -20,13 +20,15 @@ from panacea_sim.description.topology import Topology
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.trace.options import OPEN_END, TraceOptions
 from panacea_sim.trace.run_place import PARTIAL, RUN_MARK
-from panacea_sim.trace.schema import LATER_COLUMNS, SCHEMA_VERSION, TABLES, State
+from panacea_sim.trace.schema import EXPLANATION_TABLES, LATER_COLUMNS, SCHEMA_VERSION, TABLES, State
 from panacea_sim.trace.summary import PartialSummary, RunHeading, Summary
 
 if TYPE_CHECKING:
     from panacea_sim.hardware.config import Hardware
 
 __all__ = ["StoredRun", "open_run"]
+
+_KNOWN = TABLES | EXPLANATION_TABLES
 
 _SECTIONS = TypeAdapter(dict[str, str])
 
@@ -184,9 +186,13 @@ class StoredRun:
         Columns that a run of an earlier version does not have are null; those of the machine's actions follow.
         Raises ConfigError for another name, and if the table was not recorded or is of a newer schema.
         """
-        if name not in TABLES:
-            raise ConfigError("table", repr(name), f"one of {', '.join(TABLES)}", nearest_name(str(name), TABLES))
+        if name not in _KNOWN:
+            raise ConfigError("table", repr(name), f"one of {', '.join(_KNOWN)}", nearest_name(str(name), _KNOWN))
         path = self.path / f"{name}.parquet"
+        if not path.is_file() and name in EXPLANATION_TABLES:
+            raise ConfigError(
+                f"{self.path}", f"no {name}.parquet", "a run that was explained", "Run again with --explain"
+            )
         if not path.is_file():
             hint = f"Run again with --trace {'stalls or --trace full' if name == 'activities' else 'full'}"
             raise ConfigError(f"{self.path}", f"no {name}.parquet", "a run whose trace was recorded", hint)
@@ -200,9 +206,9 @@ class StoredRun:
             ) from error
         _check_schema(path, int(version) if version.isdecimal() and len(version) < _MOST_DIGITS else version)
         later = LATER_COLUMNS.get(name, set()) if self.heading.schema_version < SCHEMA_VERSION else set()
-        _check_columns(path, TABLES[name], stored, later)
-        _check_values(path, TABLES[name], footer)
-        return ds.dataset(path, schema=_readable(TABLES[name], stored))
+        _check_columns(path, _KNOWN[name], stored, later)
+        _check_values(path, _KNOWN[name], footer)
+        return ds.dataset(path, schema=_readable(_KNOWN[name], stored))
 
     def check_component(self, name: str) -> str:
         """Return `name` if the machine has such a component or channel; raises ConfigError otherwise."""
