@@ -14,6 +14,7 @@ from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
+from panacea_sim.running.planning import AS_SCENARIO, Planning
 from panacea_sim.running.prepare import planned_alone, work_of
 from panacea_sim.running.processes import Executor
 from panacea_sim.trace.joined_trace import TracePart
@@ -33,7 +34,8 @@ class LayerTask:
     """A layer to run alone. `known` are the keys of layers that need not run again; `spill_folder` takes its trace.
 
     `watch` hears of output tiles done, in this process. `producer` is the layer whose outputs are the activations of
-    this one, where that could not be checked before because one of the two is in a file.
+    this one, where that could not be checked before because one of the two is in a file. `planning` is that of this
+    layer.
     """
 
     layer: AnyLayer
@@ -46,6 +48,7 @@ class LayerTask:
     spill_folder: Path | None = None
     watch: Callable[[int], None] | None = None
     producer: AnyLayer | None = None
+    planning: Planning = AS_SCENARIO
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +90,11 @@ def run_layer(task: LayerTask) -> LayerRun:
     """
     layer = _checked(task)
     work = work_of(layer, task.hardware, values=task.values != "off")
-    key = work.key()
+    key = work.key() + repr(task.planning.mappings).encode()
     if key in task.known:
         return LayerRun(key, None)
     try:
-        prepared = planned_alone(layer, work, task.hardware, task.engine, task.mapping, task.values)
+        prepared = planned_alone(layer, work, task.hardware, task.engine, task.mapping, task.values, task.planning)
     except MappingError as error:
         raise MappingError(f"layer {layer.name!r}: {error}") from error
     recorder = Recorder(task.trace, (layer.name,), task.spill_folder)

@@ -124,6 +124,7 @@ class LayerSequence:
             self._trace_options(),
             None if folder is None else _made(folder.absolute() / f"{number:04d}"),
             producer=self._unchecked_producer(number),
+            planning=prepared.planning.of_layer(number),
         )
 
     def _unchecked_producer(self, number: int) -> AnyLayer | None:
