@@ -40,10 +40,16 @@ class Exploration:
     store: WhatIfStore
     workers: int
 
+    @property
+    def planned_reruns(self) -> int:
+        """How many reruns there are without those of changed mappings and pairs: the base and every variant."""
+        return 1 + len(self.variants.tried)
+
     def to_come(self) -> int:
-        """Return how many reruns are needed at least: a mapping that changes, and pairs, need further ones."""
-        planned = [self._key(each, AS_SCENARIO) for each in self.variants.tried]
-        return sum(self.store.record(key) is None for key in planned)
+        """Return how many of these are not kept yet."""
+        keys = [self._key(each, AS_SCENARIO) for each in self.variants.tried]
+        keys.append(self._key(None, Planning(self.base.mappings)))
+        return sum(self.store.record(key) is None for key in keys)
 
     def run(self, progress: Progress) -> WhatIf:
         """Rerun what is not kept, and return all rows; whatif.json is written.
@@ -72,9 +78,10 @@ class Exploration:
 
     def rerun_of(self, variant: Variant | None, planning: Planning) -> Rerun:
         """Return the rerun of a variant, or of the base."""
-        scenario = self.base.scenario
+        # Resolved and without settings: processes get the machine as it is.
+        hardware = self._hardware if variant is None else variant.hardware
+        scenario = replace(self.base.scenario, hardware=hardware, settings={})
         if variant is not None:
-            scenario = replace(scenario, hardware=variant.hardware, settings={})
             planning = replace(planning, change=variant.change)
         return Rerun(self._key(variant, planning), scenario, planning, self.engine)
 
@@ -160,7 +167,7 @@ class _Waves:
         self._progress = progress
         self._executor: Executor | None = None
         self._done = 0
-        self._known = 1 + exploration.to_come()
+        self._known = exploration.to_come()
 
     def records(self, reruns: Sequence[Rerun]) -> list[Record]:
         """Return the record of each rerun; those that are not kept yet are run, once for each key."""

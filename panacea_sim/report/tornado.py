@@ -1,0 +1,177 @@
+"""What-if results as a picture: a bar for the best and the worst turn of each knob, the largest gain on top."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from panacea_sim.analysis.whatif import WhatIf, WhatIfRow
+
+__all__ = ["tornado_figure", "write_tornado"]
+
+_FASTER, _SLOWER, _BOUND = "#009e73", "#d55e00", "#0072b2"
+"""Okabe and Ito's palette, as the states have."""
+
+_MOST_KNOBS = 24
+_LEAST_SHARE = 0.0005
+"""Knobs whose bars are shorter than this share of the run are left out."""
+
+_WIDEST_SHARE = 1.0
+"""Bars end here: a run of several times the length would make all others too short to be seen."""
+
+_BAR = 0.72
+_LANE_INCHES, _WIDTH_INCHES, _FONT_POINTS = 0.27, 10.5, 9
+_GAP_LANES = 0.8
+
+
+@dataclass(frozen=True)
+class _Lane:
+    """A knob, a pair or an ideal machine, with its rows: of a knob the fastest that gains, the slowest that loses."""
+
+    label: str
+    rows: tuple[WhatIfRow, ...]
+
+
+def write_tornado(found: WhatIf, path: Path, ending: str) -> None:
+    """Write the picture as png, svg or pdf."""
+    # Text stays text in vector files, and without the date equal results give equal files.
+    metadata: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[ending]
+    with rc_context({"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "panacea_sim"}):
+        tornado_figure(found).savefig(path, format=ending, metadata=metadata)
+
+
+def tornado_figure(found: WhatIf) -> Figure:
+    """Return the picture as a figure of matplotlib that belongs to no window of the desktop.
+
+    A bar leads from the cycles of the base to those of the change, planned anew; what does not fit has none.
+    """
+    sections = [lanes for lanes in (_knobs(found), _pairs(found), _ideals(found)) if lanes]
+    lanes = sum(map(len, sections)) + _GAP_LANES * max(len(sections) - 1, 0)
+    with rc_context({"font.size": _FONT_POINTS, "axes.linewidth": 0.6, "font.family": "DejaVu Sans"}):
+        figure = Figure(figsize=(_WIDTH_INCHES, lanes * _LANE_INCHES + 1.5), dpi=120, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots()
+        _draw(axes, sections)
+        figure.suptitle(_title(found), fontsize=_FONT_POINTS + 1, x=0.01, ha="left")
+        handles = [
+            Patch(color=_FASTER, label="faster"),
+            Patch(color=_SLOWER, label="slower"),
+            Patch(color=_BOUND, label="bound: cannot be built"),
+        ]
+        figure.legend(handles=handles, loc="outside lower right", ncols=3, frameon=False, handlelength=1)
+    return figure
+
+
+def _knobs(found: WhatIf) -> list[_Lane]:
+    """Return the knobs with bars that can be seen, the largest gain first, then the largest loss."""
+    of_knob: dict[str, list[WhatIfRow]] = {}
+    for row in found.of_kind("step"):
+        if row.gain_planned is not None and abs(_share(row)) >= _LEAST_SHARE:
+            of_knob.setdefault(row.knob, []).append(row)
+    lanes = [_Lane(knob, _ends(rows)) for knob, rows in of_knob.items()]
+    return sorted(lanes, key=lambda lane: (min(_share(lane.rows[0]), 0.0), -_share(lane.rows[-1])))[:_MOST_KNOBS]
+
+
+def _pairs(found: WhatIf) -> list[_Lane]:
+    return [_Lane(row.knob, (row,)) for row in found.of_kind("pair") if row.gain_planned is not None]
+
+
+def _ideals(found: WhatIf) -> list[_Lane]:
+    rows = [row for row in found.of_kind("ideal") if row.gain_planned is not None]
+    return [_Lane(row.knob.replace("_", " "), (row,)) for row in rows]
+
+
+def _ends(rows: Sequence[WhatIfRow]) -> tuple[WhatIfRow, ...]:
+    """Return the row that gains most and the one that loses most; two on one side would hide each other."""
+    fastest, slowest = min(rows, key=_share), max(rows, key=_share)
+    if _share(fastest) < 0 < _share(slowest):
+        return fastest, slowest
+    return (fastest,) if _share(fastest) < 0 else (slowest,)
+
+
+def _share(row: WhatIfRow) -> float:
+    """Return how much longer the run takes, as a share of the base."""
+    assert row.gain_planned is not None
+    return -row.gain_planned.share
+
+
+def _draw(axes: Axes, sections: Sequence[Sequence[_Lane]]) -> None:
+    top, ticks, labels = 0.0, [], []
+    texts = []
+    for lanes in sections:
+        for lane in lanes:
+            for row in lane.rows:
+                end = min(_share(row), _WIDEST_SHARE)
+                axes.barh(
+                    top,
+                    end,
+                    _BAR,
+                    color=_colour(row),
+                    hatch="///" if row.kind == "ideal" else None,
+                    edgecolor="white",
+                    linewidth=0,
+                )
+                texts.append((end, top, _text(row)))
+            ticks.append(top)
+            labels.append(lane.label)
+            top += 1
+        top += _GAP_LANES
+    axes.axvline(0, color="#222222", linewidth=0.8)
+    for end, lane_top, text in texts:
+        # Texts stand outside of the bars, so that none is cut by a short one.
+        is_left = end < 0
+        axes.annotate(
+            text,
+            (end, lane_top),
+            (-3 if is_left else 3, 0),
+            textcoords="offset points",
+            ha="right" if is_left else "left",
+            va="center",
+            fontsize=_FONT_POINTS - 1.5,
+            parse_math=False,
+        )
+    axes.set_yticks(ticks, labels)
+    axes.set_ylim(top - _GAP_LANES - 0.4, -0.6)
+    _set_room(axes, [end for end, _, _ in texts])
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    axes.set_xlabel("cycles against the base")
+    axes.tick_params(axis="y", length=0)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+
+
+def _set_room(axes: Axes, ends: Sequence[float]) -> None:
+    """Leave room for the texts on both sides: about a quarter of the width each."""
+    low, high = min([*ends, 0.0]), max([*ends, 0.0])
+    room = 0.42 * max(high - low, _LEAST_SHARE)
+    axes.set_xlim(low - room, high + room)
+    marks = MaxNLocator(8).tick_values(low, high)
+    axes.set_xticks([mark for mark in marks if low - room <= mark <= _WIDEST_SHARE])
+
+
+def _colour(row: WhatIfRow) -> str:
+    if row.kind == "ideal":
+        return _BOUND
+    return _FASTER if _share(row) <= 0 else _SLOWER
+
+
+def _text(row: WhatIfRow) -> str:
+    share = f"{_share(row):+.1%}" if abs(_share(row)) >= _LEAST_SHARE else "0.0%"
+    if _share(row) > _WIDEST_SHARE:
+        share = f"{share} >>"  # the bar ends before
+    after = f"{row.after:,}" if isinstance(row.after, int) else row.after
+    return f"{after}: {share}" if after else share
+
+
+def _title(found: WhatIf) -> str:
+    # A dollar would start a formula.
+    return f"{found.scenario} on {found.hardware}: {found.makespan_cycles:,} cycles".replace("$", r"\$")
