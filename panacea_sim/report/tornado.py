@@ -55,12 +55,13 @@ def tornado_figure(found: WhatIf) -> Figure:
     A bar leads from the cycles of the base to those of the change, planned anew; what does not fit has none.
     """
     sections = [lanes for lanes in (_knobs(found), _pairs(found), _ideals(found)) if lanes]
-    lanes = sum(map(len, sections)) + _GAP_LANES * max(len(sections) - 1, 0)
+    lanes = max(1, sum(map(len, sections)) + _GAP_LANES * max(len(sections) - 1, 0))
     with rc_context({"font.size": _FONT_POINTS, "axes.linewidth": 0.6, "font.family": "DejaVu Sans"}):
         figure = Figure(figsize=(_WIDTH_INCHES, lanes * _LANE_INCHES + 1.5), dpi=120, layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots()
         _draw(axes, sections)
+        figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)  # type: ignore[union-attr,call-arg]  # the constrained one
         figure.suptitle(_title(found), fontsize=_FONT_POINTS + 1, x=0.01, ha="left")
         handles = [
             Patch(color=_FASTER, label="faster"),
@@ -105,52 +106,56 @@ def _share(row: WhatIfRow) -> float:
 
 
 def _draw(axes: Axes, sections: Sequence[Sequence[_Lane]]) -> None:
-    top, ticks, labels = 0.0, [], []
-    texts = []
-    for lanes in sections:
-        for lane in lanes:
-            for row in lane.rows:
-                end = min(_share(row), _WIDEST_SHARE)
-                axes.barh(
-                    top,
-                    end,
-                    _BAR,
-                    color=_colour(row),
-                    hatch="///" if row.kind == "ideal" else None,
-                    edgecolor="white",
-                    linewidth=0,
-                )
-                texts.append((end, top, _text(row)))
-            ticks.append(top)
-            labels.append(lane.label)
-            top += 1
-        top += _GAP_LANES
+    tops = _tops(sections)
+    lanes = [lane for section in sections for lane in section]
+    for top, lane in zip(tops, lanes, strict=True):
+        for row in lane.rows:
+            _draw_bar(axes, top, row)
     axes.axvline(0, color="#222222", linewidth=0.8)
-    for end, lane_top, text in texts:
-        # Texts stand outside of the bars, so that none is cut by a short one.
-        is_left = end < 0
-        axes.annotate(
-            text,
-            (end, lane_top),
-            (-3 if is_left else 3, 0),
-            textcoords="offset points",
-            ha="right" if is_left else "left",
-            va="center",
-            fontsize=_FONT_POINTS - 1.5,
-            parse_math=False,
-        )
-    axes.set_yticks(ticks, labels)
-    axes.set_ylim(top - _GAP_LANES - 0.4, -0.6)
-    _set_room(axes, [end for end, _, _ in texts])
+    axes.set_yticks(tops, [lane.label for lane in lanes])
+    axes.set_ylim(max(tops, default=0) + 0.6, -0.6)
+    _set_room(axes, [_end(row) for lane in lanes for row in lane.rows])
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-    axes.set_xlabel("cycles against the base")
+    unseen = "" if lanes else f"\nno knob changes them by {_LEAST_SHARE:.2%} or more"
+    axes.set_xlabel(f"cycles against the base{unseen}")
     axes.tick_params(axis="y", length=0)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
 
 
+def _tops(sections: Sequence[Sequence[_Lane]]) -> list[float]:
+    """Return the middle of each lane, in lanes from the top."""
+    sizes = [len(section) for section in sections]
+    return [
+        sum(sizes[:number]) + place + _GAP_LANES * number for number, size in enumerate(sizes) for place in range(size)
+    ]
+
+
+def _draw_bar(axes: Axes, top: float, row: WhatIfRow) -> None:
+    """Draw a bar, and outside of it its text, which a short bar would cut."""
+    end = _end(row)
+    hatch = "///" if row.kind == "ideal" else None
+    axes.barh(top, end, _BAR, color=_colour(row), hatch=hatch, edgecolor="white", linewidth=0)
+    side, away = ("right", -3) if end < 0 else ("left", 3)
+    axes.annotate(
+        _text(row),
+        (end, top),
+        (away, 0),
+        textcoords="offset points",
+        ha=side,
+        va="center",
+        fontsize=_FONT_POINTS - 1.5,
+        parse_math=False,
+    )
+
+
+def _end(row: WhatIfRow) -> float:
+    """Return where the bar of a row ends."""
+    return min(_share(row), _WIDEST_SHARE)
+
+
 def _set_room(axes: Axes, ends: Sequence[float]) -> None:
-    """Leave room for the texts on both sides: about a quarter of the width each."""
+    """Leave room for the texts on both sides, about a quarter of the width each, and mark no shares in it."""
     low, high = min([*ends, 0.0]), max([*ends, 0.0])
     room = 0.42 * max(high - low, _LEAST_SHARE)
     axes.set_xlim(low - room, high + room)
