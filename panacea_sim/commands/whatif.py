@@ -44,7 +44,7 @@ def whatif_command(  # its options
     if picture is not None:
         check_new_file(picture, force=force, option="--picture")
     base = read_base(run)
-    variants = variants_of(base.scenario.resolved_hardware(), knob or ())
+    variants = variants_of(base.scenario.resolved_hardware(), knob or (), base.scenario.known_layers())
     with opened_store(base, out) as store:
         found = _explored(Exploration(base, variants, store, workers or _cores()))
     if picture is not None and ending is not None:

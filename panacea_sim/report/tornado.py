@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from panacea_sim.analysis.whatif import WhatIf, WhatIfRow
+from panacea_sim.analysis.whatif import Kind, WhatIf, WhatIfRow
 
 __all__ = ["tornado_figure", "write_tornado"]
 
@@ -54,7 +54,8 @@ def tornado_figure(found: WhatIf) -> Figure:
 
     A bar leads from the cycles of the base to those of the change, planned anew; what does not fit has none.
     """
-    sections = [lanes for lanes in (_knobs(found), _pairs(found), _ideals(found)) if lanes]
+    kinds = (_knobs(found), _alone(found, "data"), _alone(found, "pair"), _alone(found, "ideal"))
+    sections = [lanes for lanes in kinds if lanes]
     lanes = max(1, sum(map(len, sections)) + _GAP_LANES * max(len(sections) - 1, 0))
     with rc_context({"font.size": _FONT_POINTS, "axes.linewidth": 0.6, "font.family": "DejaVu Sans"}):
         figure = Figure(figsize=(_WIDTH_INCHES, lanes * _LANE_INCHES + 1.5), dpi=120, layout="constrained")
@@ -82,13 +83,10 @@ def _knobs(found: WhatIf) -> list[_Lane]:
     return sorted(lanes, key=lambda lane: (min(_share(lane.rows[0]), 0.0), -_share(lane.rows[-1])))[:_MOST_KNOBS]
 
 
-def _pairs(found: WhatIf) -> list[_Lane]:
-    return [_Lane(row.knob, (row,)) for row in found.of_kind("pair") if row.gain_planned is not None]
-
-
-def _ideals(found: WhatIf) -> list[_Lane]:
-    rows = [row for row in found.of_kind("ideal") if row.gain_planned is not None]
-    return [_Lane(row.knob.replace("_", " "), (row,)) for row in rows]
+def _alone(found: WhatIf, kind: Kind) -> list[_Lane]:
+    """Return a lane for each row of a kind that fits."""
+    rows = [row for row in found.of_kind(kind) if row.gain_planned is not None]
+    return [_Lane(row.knob.replace("_", " ") if kind == "ideal" else row.knob, (row,)) for row in rows]
 
 
 def _ends(rows: Sequence[WhatIfRow]) -> tuple[WhatIfRow, ...]:

@@ -25,17 +25,22 @@ _COLUMNS = (
     Column("mapping\nheld"),
     Column("cost", "name", leaves=1),
 )
+_DATA_COLUMNS = (*_COLUMNS[:7], Column("SQNR"))
 _BOUND_COLUMNS = (Column("ideal machine", "name"), *_COLUMNS[3:7])
 
 
 def print_whatif(console: Console, found: WhatIf) -> None:
     """Print what was tried, of each kind the largest gain first; gains are in cycles and in shares of the base."""
     base = f"{found.scenario} on {found.hardware}: {found.makespan_cycles:,} cycles, each change run again"
-    steps, pairs, ideals = (found.of_kind(kind) for kind in ("step", "pair", "ideal"))
+    steps, data, pairs, ideals = (found.of_kind(kind) for kind in ("step", "data", "pair", "ideal"))
     _say(console, base)
     if steps:
         print_table(console, _COLUMNS, [_cells(row) for row in steps if _is_seen(row)], "One step of each knob")
         _print_unseen(console, [row for row in steps if not _is_seen(row)])
+    if data:
+        rows = [[*_cells(row)[:7], _sqnr(row.sqnr_db)] for row in data]
+        title = f"Other data on this machine, and what they lose; the base: {_sqnr(found.sqnr_db)}"
+        print_table(console, _DATA_COLUMNS, rows, title)
     if pairs:
         print_table(console, _COLUMNS, [_cells(row) for row in pairs], "Two of the best together")
     if ideals:
@@ -69,6 +74,10 @@ def _value(value: int | str) -> str:
 
 def _share(gain: Gain | None) -> str:
     return "-" if gain is None else f"{round(gain.share, 3) + 0.0:.1%}"  # -0.0 becomes 0.0
+
+
+def _sqnr(ratio_db: float | None) -> str:
+    return "none lost" if ratio_db is None else f"{ratio_db:.1f} dB"
 
 
 def _cost(row: WhatIfRow) -> str:

@@ -127,6 +127,7 @@ def test_every_row_is_a_run_that_anybody_can_repeat(found: WhatIf) -> None:
     for row in found.rows:
         if row.knob == "perfect_balance":
             continue  # no settings make it
+        assert row.kind != "data"
         assert row.settings
         assert row.cycles_planned == _by_hand(row, {}), row
         assert row.cycles_held == _by_hand(row, held), row

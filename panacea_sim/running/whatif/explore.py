@@ -70,6 +70,7 @@ class Exploration:
             key=self._key(None, Planning(mappings)),
             makespan_cycles=base.cycles,
             layers=len(mappings),
+            sqnr_db=self.variants.sqnr_db,
             rows=ranked([row for _, row in (*steps, *pairs)]),
             not_tried=self.variants.not_tried,
         )
@@ -83,6 +84,8 @@ class Exploration:
         scenario = replace(self.base.scenario, hardware=hardware, settings={})
         if variant is not None:
             planning = replace(planning, change=variant.change)
+            if variant.layers is not None:
+                scenario = replace(scenario, layer=variant.layers)
         return Rerun(self._key(variant, planning), scenario, planning, self.engine)
 
     @cached_property
@@ -116,7 +119,10 @@ class Exploration:
     def _key(self, variant: Variant | None, planning: Planning) -> str:
         hardware = self._hardware if variant is None else variant.hardware
         change = planning.change if variant is None else variant.change
-        return rerun_key(self._layers_digest, hardware, self.base.scenario, replace(planning, change=change))
+        layers = self._layers_digest
+        if variant is not None and variant.layers is not None:
+            layers = layers_digest(variant.layers)
+        return rerun_key(layers, hardware, self.base.scenario, replace(planning, change=change))
 
     def _base_record(self, waves: _Waves) -> Record:
         """Return the record of the base, which must be what its run has measured."""
@@ -217,5 +223,6 @@ def _row(variant: Variant, held: Record, planned: Record, base: Record) -> WhatI
             "gain_held": gain_of(held.cycles, base.cycles),
             "gain_planned": gain_of(planned.cycles, base.cycles),
             "cost": variant.cost,
+            "sqnr_db": variant.sqnr_db,
         }
     )
