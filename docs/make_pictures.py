@@ -58,7 +58,7 @@ def draw_tornado(folder: Path) -> None:
     """Draw what each knob of the scenario contention gains as docs/images/tornado.png."""
     base = read_base(DOCS.parent / "scenarios" / "contention.py")
     with opened_store(base, folder / "whatif") as store:
-        variants = variants_of(base.scenario.resolved_hardware())
+        variants = variants_of(base.scenario.resolved_hardware(), layers=base.scenario.known_layers())
         found = Exploration(base, variants, store, workers=1).run(lambda _done, _known: None)
     write_tornado(found, DOCS / "images" / "tornado.png", "png")
 

@@ -28,7 +28,7 @@ def whatif_command(  # its options
     as_json: Json = False,
     force: Force = False,
 ) -> None:
-    """Run again with every knob turned one step, and show what each gains and costs.
+    """Turn every knob of a run one step: its gain and cost.
 
     Reruns are kept: a command that was stopped goes on where it was.
     """

@@ -171,6 +171,8 @@ def _text(row: WhatIfRow) -> str:
     share = f"{_share(row):+.1%}" if abs(_share(row)) >= _LEAST_SHARE else "0.0%"
     if _share(row) > _WIDEST_SHARE:
         share = f"{share} >>"  # the bar ends before
+    if row.kind == "data":
+        share += " (none lost)" if row.sqnr_db is None else f" ({row.sqnr_db:.1f} dB)"
     after = f"{row.after:,}" if isinstance(row.after, int) else row.after
     return f"{after}: {share}" if after else share
 

@@ -46,6 +46,8 @@ def print_whatif(console: Console, found: WhatIf) -> None:
     if ideals:
         rows = [[_words(row.knob), *_cells(row)[3:7]] for row in ideals]
         print_table(console, _BOUND_COLUMNS, rows, "Bounds: machines that cannot be built")
+        if any(gain.cycles < 0 for row in ideals for gain in (row.gain_planned, row.gain_held) if gain is not None):
+            _say(console, "A bound below 0: other grants came first; more room and even work change their order.")
     _say(console, "Gain: cycles less than the base with layers mapped anew; mapping held: each layer as in the base.")
     _print_not_tried(console, found)
 
@@ -87,7 +89,7 @@ def _cost(row: WhatIfRow) -> str:
         return ", ".join(counted)
     if isinstance(row.before, int) and isinstance(row.after, int) and row.unit:
         return f"{row.after - row.before:+,} {row.unit}"
-    return "none"
+    return "none that is counted" if row.kind == "pair" else "none"
 
 
 def _counted(cost: CostChange) -> Iterator[str]:

@@ -242,7 +242,7 @@ def test_a_picture_is_written_beside(capsys: pytest.CaptureFixture[str]) -> None
 def test_every_key_is_documented() -> None:
     """docs/files.md names all keys of whatif.json in its chapter."""
     page = (ROOT / "docs" / "files.md").read_text("utf-8")
-    chapter = page.partition("\n## whatif.json\n")[2].partition("\n## ")[0]
+    chapter = page.partition("\n## What-if results\n")[2].partition("\n## ")[0]
     models: tuple[Any, ...] = (WhatIf, WhatIfRow, Gain, CostChange, NotTried)
     keys = {field.alias or name for model in models for name, field in model.model_fields.items()}
     assert {"schema", "gain_held", "share", "sram_bytes", "reason"} <= keys

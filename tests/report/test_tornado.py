@@ -58,6 +58,8 @@ FOUND = _found(
     _row("memory", 8, 1000),
     _row("memory", 2, None),
     _row("port", "first", 1100, before=0),
+    _row("lo_bits", "6", 900, "data").model_copy(update={"sqnr_db": 20.04}),
+    _row("lo_bits", "4", 1200, "data"),
     _row("lanes & split", "8, 6+6", 600, "pair", "4, 4+8"),
     _row("perfect_balance", "", 990, "ideal", ""),
 )
@@ -83,10 +85,11 @@ def test_bars_are_gains_and_losses() -> None:
         "split": [-0.2, 1.0],
         "depth": [-0.05],
         "port": [0.1],
+        "lo_bits": [-0.1, 0.2],
         "lanes & split": [-0.4],
         "perfect balance": [-0.01],
     }
-    assert list(_bars(FOUND)) == ["lanes", "split", "depth", "port", "lanes & split", "perfect balance"]
+    assert list(_bars(FOUND)) == ["lanes", "split", "depth", "port", "lo_bits", "lanes & split", "perfect balance"]
 
 
 def test_texts_name_the_value_and_the_change() -> None:
@@ -100,6 +103,8 @@ def test_texts_name_the_value_and_the_change() -> None:
         "1+11: +300.0% >>",
         "8: -5.0%",
         "first: +10.0%",
+        "6: -10.0% (20.0 dB)",
+        "4: +20.0% (none lost)",
         "8, 6+6: -40.0%",
         "-1.0%",
     ]
