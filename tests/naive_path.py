@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from itertools import groupby
 from typing import NamedTuple
 
@@ -139,7 +140,7 @@ class EventGraph:
             self.times[node] = cycle
         return self.times[node]
 
-    def event(self, node: Node) -> tuple[Node, int, str] | None:
+    def event(self, node: Node) -> tuple[Node, int, str] | None:  # noqa: PLR0911  # a way for each kind of step
         """Return the node that a step waits for, the latency of its token, and what is waited for; None for none."""
         part, firing, (kind, number) = self.components[node.component], node.firing, self.kind(node)
         if kind == "take" and part.takes[number].tokens[firing]:
@@ -219,7 +220,7 @@ class EventGraph:
 def _writers(
     graph: EventGraph,
 ) -> tuple[dict[str, list[Node]], dict[str, list[Node]], dict[str, list[tuple[Node, int]]]]:
-    """Return who puts each token of queues and stores, who takes each of queues, and who releases how much of memories."""
+    """Return who puts tokens into queues and stores, who takes those of queues, who releases how much of memories."""
     put: dict[str, list[Node]] = {name: [] for name in graph.machine.latency}
     taken: dict[str, list[Node]] = {name: [] for name in graph.machine.queue_capacity}
     released: dict[str, list[tuple[Node, int]]] = {name: [] for name in graph.machine.memory_bytes}
@@ -293,7 +294,7 @@ def _through_grants(graph: EventGraph, grant: Granted, now: int) -> tuple[Node, 
         found.append(Segment(part.component, "transfer", channel, service.start_cycle, service.end_cycle))
         since = max(graph.posted(grant), graph.free(grant))
         gap = range(since, service.start_cycle)
-        reasons = [(reason, list(cycles)) for reason, cycles in groupby(gap, lambda cycle: reason_of(service, cycle))]
+        reasons = [(reason, list(cycles)) for reason, cycles in groupby(gap, partial(reason_of, service))]
         found += [Segment(channel, "device", reason, each[0], each[-1] + 1) for reason, each in reversed(reasons)]
         if graph.free(grant) <= graph.posted(grant):
             return graph.posting(part.component, part.firing), found, order

@@ -61,6 +61,8 @@ def events_of(records: Records, kinds: RowKinds) -> Events:
     for channel, name in enumerate(channels):
         for owner in np.unique(records.grants[name].port).tolist():
             transfer[channel, owner] = kinds.terminal(Terminal(names[owner], "transfer", name))
+    posting_since, posting_end, posting_kind = _joined(postings, 3)
+    ready_cycle, ready_grant = _joined(ready, 2)
     return Events(
         components,
         np.array([records.rows[name].start_cycle for name in names], np.int64),
@@ -69,9 +71,12 @@ def events_of(records: Records, kinds: RowKinds) -> Events:
         row_kind,
         np.array(kinds.columns, np.int64).reshape(-1, KIND_WIDTH),
         _starts([len(each[0]) for each in postings]),
-        *_joined(postings, 3),
+        posting_since,
+        posting_end,
+        posting_kind,
         _starts([len(each[0]) for each in ready]),
-        *_joined(ready, 2),
+        ready_cycle,
+        ready_grant,
         grants_at,
         grants,
         np.array([kinds.terminal(Terminal(name, "latency")) for name in channels], np.int64),

@@ -182,9 +182,9 @@ def _next(chains: Chains, node: int, element: int) -> int:
     """Return the node of a chain that goes on, a new one if need be; without room for it NO_ROOM, where it stays."""
     if node == NO_ROOM:
         return NO_ROOM
-    found = chains.child[node, element]
+    found = int(chains.child[node, element])
     if not found and chains.used[0] < len(chains.nodes):
-        found = chains.used[0]
+        found = int(chains.used[0])
         chains.child[node, element] = found
         chains.used[0] += 1
     return found

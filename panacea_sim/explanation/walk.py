@@ -2,9 +2,9 @@
 
 A place is a component in a cycle, a stream being two of them, posting and taking. What ends there in that cycle says
 where the path came from: a service takes it to its start; a wait to the component at its other end, a token's latency
-before; data of a request through the grants of the channel, whosever they are, until one that was posted no earlier than
-the grant before it ended, and on at the posting side of its stream. A wait of no cycles leaves no row, so that ties go
-to the own step before (docs/model.md, "The critical path").
+before; data of a request through the grants of the channel, whosever they are, until one that was posted no
+earlier than the grant before it ended, and on at the posting side of its stream. A wait of no cycles leaves no row, so
+that ties go to the own step before (docs/model.md, "The critical path").
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ __all__ = [
 
 SERVICE, TRANSFER, REASON, LATENCY_OF, CROSSING, ORDER = range(6)
 """What a segment is. `number` says which: the row of a service, the terminal of a transfer, a device's reason and a
-latency, the kind of row of a crossing, the grant that stood behind another. The last two take no time of the path; their
-cycles are those of the wait.
+latency, the kind of row of a crossing, the grant that stood behind another. The last two take no time of the path;
+their cycles are those of the wait.
 """
 
 SEGMENT_WIDTH = 4
@@ -63,7 +63,7 @@ def walk(events: Events, place: IntArray, cursors: IntArray, out: IntArray) -> i
             found = _first_at_least(events.posting_end, first, end, now)
             if found == end or events.posting_end[found] != now:
                 return LOST
-            kind, since = events.posting_kind[found], events.posting_since[found]
+            kind, since = int(events.posting_kind[found]), int(events.posting_since[found])
         elif grant == NONE:
             # The row that ends here; of a stream those count in which it waits to give.
             first = events.rows_at[component]
@@ -71,7 +71,7 @@ def walk(events: Events, place: IntArray, cursors: IntArray, out: IntArray) -> i
             is_stream = events.ready_at[component + 1] > events.ready_at[component]
             if row != NONE:
                 cursors[component] = row
-                kind = events.row_kind[row]
+                kind = int(events.row_kind[row])
                 since = row_end[row - 1] if row > first else events.starts[component]
             if is_stream and (row == NONE or not kinds[kind, GIVES]):
                 found = _first_at_least(

@@ -6,6 +6,8 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,10 +21,12 @@ from panacea_sim.workload.layer import AnyLayer, Layer, loaded
 from panacea_sim.workload.link import Columns
 from panacea_sim.workload.network import LayerLink
 
-__all__ = ["run_digest"]
+__all__ = ["code_digest", "content_digest", "hardware_figures", "layers_digest", "run_digest"]
 
 _FORM = "panacea_sim run 1"
 """What is digested first: raised when the same content is to give another digest."""
+
+_DECIDING_ROOMS = ("quant", "workload", "mapping", "memory", "description", "engines", "machines")
 
 _DIGEST_BYTES = 32
 _BLOCK_ELEMENTS = 1 << 20
@@ -45,13 +49,37 @@ def run_digest(
     """
     content = _Content()
     content.add("options", {"schedule": schedule, "mapping": mapping, "values": values})
-    content.add("hardware", _figures_of(hardware))
-    for layer, source in zip(layers, source_numbers(layers), strict=True):
-        content.add("source", source)
-        _add_layer(content, loaded(layer))
-    if schedule == "overlap" and links:
-        numbers = {layer.name: number for number, layer in enumerate(layers)}
-        content.add("links", sorted(_meaning_of_link(numbers, link) for link in links))
+    content.add("hardware", hardware_figures(hardware))
+    _add_layers(content, layers, links if schedule == "overlap" else ())
+    return content.digest()
+
+
+def layers_digest(layers: Sequence[AnyLayer], links: Sequence[LayerLink] = ()) -> str:
+    """Return the digest of layers alone, for runs of them on many machines; raises ConfigError as `run_digest` does.
+
+    `links` are those that decide figures: none where each layer runs alone.
+    """
+    content = _Content()
+    _add_layers(content, layers, links)
+    return content.digest()
+
+
+def content_digest(values: Mapping[str, object]) -> str:
+    """Return the digest of plain values by their names, in their order."""
+    content = _Content()
+    for name, value in values.items():
+        content.add(name, value)
+    return content.digest()
+
+
+@cache
+def code_digest() -> str:
+    """Return a digest of the code of this package that decides cycles: whatever is kept of runs holds for it alone."""
+    content = _Content()
+    root = Path(__file__).parents[1]
+    for room in _DECIDING_ROOMS:
+        for path in sorted((root / room).rglob("*.py")):
+            content.add(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
     return content.digest()
 
 
@@ -79,11 +107,20 @@ class _Content:
         return self._hash.hexdigest()
 
 
-def _figures_of(hardware: Hardware) -> dict[str, object]:
+def hardware_figures(hardware: Hardware) -> dict[str, object]:
     """Return the fields of the machine that are figures; a device counts by what it does, not by its name or source."""
     device = hardware.dram_device
     memory = hardware.dram if device is None else device.model_dump(exclude={"source"})
     return hardware.model_dump(exclude={"name", "dram"}) | {"dram": memory}
+
+
+def _add_layers(content: _Content, layers: Sequence[AnyLayer], links: Sequence[LayerLink]) -> None:
+    for layer, source in zip(layers, source_numbers(layers), strict=True):
+        content.add("source", source)
+        _add_layer(content, loaded(layer))
+    if links:
+        numbers = {layer.name: number for number, layer in enumerate(layers)}
+        content.add("links", sorted(_meaning_of_link(numbers, link) for link in links))
 
 
 def _add_layer(content: _Content, layer: Layer) -> None:

@@ -15,6 +15,7 @@ from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
+from panacea_sim.running.planning import AS_SCENARIO, Planning
 from panacea_sim.running.prepare import planned_alone, work_of
 from panacea_sim.running.processes import Executor
 from panacea_sim.trace.joined_trace import TracePart
@@ -38,7 +39,7 @@ class LayerTask:
 
     `watch` hears of output tiles done, in this process. `producer` is the layer whose outputs are the activations of
     this one, where that could not be checked before because one of the two is in a file. `explain` asks for an
-    explanation.
+    explanation, `planning` is that of this layer.
     """
 
     layer: AnyLayer
@@ -52,6 +53,7 @@ class LayerTask:
     watch: Callable[[int], None] | None = None
     producer: AnyLayer | None = None
     explain: bool = False
+    planning: Planning = AS_SCENARIO
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,11 +96,11 @@ def run_layer(task: LayerTask) -> LayerRun:
     """
     layer = _checked(task)
     work = work_of(layer, task.hardware, values=task.values != "off")
-    key = work.key()
+    key = work.key() + repr(task.planning.mappings).encode()
     if key in task.known:
         return LayerRun(key, None)
     try:
-        prepared = planned_alone(layer, work, task.hardware, task.engine, task.mapping, task.values)
+        prepared = planned_alone(layer, work, task.hardware, task.engine, task.mapping, task.values, task.planning)
     except MappingError as error:
         raise MappingError(f"layer {layer.name!r}: {error}") from error
     recorder = Recorder(task.trace, (layer.name,), task.spill_folder, explains=task.explain)

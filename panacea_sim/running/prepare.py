@@ -22,8 +22,9 @@ from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.mapping.plan import LayerPlan
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.running.host_memory import RunKind, check_layers, check_mapping
-from panacea_sim.running.mapping_choice import Candidate, Check, candidates, choose_mapping
+from panacea_sim.running.mapping_choice import Candidate, Check, candidates, choose_mapping, mapped
 from panacea_sim.running.mapping_class import class_mapping
+from panacea_sim.running.planning import AS_SCENARIO, GivenMapping, Planning
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.running.values_choice import chosen_values
 from panacea_sim.trace.recorder import Recorder
@@ -97,13 +98,14 @@ class PreparedLayers:
     hardware: Hardware
     sources: tuple[int | None, ...]
     values_way: ChosenValues
+    planning: Planning = AS_SCENARIO
 
 
-def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedLayers:
+def prepare(scenario: Scenario, engine: Engine = "auto", planning: Planning = AS_SCENARIO) -> Prepared | PreparedLayers:
     """Return the scenario with its layers checked and, where they overlap, loaded, planned and described.
 
     Small layers are planned by simulating a few mappings, for which `engine` is taken: the one that is to run them.
-    Raises ConfigError or MappingError where it cannot be run.
+    With `planning` mappings may be given instead. Raises ConfigError or MappingError where it cannot be run.
     """
     hardware, known = scenario.resolved_hardware(), scenario.known_layers()
     way = chosen_values(scenario.values_choice, known, hardware, engine)
@@ -112,13 +114,14 @@ def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedL
     kind = RunKind(chosen, values=way != "off", at_once=None if are_joined else 1)
     check_layers(known, hardware, kind)
     if scenario.schedule == "barrier":
-        return _prepared_layers(scenario, known, hardware, way)
+        return replace(_prepared_layers(scenario, known, hardware, way), planning=planning)
     layers = tuple(load_layer(layer) if isinstance(layer, str | Path) else loaded(layer) for layer in scenario.layers)
     _check_layers(layers, hardware)
     works = [work_of(layer, hardware, values=way != "off") for layer in layers]
     graph = chain_graph(layers, [work.computed for work in works])
     link_layers(graph, scenario.links, _LINKS)
-    program, description, values = _planned(layers, works, graph, hardware, chosen, scenario.mapping, way)
+    how = _How(hardware, chosen, scenario.mapping, way, planning)
+    program, description, values = _planned(layers, works, graph, how)
     return Prepared(scenario, layers, program, description, values, way)
 
 
@@ -173,13 +176,15 @@ def planned_alone(
     engine: ChosenEngine,
     mapping: MappingFrom,
     values: ChosenValues,
+    planning: Planning = AS_SCENARIO,
 ) -> Prepared:
     """Return a layer as a run of its own for this engine, its activations in DRAM from the start.
 
-    Raises MappingError if it does not fit the machine.
+    `planning` is that of this layer alone. Raises MappingError if it does not fit the machine.
     """
     alone = layer if isinstance(layer, MaskedLayer) else replace(layer, source=None)
-    program, description, compared = _planned([alone], [work], None, hardware, engine, mapping, values)
+    how = _How(hardware, engine, mapping, values, planning)
+    program, description, compared = _planned([alone], [work], None, how)
     scenario = Scenario("layer", alone, hardware, values=values)
     return Prepared(scenario, (alone,), program, description, compared, values)
 
@@ -201,12 +206,32 @@ def _functional(layer: Layer, *, wanted: bool) -> FunctionalPass | None:
     return functional_pass(layer) if wanted and isinstance(layer, GemmLayer) else None
 
 
-def _mapped(  # a layer, where it is to run, and how its mapping is found
-    layer: Layer, work: LayerWork, hardware: Hardware, engine: ChosenEngine, mapping: MappingFrom, check: Check
-) -> Candidate:
-    if mapping == "class":
-        return class_mapping(layer, work, hardware, engine, check)
-    return choose_mapping(layer.name, work, hardware, partial(run_engine, engine), check)
+@dataclass(frozen=True)
+class _How:
+    """Where layers are to run, and how their mappings are found."""
+
+    hardware: Hardware
+    engine: ChosenEngine
+    mapping: MappingFrom
+    values: ChosenValues
+    planning: Planning
+
+
+def _mapped(layer: Layer, work: LayerWork, how: _How, given: GivenMapping | None, check: Check) -> Candidate:
+    if given is not None:
+        return _as_given(layer, work, how.hardware, given, check)
+    if how.mapping == "class":
+        return class_mapping(layer, work, how.hardware, how.engine, check)
+    return choose_mapping(layer.name, work, how.hardware, partial(run_engine, how.engine), check)
+
+
+def _as_given(layer: Layer, work: LayerWork, hardware: Hardware, given: GivenMapping, check: Check) -> Candidate:
+    """Return the layer in a mapping that is not chosen; raises MappingError if it does not fit in that one."""
+    check(given.order, given.height)
+    found = mapped(layer.name, work, hardware, given.order, given.height)
+    if found.program is None:
+        raise MappingError(found.obstacle)
+    return found
 
 
 def _alone(found: Candidate) -> tuple[Program, Description]:
@@ -227,19 +252,15 @@ def _named_plan(name: str, found: Callable[[], Candidate]) -> LayerPlan:
 
 
 def _planned(
-    layers: Sequence[Layer],
-    works: Sequence[LayerWork],
-    graph: LayerGraph | None,
-    hardware: Hardware,
-    engine: ChosenEngine,
-    mapping: MappingFrom,
-    values: ChosenValues,
+    layers: Sequence[Layer], works: Sequence[LayerWork], graph: LayerGraph | None, how: _How
 ) -> tuple[Program, Description, Values | None]:
+    hardware, values = how.hardware, how.values
     machine = machine_of(hardware)
-    kind = RunKind(engine, values=values != "off", at_once=1 if len(layers) == 1 else None)
+    kind = RunKind(how.engine, values=values != "off", at_once=1 if len(layers) == 1 else None)
+    given = how.planning.mappings or (None,) * len(layers)
     each = [
-        partial(_mapped, layer, work, hardware, engine, mapping, _memory_check(layer, hardware, kind))
-        for layer, work in zip(layers, works, strict=True)
+        partial(_mapped, layer, work, how, mapping, _memory_check(layer, hardware, kind))
+        for layer, work, mapping in zip(layers, works, given, strict=True)
     ]
     if len(layers) == 1:
         program, description = _alone(each[0]())
@@ -248,6 +269,8 @@ def _planned(
         plans = [_named_plan(layer.name, found) for layer, found in zip(layers, each, strict=True)]
         program = plan_program(hardware, plans, graph)
         description = described(program)
+    if how.planning.change is not None:
+        description = how.planning.change(description)
     machine.settle(program)
     compared = None
     if values != "off":

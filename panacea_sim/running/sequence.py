@@ -141,6 +141,7 @@ class LayerSequence:
             None if folder is None else _made(folder.absolute() / f"{number:04d}"),
             producer=self._unchecked_producer(number),
             explain=self._options.explain,
+            planning=prepared.planning.of_layer(number),
         )
 
     def _unchecked_producer(self, number: int) -> AnyLayer | None:

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 __all__ = [
     "ACTIVITIES",
-    "DATAFLOW",
     "CRITICAL_PATH",
+    "DATAFLOW",
     "DRAM",
     "EXPLANATION_TABLES",
     "GAP_REASONS",

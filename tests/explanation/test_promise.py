@@ -44,7 +44,7 @@ def test_no_speed_up_on_private_channels_gains_more(machine: Description) -> Non
 
 @st.composite
 def _tight_machines(draw: st.DrawFn) -> Description:
-    """Draw a stream on a channel of its own with a latency of 50, into a memory of two tiles, and two stages behind it."""
+    """Draw a stream on its own channel with a latency of 50, into a memory of two tiles, and two stages behind it."""
     tiles = draw(st.integers(2, 20))
     sizes = np.full(tiles, 64)
     ones = np.ones(tiles, np.int64)

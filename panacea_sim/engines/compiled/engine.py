@@ -17,8 +17,8 @@ from panacea_sim.engines.compiled import columns as col
 from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
 from panacea_sim.engines.compiled.delays import first_delays, posting_columns
 from panacea_sim.engines.compiled.evaluation import evaluate
-from panacea_sim.engines.compiled.lowering import lower
 from panacea_sim.engines.compiled.kept_rows import RowSorter
+from panacea_sim.engines.compiled.lowering import lower
 from panacea_sim.engines.compiled.tables import core_tables, stream_tables, trace_buffers
 from panacea_sim.engines.compiled.totals import channel_kind, cycle_totals, firing_counts, queue_totals
 from panacea_sim.engines.deadlock import StandStill, describe_deadlock
