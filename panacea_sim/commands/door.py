@@ -26,6 +26,7 @@ COMMANDS = (
     "network",
     "dram",
     "inspect",
+    "compare",
     "timeline",
     "picture",
     "report",

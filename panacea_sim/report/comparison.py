@@ -1,0 +1,181 @@
+"""What a comparison of runs looks like: tables in a terminal, and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from panacea_sim.analysis.comparison import Compared, Comparison, Row, Section, Value
+from panacea_sim.report.groups import plural
+from panacea_sim.report.tables import Cell, Column, print_table
+from panacea_sim.units import duration_text
+
+__all__ = ["TITLES", "change_text", "comparison_json", "key_cells", "print_comparison", "unlike_rows", "value_text"]
+
+_SHOWN_ROWS = 12
+"""Rows of a section in a terminal; --json has all."""
+
+TITLES = {
+    "configuration": "Configuration",
+    "mapping": "Layers: sizes, densities and mapping",
+    "critical_path": "Critical path, cycles",
+    "classes": "Critical path by class, cycles",
+    "limits": "Crossed limits, cycles stalled at them",
+    "root_causes": "Root causes of stalls, cycles",
+    "states": "States, cycles",
+    "stalls": "Stalls, cycles",
+    "bytes": "Bytes",
+    "work": "Work and use",
+    "actions": "Actions",
+    "kinds": "Kinds of layers, cycles",
+    "layers": "Layers, cycles",
+}
+_PERCENT = "_use"
+_MAPPED = {"configuration", "mapping"}
+"""Sections of settings: a difference of two of them has no meaning."""
+
+
+def print_comparison(console: Console, comparison: Comparison) -> None:
+    """Print the runs, what is not known of them, and the rows of each section that differ, largest difference first."""
+    _print_runs(console, comparison.runs)
+    for each in comparison.sections:
+        _print_section(console, comparison.runs, each)
+
+
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """Return the content of `compare --json`, which docs/files.md describes: every row, those without a difference too."""
+    return {"runs": [_run_json(each) for each in comparison.runs]} | {
+        each.name: [_row_json(each, row) for row in each.rows] for each in comparison.sections
+    }
+
+
+def unlike_rows(section: Section) -> list[Row]:
+    """Return the rows with a difference, largest first, and those with a value that only some runs have."""
+    return [row for row in section.rows if row.difference or len({value is None for value in row.values}) > 1]
+
+
+def key_cells(section: Section, row: Row) -> list[str]:
+    """Return the parts of a row's key as people read them: groups with the number of their members."""
+    parts = list(row.key)
+    if row.members:
+        parts[0] = _members_text(parts[0], [count for count in row.members if count])
+    return parts
+
+
+def value_text(section: Section, row: Row, value: Value | None) -> str:
+    """Return a figure as people read it; `-` for one that a run does not have."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value or "-"
+    if section.name == "configuration":
+        return f"{value:,}"
+    if section.name == "work" and row.key[0].endswith(_PERCENT):
+        return f"{value:.1%}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.0f}" if section.unit else f"{value:,.4f}"
+
+
+def change_text(section: Section, base: Value | None, other: Value | None) -> str:
+    """Return how a figure differs from that of the base: in its unit where all rows have the same, else in percent."""
+    if base is None or other is None or isinstance(base, str) or isinstance(other, str):
+        return ""
+    if section.unit:
+        return f"{other - base:+,.0f}"
+    return f"{(other - base) / base:+.1%}" if base else ""
+
+
+def _members_text(name: str, counts: Sequence[int]) -> str:
+    if max(counts) == 1:
+        return name
+    different = "/".join(map(str, dict.fromkeys(counts)))
+    if name.endswith("*"):
+        return f"{name} (mean of {different})"
+    return f"{different} {plural(name)} (mean)"
+
+
+def _print_runs(console: Console, runs: Sequence[Compared]) -> None:
+    columns = [
+        Column("", "word"),
+        Column("run", "name"),
+        Column("hardware", "word", leaves=2),
+        Column("cycles"),
+        Column(f"to {runs[0].label}"),
+        Column("%"),
+        Column("time"),
+        Column("tiles", leaves=1),
+        Column("exact", "word", leaves=3),
+    ]
+    print_table(console, columns, [_run_cells(each, runs[0]) for each in runs])
+    for each in runs:
+        for sentence in each.missing:
+            console.print(Text(f"{each.label}: {sentence}"))
+
+
+def _run_cells(each: Compared, base: Compared) -> list[Cell]:
+    summary = each.run.summary
+    name, hardware = str(each.run.path), each.run.heading.hardware
+    if summary is None:
+        return [each.label, name, hardware, "partial", "", "", "", "", ""]
+    by = "" if each is base or base.cycles is None else f"{summary.makespan_cycles - base.cycles:+,}"
+    percent = f"{summary.makespan_cycles / base.cycles - 1:+.1%}" if by and base.cycles else ""
+    exact = {None: "-", True: "yes", False: "NO"}[summary.exact]
+    cycles = f"{summary.makespan_cycles:,}"
+    return [each.label, name, hardware, cycles, by, percent, duration_text(summary.seconds), f"{summary.tiles:,}", exact]
+
+
+def _print_section(console: Console, runs: Sequence[Compared], section: Section) -> None:
+    if not section.rows:
+        return
+    title, unlike = TITLES[section.name], unlike_rows(section)
+    if not unlike:
+        console.print(Text(f"{title}: the same in all runs, {len(section.rows):,} figures"))
+        return
+    shown = unlike[:_SHOWN_ROWS]
+    print_table(console, _columns(runs, section), [list(_cells(section, row)) for row in shown], title)
+    if len(unlike) > len(shown):
+        console.print(Text(f".. and {len(unlike) - len(shown):,} more that differ, none of them more: --json has all"))
+
+
+def _columns(runs: Sequence[Compared], section: Section) -> list[Column]:
+    is_setting = section.name in _MAPPED
+    columns = [Column(key.replace("_", " ").replace("cause component", "other end"), "name") for key in section.keys]
+    for number, each in enumerate(runs):
+        columns.append(Column(each.label, "name" if is_setting else "figure"))
+        if number and not is_setting:
+            columns.append(Column(f"{each.label} - {runs[0].label}", leaves=1))
+    return columns
+
+
+def _cells(section: Section, row: Row) -> Iterator[Cell]:
+    yield from key_cells(section, row)
+    base = row.shown[0]
+    yield value_text(section, row, base)
+    for value in row.shown[1:]:
+        yield value_text(section, row, value)
+        if section.name not in _MAPPED:
+            yield change_text(section, base, value)
+
+
+def _run_json(each: Compared) -> dict[str, Any]:
+    run, summary = each.run, each.run.summary
+    figures = ("makespan_cycles", "seconds", "tiles", "exact")
+    return {
+        "label": each.label,
+        "path": str(run.path),
+        "scenario": run.name,
+        "hardware": run.heading.hardware,
+        "partial": run.is_partial,
+        **{name: None if summary is None else getattr(summary, name) for name in figures},
+        "recorded_cycles": list(run.recorded_cycles) if run.level != "off" else None,
+        "missing": list(each.missing),
+    }
+
+
+def _row_json(section: Section, row: Row) -> dict[str, Any]:
+    members = {"members": list(row.members)} if row.members else {}
+    return {**dict(zip(section.keys, row.key, strict=True)), **members, "values": list(row.values), "difference": row.difference}
