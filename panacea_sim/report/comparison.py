@@ -13,7 +13,18 @@ from panacea_sim.report.groups import plural
 from panacea_sim.report.tables import Cell, Column, print_table
 from panacea_sim.units import duration_text
 
-__all__ = ["TITLES", "change_text", "comparison_json", "key_cells", "print_comparison", "unlike_rows", "value_text"]
+__all__ = [
+    "TITLES",
+    "change_text",
+    "comparison_json",
+    "has_changes",
+    "key_cells",
+    "key_titles",
+    "print_comparison",
+    "run_cells",
+    "unlike_rows",
+    "value_text",
+]
 
 _SHOWN_ROWS = 12
 """Rows of a section in a terminal; --json has all."""
@@ -33,9 +44,11 @@ TITLES = {
     "kinds": "Kinds of layers, cycles",
     "layers": "Layers, cycles",
 }
-_PERCENT = "_use"
-_MAPPED = {"configuration", "mapping"}
-"""Sections of settings: a difference of two of them has no meaning."""
+_KEY_TITLES = {"cause_component": "other end"}
+_SHARE = "_use"
+"""Figures that are shares of what could be in use end so."""
+
+_SETTINGS = {"configuration", "mapping"}
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
@@ -65,6 +78,11 @@ def key_cells(section: Section, row: Row) -> list[str]:
     return parts
 
 
+def key_titles(section: Section) -> list[str]:
+    """Return the titles of the parts of a key."""
+    return [_KEY_TITLES.get(key, key) for key in section.keys]
+
+
 def value_text(section: Section, row: Row, value: Value | None) -> str:
     """Return a figure as people read it; `-` for one that a run does not have."""
     if value is None:
@@ -75,18 +93,30 @@ def value_text(section: Section, row: Row, value: Value | None) -> str:
         return value or "-"
     if section.name == "configuration":
         return f"{value:,}"
-    if section.name == "work" and row.key[0].endswith(_PERCENT):
+    if _is_share(section, row):
         return f"{value:.1%}"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.0f}" if section.unit else f"{value:,.4f}"
 
 
-def change_text(section: Section, base: Value | None, other: Value | None) -> str:
-    """Return how a figure differs from that of the base: in its unit where all rows have the same, else in percent."""
+def has_changes(section: Section) -> bool:
+    """Return whether figures can be subtracted: those of settings mean nothing by their difference."""
+    return section.name not in _SETTINGS
+
+
+def change_text(section: Section, row: Row, other: Value | None) -> str:
+    """Return how a figure differs from that of the base: in the unit of all rows, in points of percent, or in percent."""
+    base = row.shown[0]
     if base is None or other is None or isinstance(base, str) or isinstance(other, str):
         return ""
     if section.unit:
         return f"{other - base:+,.0f}"
+    if _is_share(section, row):
+        return f"{100 * (other - base):+.1f} points"
     return f"{(other - base) / base:+.1%}" if base else ""
+
+
+def _is_share(section: Section, row: Row) -> bool:
+    return section.name == "work" and row.key[0].endswith(_SHARE)
 
 
 def _members_text(name: str, counts: Sequence[int]) -> str:
@@ -110,13 +140,14 @@ def _print_runs(console: Console, runs: Sequence[Compared]) -> None:
         Column("tiles", leaves=1),
         Column("exact", "word", leaves=3),
     ]
-    print_table(console, columns, [_run_cells(each, runs[0]) for each in runs])
+    print_table(console, columns, [run_cells(each, runs[0]) for each in runs])
     for each in runs:
         for sentence in each.missing:
             console.print(Text(f"{each.label}: {sentence}"))
 
 
-def _run_cells(each: Compared, base: Compared) -> list[Cell]:
+def run_cells(each: Compared, base: Compared) -> list[str]:
+    """Return letter, folder, hardware, cycles, how they differ from the base's, time, tiles and whether it is exact."""
     summary = each.run.summary
     name, hardware = str(each.run.path), each.run.heading.hardware
     if summary is None:
@@ -142,23 +173,21 @@ def _print_section(console: Console, runs: Sequence[Compared], section: Section)
 
 
 def _columns(runs: Sequence[Compared], section: Section) -> list[Column]:
-    is_setting = section.name in _MAPPED
-    columns = [Column(key.replace("_", " ").replace("cause component", "other end"), "name") for key in section.keys]
+    columns = [Column(title, "name") for title in key_titles(section)]
     for number, each in enumerate(runs):
-        columns.append(Column(each.label, "name" if is_setting else "figure"))
-        if number and not is_setting:
+        columns.append(Column(each.label, "figure" if has_changes(section) else "name"))
+        if number and has_changes(section):
             columns.append(Column(f"{each.label} - {runs[0].label}", leaves=1))
     return columns
 
 
 def _cells(section: Section, row: Row) -> Iterator[Cell]:
     yield from key_cells(section, row)
-    base = row.shown[0]
-    yield value_text(section, row, base)
+    yield value_text(section, row, row.shown[0])
     for value in row.shown[1:]:
         yield value_text(section, row, value)
-        if section.name not in _MAPPED:
-            yield change_text(section, base, value)
+        if has_changes(section):
+            yield change_text(section, row, value)
 
 
 def _run_json(each: Compared) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Piece:
-    """The cycles of a run from `start` to before `end`, which stand `offset` further on on the common axis."""
+    """The cycles of a run from `start` to before `end`, which stand `offset` cycles further on the common axis."""
 
     start: int
     end: int
