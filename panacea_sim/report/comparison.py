@@ -161,6 +161,8 @@ def run_cells(each: Compared, base: Compared) -> list[str]:
 
 def _print_section(console: Console, runs: Sequence[Compared], section: Section) -> None:
     if not section.rows:
+        if section.name == "mapping" and all(each.cycles is not None for each in runs):
+            console.print(Text("Layers: no two runs have one of the same name, so that sizes and mapping are not compared"))
         return
     title, unlike = TITLES[section.name], unlike_rows(section)
     if not unlike:

@@ -111,16 +111,15 @@ def _of_common_layers(of_runs: Sequence[Figures | None]) -> list[Figures | None]
 def _missing(run: StoredRun) -> Iterator[str]:
     """Return what a comparison cannot know of a run."""
     if run.is_partial:
-        states_of = f"states and stalls are those of its {run.end_cycle:,} recorded cycles" if has_rows(run) else (
-            "nothing was recorded of it"
-        )
-        yield f"Partial: it has no totals; {states_of}."
+        of_rows = f"states and stalls are those of its {run.end_cycle:,} recorded cycles"
+        yield f"Partial: it has no totals; {of_rows if has_rows(run) else 'nothing was recorded of it'}."
+    elif not has_rows(run):
+        recorded = "no cycle of the --window" if run.has_table("activities") else f"--trace {run.level}"
+        yield f"No intervals were recorded ({recorded}): its timeline shows only means over the whole run."
     if run.heading.topology is None:
         yield f"Schema {run.heading.schema_version}: no groups of components, and its actions were not counted."
     if run.summary is not None and run.summary.dram.burst_bytes is None:
         yield "Bytes of whole bursts were not counted when it was written."
     if not (run.path / "scenario.yaml").is_file():
         yield "No scenario.yaml: of its hardware only name and clock are known."
-    if not has_rows(run):
-        yield f"No intervals were recorded (--trace {run.level}): the page shows its states as bars over the whole run."
     yield from left_out(run) if has_rows(run) else ()
