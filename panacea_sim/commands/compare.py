@@ -32,9 +32,9 @@ def compare_command(
     ] = None,
     force: Force = False,
 ) -> None:
-    """Show runs side by side, in each table the largest difference to the first run first.
+    """Show runs side by side, the largest difference first.
 
-    The folder of a study stands for all of its runs.
+    The first run is the one that the others are compared with. The folder of a study stands for all of its runs.
     """
     if html is None and align is not None:
         raise ConfigError("--align", f"{align} without --html", "--html FILE beside it: it is about the page")

@@ -108,6 +108,8 @@ def change_text(section: Section, row: Row, other: Value | None) -> str:
     base = row.shown[0]
     if base is None or other is None or isinstance(base, str) or isinstance(other, str):
         return ""
+    if other == base:
+        return "0"
     if section.unit:
         return f"{other - base:+,.0f}"
     if _is_share(section, row):
