@@ -59,7 +59,7 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    """Return the content of `compare --json`, which docs/files.md describes: every row, those without a difference too."""
+    """Return the content of `compare --json`, which docs/files.md describes: every row, also without a difference."""
     return {"runs": [_run_json(each) for each in comparison.runs]} | {
         each.name: [_row_json(each, row) for row in each.rows] for each in comparison.sections
     }
@@ -70,7 +70,7 @@ def unlike_rows(section: Section) -> list[Row]:
     return [row for row in section.rows if row.difference or len({value is None for value in row.values}) > 1]
 
 
-def key_cells(section: Section, row: Row) -> list[str]:
+def key_cells(row: Row) -> list[str]:
     """Return the parts of a row's key as people read them: groups with the number of their members."""
     parts = list(row.key)
     if row.members:
@@ -104,7 +104,7 @@ def has_changes(section: Section) -> bool:
 
 
 def change_text(section: Section, row: Row, other: Value | None) -> str:
-    """Return how a figure differs from that of the base: in the unit of all rows, in points of percent, or in percent."""
+    """Return how a figure differs from that of the base: in the unit of all rows, points of percent, or percent."""
     base = row.shown[0]
     if base is None or other is None or isinstance(base, str) or isinstance(other, str):
         return ""
@@ -158,13 +158,25 @@ def run_cells(each: Compared, base: Compared) -> list[str]:
     percent = f"{summary.makespan_cycles / base.cycles - 1:+.1%}" if by and base.cycles else ""
     exact = {None: "-", True: "yes", False: "NO"}[summary.exact]
     cycles = f"{summary.makespan_cycles:,}"
-    return [each.label, name, hardware, cycles, by, percent, duration_text(summary.seconds), f"{summary.tiles:,}", exact]
+    return [
+        each.label,
+        name,
+        hardware,
+        cycles,
+        by,
+        percent,
+        duration_text(summary.seconds),
+        f"{summary.tiles:,}",
+        exact,
+    ]
 
 
 def _print_section(console: Console, runs: Sequence[Compared], section: Section) -> None:
     if not section.rows:
         if section.name == "mapping" and all(each.cycles is not None for each in runs):
-            console.print(Text("Layers: no two runs have one of the same name, so that sizes and mapping are not compared"))
+            console.print(
+                Text("Layers: no two runs have one of the same name, so that sizes and mapping are not compared")
+            )
         return
     title, unlike = TITLES[section.name], unlike_rows(section)
     if not unlike:
@@ -186,7 +198,7 @@ def _columns(runs: Sequence[Compared], section: Section) -> list[Column]:
 
 
 def _cells(section: Section, row: Row) -> Iterator[Cell]:
-    yield from key_cells(section, row)
+    yield from key_cells(row)
     yield value_text(section, row, row.shown[0])
     for value in row.shown[1:]:
         yield value_text(section, row, value)
@@ -211,4 +223,9 @@ def _run_json(each: Compared) -> dict[str, Any]:
 
 def _row_json(section: Section, row: Row) -> dict[str, Any]:
     members = {"members": list(row.members)} if row.members else {}
-    return {**dict(zip(section.keys, row.key, strict=True)), **members, "values": list(row.values), "difference": row.difference}
+    return {
+        **dict(zip(section.keys, row.key, strict=True)),
+        **members,
+        "values": list(row.values),
+        "difference": row.difference,
+    }

@@ -122,7 +122,9 @@ def test_stalls_add_up_to_the_states(compared: Comparison) -> None:
     assert stalled
 
 
-def test_queues_and_channels_have_one_name_in_both_runs(pair: tuple[StoredRun, StoredRun], compared: Comparison) -> None:
+def test_queues_and_channels_have_one_name_in_both_runs(
+    pair: tuple[StoredRun, StoredRun], compared: Comparison
+) -> None:
     """One channel is called as two are, and causes lose the number of a member."""
     causes = {key[2] for key in _values(compared, "stalls")}
     assert "q_pea*" in causes
@@ -264,7 +266,9 @@ def test_other_machines_have_fields_and_parts_of_their_own(pair: tuple[StoredRun
     assert row.difference == row.values[1]
 
 
-def test_a_device_of_the_users_own_is_compared_field_by_field(pair: tuple[StoredRun, StoredRun], tmp_path: Path) -> None:
+def test_a_device_of_the_users_own_is_compared_field_by_field(
+    pair: tuple[StoredRun, StoredRun], tmp_path: Path
+) -> None:
     """Where scenario.yaml has the content of a device, each of its fields is one."""
     other = shutil.copytree(pair[0].path, tmp_path / "other")
     scenario = (other / "scenario.yaml").read_text(encoding="utf-8")
@@ -313,7 +317,7 @@ TIMINGS = st.lists(st.integers(0, 9), max_size=5).flatmap(
 
 @given(st.lists(TIMINGS, min_size=1, max_size=4))
 def test_layers_begin_at_the_same_place(runs: list[Timing]) -> None:
-    """Cycle by cycle: each has one place, the order stays, and layer i of all runs begins together, with no room lost."""
+    """Cycle by cycle: each has one place, and layer i of all runs begins together, with no room lost."""
     pieces = layer_pieces(runs)
     # The plain writing: for each layer the latest place at which any run has done with the one before.
     count = max(len(run.starts) for run in runs)
@@ -323,9 +327,7 @@ def test_layers_begin_at_the_same_place(runs: list[Timing]) -> None:
         having = [i for i in range(len(runs)) if number < len(begins[i])]
         # A run that has no further layer needs room for what is left of it.
         ending = [i for i in range(len(runs)) if number == len(begins[i])]
-        place += max(
-            [begins[i][number] - before[i] for i in having] + [runs[i].end_cycle - before[i] for i in ending]
-        )
+        place += max([begins[i][number] - before[i] for i in having] + [runs[i].end_cycle - before[i] for i in ending])
         for i in having:
             before[i] = begins[i][number]
         place_of_layer.append(place)

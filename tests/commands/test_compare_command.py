@@ -117,9 +117,7 @@ def test_a_study_that_was_stopped_has_the_runs_that_it_reached(study: Path, tmp_
     assert study_folders(tmp_path / "nowhere") is None
 
 
-def test_a_partial_run_is_marked(
-    folders: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_partial_run_is_marked(folders: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A partial run is compared after a note, with its recorded cycles, and has no makespan."""
     partial = RUNS["partial"](tmp_path)
     assert main(["compare", folders[0], str(partial.path)]) == 0

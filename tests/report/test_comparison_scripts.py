@@ -60,7 +60,10 @@ def test_layers_stand_where_they_should(runs: list[dict[str, Any]], alignment: s
 
 def test_stretches_are_moved_and_room_is_left(runs: list[dict[str, Any]]) -> None:
     """Stretches of the faster run keep their length; between its layers there is room, which is no stretch."""
-    call = "(run, edges, alignment) => { const {edges: at, stretches} = placed(run, edges, alignment); return [[...at], stretches]; }"
+    call = """(run, edges, alignment) => {
+        const {edges: at, stretches} = placed(run, edges, alignment);
+        return [[...at], stretches];
+    }"""
     assert _run(call, runs[1], [0, 2, 4, 9], "layer") == [[2, 4, 6, 10, 15], [0, 1, -1, 2]]
     assert _run(call, runs[0], [0, 2, 10, 20], "layer") == [[0, 2, 10, 20], [0, 1, 2]]
     assert _run(call, runs[1], [0, 4, 9], "share") == [[0, 4 / 9, 1], [0, 1]]

@@ -19,6 +19,8 @@ from panacea_sim.trace.window import left_out
 
 __all__ = ["Compared", "Comparison", "compare_runs", "run_labels"]
 
+_FEWEST = 2
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -62,7 +64,7 @@ def compare_runs(runs: Sequence[StoredRun]) -> Comparison:
 
     Raises ConfigError for fewer runs, for one that is given twice, and for files that cannot be read.
     """
-    if len(runs) < 2:
+    if len(runs) < _FEWEST:
         accepted = "two or more run folders, or a study with two or more runs"
         raise ConfigError("compare", f"{len(runs)} run{'' if len(runs) == 1 else 's'}", accepted)
     places = [run.path.resolve() for run in runs]
@@ -100,7 +102,7 @@ def _of_whole(runs: Sequence[Compared], figures: Callable[[Summary], Figures]) -
 
 
 def _of_common_layers(of_runs: Sequence[Figures | None]) -> list[Figures | None]:
-    """Return the fields of layers that two runs have or more: those of a single run have nothing to be compared with."""
+    """Return the fields of layers that two runs or more have: those of a single run have nothing beside them."""
     found = Counter(layer for figures in of_runs for layer in {key[0] for key in figures or ()})
     return [
         None if figures is None else {key: value for key, value in figures.items() if found[key[0]] > 1}

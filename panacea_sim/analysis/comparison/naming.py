@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import takewhile
 
 from panacea_sim.trace.stored_run import StoredRun
 
@@ -43,7 +43,7 @@ def namings(runs: Sequence[StoredRun]) -> list[Naming]:
     all of its components.
     """
     channels = max((run.channels for run in runs), key=len)
-    one = channels[0] if len(channels) == 1 else f"{commonprefix(channels)}*"
+    one = channels[0] if len(channels) == 1 else f"{_common_start(channels)}*"
     shorts = [run.short_names | (dict.fromkeys(run.channels, one) if len(channels) > 1 else {}) for run in runs]
     common = {name: short for each in reversed(shorts) for name, short in each.items()}
     return [
@@ -59,3 +59,8 @@ def _groups(run: StoredRun, runs: Sequence[StoredRun]) -> dict[str, str]:
     told = (other.heading.topology.group_of for other in runs if other.heading.topology is not None)
     groups = next((group_of for group_of in told if own.keys() <= group_of.keys()), own)
     return {name: groups[name] for name in own}
+
+
+def _common_start(names: Sequence[str]) -> str:
+    letters = takewhile(lambda each: len(set(each)) == 1, zip(*names, strict=False))
+    return "".join(each[0] for each in letters)

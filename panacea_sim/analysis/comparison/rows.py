@@ -76,7 +76,9 @@ def section(
         counts = tuple(counted.get(key[0], 0) for counted in members)
         means = _means(values, counts)
         differences = [
-            measure(means[0], mean) for mean, known in zip(means[1:], is_known[1:], strict=True) if known and is_known[0]
+            measure(means[0], mean)
+            for mean, known in zip(means[1:], is_known[1:], strict=True)
+            if known and is_known[0]
         ]
         rows.append(Row(key, values, counts, max(differences, default=0.0)))
     return Section(name, keys, unit, order, tuple(sorted(rows, key=lambda row: -row.difference)))
@@ -104,5 +106,5 @@ def _relative(base: Value | None, other: Value | None) -> float:
         return 0.0
     if not (_is_number(base) and _is_number(other)):
         return 1.0
-    low, high = sorted((abs(float(base or 0)), abs(float(other or 0))))
-    return abs(float(other or 0) - float(base or 0)) / high if high else 0.0
+    larger = max(abs(float(base or 0)), abs(float(other or 0)))
+    return _absolute(base, other) / larger if larger else 0.0

@@ -64,7 +64,11 @@ def work(summary: Summary) -> Figures:
 def mean_density(weighted: Iterable[tuple[float | None, int]]) -> float | None:
     """Return the mean of densities over elements; None if no operand has one."""
     known = [(density, elements) for density, elements in weighted if density is not None]
-    return sum(density * elements for density, elements in known) / sum(elements for _, elements in known) if known else None
+    return (
+        sum(density * elements for density, elements in known) / sum(elements for _, elements in known)
+        if known
+        else None
+    )
 
 
 def actions(summary: Summary, naming: Naming) -> Figures | None:

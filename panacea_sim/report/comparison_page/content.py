@@ -126,7 +126,9 @@ def _group_text(group: str, counts: Sequence[int]) -> str:
 
 def _run(each: Compared, times: Timing, pieces: Sequence[Piece]) -> dict[str, Any]:
     spans = zip(times.names, times.starts, times.ends, name_forms(times.names), strict=True)
-    layers = in_tracks([{"name": name, "start": start, "end": end, "forms": forms} for name, start, end, forms in spans])
+    layers = in_tracks(
+        [{"name": name, "start": start, "end": end, "forms": forms} for name, start, end, forms in spans]
+    )
     return {
         "label": each.label,
         "name": str(each.run.path),

@@ -73,7 +73,7 @@ def _table(section: Section) -> dict[str, Any]:
     changes = has_changes(section)
     rows = [
         {
-            "key": key_cells(section, row),
+            "key": key_cells(row),
             "values": [value_text(section, row, value) for value in row.shown],
             "changes": [change_text(section, row, value) for value in row.shown] if changes else None,
         }

@@ -146,7 +146,9 @@ def layers_figure(cycles: Range1d, tracks: int) -> tuple[figure, ColumnDataSourc
     return plot, source
 
 
-def lanes_figure(cycles: Range1d, colours: list[str]) -> tuple[figure, ColumnDataSource, ColumnDataSource, BoxAnnotation]:
+def lanes_figure(
+    cycles: Range1d, colours: list[str]
+) -> tuple[figure, ColumnDataSource, ColumnDataSource, BoxAnnotation]:
     """Return the lanes, what is drawn in them, the borders of single firings, and the mark of what was searched."""
     names = ("left", "right", "bottom", "top", "paintRight", "paintTop", "state", "i")
     source = ColumnDataSource({name: [] for name in names})

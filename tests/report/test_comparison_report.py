@@ -95,10 +95,12 @@ def test_texts_of_figures() -> None:
     assert [value_text(work, density, value) for value in density.values] == ["0.2500", "-"]
     assert change_text(work, density, 0.5) == "+100.0%"
     assert change_text(work, density, None) == ""
-    states = section("states", ("component", "state"), "cycles", "absolute", [{("a", "busy"): 1000}, {("a", "busy"): 1}])
+    states = section(
+        "states", ("component", "state"), "cycles", "absolute", [{("a", "busy"): 1000}, {("a", "busy"): 1}]
+    )
     assert value_text(states, states.rows[0], 1000) == "1,000"
     assert [change_text(states, states.rows[0], value) for value in (1, 1000, 2000)] == ["-999", "0", "+1,000"]
-    assert key_cells(states, states.rows[0]) == ["a", "busy"]
+    assert key_cells(states.rows[0]) == ["a", "busy"]
     settings = section("configuration", ("of", "field"), "", "relative", [{("h", "x"): True}, {("h", "x"): ""}])
     assert [value_text(settings, settings.rows[0], value) for value in (True, "", 1500)] == ["yes", "-", "1,500"]
 
