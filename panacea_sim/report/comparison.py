@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ __all__ = [
     "has_changes",
     "key_cells",
     "key_titles",
+    "not_explained",
     "print_comparison",
     "run_cells",
     "unlike_rows",
@@ -54,6 +56,9 @@ _SETTINGS = {"configuration", "mapping"}
 def print_comparison(console: Console, comparison: Comparison) -> None:
     """Print the runs, what is not known of them, and the rows of each section that differ, largest difference first."""
     _print_runs(console, comparison.runs)
+    note = not_explained(comparison)
+    if note:
+        console.print(Text(note))
     for each in comparison.sections:
         _print_section(console, comparison.runs, each)
 
@@ -63,6 +68,16 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
     return {"runs": [_run_json(each) for each in comparison.runs]} | {
         each.name: [_row_json(each, row) for row in each.rows] for each in comparison.sections
     }
+
+
+def not_explained(comparison: Comparison) -> str:
+    """Return which runs have no explanation, and the command that explains the first of them; empty if all have one."""
+    without = [each for each in comparison.runs if each.explained is None]
+    if not without:
+        return ""
+    command = shlex.join(["panacea-sim", "why", str(without[0].run.path)])
+    labels = ", ".join(each.label for each in without)
+    return f"Not explained: {labels}, so that critical path and root causes are not compared: {command}"
 
 
 def unlike_rows(section: Section) -> list[Row]:
@@ -217,6 +232,7 @@ def _run_json(each: Compared) -> dict[str, Any]:
         "partial": run.is_partial,
         **{name: None if summary is None else getattr(summary, name) for name in figures},
         "recorded_cycles": list(run.recorded_cycles) if run.level != "off" else None,
+        "explained": each.explained is not None,
         "missing": list(each.missing),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -349,3 +350,81 @@ def test_layers_of_a_partial_run_are_those_of_its_rows(tmp_path: Path) -> None:
         mine = [row for row in busy if row["layer"] == name]
         assert (start, end) == (min(row["start_cycle"] for row in mine), max(row["end_cycle"] for row in mine))
     assert found.names == partial.layer_names
+
+
+@dataclass(frozen=True)
+class _Row:
+    component: str
+    kind: str
+    cause: str
+    cycles: int
+
+
+@dataclass(frozen=True)
+class _Limit:
+    name: str
+    kind: str
+    stalled_cycles: int
+
+
+@dataclass(frozen=True)
+class _Cause:
+    component: str
+    terminal: str
+    cycles: int
+
+
+@dataclass(frozen=True)
+class _Explanation:
+    path: tuple[_Row, ...] | None
+    classes: dict[str, int]
+    limits: tuple[_Limit, ...] = ()
+    root_causes: tuple[_Cause, ...] = ()
+
+
+def test_explanations_are_compared(pair: tuple[StoredRun, StoredRun]) -> None:
+    """Paths, classes, limits and root causes of explained runs stand side by side, with one name for what is alike."""
+    fast = _Explanation(
+        (
+            _Row("w_dma", "transfer", "dram0", 60),
+            _Row("w_dma", "transfer", "dram1", 40),
+            _Row("pea", "service", "dwo", 9),
+        ),
+        {"bandwidth": 100, "compute of pea": 9},
+        (_Limit("q_pea3", "queue", 7), _Limit("w_dma behind o_dma on dram1", "order", 5)),
+        (_Cause("pea0", "transfer of w_dma on dram0", 16), _Cause("pea1", "transfer of w_dma on dram1", 16)),
+    )
+    slow = _Explanation(
+        (_Row("w_dma", "transfer", "dram0", 400), _Row("pea", "service", "dwo", 9)),
+        {"bandwidth": 400, "compute of pea": 9},
+        (_Limit("q_pea0", "queue", 4),),
+        (_Cause("pea0", "transfer of w_dma on dram0", 80),),
+    )
+    found = compare_runs(pair, [fast, slow])
+    path = found.section("critical_path")
+    assert [(row.key, row.values, row.difference) for row in path.rows] == [
+        (("w_dma", "transfer", "dram*"), (100, 400), 300),
+        (("pea", "service", "dwo"), (9, 9), 0),
+    ]
+    assert _values(found, "classes") == {("bandwidth",): (100, 400), ("compute of pea",): (9, 9)}
+    assert _values(found, "limits") == {
+        ("w_dma behind o_dma on dram*", "order"): (5, None),
+        ("q_pea*", "queue"): (7, 4),
+    }
+    (cause,) = found.section("root_causes").rows
+    assert (cause.key, cause.values, cause.members) == (("pea", "transfer of w_dma on dram*"), (32, 80), (16, 4))
+    assert cause.difference == 18
+
+
+def test_runs_that_are_not_explained_differ_by_nothing(pair: tuple[StoredRun, StoredRun]) -> None:
+    """Beside an explained run another one without has no figures; a window has root causes and no path."""
+    one = _Explanation((_Row("ppu", "service", "", 5),), {"compute of ppu": 5}, (), (_Cause("ppu", "ppu busy", 3),))
+    found = compare_runs(pair, [one, None])
+    for name in ("critical_path", "classes", "root_causes"):
+        (row,) = found.section(name).rows
+        assert (row.values[1], row.difference) == (None, 0)
+    window = _Explanation(None, {}, (), (_Cause("ppu", "ppu busy", 7),))
+    found = compare_runs(pair, [one, window])
+    assert found.section("root_causes").rows[0].values == (3, 7)
+    assert found.section("critical_path").rows[0].values == (5, None)
+    assert compare_runs(pair).section("root_causes").rows == ()

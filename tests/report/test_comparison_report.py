@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from rich.console import Console
@@ -13,11 +16,27 @@ from stored_runs import RUNS, small_run
 
 from panacea_sim.analysis.comparison import Comparison, compare_runs
 from panacea_sim.analysis.comparison.rows import section
-from panacea_sim.report.comparison import change_text, comparison_json, key_cells, print_comparison, value_text
+from panacea_sim.report.comparison import (
+    change_text,
+    comparison_json,
+    key_cells,
+    not_explained,
+    print_comparison,
+    value_text,
+)
 from panacea_sim.report.comparison_page import comparison_page
 from panacea_sim.report.comparison_page.content import page_content
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.stored_run import StoredRun
+
+
+class _Nothing:
+    """An explanation without a path."""
+
+    path = None
+    classes: Mapping[str, int] = MappingProxyType({})
+    limits = ()
+    root_causes = ()
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +87,17 @@ def test_what_differs_is_printed_with_its_difference(compared: Comparison, runs:
     assert "dram* (mean of 2/1)" in text
     assert "C: No intervals were recorded (--trace off): its timeline shows only means over the whole run." in text
     assert "seed" not in text
+
+
+def test_runs_without_explanation_are_named_with_the_command(runs: list[StoredRun]) -> None:
+    """The line names the runs and the command for the first of them; it is gone where all are explained."""
+    comparison = compare_runs(runs)
+    text = not_explained(comparison)
+    assert text.startswith("Not explained: A, B, C, ")
+    assert text.endswith(f": panacea-sim why {runs[0].path}")
+    explained = replace(comparison.runs[0], explained=_Nothing())
+    assert not_explained(Comparison((explained, comparison.runs[1]), ())).startswith("Not explained: B, ")
+    assert not_explained(Comparison((explained,), ())) == ""
 
 
 def test_sections_without_differences_are_one_line(runs: list[StoredRun]) -> None:

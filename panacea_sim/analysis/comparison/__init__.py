@@ -2,11 +2,13 @@
 
 from panacea_sim.analysis.comparison.alignment import Piece, Timing, layer_pieces, timing
 from panacea_sim.analysis.comparison.comparison import Compared, Comparison, compare_runs, run_labels
+from panacea_sim.analysis.comparison.explained import Explained
 from panacea_sim.analysis.comparison.rows import Row, Section, Value
 
 __all__ = [
     "Compared",
     "Comparison",
+    "Explained",
     "Piece",
     "Row",
     "Section",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from panacea_sim.analysis.comparison.explained import Explained, classes, critical_path, limits, root_causes
 from panacea_sim.analysis.comparison.naming import Naming, namings
 from panacea_sim.analysis.comparison.rows import Figures, Section, section
 from panacea_sim.analysis.comparison.settings import configuration
@@ -30,6 +31,7 @@ class Compared:
     run: StoredRun
     naming: Naming
     missing: tuple[str, ...]
+    explained: Explained | None = None
 
     @property
     def cycles(self) -> int | None:
@@ -59,10 +61,11 @@ def run_labels(count: int) -> list[str]:
     return [label(number) for number in range(count)]
 
 
-def compare_runs(runs: Sequence[StoredRun]) -> Comparison:
+def compare_runs(runs: Sequence[StoredRun], explanations: Sequence[Explained | None] = ()) -> Comparison:
     """Return the figures of two or more runs side by side, in each section the largest difference to the first first.
 
-    Raises ConfigError for fewer runs, for one that is given twice, and for files that cannot be read.
+    `explanations` are those of the runs, as far as they have one, in their order; without any there are no critical
+    paths, limits and root causes. Raises ConfigError for fewer runs, for one that is given twice, and for files that cannot be read.
     """
     if len(runs) < _FEWEST:
         accepted = "two or more run folders, or a study with two or more runs"
@@ -72,8 +75,10 @@ def compare_runs(runs: Sequence[StoredRun]) -> Comparison:
         if place in places[:number]:
             raise ConfigError("compare", f"{runs[number].path} twice", "each run once", "Leave one of them out")
     compared = tuple(
-        Compared(label, run, naming, tuple(_missing(run)))
-        for label, run, naming in zip(run_labels(len(runs)), runs, namings(runs), strict=True)
+        Compared(label, run, naming, tuple(_missing(run)), explained)
+        for label, run, naming, explained in zip(
+            run_labels(len(runs)), runs, namings(runs), explanations or [None] * len(runs), strict=True
+        )
     )
     return Comparison(compared, tuple(_sections(compared)))
 
@@ -83,6 +88,7 @@ def _sections(runs: Sequence[Compared]) -> Iterator[Section]:
     whole = partial(_of_whole, runs)
     yield section("configuration", ("of", "field"), "", "relative", [configuration(each.run) for each in runs])
     yield section("mapping", ("layer", "field"), "", "relative", _of_common_layers(whole(mapping)))
+    yield from _explained(runs, members)
     of_states = [states(each.run, each.naming) for each in runs]
     yield section("states", ("component", "state"), "cycles", "absolute", of_states, members)
     of_stalls = [stalls(each.run, each.naming) for each in runs]
@@ -94,6 +100,17 @@ def _sections(runs: Sequence[Compared]) -> Iterator[Section]:
     yield section("actions", ("component", "action"), "", "relative", counted)
     yield section("kinds", ("kind",), "cycles", "absolute", whole(kinds))
     yield section("layers", ("layer",), "cycles", "absolute", whole(layers))
+
+
+def _explained(runs: Sequence[Compared], members: Sequence[Mapping[str, int]]) -> Iterator[Section]:
+    keys = ("component", "kind", "cause")
+    of_paths = [critical_path(each.explained, each.naming) for each in runs]
+    yield section("critical_path", keys, "cycles", "absolute", of_paths)
+    yield section("classes", ("class",), "cycles", "absolute", [classes(each.explained) for each in runs])
+    of_limits = [limits(each.explained, each.naming) for each in runs]
+    yield section("limits", ("name", "kind"), "cycles", "absolute", of_limits)
+    of_causes = [root_causes(each.explained, each.naming) for each in runs]
+    yield section("root_causes", ("component", "terminal"), "cycles", "absolute", of_causes, members)
 
 
 def _of_whole(runs: Sequence[Compared], figures: Callable[[Summary], Figures]) -> list[Figures | None]:
