@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -297,6 +298,39 @@ def test_fewer_than_two_runs_and_the_same_twice_are_refused(pair: tuple[StoredRu
     again = open_run(pair[1].path / ".." / pair[1].path.name)
     with pytest.raises(ConfigError, match=r"found \S+ twice; accepted: each run once"):
         compare_runs([*pair, again])
+
+
+DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "a part that is none": (
+        lambda content: content["components"].update(nobody=content["components"]["ppu"]),
+        r"summary\.json: components: found 'nobody'; accepted: the parts of its machine: w_dma",
+    ),
+    "stalls of nobody": (lambda content: content["stalls"].update(nobody=[]), r"summary\.json: stalls: found 'nobody'"),
+    "actions of nobody": (lambda content: content["actions"].update(nobody={}), r"actions: found 'nobody'"),
+    "a state less": (
+        lambda content: content["components"]["ppu"].pop("idle"),
+        r"components\.ppu: found the states busy, starved, blocked, contended, waiting; accepted: busy, .*idle\.",
+    ),
+    "no cycles": (lambda content: content.update(makespan_cycles=0), r"makespan_cycles: found 0; accepted: a whole"),
+    "no capacity": (
+        lambda content: content["operators"].pop("dwo_capacity"),
+        r"operators\.dwo_capacity: found no cycle",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_summaries_that_contradict_themselves_are_refused(
+    pair: tuple[StoredRun, StoredRun], damage: str, tmp_path: Path
+) -> None:
+    """Figures of parts that the machine does not have, and figures that are missing, are one message with the key."""
+    change, message = DAMAGE[damage]
+    other = shutil.copytree(pair[1].path, tmp_path / "other")
+    content = json.loads((other / "summary.json").read_text(encoding="utf-8"))
+    change(content)
+    (other / "summary.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        compare_runs([pair[0], open_run(other)])
 
 
 def test_labels_go_on_behind_z() -> None:

@@ -11,6 +11,7 @@ from panacea_sim.analysis.comparison.explained import Explained, classes, critic
 from panacea_sim.analysis.comparison.naming import Naming, namings
 from panacea_sim.analysis.comparison.rows import Figures, Section, section
 from panacea_sim.analysis.comparison.settings import configuration
+from panacea_sim.analysis.comparison.soundness import check_sound
 from panacea_sim.analysis.comparison.times import has_rows, stalls, states
 from panacea_sim.analysis.comparison.work import actions, kinds, layers, mapping, moved_bytes, work
 from panacea_sim.errors import ConfigError
@@ -65,7 +66,8 @@ def compare_runs(runs: Sequence[StoredRun], explanations: Sequence[Explained | N
     """Return the figures of two or more runs side by side, in each section the largest difference to the first first.
 
     `explanations` are those of the runs, as far as they have one, in their order; without any there are no critical
-    paths, limits and root causes. Raises ConfigError for fewer runs, for one that is given twice, and for files that cannot be read.
+    paths, limits and root causes. Raises ConfigError for fewer runs, for one that is given twice, and for files that
+    cannot be read.
     """
     if len(runs) < _FEWEST:
         accepted = "two or more run folders, or a study with two or more runs"
@@ -74,6 +76,8 @@ def compare_runs(runs: Sequence[StoredRun], explanations: Sequence[Explained | N
     for number, place in enumerate(places):
         if place in places[:number]:
             raise ConfigError("compare", f"{runs[number].path} twice", "each run once", "Leave one of them out")
+    for run in runs:
+        check_sound(run)
     compared = tuple(
         Compared(label, run, naming, tuple(_missing(run)), explained)
         for label, run, naming, explained in zip(
