@@ -442,7 +442,7 @@ def test_explanations_are_compared(pair: tuple[StoredRun, StoredRun]) -> None:
     ]
     assert _values(found, "classes") == {("bandwidth",): (100, 400), ("compute of pea",): (9, 9)}
     assert _values(found, "limits") == {
-        ("w_dma behind o_dma on dram*", "order"): (5, None),
+        ("w_dma behind o_dma on dram*", "order"): (5, 0),
         ("q_pea*", "queue"): (7, 4),
     }
     (cause,) = found.section("root_causes").rows
@@ -461,4 +461,7 @@ def test_runs_that_are_not_explained_differ_by_nothing(pair: tuple[StoredRun, St
     found = compare_runs(pair, [one, window])
     assert found.section("root_causes").rows[0].values == (3, 7)
     assert found.section("critical_path").rows[0].values == (5, None)
+    other = _Explanation((_Row("encoder", "service", "", 4),), {"compute of encoder": 4})
+    found = compare_runs(pair, [one, other])
+    assert _values(found, "critical_path") == {("ppu", "service", ""): (5, 0), ("encoder", "service", ""): (0, 4)}
     assert compare_runs(pair).section("root_causes").rows == ()

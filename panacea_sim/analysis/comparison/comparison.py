@@ -108,13 +108,20 @@ def _sections(runs: Sequence[Compared]) -> Iterator[Section]:
 
 def _explained(runs: Sequence[Compared], members: Sequence[Mapping[str, int]]) -> Iterator[Section]:
     keys = ("component", "kind", "cause")
-    of_paths = [critical_path(each.explained, each.naming) for each in runs]
+    of_paths = _completed([critical_path(each.explained, each.naming) for each in runs])
     yield section("critical_path", keys, "cycles", "absolute", of_paths)
-    yield section("classes", ("class",), "cycles", "absolute", [classes(each.explained) for each in runs])
-    of_limits = [limits(each.explained, each.naming) for each in runs]
+    of_classes = _completed([classes(each.explained) for each in runs])
+    yield section("classes", ("class",), "cycles", "absolute", of_classes)
+    of_limits = _completed([limits(each.explained, each.naming) for each in runs])
     yield section("limits", ("name", "kind"), "cycles", "absolute", of_limits)
     of_causes = [root_causes(each.explained, each.naming) for each in runs]
     yield section("root_causes", ("component", "terminal"), "cycles", "absolute", of_causes, members)
+
+
+def _completed(of_runs: Sequence[Figures | None]) -> list[Figures | None]:
+    """Return the figures of critical paths with 0 for what lies on that of another run alone."""
+    zeros = {key: 0 for figures in of_runs for key in figures or ()}
+    return [None if figures is None else {**zeros, **figures} for figures in of_runs]
 
 
 def _of_whole(runs: Sequence[Compared], figures: Callable[[Summary], Figures]) -> list[Figures | None]:
