@@ -136,6 +136,15 @@ def test_queues_and_channels_have_one_name_in_both_runs(
     assert (alone[0].cause("dram0:row"), alone[0].channels) == ("dram0:row", "dram0")
 
 
+def test_a_single_pea_is_called_as_several_are(pair: tuple[StoredRun, StoredRun], tmp_path: Path) -> None:
+    """Queues of a run with one PEA have the name that those of 16 have beside it."""
+    single = small_run(tmp_path / "single", n_pea=1)
+    found = compare_runs([pair[0], single])
+    blocked = _values(found, "stalls")["dispatcher", "blocked", "q_pea*", "pea*"]
+    assert all(blocked)
+    assert not [key for key in _values(found, "stalls") if "q_pea0" in key or "pea0" in key]
+
+
 def test_bytes_and_work_are_those_of_the_summaries(pair: tuple[StoredRun, StoredRun], compared: Comparison) -> None:
     """Bytes, tiles, operators and actions are the figures of each run's summary."""
     moved, work, actions = (_values(compared, name) for name in ("bytes", "work", "actions"))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from comparison_mutations import COMPARISON_MUTATIONS
 from folder_mutations import FOLDER_MUTATIONS
 from layer_mutations import LAYER_MUTATIONS
 from mutations import MUTATIONS, Mutation
@@ -17,7 +18,14 @@ __all__ = ["LISTED", "ROOT", "mutated", "problems"]
 
 ROOT = Path(__file__).parents[2]
 
-LISTED = (*MUTATIONS, *PRODUCT_MUTATIONS, *LAYER_MUTATIONS, *FOLDER_MUTATIONS, *NETWORK_MUTATIONS)
+LISTED = (
+    *MUTATIONS,
+    *PRODUCT_MUTATIONS,
+    *LAYER_MUTATIONS,
+    *FOLDER_MUTATIONS,
+    *NETWORK_MUTATIONS,
+    *COMPARISON_MUTATIONS,
+)
 
 
 def mutated(text: str, mutation: Mutation) -> str:

@@ -192,8 +192,9 @@ def test_lanes_of_the_page_hold_the_cycles_of_the_states(compared: Comparison) -
     assert {lane["run"] for lane in content.header["lanes"] if lane["means"] is not None} == {2}
 
 
-def test_stretches_end_where_layers_begin(compared: Comparison) -> None:
+def test_stretches_end_where_layers_begin(compared: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
     """No stretch has cycles of two pieces, so that each can be moved as a whole."""
+    monkeypatch.setattr("panacea_sim.report.comparison_page.content._STRETCHES", 7)
     content = page_content(compared, "layer")
     for number, run in enumerate(content.header["runs"]):
         edges = set(content.columns[f"edges{number}"].cumsum().tolist())

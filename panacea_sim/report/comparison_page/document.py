@@ -36,7 +36,7 @@ __all__ = ["comparison_page"]
 
 _TIMELINE_SCRIPTS = ("unpack.js", "bins.js", "names.js", "texts.js", "paint.js", "wheel.js", "theme.js")
 _SCRIPTS = ("align.js", "view.js")
-_SHOWN_ROWS = 60
+_SHOWN_ROWS = 30
 """Rows of a table; --json has all."""
 
 
