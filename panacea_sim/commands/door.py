@@ -27,6 +27,7 @@ COMMANDS = (
     "network",
     "dram",
     "inspect",
+    "compare",
     "timeline",
     "picture",
     "report",

@@ -26,7 +26,7 @@ from panacea_sim.trace.summary import PartialSummary, RunHeading, Summary
 if TYPE_CHECKING:
     from panacea_sim.hardware.config import Hardware
 
-__all__ = ["StoredRun", "open_run"]
+__all__ = ["StoredRun", "open_run", "read_summary"]
 
 _KNOWN = TABLES | EXPLANATION_TABLES
 
@@ -245,7 +245,7 @@ def open_run(path: Path | str) -> StoredRun:
     if not path.is_dir() or not (path / RUN_MARK).is_file():
         found = "no such folder" if not path.exists() else "a folder without a run" if path.is_dir() else "a file"
         raise ConfigError(f"{path}", found, "a run folder, as panacea-sim run writes it")
-    return _stored_run(path, _read_summary(path / "summary.json"))
+    return _stored_run(path, read_summary(path / "summary.json"))
 
 
 def _stored_run(path: Path, content: dict[str, Any]) -> StoredRun:
@@ -276,7 +276,8 @@ def _present(path: Path) -> list[Path]:
     return [folder for folder in (path, path.with_name(path.name + PARTIAL)) if folder.is_dir()]
 
 
-def _read_summary(path: Path) -> dict[str, Any]:
+def read_summary(path: Path) -> dict[str, Any]:
+    """Return the content of the summary.json of a run or a study; raises ConfigError if it cannot be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +38,15 @@ def test_inspect_imports_what_it_needs(full_run: StoredRun) -> None:
     found = _imported(["inspect", str(full_run.path), "--longest", "3"])
     assert "pyarrow" in found
     assert not found & {"matplotlib", "bokeh", "simpy", "networkx", "numba", "perfetto", "vcd"}
+
+
+def test_compare_imports_what_it_needs(full_run: StoredRun, tmp_path: Path) -> None:
+    """Tables of runs need nothing that draws or simulates; the page needs what draws it."""
+    other = shutil.copytree(full_run.path, tmp_path / "other")
+    found = _imported(["compare", str(full_run.path), str(other)])
+    assert "pyarrow" in found
+    assert not found & {"matplotlib", "bokeh", "simpy", "networkx", "numba", "perfetto", "vcd"}
+    assert "bokeh" in _imported(["compare", str(full_run.path), str(other), "--html", str(tmp_path / "page.html")])
 
 
 def test_a_list_imports_what_it_needs() -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from comparison_mutations import COMPARISON_MUTATIONS
 from folder_mutations import FOLDER_MUTATIONS
 from kept_mutations import KEPT_MUTATIONS
 from layer_mutations import LAYER_MUTATIONS
@@ -27,6 +28,7 @@ LISTED = (
     *FOLDER_MUTATIONS,
     *NETWORK_MUTATIONS,
     *KEPT_MUTATIONS,
+    *COMPARISON_MUTATIONS,
 )
 
 
