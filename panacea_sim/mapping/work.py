@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -51,13 +51,15 @@ class LayerWork(ABC):
 
     Together with the hardware this decides every cycle of a run without values. What is expensive is computed when it
     is asked for. `computed` is what the numbers of the layer are, None where nobody needs them. Each output passes the
-    PPU `passes` times.
+    PPU `passes` times. `weight_bits` and `activation_bits` say in which width outputs of other layers are read.
     """
 
     tiling: Tiling
     output_bytes: OutputBytes
     computed: FunctionalPass | None
     passes: int = field(default=1, kw_only=True)
+    weight_bits: int = field(default=7, kw_only=True)
+    activation_bits: int = field(default=8, kw_only=True)
 
     @property
     @abstractmethod
@@ -94,7 +96,7 @@ class LayerWork(ABC):
         for array in self.deciding():
             digest.update(repr(array.shape).encode())
             digest.update(np.packbits(array).tobytes() if array.dtype == np.bool_ else array.tobytes())
-        for part in fields(self.output_bytes):
-            array = getattr(self.output_bytes, part.name)
-            digest.update(b"none" if array is None else array.tobytes())
+        written = self.output_bytes
+        for part in (written.ho, written.total, written.pieces):
+            digest.update(b"none" if part is None else repr(part.shape).encode() + part.tobytes())
         return digest.digest()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from folder_mutations import FOLDER_MUTATIONS
+from format_mutations import FORMAT_MUTATIONS
 from layer_mutations import LAYER_MUTATIONS
 from mutations import MUTATIONS, Mutation
 from network_mutations import NETWORK_MUTATIONS
@@ -17,7 +18,14 @@ __all__ = ["LISTED", "ROOT", "mutated", "problems"]
 
 ROOT = Path(__file__).parents[2]
 
-LISTED = (*MUTATIONS, *PRODUCT_MUTATIONS, *LAYER_MUTATIONS, *FOLDER_MUTATIONS, *NETWORK_MUTATIONS)
+LISTED = (
+    *MUTATIONS,
+    *PRODUCT_MUTATIONS,
+    *LAYER_MUTATIONS,
+    *FOLDER_MUTATIONS,
+    *NETWORK_MUTATIONS,
+    *FORMAT_MUTATIONS,
+)
 
 
 def mutated(text: str, mutation: Mutation) -> str:

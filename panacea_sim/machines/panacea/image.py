@@ -39,7 +39,7 @@ def check_outputs(
 ) -> None:
     """Raise InvariantError for an output tile whose pieces do not lie where the plan says; `is_at` looks there."""
     tiling = panacea_work(planned.plan.work).tiling
-    for (m, n), first in np.ndenumerate(planned.layout.output):
+    for (m, n), first in np.ndenumerate(planned.layout.output[..., 0]):
         rows = slice(m * tiling.tile_m, (m + 1) * tiling.tile_m)
         columns = slice(n * tiling.tile_n, (n + 1) * tiling.tile_n)
         address = int(first)
