@@ -34,7 +34,7 @@ SETTLE_MS = 1000
 
 
 def main() -> None:
-    """Draw the terminal and the timeline after the quickstart scenario, the gains of knobs, and two runs side by side."""
+    """Draw the terminal and the timeline after the quickstart scenario, gains of knobs, and two runs side by side."""
     with tempfile.TemporaryDirectory() as folder:
         outcome = run(_scenario("quickstart"), RunOptions(Path(folder) / "quickstart"))
         draw_terminal(outcome)

@@ -14,12 +14,14 @@ from naive_mapping import loop_nest, visits
 from panacea_sim.machines.panacea.build import MACHINE
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.plan import LayerPlan
+from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.link import Columns, Link
+from panacea_sim.workload.written_format import WrittenFormat
 
-__all__ = ["OperandTile", "Output", "assert_waits", "needed_outputs", "stack_of", "stream_waits"]
+__all__ = ["OperandTile", "Output", "assert_waits", "needed_outputs", "read_features", "stack_of", "stream_waits"]
 
-Output = tuple[str, int, int]
-"""An output tile: the layer's name and its coordinates (m, n)."""
+Output = tuple[str, int, int, int]
+"""An output tile in a format: the layer's name, its coordinates (m, n) and the number of the format."""
 
 Element = tuple[int, int]
 """Feature and column of an output."""
@@ -51,6 +53,7 @@ class _Cut:
     height: int
     repeat: int
     sequential: bool
+    formats: tuple[WrittenFormat, ...]
 
     def indices(self, axis: str, tile: int, height: int = 1) -> range:
         """Return the indices of a tile (of `height` in a stack) along an axis."""
@@ -67,9 +70,44 @@ class _Cut:
         visited = visits(loop_nest(self.order, trips), self.trips("m"), self.height)
         return [tile for at, tile in enumerate(visited) if tile not in visited[at + 1 :]]
 
+    def forms(self, number: int, m: int) -> list[int]:
+        """Return the formats in which a tile of a product is written: those that have one of its features."""
+        features = [number * self.sizes["m"] + row for row in self.indices("m", m)]
+        found = [
+            at
+            for at, written in enumerate(self.formats)
+            if any(first <= feature < end for first, end in written.features for feature in features)
+        ]
+        return found or [0]
+
+    def form_read(self, link: Link, consumer: Layer) -> int:
+        """Return the format that a link leads to; there is one where nobody knows of formats."""
+        vectors_on = "features" if (link.operand, link.features_on) == ("w", "m") else "columns"
+        bits = {"w": consumer.weight_bits, "x": consumer.activation_bits}[link.operand]
+        wanted = (link.operand, vectors_on, bits)
+        forms = [(written.operand, written.vectors_on, written.bits) for written in self.formats]
+        return forms.index(wanted) if forms else 0
+
+
+def read_features(graph: nx.DiGraph[str], consumer: str) -> list[tuple[str, Link, set[int]]]:
+    """Return the links into a layer, each with its producer and the features of it that any element needs."""
+    layer = graph.nodes[consumer]["layer"]
+    sizes = {"m": layer.M, "n": layer.N, "k": layer.K}
+    found = []
+    for name, link in _links(graph, consumer):
+        made = graph.nodes[name]["layer"]
+        producer = {"m": made.M * made.repeat, "n": made.N}
+        needed = [
+            _elements(_of_product(link, number), {axis: range(size) for axis, size in sizes.items()}, sizes, producer)
+            for number in range(layer.repeat)
+        ]
+        found.append((name, link, {feature for elements in needed for feature, _ in elements}))
+    return found
+
 
 def needed_outputs(program: Program) -> tuple[list[Output], dict[OperandTile, set[Output]]]:
-    """Return all output tiles in the order in which they are written, and those that each tile of an operand needs."""
+    """Return what is written, tile by tile and format by format, and what each tile of an operand needs of it."""
+    layers: dict[str, Layer] = dict(program.graph.nodes(data="layer"))
     cuts = {
         layer.plan.name: _Cut(
             {"m": layer.plan.work.tiling.M, "n": layer.plan.work.tiling.N, "k": layer.plan.work.tiling.K},
@@ -82,14 +120,16 @@ def needed_outputs(program: Program) -> tuple[list[Output], dict[OperandTile, se
             layer.plan.height,
             layer.plan.work.tiling.repeat,
             layer.plan.work.sequential,
+            getattr(layers[layer.plan.name], "formats", ()),
         )
         for layer in program.layers
     }
     written = [
-        (name, number * cut.trips("m") + m, n)
+        (name, number * cut.trips("m") + m, n, form)
         for name, cut in cuts.items()
         for number in range(cut.repeat)
         for m, n in cut.written()
+        for form in cut.forms(number, m)
     ]
     needed: dict[OperandTile, set[Output]] = {}
     for name, cut in cuts.items():
@@ -98,7 +138,12 @@ def needed_outputs(program: Program) -> tuple[list[Output], dict[OperandTile, se
             for number, across, k in product(range(cut.repeat), range(trips), range(cut.trips("k"))):
                 tile = {axis: cut.indices(axis, across, height), "k": cut.indices("k", k)}
                 needed[OperandTile(name, operand, number * trips + across, k)] = {
-                    (producer, _m_tile(cuts[producer], feature), column // cuts[producer].tiles["n"])
+                    (
+                        producer,
+                        _m_tile(cuts[producer], feature),
+                        column // cuts[producer].tiles["n"],
+                        cuts[producer].form_read(link, layers[name]),
+                    )
                     for producer, link in _links(program.graph, name)
                     if link.operand == operand
                     for feature, column in _elements(
@@ -106,9 +151,9 @@ def needed_outputs(program: Program) -> tuple[list[Output], dict[OperandTile, se
                     )
                 }
                 if cut.sequential and operand == "x" and number:
-                    first = (number - 1) * cut.trips("m")
+                    first, form = (number - 1) * cut.trips("m"), cut.form_read(Link("x", "all"), layers[name])
                     needed[OperandTile(name, operand, number * trips + across, k)] |= {
-                        (name, first + m, n) for m, n in cut.written()
+                        (name, first + m, n, form) for m, n in cut.written()
                     }
     return written, needed
 

@@ -49,7 +49,8 @@ from panacea_sim.workload.chain import following
 from panacea_sim.workload.gemm_layer import DBS_OFFSETS, GemmLayer, OutputFormat
 from panacea_sim.workload.link import Columns, Link, Needs, Offset, Operand
 from panacea_sim.workload.masked_layer import MaskedLayer
-from panacea_sim.workload.network import LayerGraph, add_layer, add_link
+from panacea_sim.workload.network import LayerGraph, add_layer, add_link, layers_in_order
+from panacea_sim.workload.networks.formats import written_formats
 from panacea_sim.workload.synthetic import synthetic_layer
 
 _PANACEA = load_hardware("panacea", {"dram": "ideal", "dram_channels": 1})  # once: reading YAML costs much
@@ -810,7 +811,8 @@ def linked_programs(
     """Draw a program of up to four layers whose operands, weights too, need outputs of those before in any way.
 
     Layers are put into the graph in any order, and each has a mapping of its own. No values can travel: an operand
-    that another layer makes lies at a place of its own.
+    that another layer makes lies at a place of its own. Most layers write their outputs in the formats that are read,
+    the others densely.
     """
     v, n_pea = draw(st.sampled_from([1, 2])), draw(n_peas)
     tiles = (v * n_pea, draw(st.integers(1, 4)), v * draw(st.integers(1, 2)))
@@ -826,6 +828,8 @@ def linked_programs(
             7,
             repeat=draw(st.sampled_from([1, 1, 1, 2, 3])),
             sequential=draw(st.booleans()),
+            weight_bits=draw(st.sampled_from([7, 7, *WEIGHT_BITS])),
+            activation_bits=draw(st.sampled_from([8, 8, *ACTIVATION_BITS])),
         )
         for name in names
     }
@@ -836,6 +840,10 @@ def linked_programs(
         for _ in range(draw(st.sampled_from([1, 2, 3, 0]))):
             producer, consumer = draw(st.sampled_from(names[:number])), names[number]
             add_link(graph, producer, consumer, draw(_links(layers[consumer], layers[producer])))
+    formats = written_formats(graph, layers_in_order(graph), dict.fromkeys(names, 7))
+    for name in sorted(names):
+        if draw(st.integers(0, 3)):
+            layers[name] = graph.nodes[name]["layer"] = replace(layers[name], formats=formats[name])
     works = {name: panacea_work(layer, with_settings(_PANACEA, settings)) for name, layer in layers.items()}
     needed = [_largest_bytes(work, 2) for work in works.values()]
     for name in needed[0]:

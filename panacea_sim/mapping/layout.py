@@ -1,7 +1,7 @@
 """Where tiles lie in DRAM, and how a tile's bytes spread over the channels.
 
-The weight tiles come first in the order (stack, k), then the activation tiles (n, k), the outputs (m, n) and the
-partial sums (m, n), if they spill. A tile is contiguous and begins at a multiple of the alignment; the tiles of a
+The weight tiles come first in the order (stack, k), then the activation tiles (n, k), the outputs (m, n, format) and
+the partial sums (m, n), if they spill. A tile is contiguous and begins at a multiple of the alignment; the tiles of a
 stack, and the next layer's activation tiles in an output tile, follow each other without a gap.
 """
 
@@ -22,7 +22,7 @@ __all__ = ["ChannelParts", "DramLayout", "dram_layout", "split_over_channels"]
 class DramLayout:
     """The first address of every tile of a layer, in bytes; `end` is past all of them.
 
-    `weight` is indexed [stack, k], `activation` [n, k], `output` and `partial_sums` [m, n].
+    `weight` is indexed [stack, k], `activation` [n, k], `output` [m, n, format] and `partial_sums` [m, n].
     """
 
     weight: IntArray

@@ -14,6 +14,7 @@ from panacea_sim.mapping.graph import TileGroupGraph, issue_order, tile_group_gr
 from panacea_sim.mapping.kept import Kept
 from panacea_sim.mapping.loads import Loads, plan_loads
 from panacea_sim.mapping.order import TaskSequence, Visits, task_sequence, visits_of
+from panacea_sim.mapping.outputs import Writes, writes_of
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM, PartialSums, plan_partial_sums
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import LayerWork, TileBytes
@@ -80,6 +81,11 @@ class LayerPlan:
     def output_count(self) -> int:
         """Number of output tiles."""
         return int(self.visits.last.sum())
+
+    @cached_property
+    def writes(self) -> Writes:
+        """The firings that write the output tiles, each in all of its formats."""
+        return writes_of(self.work.output_bytes, self.output_m, self.output_n)
 
 
 def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, height: int) -> LayerPlan:

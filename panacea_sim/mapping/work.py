@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -51,6 +51,7 @@ class LayerWork(ABC):
     Together with the hardware this decides every cycle of a run without values. What is expensive is computed when it
     is asked for. `computed` is what the numbers of the layer are, None where nobody needs them. Each output passes the
     PPU `passes` times. `sequential` says that each product of the layer needs all outputs of the one before.
+    `weight_bits` and `activation_bits` say in which width outputs of other layers are read.
     """
 
     tiling: Tiling
@@ -58,6 +59,8 @@ class LayerWork(ABC):
     computed: FunctionalPass | None
     passes: int = field(default=1, kw_only=True)
     sequential: bool = field(default=False, kw_only=True)
+    weight_bits: int = field(default=7, kw_only=True)
+    activation_bits: int = field(default=8, kw_only=True)
 
     @property
     @abstractmethod
@@ -94,7 +97,7 @@ class LayerWork(ABC):
         for array in self.deciding():
             digest.update(repr(array.shape).encode())
             digest.update(np.packbits(array).tobytes() if array.dtype == np.bool_ else array.tobytes())
-        for part in fields(self.output_bytes):
-            array = getattr(self.output_bytes, part.name)
-            digest.update(b"none" if array is None else array.tobytes())
+        written = self.output_bytes
+        for part in (written.ho, written.total, written.pieces):
+            digest.update(b"none" if part is None else repr(part.shape).encode() + part.tobytes())
         return digest.digest()

@@ -5,7 +5,7 @@ Layers of equal sizes, widths and rounded densities are a class, for which a map
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 from panacea_sim.choices import ChosenEngine
@@ -16,6 +16,7 @@ from panacea_sim.mapping.work import LayerWork
 from panacea_sim.running.mapping_choice import Candidate, Check, choose_mapping, mapped
 from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.written_format import WrittenFormat
 
 __all__ = ["LayerClass", "class_mapping", "class_of"]
 
@@ -25,7 +26,7 @@ _DENSITY_STEPS = 16
 
 @dataclass(frozen=True)
 class LayerClass:
-    """What layers of a class have in common; densities are in sixteenths."""
+    """What layers of a class have in common; densities are in sixteenths, those of formats rounded to them."""
 
     M: int
     K: int
@@ -37,6 +38,7 @@ class LayerClass:
     rho_w: int | tuple[int, ...]
     rho_x: int
     sequential: bool = False
+    formats: tuple[WrittenFormat, ...] = ()
 
     def typical_layer(self) -> MaskedLayer:
         """Return the layer on which the mapping of the class is chosen."""
@@ -53,6 +55,7 @@ class LayerClass:
             repeat=self.repeat,
             passes=self.passes,
             sequential=self.sequential,
+            formats=self.formats,
         )
 
 
@@ -64,7 +67,8 @@ def class_of(layer: Layer, work: LayerWork) -> LayerClass:
     sizes = (layer.M, layer.K, layer.N, layer.repeat, layer.weight_bits, layer.activation_bits, layer.passes)
     if isinstance(layer, MaskedLayer):
         rho_w = tuple(map(_sixteenths, layer.rho_w)) if isinstance(layer.rho_w, tuple) else _sixteenths(layer.rho_w)
-        return LayerClass(*sizes, rho_w, _sixteenths(layer.rho_x), layer.sequential)
+        formats = tuple(map(_rounded, layer.formats))
+        return LayerClass(*sizes, rho_w, _sixteenths(layer.rho_x), layer.sequential, formats)
     return LayerClass(*sizes, _sixteenths(work.stored_w.rho), _sixteenths(work.stored_x.rho), layer.sequential)
 
 
@@ -96,6 +100,12 @@ def _chosen(layer_class: LayerClass, hardware: Hardware, engine: ChosenEngine) -
 
 def _sixteenths(share: float | None) -> int:
     return 0 if share is None else round(share * _DENSITY_STEPS)
+
+
+def _rounded(written: WrittenFormat) -> WrittenFormat:
+    """Return a format with the densities of a class, and without the layer that reads it."""
+    skipped = tuple(_sixteenths(share) / _DENSITY_STEPS for share in written.skipped)
+    return replace(written, skipped=skipped, seed=None)
 
 
 def _shares(sixteenths: int | tuple[int, ...]) -> float | tuple[float, ...]:

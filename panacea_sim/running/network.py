@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,8 +11,10 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.network import LayerGraph, all_links, layers_in_order
+from panacea_sim.workload.networks.formats import written_formats
 from panacea_sim.workload.networks.gemm import Gemm
 from panacea_sim.workload.networks.vector_work import total_passes
+from panacea_sim.workload.written_format import WrittenFormat
 
 __all__ = ["network_scenario"]
 
@@ -27,9 +28,12 @@ def network_scenario(
 
     Raises ConfigError if layers wait for each other in a circle, and for a layer without densities.
     """
-    layers = tuple(_masked(graph.nodes[name]["layer"], seed) for seed, name in enumerate(layers_in_order(graph)))
-    # Masked layers write dense outputs, so that nobody can read these in place: every link is a wait.
-    links = tuple((producer, consumer, replace(link, in_place=False)) for producer, consumer, link in all_links(graph))
+    order = layers_in_order(graph)
+    products: list[Gemm] = [graph.nodes[name]["layer"] for name in order]
+    _check_densities(products)
+    # Each layer has masks of its own: two layers of one size are not the same work.
+    formats = written_formats(graph, order, {name: seed for seed, name in enumerate(order)})
+    layers = tuple(_masked(gemm, seed, formats[gemm.name]) for seed, gemm in enumerate(products))
     return Scenario(
         graph.graph.get("name", "network"),
         layers,
@@ -39,15 +43,20 @@ def network_scenario(
         description=graph.graph.get("description", ""),
         schedule="barrier",
         mapping="class",
-        links=links,
+        links=tuple(all_links(graph)),
     )
 
 
-def _masked(gemm: Gemm, seed: int) -> MaskedLayer:
-    """Return the layer with masks of its own: two layers of one size are not the same work."""
-    if gemm.rho_w is None or gemm.rho_x is None:
-        hint = "Give rho_w and rho_x, or a profile"
-        raise ConfigError(f"layer {gemm.name!r}", "no densities", "shares of skipped vectors", hint)
+def _check_densities(products: Sequence[Gemm]) -> None:
+    for gemm in products:
+        if gemm.rho_w is None or gemm.rho_x is None:
+            hint = "Give rho_w and rho_x, or a profile"
+            raise ConfigError(f"layer {gemm.name!r}", "no densities", "shares of skipped vectors", hint)
+
+
+def _masked(gemm: Gemm, seed: int, formats: tuple[WrittenFormat, ...]) -> MaskedLayer:
+    assert gemm.rho_w is not None
+    assert gemm.rho_x is not None
     return MaskedLayer(
         gemm.name,
         gemm.M,
@@ -63,4 +72,5 @@ def _masked(gemm: Gemm, seed: int) -> MaskedLayer:
         passes=total_passes(gemm.vector),
         kind=gemm.kind,
         block=gemm.block,
+        formats=formats,
     )

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import networkx as nx
+import numpy as np
 
 from panacea_sim.choices import ChosenValues, MappingFrom
 from panacea_sim.description.component import Role
@@ -82,8 +83,14 @@ class Prepared:
         workers = self.values.workers if self.values is not None and self.values_way == "travel" else None
         parts = self.description.components
         keep_times = [part.name for part in parts if part.role in keep]
-        watched = {} if watch is None else {part.name: watch for part in parts if part.role == "write_back"}
+        watched = {} if watch is None else self._watched_writes(watch)
         return run_engine(engine, self.description, recorder, workers, keep_times, watched)
+
+    def _watched_writes(self, watch: Callable[[int], None]) -> dict[str, Callable[[int], None]]:
+        """Return what hears of the firings of components that write back, and tells `watch` of whole output tiles."""
+        written = np.append(0, np.cumsum(self.program.joined(lambda layer: layer.plan.writes.last), dtype=np.int64))
+        writers = [part.name for part in self.description.components if part.role == "write_back"]
+        return {name: lambda done: watch(int(written[done])) for name in writers}
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ from panacea_sim.trace.store import RunFolder
 from panacea_sim.workload.layer import AnyLayer
 from panacea_sim.workload.layer_file import layer_file
 from panacea_sim.workload.link import Link
+from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.network import LayerLink
 
 __all__ = ["Scenario", "Schedule", "Study", "load_scenario", "write_scenario"]
@@ -76,7 +77,7 @@ class Scenario:
             raise ConfigError("scenario.layer", "no layers", "a layer, or a tuple of at least one")
         require_choice("scenario.schedule", self.schedule, get_args(Schedule))
         require_choice("scenario.mapping", self.mapping, get_args(MappingFrom))
-        object.__setattr__(self, "links", _checked_links(self.links))
+        object.__setattr__(self, "links", _checked_links(self.links, self.layers))
 
     def known_layers(self) -> tuple[AnyLayer, ...]:
         """Return the layers with their sizes; of those in files the headers are read, which raises ConfigError."""
@@ -169,15 +170,18 @@ def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[AnyLa
     folder.write_yaml("scenario.yaml", content.content())
 
 
-def _checked_links(links: Iterable[LayerLink]) -> tuple[LayerLink, ...]:
-    """Return the links as a tuple; raises ConfigError for what is none, and for links that only a `source` can say."""
-    given = tuple(links)
+def _checked_links(links: Iterable[LayerLink], layers: Iterable[LayerLike]) -> tuple[LayerLink, ...]:
+    """Return the links as a tuple; raises ConfigError for what is none, and for links that only a `source` can say.
+
+    Of layers with operands a source says that they read in place, since their numbers have to agree.
+    """
+    given, masked = tuple(links), {layer.name for layer in layers if isinstance(layer, MaskedLayer)}
     for number, each in enumerate(given):
         field = f"scenario.links[{number}]"
         if not isinstance(each, tuple) or [type(part) for part in each] != [str, str, Link]:
             raise ConfigError(field, repr(each), "the names of a producer and a consumer, and a Link")
-        if each[2].in_place:
-            hint = "A layer that reads in place has the producer's name as its `source`"
+        if each[2].in_place and each[1] not in masked:
+            hint = "A layer with operands that reads in place has the producer's name as its `source`"
             raise ConfigError(f"{field}.in_place", True, "False", hint)
     return given
 

@@ -33,8 +33,8 @@ LAYER_MUTATIONS = (
     Mutation(
         "a step waits for the one after it",
         "panacea_sim/mapping/sequential.py",
-        "return np.repeat(np.arange(tiling.repeat) * (plan.output_count // tiling.repeat), tiles // tiling.repeat)",
-        "return np.repeat(np.arange(tiling.repeat) * (plan.output_count // tiling.repeat) + 1, tiles // tiling.repeat)",
+        "return np.repeat(last[:-1], tiles // tiling.repeat)",
+        "return np.repeat(last[1:], tiles // tiling.repeat)",
         _STEPS,
     ),
     Mutation(
@@ -75,8 +75,8 @@ LAYER_MUTATIONS = (
     Mutation(
         "links count in the digest of layers that run alone",
         "panacea_sim/running/digest.py",
-        'if schedule == "overlap" and links:',
-        "if links:",
+        '_add_layers(content, layers, links if schedule == "overlap" else ())',
+        "_add_layers(content, layers, links)",
         (f"{_LINKED}::test_links_count_where_layers_overlap",),
     ),
     Mutation(

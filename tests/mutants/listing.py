@@ -9,6 +9,7 @@ from pathlib import Path
 
 from comparison_mutations import COMPARISON_MUTATIONS
 from folder_mutations import FOLDER_MUTATIONS
+from format_mutations import FORMAT_MUTATIONS
 from kept_mutations import KEPT_MUTATIONS
 from layer_mutations import LAYER_MUTATIONS
 from mutations import MUTATIONS, Mutation
@@ -27,6 +28,7 @@ LISTED = (
     *LAYER_MUTATIONS,
     *FOLDER_MUTATIONS,
     *NETWORK_MUTATIONS,
+    *FORMAT_MUTATIONS,
     *KEPT_MUTATIONS,
     *COMPARISON_MUTATIONS,
 )

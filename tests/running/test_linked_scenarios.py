@@ -280,16 +280,22 @@ def test_links_that_cannot_be(link: Any, message: str, schedule: Any) -> None:  
             r"scenario\.links\[0\]: found \('first', 'second'\); accepted: the names of a producer",
         ),
         ((("first", "second", "all"),), r"scenario\.links\[0\]: found .*'all'.*accepted: the names of a producer and"),
-        (
-            (("first", "second", Link("x", in_place=True)),),
-            r"scenario\.links\[0\]\.in_place: found True; accepted: False",
-        ),
     ],
 )
 def test_what_is_no_link(links: Any, message: str) -> None:  # noqa: ANN401  # of any kind
     """What is no link is refused where the scenario is made."""
     with pytest.raises(ConfigError, match=message):
         replace(_pair(), links=links)
+
+
+def test_a_layer_with_operands_says_in_place_by_its_source() -> None:
+    """Masked layers have no numbers that would have to agree, those with operands have."""
+    layers = tuple(replace(synthetic_layer(16, 16, 16, 0.5, 0.5, seed), name=f"{seed}") for seed in (1, 2))
+    link = ("1", "2", Link("x", in_place=True))
+    with pytest.raises(ConfigError, match=r"scenario\.links\[0\]\.in_place: found True; accepted: False.*`source`"):
+        Scenario("two", layers, settings=SETTINGS, links=(link,))
+    masked = tuple(MaskedLayer(layer.name, 16, 16, 16, 0.5, 0.5, 1) for layer in layers)
+    assert Scenario("two", masked, settings=SETTINGS, links=(link,)).links == (link,)
 
 
 def test_a_layer_that_does_not_fit_is_named() -> None:

@@ -24,6 +24,7 @@ from panacea_sim.workload.layer_file import LayerFile
 from panacea_sim.workload.npz import save_layer
 from panacea_sim.workload.synthetic import synthetic_layer
 
+FORMAT = {"operand": "x", "vectors_on": "columns", "bits": 8, "features": [[0, 8]], "skipped": [0.5]}
 OUTPUT = {"scale": 4.0, "zero_point": 128, "bits": 8, "lo_bits": 4, "r": None, "function": "none"}
 CONTENT: dict[str, Any] = {
     "schema": 1,
@@ -164,6 +165,14 @@ BAD: dict[str, tuple[Change, str]] = {
     "too_large": (
         _in(0, "synthetic", M=2**31 - 1, K=2**31 - 1),
         r"layers\[0\]\.synthetic: found sizes whose operands take more memory than there is",
+    ),
+    "format_bits": (
+        _in(1, "masked", formats=[FORMAT | {"bits": 9}]),
+        r"layers\[1\]\.masked\.formats\[0\]\.bits: found 9; accepted: 4, 8, 12",
+    ),
+    "format_features": (
+        _in(1, "masked", formats=[FORMAT | {"features": [[0, 9]]}]),
+        r"layers\[1\]\.masked\.formats: found features 0 \.\. 8; accepted: those that it has, 0 \.\. 7",
     ),
     "no_seed": (_without("layers", 1, "masked", "seed"), r"layers\[1\]\.masked\.seed: found nothing"),
     "recipe_key": (

@@ -30,7 +30,7 @@ from panacea_sim.machines.panacea.values import TravellingValues
 from panacea_sim.machines.panacea.work import PanaceaWork, panacea_work
 from panacea_sim.machines.shared.accumulator import accumulator
 from panacea_sim.machines.shared.channels import dram_channels
-from panacea_sim.machines.shared.encoded_outputs import encoded_outputs
+from panacea_sim.machines.shared.encoded_outputs import encoded_outputs, masked_outputs
 from panacea_sim.machines.shared.ppu import ppu
 from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
@@ -88,10 +88,13 @@ class Panacea(Machine):
         tiling = _shared(SlicedTiling(*sizes, chosen.v, repeat=layer.repeat))
         masks = SkipMasks.of(layer, chosen.v)
         outputs = dense_outputs(tiling)
-        if computed is not None and layer.output is not None:
+        if isinstance(layer, MaskedLayer):
+            outputs = masked_outputs(tiling, layer)
+        elif computed is not None and layer.output is not None:
             outputs = encoded_outputs(tiling, computed.output, layer.output)
         passes = layer.passes if chosen.vector == "fused" else 1
-        return PanaceaWork(tiling, outputs, computed, masks, passes=passes, sequential=layer.sequential)
+        widths = {"weight_bits": layer.weight_bits, "activation_bits": layer.activation_bits}
+        return PanaceaWork(tiling, outputs, computed, masks, passes=passes, sequential=layer.sequential, **widths)
 
     def heights(self, hardware: Hardware) -> tuple[int, ...]:
         """Return the heights that double-tile processing leaves open."""

@@ -43,7 +43,7 @@ def check_outputs(
     """Raise InvariantError for an output tile whose pieces do not lie where the plan says; `is_at` looks there."""
     tiling = panacea_work(planned.plan.work).tiling
     output = wanted.output.reshape(-1, layer.N)
-    for (m, n), first in np.ndenumerate(planned.layout.output):
+    for (m, n), first in np.ndenumerate(planned.layout.output[..., 0]):
         tile = output[tiling.rows_of(m), tiling.columns_of(n)]
         address = int(first)
         for piece in encode_output_tile(tile, layer.output, tiling.v, tiling.tile_k):

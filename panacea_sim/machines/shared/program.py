@@ -13,7 +13,7 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.mapping.labels import NO_TILE, TileLabels
 from panacea_sim.mapping.layout import DramLayout, dram_layout
 from panacea_sim.mapping.loads import Loads
-from panacea_sim.mapping.outputs import OutputBytes
+from panacea_sim.mapping.outputs import OutputBytes, Writes
 from panacea_sim.mapping.plan import LayerPlan, check_output_tile
 from panacea_sim.mapping.sequential import own_outputs_needed
 from panacea_sim.mapping.waits import outputs_needed
@@ -51,12 +51,12 @@ class Program:
     graph: LayerGraph
 
     def outputs_before(self, operand: Operand) -> list[IntArray]:
-        """Return how many output tiles of the run must have been written before each tile of an operand, by layer.
+        """Return how many writes of the run must be over before each tile of an operand is read, by layer.
 
         Tiles are flat, as fetches number them. Where several producers serve an operand, the latest tells; of a
         sequential layer the product before is one of them.
         """
-        first = np.cumsum([0, *(layer.plan.output_count for layer in self.layers)]).tolist()
+        first = np.cumsum([0, *(len(layer.plan.writes.m) for layer in self.layers)]).tolist()
         number = {layer.plan.name: at for at, layer in enumerate(self.layers)}
         counts = []
         for layer in self.layers:
@@ -128,6 +128,13 @@ class Program:
         return TileLabels(numbers, m, n, repeated(NO_TILE, len(numbers)))
 
     @cached_property
+    def write_labels(self) -> TileLabels:
+        """The labels of components that fire once for each finished output tile and format in which it is written."""
+        numbers = self._numbers(lambda layer: len(layer.plan.writes.m))
+        m, n = self._later(_written_m), self._later(_written_n)
+        return TileLabels(numbers, m, n, repeated(NO_TILE, len(numbers)))
+
+    @cached_property
     def weight_load_labels(self) -> TileLabels:
         """The labels of the weight fetches; m is that of a stack's first tile."""
         numbers = self._numbers(lambda layer: len(layer.plan.weight_loads.tile))
@@ -180,6 +187,10 @@ class Program:
         """Return for each output tile, in the order in which they are finished, what a layer has for it, [m, n]."""
         return self.joined(lambda layer: narrow(of_layer(layer))[layer.plan.output_m, layer.plan.output_n])
 
+    def of_writes(self, of_layer: Callable[[PlannedLayer], IntArray]) -> IntArray:
+        """Return for each write of an output tile what a layer has for it, [m, n, format]."""
+        return self.joined(lambda layer: _of_writes(layer.plan.writes, narrow(of_layer(layer))))
+
     def of_weights(self, of_layer: Callable[[PlannedLayer], IntArray]) -> IntArray:
         """Return for each tile task what a layer has for its weights, [stack, k]."""
         return self.joined(lambda layer: narrow(of_layer(layer)).ravel()[layer.plan.weight_tile])
@@ -211,7 +222,11 @@ def plan_program(hardware: Hardware, layers: Sequence[LayerPlan], graph: LayerGr
     for name in layers_in_order(graph):
         plan = given[name]
         check_output_tile(plan.work, hardware, keeps_partial_sums=keeps_partial_sums)
-        written = [_written_activation(planned[each]) for each, link in links_into(graph, name) if link.in_place]
+        written = [
+            _written_activation(planned[each])
+            for each, link in links_into(graph, name)
+            if link.in_place and _is_as_read(planned[each].output_bytes, plan)
+        ]
         layout = dram_layout(start, plan, hardware.dram_alignment_bytes, *written)
         planned[name] = PlannedLayer(plan, layout, reads_in_place=bool(written))
         start = layout.end
@@ -222,18 +237,37 @@ def _operand_tiles(plan: LayerPlan, operand: Operand) -> int:
     return (plan.weight if operand == "w" else plan.work.activation).ho.size
 
 
+def _is_as_read(written: OutputBytes, plan: LayerPlan) -> bool:
+    """Return whether a layer could read what is written in place: it consists of the layer's activation tiles."""
+    return written.pieces is not None and np.array_equal(written.pieces, plan.work.activation.total)
+
+
 def _written_activation(source: PlannedLayer) -> IntArray:
     """Return the addresses of the next layer's activation tiles [n, k] in the outputs of `source`."""
     tiling = source.plan.work.tiling
     per_tile = tiling.tile_m // tiling.tile_k
     offsets = source.output_bytes.piece_offsets(per_tile)
     m = np.arange(offsets.shape[1]) // per_tile
-    address: IntArray = source.layout.output[m].T + offsets
+    address: IntArray = source.layout.output[m, :, source.output_bytes.in_place].T + offsets
     return address
 
 
 def _first_m(layer: PlannedLayer, stack: IntArray) -> IntArray:
     return layer.plan.work.tiling.first_m(stack, layer.plan.height)
+
+
+def _written_m(layer: PlannedLayer) -> IntArray:
+    return layer.plan.writes.m
+
+
+def _written_n(layer: PlannedLayer) -> IntArray:
+    return layer.plan.writes.n
+
+
+def _of_writes(writes: Writes, of_tiles: IntArray) -> IntArray:
+    """Return for each write what there is for its tile and format, [m, n, format]."""
+    written: IntArray = of_tiles[writes.m, writes.n, writes.form]
+    return written
 
 
 def _visit_n(layer: PlannedLayer) -> IntArray:

@@ -10,7 +10,7 @@ import numpy as np
 from panacea_sim.description.actions import Action, action_of
 from panacea_sim.description.component import Component
 from panacea_sim.description.steps import Acquire, Put, Release, Requests, Take, Wait
-from panacea_sim.machines.shared.program import Program
+from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.mapping.labels import TileLabels
 from panacea_sim.mapping.layout import ChannelParts, split_over_channels
 from panacea_sim.mapping.loads import Loads
@@ -38,7 +38,7 @@ REGION = {"w": "WMEM", "x": "AMEM"}
 """The memory that holds the encoded tiles of an operand."""
 
 WRITE_BACK = "o_dma"
-"""The component whose firings write output tiles, and for which fetches of what other layers write wait."""
+"""The component that writes output tiles, and for whose firings fetches of what other layers write wait."""
 
 
 def weight_stream(program: Program) -> Component:
@@ -57,22 +57,29 @@ def activation_stream(program: Program) -> Component:
 
 
 def output_stream(program: Program) -> Component:
-    """Return `o_dma`: it writes finished output tiles and then frees their accumulators in OMEM."""
-    labels = program.output_labels
-    firings = len(labels.m)
-    size_bytes = program.of_tiles(lambda layer: layer.output_bytes.total)
+    """Return `o_dma`: it writes finished output tiles in all of their formats and then frees their space in OMEM."""
+    size_bytes = program.of_writes(lambda layer: layer.output_bytes.total)
+    firings = len(size_bytes)
+    held_bytes = program.joined(_freed_bytes)
     return Component(
         WRITE_BACK,
         "memory",
         firings,
         requests=_as_requests(_split(program, output_addresses(program), size_bytes), np.ones(firings, np.bool_)),
         takes=(Take("q_o", repeated(1, firings)),),
-        releases=(Release("OMEM", program.of_tiles(lambda layer: layer.plan.work.outputs * BYTES_PER_PARTIAL_SUM)),),
-        labels=labels,
+        releases=(Release("OMEM", held_bytes),),
+        labels=program.write_labels,
         size_bytes=size_bytes,
         role="write_back",
         actions=(action_of("written_bytes", "bytes", size_bytes),),
     )
+
+
+def _freed_bytes(layer: PlannedLayer) -> IntArray:
+    """Return the bytes of OMEM that each write frees: those of the tile with its last one."""
+    writes = layer.plan.writes
+    held_bytes: IntArray = narrow(layer.plan.work.outputs * BYTES_PER_PARTIAL_SUM)[writes.m, writes.n]
+    return held_bytes * writes.last
 
 
 def partial_sum_stream(program: Program) -> Component:
@@ -131,8 +138,8 @@ def activation_addresses(program: Program) -> IntArray:
 
 
 def output_addresses(program: Program) -> IntArray:
-    """Return the DRAM address of every output tile, in the order in which they are finished."""
-    return program.joined(lambda layer: layer.layout.output[layer.plan.output_m, layer.plan.output_n])
+    """Return the DRAM address at which each write of an output tile begins."""
+    return program.of_writes(lambda layer: layer.layout.output)
 
 
 def _partial_sum_requests(program: Program) -> Requests:

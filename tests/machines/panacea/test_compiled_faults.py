@@ -266,7 +266,7 @@ def test_an_output_that_is_never_written_is_an_error() -> None:
 def test_outputs_of_other_bytes_than_planned_are_an_error() -> None:
     """What the encoder packs is compared with the bytes that the timing was computed from."""
     prepared, values = _prepared(_ENCODED, **_FULL_K)
-    prepared.program.layers[0].output_bytes.total[1, 0] -= 1
+    prepared.program.layers[0].output_bytes.total[1, 0, 0] -= 1
     with pytest.raises(InvariantError, match=r"output tile 1, 0 takes (\d+) bytes, but was planned with \d+"):
         values.exact()
 

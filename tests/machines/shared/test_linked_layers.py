@@ -25,12 +25,13 @@ def _traced(program: Program) -> list[Row]:
 
 def _needed_cycles(program: Program, rows: list[Row]) -> dict[OperandTile, int]:
     """Return when the last of the outputs that a tile needs was written; 0 for tiles that need none."""
-    written: dict[Output, int] = {
-        (row["layer"], row["m"], row["n"]): row["end_cycle"]
-        for row in rows
-        if (row["component"], row["state"]) == ("o_dma", "busy")
-    }
-    _, needed = needed_outputs(program)
+    outputs, needed = needed_outputs(program)
+    writes = [row for row in rows if (row["component"], row["state"]) == ("o_dma", "busy")]
+    written: dict[Output, int] = {}
+    for layer, m, n, form in outputs:
+        if writes and (layer, m, n) == tuple(writes[0][key] for key in ("layer", "m", "n")):
+            written[layer, m, n, form] = writes.pop(0)["end_cycle"]  # else nothing of the tile is read
+    assert not writes
     return {tile: max((written[output] for output in outputs), default=0) for tile, outputs in needed.items()}
 
 

@@ -90,8 +90,8 @@ class LayerPass:
         self._given = Given(
             _whole(self._work.weight.total),
             _whole(self._work.activation.total),
-            _whole(planned.layout.output),
-            _whole(planned.output_bytes.total),
+            _whole(planned.layout.output[..., 0]),
+            _whole(planned.output_bytes.total[..., 0]),
             _whole(planned.plan.visits.last),
         )
         self._state = State(
