@@ -33,7 +33,7 @@ __all__ = [
 
 DEFAULT_PRESET = "panacea"
 DEFAULT_MACHINE = "panacea"
-_EARLIER = {"machine": DEFAULT_MACHINE, "vector": "fused"}
+_EARLIER = {"machine": DEFAULT_MACHINE, "vector": "fused", "vmem_bytes": 65536}
 """What files of before there was a choice do not say."""
 _SECTION = "hardware"
 _MACHINE = "machine"
@@ -68,12 +68,13 @@ class Hardware(BaseModel):
     loop_order: Literal["mnk", "mkn", "nmk", "nkm", "kmn", "knm", "auto"]
     residency: Literal["auto", "resident"]
     spill: Literal["allow", "refuse"]
-    vector: Literal["fused", "free"]
+    vector: Literal["fused", "unfused", "free"]
 
     wmem_bytes: Bytes
     amem_bytes: Bytes
     omem_bytes: Bytes
     psum_bytes: Bytes
+    vmem_bytes: Bytes
     queue_depth: Count
     omem_bytes_per_cycle: Bytes
 

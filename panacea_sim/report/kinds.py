@@ -45,7 +45,8 @@ def print_kinds(console: Console, layers: Sequence[LayerSummary], makespan_cycle
 def _row(kind: str, layers: Sequence[LayerSummary], makespan_cycles: int) -> list[str]:
     cycles = sum(_cycles(layer) for layer in layers)
     moved_bytes = sum(
-        layer.weight_bytes + layer.activation_bytes + layer.output_bytes + layer.spilled_bytes for layer in layers
+        layer.weight_bytes + layer.activation_bytes + layer.output_bytes + layer.spilled_bytes + layer.vector_bytes
+        for layer in layers
     )
     return [
         kind,

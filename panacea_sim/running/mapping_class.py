@@ -16,6 +16,7 @@ from panacea_sim.mapping.work import LayerWork
 from panacea_sim.running.mapping_choice import Candidate, Check, choose_mapping, mapped
 from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.vector_stage import VectorStage
 from panacea_sim.workload.written_format import WrittenFormat
 
 __all__ = ["LayerClass", "class_mapping", "class_of"]
@@ -38,6 +39,8 @@ class LayerClass:
     rho_w: int | tuple[int, ...]
     rho_x: int
     formats: tuple[WrittenFormat, ...] = ()
+    feeds_stage: bool = False
+    stage: VectorStage | None = None
 
     def typical_layer(self) -> MaskedLayer:
         """Return the layer on which the mapping of the class is chosen."""
@@ -54,6 +57,8 @@ class LayerClass:
             repeat=self.repeat,
             passes=self.passes,
             formats=self.formats,
+            feeds_stage=self.feeds_stage,
+            stage=self.stage,
         )
 
 
@@ -65,7 +70,8 @@ def class_of(layer: Layer, work: LayerWork) -> LayerClass:
     sizes = (layer.M, layer.K, layer.N, layer.repeat, layer.weight_bits, layer.activation_bits, layer.passes)
     if isinstance(layer, MaskedLayer):
         rho_w = tuple(map(_sixteenths, layer.rho_w)) if isinstance(layer.rho_w, tuple) else _sixteenths(layer.rho_w)
-        return LayerClass(*sizes, rho_w, _sixteenths(layer.rho_x), tuple(map(_rounded, layer.formats)))
+        formats = tuple(map(_rounded, layer.formats))
+        return LayerClass(*sizes, rho_w, _sixteenths(layer.rho_x), formats, layer.feeds_stage, layer.stage)
     return LayerClass(*sizes, _sixteenths(work.stored_w.rho), _sixteenths(work.stored_x.rho))
 
 

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
 from panacea_sim.bounds import Count, Seed, Size
-from panacea_sim.checks import require_kind, require_share
+from panacea_sim.checks import require_flag, require_kind, require_share
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.slicing import activation_ho_factors, weight_ho_factors
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.quant.widths import SLICE_BITS, require_activation_bits, require_weight_bits
 from panacea_sim.units import FloatArray, ceil_div
+from panacea_sim.workload.vector_stage import VectorStage
 from panacea_sim.workload.written_format import WrittenFormat
 
 __all__ = ["MaskedLayer"]
@@ -37,7 +38,9 @@ class MaskedLayer:
     Outputs are written in each of the `formats`, densely and 8 bits wide where there are none. No values can travel
     through such a layer. `repeat` products of this size, each with operands of its own, follow each other as one layer.
     Each output passes the PPU `passes` times, once to be requantized and then for vector work that follows. `kind` and
-    `block` say what the layer is in its network, for reports. Raises ConfigError naming `layer.<field>`.
+    `block` say what the layer is in its network, for reports. `feeds_stage` and `stage` count where vector work is not
+    fused: then the layer writes its outputs for a vector stage, the one behind it or that of a later layer, and
+    `formats` are those of the results. Raises ConfigError naming `layer.<field>`.
     """
 
     name: str
@@ -54,6 +57,8 @@ class MaskedLayer:
     kind: str = ""
     block: str = ""
     formats: tuple[WrittenFormat, ...] = ()
+    feeds_stage: bool = False
+    stage: VectorStage | None = None
 
     output = None
     """Outputs have no values, whose format it could be."""
@@ -77,6 +82,9 @@ class MaskedLayer:
             "activation_bits": require_activation_bits("layer.activation_bits", self.activation_bits),
         }
         checked["rho_w"] = _shares(self.rho_w, self.ho_slices[0])
+        require_flag("layer.feeds_stage", self.feeds_stage)
+        if self.stage is not None and not self.feeds_stage:
+            raise ConfigError("layer.feeds_stage", False, "True for a layer with a stage behind it")
         self._check_formats()
         for field, value in checked.items():
             # The only way to normalise a field of a frozen dataclass.

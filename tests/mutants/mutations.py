@@ -67,15 +67,15 @@ SERVICE_RULES = (
     Mutation(
         "encoder twice as fast",
         "panacea_sim/machines/panacea/encoder.py",
-        "service_cycles=program.of_writes(lambda layer: ceil_div(layer.output_bytes.ho, codec_bytes_per_cycle)),",
-        "service_cycles=program.of_writes(lambda layer: ceil_div(layer.output_bytes.ho, 2 * codec_bytes_per_cycle)),",
+        "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)),",
+        "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, 2 * codec_bytes_per_cycle)),",
         SERVICE,
     ),
     Mutation(
         "encoder encodes the LO slices",
         "panacea_sim/machines/panacea/encoder.py",
-        "service_cycles=program.of_writes(lambda layer: ceil_div(layer.output_bytes.ho, codec_bytes_per_cycle)),",
-        "service_cycles=program.of_writes(lambda layer: ceil_div(layer.output_bytes.total, codec_bytes_per_cycle)),",
+        "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)),",
+        "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.total, codec_bytes_per_cycle)),",
         SERVICE,
     ),
     Mutation(
@@ -631,8 +631,8 @@ MACHINE_RULES = (
     Mutation(
         "outputs are written without their LO slices",
         "panacea_sim/machines/shared/streams.py",
-        "size_bytes = program.of_writes(lambda layer: layer.output_bytes.total)",
-        "size_bytes = program.of_writes(lambda layer: layer.output_bytes.ho)",
+        "size_bytes = program.of_writes(lambda written: written.output_bytes.total)",
+        "size_bytes = program.of_writes(lambda written: written.output_bytes.ho)",
         SERVICE,
     ),
     Mutation(
