@@ -13,6 +13,7 @@ from layer_mutations import LAYER_MUTATIONS
 from mutations import MUTATIONS, Mutation
 from network_mutations import NETWORK_MUTATIONS
 from product_mutations import PRODUCT_MUTATIONS
+from stage_mutations import STAGE_MUTATIONS
 
 __all__ = ["LISTED", "ROOT", "mutated", "problems"]
 
@@ -25,6 +26,7 @@ LISTED = (
     *FOLDER_MUTATIONS,
     *NETWORK_MUTATIONS,
     *FORMAT_MUTATIONS,
+    *STAGE_MUTATIONS,
 )
 
 

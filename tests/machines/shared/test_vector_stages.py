@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -24,6 +25,7 @@ from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.plan import plan_layer
 from panacea_sim.running.network import network_scenario
 from panacea_sim.running.run import RunOptions, run
+from panacea_sim.running.scenario import Scenario, load_scenario
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.link import Link
 from panacea_sim.workload.masked_layer import MaskedLayer
@@ -31,6 +33,7 @@ from panacea_sim.workload.network import LayerGraph, add_layer, add_link
 from panacea_sim.workload.networks.gemm import Gemm
 from panacea_sim.workload.networks.vector_work import stage_of
 from panacea_sim.workload.vector_stage import VectorStage
+from panacea_sim.workload.written_format import WrittenFormat
 
 
 def _stages(program: Program) -> list[Stage]:
@@ -242,6 +245,29 @@ def test_a_network_with_stages(vector: str, rows: int) -> None:
     else:
         assert formatted != 640 + 320
         assert "v_dma" not in summary.actions
+
+
+def test_layers_with_other_stages_are_other_work() -> None:
+    """The key of equal work knows passes, inputs and sweeps of a stage, and what it writes."""
+    hardware = load_hardware("panacea", {"n_pea": 2, "tile_n": 4, "tile_k": 4, "vector": "unfused"})
+    written = (WrittenFormat("x", "columns", 8, ((0, 10),), (0.5,)),)
+    plain = MaskedLayer("layer", 10, 8, 4, 0.5, 0.5, 0, feeds_stage=True)
+    stages = (None, VectorStage(2), VectorStage(3), VectorStage(3, 2), VectorStage(3, 2, reduces=True))
+    layers = [replace(plain, stage=stage) for stage in stages]
+    layers += [replace(plain, feeds_stage=False), replace(plain, stage=stages[1], formats=written)]
+    assert len({MACHINE.work(layer, hardware, None).key() for layer in layers}) == len(layers)
+
+
+def test_a_run_with_stages_runs_again_from_its_folder(tmp_path: Path) -> None:
+    """scenario.yaml keeps what a stage is."""
+    stage = VectorStage(4, 2, reduces=True)
+    layer = MaskedLayer("layer", 10, 8, 4, 0.5, 0.5, 0, feeds_stage=True, stage=stage)
+    scenario = Scenario("stages", layer, settings={"vector": "unfused"}, values=False)
+    first = run(scenario, RunOptions(tmp_path / "run")).summary
+    again = load_scenario(tmp_path / "run" / "scenario.yaml")
+    assert isinstance(again, Scenario)
+    assert again.known_layers() == (layer,)
+    assert run(again, RunOptions()).summary.layers == first.layers
 
 
 def test_bad_stages() -> None:
