@@ -16,12 +16,27 @@ from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.plan import LayerPlan
 from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.link import Columns, Link
+from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.written_format import WrittenFormat
 
-__all__ = ["OperandTile", "Output", "assert_waits", "needed_outputs", "read_features", "stack_of", "stream_waits"]
+__all__ = [
+    "RAW",
+    "OperandTile",
+    "Output",
+    "assert_waits",
+    "needed_outputs",
+    "read_features",
+    "stack_of",
+    "stream_waits",
+]
 
 Output = tuple[str, int, int, int]
-"""An output tile in a format: the layer's name, its coordinates (m, n) and the number of the format."""
+"""An output tile in a format: the layer's name, its coordinates (m, n) and the number of the format.
+
+RAW stands for what a vector stage reads.
+"""
+
+RAW = -1
 
 Element = tuple[int, int]
 """Feature and column of an output."""
@@ -54,6 +69,7 @@ class _Cut:
     repeat: int
     sequential: bool
     formats: tuple[WrittenFormat, ...]
+    has_stage: bool
 
     def indices(self, axis: str, tile: int, height: int = 1) -> range:
         """Return the indices of a tile (of `height` in a stack) along an axis."""
@@ -69,6 +85,19 @@ class _Cut:
         trips = {axis: self.trips(axis, self.height if axis == "m" else 1) for axis in "mnk"}
         visited = visits(loop_nest(self.order, trips), self.trips("m"), self.height)
         return [tile for at, tile in enumerate(visited) if tile not in visited[at + 1 :]]
+
+    def writes(self) -> Iterator[tuple[int, int, int]]:
+        """Yield what is written, (m, n, format): the tiles of all products, then those of a stage behind the layer."""
+        m_tiles = self.trips("m")
+        for number in range(self.repeat):
+            for m, n in self.written():
+                for form in [RAW] if self.has_stage else self.forms(number, m):
+                    yield number * m_tiles + m, n, form
+        for number, n, m in product(
+            range(self.repeat if self.has_stage else 0), range(self.trips("n")), range(m_tiles)
+        ):
+            for form in self.forms(number, m):
+                yield number * m_tiles + m, n, form
 
     def forms(self, number: int, m: int) -> list[int]:
         """Return the formats in which a tile of a product is written: those that have one of its features."""
@@ -120,17 +149,12 @@ def needed_outputs(program: Program) -> tuple[list[Output], dict[OperandTile, se
             layer.plan.height,
             layer.plan.work.tiling.repeat,
             layer.plan.work.sequential,
-            getattr(layers[layer.plan.name], "formats", ()),
+            _formats_of(layers[layer.plan.name], program.hardware.vector),
+            _has_stage(layers[layer.plan.name], program.hardware.vector),
         )
         for layer in program.layers
     }
-    written = [
-        (name, number * cut.trips("m") + m, n, form)
-        for name, cut in cuts.items()
-        for number in range(cut.repeat)
-        for m, n in cut.written()
-        for form in cut.forms(number, m)
-    ]
+    written = [(name, *write) for name, cut in cuts.items() for write in cut.writes()]
     needed: dict[OperandTile, set[Output]] = {}
     for name, cut in cuts.items():
         for operand, axis, height in (("w", "m", cut.height), ("x", "n", 1)):
@@ -156,6 +180,17 @@ def needed_outputs(program: Program) -> tuple[list[Output], dict[OperandTile, se
                         (name, first + m, n, form) for m, n in cut.written()
                     }
     return written, needed
+
+
+def _has_stage(layer: Layer, vector: str) -> bool:
+    return vector == "unfused" and isinstance(layer, MaskedLayer) and layer.stage is not None
+
+
+def _formats_of(layer: Layer, vector: str) -> tuple[WrittenFormat, ...]:
+    """Return the formats in which a layer, or the stage behind it, is read; none of one that feeds a later stage."""
+    if not isinstance(layer, MaskedLayer) or (vector == "unfused" and layer.feeds_stage and layer.stage is None):
+        return ()
+    return layer.formats
 
 
 def stream_waits(program: Program, operand: str) -> list[tuple[OperandTile, int]]:

@@ -52,6 +52,7 @@ from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.network import LayerGraph, add_layer, add_link, layers_in_order
 from panacea_sim.workload.networks.formats import written_formats
 from panacea_sim.workload.synthetic import synthetic_layer
+from panacea_sim.workload.vector_stage import VectorStage
 
 _PANACEA = load_hardware("panacea", {"dram": "ideal", "dram_channels": 1})  # once: reading YAML costs much
 
@@ -812,12 +813,15 @@ def linked_programs(
 
     Layers are put into the graph in any order, and each has a mapping of its own. No values can travel: an operand
     that another layer makes lies at a place of its own. Most layers write their outputs in the formats that are read,
-    the others densely.
+    the others densely; some have a vector stage behind them.
     """
     v, n_pea = draw(st.sampled_from([1, 2])), draw(n_peas)
     tiles = (v * n_pea, draw(st.integers(1, 4)), v * draw(st.integers(1, 2)))
     settings = {name: draw(values) for name, values in _MACHINE_FIELDS.items()}
     settings |= {"v": v, "n_pea": n_pea, "tile_k": tiles[1], "tile_n": tiles[2]} | draw(memories)
+    settings["vector"] = draw(st.sampled_from(["fused", "unfused"]))
+    # The largest tile of a stage has three inputs of two bytes.
+    settings["vmem_bytes"] = 6 * tiles[0] * tiles[2] * draw(st.integers(1, 4)) + draw(st.integers(0, 5))
     names = draw(st.permutations(LINKED_LAYERS[: draw(st.integers(2, 4))]))
     layers = {
         name: MaskedLayer(
@@ -844,6 +848,9 @@ def linked_programs(
     for name in sorted(names):
         if draw(st.integers(0, 3)):
             layers[name] = graph.nodes[name]["layer"] = replace(layers[name], formats=formats[name])
+        stage = None if layers[name].sequential else draw(st.none() | _STAGES)
+        feeds_stage = stage is not None or draw(st.integers(0, 5)) == 0
+        layers[name] = graph.nodes[name]["layer"] = replace(layers[name], feeds_stage=feeds_stage, stage=stage)
     works = {name: panacea_work(layer, with_settings(_PANACEA, settings)) for name, layer in layers.items()}
     needed = [_largest_bytes(work, 2) for work in works.values()]
     for name in needed[0]:
@@ -856,6 +863,10 @@ def linked_programs(
         planned.append(plan_layer(name, work, hardware, order, height))
     return plan_program(hardware, planned, graph)
 
+
+_STAGES = st.integers(2, 4).flatmap(
+    lambda passes: st.builds(VectorStage, st.just(passes), st.integers(1, 3), st.booleans())
+)
 
 LINKED_LAYERS = ("first", "second", "third", "fourth")
 """The layers of `linked_programs`; any of them may come first."""

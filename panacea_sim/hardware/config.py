@@ -34,7 +34,7 @@ __all__ = [
 
 DEFAULT_PRESET = "panacea"
 DEFAULT_MACHINE = "panacea"
-_EARLIER = {"machine": DEFAULT_MACHINE, "vector": "fused"}
+_EARLIER = {"machine": DEFAULT_MACHINE, "vector": "fused", "vmem_bytes": 65536}
 """What files of before there was a choice do not say."""
 _SECTION = "hardware"
 _MACHINE = "machine"
@@ -61,6 +61,10 @@ def _has_device(hardware: Hardware) -> bool:
 
 def _is_ideal(hardware: Hardware) -> bool:
     return hardware.dram_device is None
+
+
+def _has_stages(hardware: Hardware) -> bool:
+    return hardware.vector == "unfused"
 
 
 def _has_channels(hardware: Hardware) -> bool:
@@ -101,12 +105,13 @@ class Hardware(BaseModel):
     loop_order: Annotated[Literal["mnk", "mkn", "nmk", "nkm", "kmn", "knm", "auto"], Choice(only=("auto",))]
     residency: Annotated[Literal["auto", "resident"], Choice(only=("auto",))]
     spill: Annotated[Literal["allow", "refuse"], Choice(only=("allow",))]
-    vector: Annotated[Literal["fused", "free"], NoKnob("what is counted, not what is built")]
+    vector: Annotated[Literal["fused", "unfused", "free"], NoKnob("what is counted, not what is built")]
 
     wmem_bytes: Annotated[Bytes, Step("capacity", "bytes"), Ideal(_UNBOUNDED, 2**40)]
     amem_bytes: Annotated[Bytes, Step("capacity", "bytes"), Ideal(_UNBOUNDED, 2**40)]
     omem_bytes: Annotated[Bytes, Step("capacity", "bytes"), Ideal(_UNBOUNDED, 2**40)]
     psum_bytes: Annotated[Bytes, Step("capacity", "bytes of OMEM"), Ideal(_UNBOUNDED, 2**39)]
+    vmem_bytes: Annotated[Bytes, Step("capacity", "bytes", when=_has_stages), Ideal(_UNBOUNDED, 2**40)]
     queue_depth: Annotated[Count, Step("depth", "slots"), Ideal(_UNBOUNDED, 2**16)]
     omem_bytes_per_cycle: Annotated[Bytes, Step("rate", "bytes/cycle")]
 

@@ -81,7 +81,7 @@ def writes_of(outputs: OutputBytes, m: IntArray, n: IntArray) -> Writes:
     return Writes(m[tile], n[tile], narrow(form), first, last)
 
 
-def dense_outputs(tiling: Tiling) -> OutputBytes:
-    """Return the bytes of outputs that no layer reads: one byte each, nothing to encode."""
+def dense_outputs(tiling: Tiling, element_bytes: int = 1) -> OutputBytes:
+    """Return the bytes of outputs that no layer reads as an operand: so many each, nothing to encode."""
     outputs = tiling.outputs[..., None]
-    return OutputBytes(np.zeros_like(outputs), outputs)
+    return OutputBytes(np.zeros_like(outputs), outputs * element_bytes)

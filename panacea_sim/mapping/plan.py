@@ -16,6 +16,7 @@ from panacea_sim.mapping.loads import Loads, plan_loads
 from panacea_sim.mapping.order import TaskSequence, Visits, task_sequence, visits_of
 from panacea_sim.mapping.outputs import Writes, writes_of
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM, PartialSums, plan_partial_sums
+from panacea_sim.mapping.stage import StagePlan, plan_stage
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import LayerWork, TileBytes
 from panacea_sim.units import IntArray, narrow
@@ -31,7 +32,7 @@ class LayerPlan:
 
     `height` is 2 with double-tile processing, else 1: so many weight tiles make a stack, which is fetched, decoded and
     multiplied as one. `weight` holds the bytes of each stack, [stack, k]. `output_m`, `output_n` are the output tiles
-    in the order in which they are finished.
+    in the order in which they are finished. `stage` is vector work behind the layer that reads and writes by itself.
     """
 
     name: str
@@ -44,6 +45,7 @@ class LayerPlan:
     weight_loads: Loads
     activation_loads: Loads
     partial_sums: PartialSums
+    stage: StagePlan | None = None
 
     @cached_property
     def graph(self) -> TileGroupGraph:
@@ -84,8 +86,13 @@ class LayerPlan:
 
     @cached_property
     def writes(self) -> Writes:
-        """The firings that write the output tiles, each in all of its formats."""
+        """The firings that write the output tiles, each in all of its formats; those of a stage come behind them."""
         return writes_of(self.work.output_bytes, self.output_m, self.output_n)
+
+    @property
+    def write_count(self) -> int:
+        """Number of all firings that write, those of the stage among them."""
+        return len(self.writes.m) + (0 if self.stage is None else len(self.stage.writes.m))
 
 
 def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, height: int) -> LayerPlan:
@@ -126,6 +133,7 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
         weight_loads,
         activation_loads,
         partial_sums,
+        None if work.stage is None else plan_stage(work.stage, tiling, hardware.vmem_bytes),
     )
 
 

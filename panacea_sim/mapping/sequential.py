@@ -22,8 +22,6 @@ def own_outputs_needed(plan: LayerPlan, operand: Operand, tiles: int) -> IntArra
     tiling = plan.work.tiling
     if operand != "x" or not plan.work.sequential:
         return np.zeros(tiles, np.int64)
-    form = plan.work.output_bytes.number_of(
-        form_read(Link("x", "all"), plan.work.weight_bits, plan.work.activation_bits)
-    )
+    form = form_read(Link("x", "all"), plan.work.weight_bits, plan.work.activation_bits)
     last = writes_until(plan, form)[:: tiling.m_tiles, -1]  # 0, and the last tile of each product
     return np.repeat(last[:-1], tiles // tiling.repeat)

@@ -15,7 +15,7 @@ from panacea_sim.errors import InvariantError
 from panacea_sim.mapping.plan import LayerPlan
 from panacea_sim.units import IntArray, ceil_div
 from panacea_sim.workload.link import Columns, Link, Offset
-from panacea_sim.workload.written_format import form_read
+from panacea_sim.workload.written_format import Form, form_read
 
 __all__ = ["outputs_needed", "writes_until"]
 
@@ -27,7 +27,7 @@ def outputs_needed(link: Link, consumer: LayerPlan, producer: LayerPlan) -> IntA
     the layer, for each of which the link has an offset where it has several. 0: it needs nothing.
     """
     form = form_read(link, consumer.work.weight_bits, consumer.work.activation_bits)
-    written, repeat = writes_until(producer, producer.work.output_bytes.number_of(form)), consumer.work.tiling.repeat
+    written, repeat = writes_until(producer, form), consumer.work.tiling.repeat
     if not any(isinstance(offset, tuple) for offset in (link.feature_offset, link.column_offset)):
         return np.tile(_needed_of_a_product(link, consumer, producer, written), repeat)
     products = [_needed_of_a_product(link.of_repeat(at), consumer, producer, written) for at in range(repeat)]
@@ -122,15 +122,18 @@ def _everywhere(first: int, end: int, where: _Ranges) -> _Ranges:
     return _Ranges(first * where.some, end * where.some)
 
 
-def writes_until(producer: LayerPlan, form: int | None) -> IntArray:
+def writes_until(producer: LayerPlan, read: Form) -> IntArray:
     """Return how many writes are over when tile (m, n) is written in a format, at [m + 1, n + 1]; 0 at the others.
 
-    Where a tile is not written in this format, or no format is meant, that is the last write of the tile. Raises
-    InvariantError if tiles are not written in the order of m and of n.
+    Where a tile is not written in this format, that is the last write of the tile. What a stage behind the producer
+    makes is what others read. Raises InvariantError if tiles are not written in the order of m and of n.
     """
-    tiling, writes = producer.work.tiling, producer.writes
+    tiling, writes, outputs, before = producer.work.tiling, producer.writes, producer.work.output_bytes, 0
+    if producer.stage is not None and producer.work.stage is not None:
+        before, writes, outputs = len(writes.m), producer.stage.writes, producer.work.stage.output_bytes
+    form = outputs.number_of(read)
     written = np.zeros((tiling.repeat * tiling.m_tiles + 1, tiling.n_tiles + 1), np.int64)
-    count = np.arange(1, len(writes.m) + 1)
+    count = before + np.arange(1, len(writes.m) + 1)
     for some in (writes.last == 1, np.zeros_like(count, np.bool_) if form is None else writes.form == form):
         written[writes.m[some] + 1, writes.n[some] + 1] = count[some]
     if (np.diff(written, axis=0) < 0).any() or (np.diff(written, axis=1) < 0).any():

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from panacea_sim.mapping.outputs import OutputBytes
+from panacea_sim.mapping.stage import StageWork
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.units import IntArray
 from panacea_sim.workload.functional import FunctionalPass
@@ -51,7 +52,8 @@ class LayerWork(ABC):
     Together with the hardware this decides every cycle of a run without values. What is expensive is computed when it
     is asked for. `computed` is what the numbers of the layer are, None where nobody needs them. Each output passes the
     PPU `passes` times. `sequential` says that each product of the layer needs all outputs of the one before.
-    `weight_bits` and `activation_bits` say in which width outputs of other layers are read.
+    `stage` is vector work that follows with reads and writes of its own. `weight_bits` and
+    `activation_bits` say in which width outputs of other layers are read.
     """
 
     tiling: Tiling
@@ -61,6 +63,7 @@ class LayerWork(ABC):
     sequential: bool = field(default=False, kw_only=True)
     weight_bits: int = field(default=7, kw_only=True)
     activation_bits: int = field(default=8, kw_only=True)
+    stage: StageWork | None = field(default=None, kw_only=True)
 
     @property
     @abstractmethod
@@ -97,7 +100,9 @@ class LayerWork(ABC):
         for array in self.deciding():
             digest.update(repr(array.shape).encode())
             digest.update(np.packbits(array).tobytes() if array.dtype == np.bool_ else array.tobytes())
-        written = self.output_bytes
-        for part in (written.ho, written.total, written.pieces):
-            digest.update(b"none" if part is None else repr(part.shape).encode() + part.tobytes())
+        if self.stage is not None:
+            digest.update(repr(self.stage.stage).encode())
+        for written in (self.output_bytes, *(() if self.stage is None else (self.stage.output_bytes,))):
+            for part in (written.ho, written.total, written.pieces):
+                digest.update(b"none" if part is None else repr(part.shape).encode() + part.tobytes())
         return digest.digest()

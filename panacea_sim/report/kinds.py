@@ -61,7 +61,8 @@ def _row(kind: str, timed: Sequence[_Timed], makespan_cycles: int) -> list[str]:
     layers = [layer for layer, _ in timed]
     cycles = sum(own for _, own in timed)
     moved_bytes = sum(
-        layer.weight_bytes + layer.activation_bytes + layer.output_bytes + layer.spilled_bytes for layer in layers
+        layer.weight_bytes + layer.activation_bytes + layer.output_bytes + layer.spilled_bytes + layer.vector_bytes
+        for layer in layers
     )
     return [
         kind,

@@ -21,6 +21,7 @@ from panacea_sim.workload.layer_file import LayerFile, layer_file
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.npz import save_layer
 from panacea_sim.workload.synthetic import synthetic_layer
+from panacea_sim.workload.vector_stage import VectorStage
 from panacea_sim.workload.written_format import WrittenFormat
 
 __all__ = ["Entry", "LayerEntry", "entry_of", "layer_of"]
@@ -46,6 +47,14 @@ class FormatEntry(Entry):
     seed: Seed | None = None
 
 
+class StageEntry(Entry):
+    """A vector stage behind a masked layer: the fields of a VectorStage."""
+
+    passes: Count
+    inputs: Count = 1
+    reduces: bool = False
+
+
 class MaskedEntry(Entry):
     """The recipe of a masked layer: the fields of a MaskedLayer."""
 
@@ -64,6 +73,8 @@ class MaskedEntry(Entry):
     block: str = ""
     sequential: bool = False
     formats: list[FormatEntry] = []
+    feeds_stage: bool = False
+    stage: StageEntry | None = None
 
 
 class SyntheticEntry(Entry):
@@ -135,7 +146,8 @@ def layer_of(entry: LayerEntry, place: str, folder: Path) -> AnyLayer:
             _format_of(each, f"{place}.masked.formats[{number}]") for number, each in enumerate(entry.masked.formats)
         )
         with _placed(f"{place}.masked", "layer."):
-            return MaskedLayer(**entry.masked.model_dump() | {"name": entry.name, "formats": formats})
+            stage = None if entry.masked.stage is None else VectorStage(**entry.masked.stage.model_dump())
+            return MaskedLayer(**entry.masked.model_dump() | {"name": entry.name, "formats": formats, "stage": stage})
     if entry.synthetic is not None:
         with _placed(f"{place}.synthetic", "layer."):
             drawn = synthetic_layer(**entry.synthetic.model_dump())

@@ -16,6 +16,7 @@ from panacea_sim.mapping.work import LayerWork
 from panacea_sim.running.mapping_choice import Candidate, Check, choose_mapping, mapped
 from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.vector_stage import VectorStage
 from panacea_sim.workload.written_format import WrittenFormat
 
 __all__ = ["LayerClass", "class_mapping", "class_of"]
@@ -39,6 +40,8 @@ class LayerClass:
     rho_x: int
     sequential: bool = False
     formats: tuple[WrittenFormat, ...] = ()
+    feeds_stage: bool = False
+    stage: VectorStage | None = None
 
     def typical_layer(self) -> MaskedLayer:
         """Return the layer on which the mapping of the class is chosen."""
@@ -56,6 +59,8 @@ class LayerClass:
             passes=self.passes,
             sequential=self.sequential,
             formats=self.formats,
+            feeds_stage=self.feeds_stage,
+            stage=self.stage,
         )
 
 
@@ -68,7 +73,8 @@ def class_of(layer: Layer, work: LayerWork) -> LayerClass:
     if isinstance(layer, MaskedLayer):
         rho_w = tuple(map(_sixteenths, layer.rho_w)) if isinstance(layer.rho_w, tuple) else _sixteenths(layer.rho_w)
         formats = tuple(map(_rounded, layer.formats))
-        return LayerClass(*sizes, rho_w, _sixteenths(layer.rho_x), layer.sequential, formats)
+        stage = layer.feeds_stage, layer.stage
+        return LayerClass(*sizes, rho_w, _sixteenths(layer.rho_x), layer.sequential, formats, *stage)
     return LayerClass(*sizes, _sixteenths(work.stored_w.rho), _sixteenths(work.stored_x.rho), layer.sequential)
 
 

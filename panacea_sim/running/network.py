@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -11,7 +12,7 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.network import LayerGraph, all_links, layers_in_order
-from panacea_sim.workload.networks.formats import written_formats
+from panacea_sim.workload.networks.formats import stage_producers, written_formats
 from panacea_sim.workload.networks.gemm import Gemm
 from panacea_sim.workload.networks.vector_work import total_passes
 from panacea_sim.workload.written_format import WrittenFormat
@@ -33,7 +34,11 @@ def network_scenario(
     _check_densities(products)
     # Each layer has masks of its own: two layers of one size are not the same work.
     formats = written_formats(graph, order, {name: seed for seed, name in enumerate(order)})
-    layers = tuple(_masked(gemm, seed, formats[gemm.name]) for seed, gemm in enumerate(products))
+    feeding = stage_producers(graph, order)
+    layers = tuple(
+        replace(_masked(gemm, seed, formats[gemm.name]), feeds_stage=gemm.name in feeding, stage=gemm.stage)
+        for seed, gemm in enumerate(products)
+    )
     return Scenario(
         graph.graph.get("name", "network"),
         layers,

@@ -88,7 +88,7 @@ class Prepared:
 
     def _watched_writes(self, watch: Callable[[int], None]) -> dict[str, Callable[[int], None]]:
         """Return what hears of the firings of components that write back, and tells `watch` of whole output tiles."""
-        written = np.append(0, np.cumsum(self.program.joined(lambda layer: layer.plan.writes.last), dtype=np.int64))
+        written = np.append(0, np.cumsum(self.program.finished_tiles(), dtype=np.int64))
         writers = [part.name for part in self.description.components if part.role == "write_back"]
         return {name: lambda done: watch(int(written[done])) for name in writers}
 

@@ -76,6 +76,7 @@ class LayerSummary(LayerName):
     activation_bytes: Figure
     output_bytes: Figure
     spilled_bytes: Figure = 0
+    vector_bytes: Figure = 0
     output_sha256: str | None
     repeat: Figure = 1
     kind: str = ""

@@ -15,6 +15,7 @@ from panacea_sim.quant.slicing import activation_ho_factors, weight_ho_factors
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.quant.widths import SLICE_BITS, require_activation_bits, require_weight_bits
 from panacea_sim.units import FloatArray, ceil_div
+from panacea_sim.workload.vector_stage import VectorStage
 from panacea_sim.workload.written_format import WrittenFormat
 
 __all__ = ["MaskedLayer"]
@@ -38,7 +39,10 @@ class MaskedLayer:
     through such a layer. `repeat` products of this size, each with operands of its own, follow each other as one layer;
     where they are `sequential`, each needs all outputs of the one before. Each output passes the PPU `passes` times,
     once to be requantized and then for vector work that follows. `kind` and `block` say what the layer is in its
-    network, for reports. Raises ConfigError naming `layer.<field>`.
+    network, for reports. `feeds_stage` and `stage` count where vector work is not fused: then the layer writes its
+    outputs for a vector stage, the one behind it or that of a later layer, and `formats` are those of the results. The
+    products of a sequential layer need results of each other: it has no stage. Raises ConfigError naming
+    `layer.<field>`.
     """
 
     name: str
@@ -56,6 +60,8 @@ class MaskedLayer:
     block: str = ""
     sequential: bool = False
     formats: tuple[WrittenFormat, ...] = ()
+    feeds_stage: bool = False
+    stage: VectorStage | None = None
 
     output = None
     """Outputs have no values, whose format it could be."""
@@ -80,6 +86,11 @@ class MaskedLayer:
             "activation_bits": require_activation_bits("layer.activation_bits", self.activation_bits),
         }
         checked["rho_w"] = _shares(self.rho_w, self.ho_slices[0])
+        require_flag("layer.feeds_stage", self.feeds_stage)
+        if self.stage is not None and not self.feeds_stage:
+            raise ConfigError("layer.feeds_stage", False, "True for a layer with a stage behind it")
+        if self.stage is not None and self.sequential:
+            raise ConfigError("layer.stage", "a stage behind products that need each other", "none, or not sequential")
         self._check_formats()
         for field, value in checked.items():
             # The only way to normalise a field of a frozen dataclass.

@@ -101,8 +101,8 @@ FORMAT_MUTATIONS = (
     Mutation(
         "every format frees the tile",
         _STREAMS,
-        "return held_bytes * writes.last",
-        "return held_bytes",
+        "narrow(each.held_outputs * BYTES_PER_PARTIAL_SUM)[each.writes.m, each.writes.n] * each.writes.last",
+        "narrow(each.held_outputs * BYTES_PER_PARTIAL_SUM)[each.writes.m, each.writes.n]",
         _WRITTEN,
     ),
     Mutation(
@@ -115,8 +115,8 @@ FORMAT_MUTATIONS = (
     Mutation(
         "a link waits for the first format that there is",
         _WAITS,
-        "form = form_read(link, consumer.work.weight_bits, consumer.work.activation_bits)",
-        "form = (*producer.work.output_bytes.forms, None)[0]",
+        "form = outputs.number_of(read)",
+        "form = 0",
         _OF_WAITS,
     ),
     Mutation(

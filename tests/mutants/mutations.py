@@ -67,15 +67,15 @@ SERVICE_RULES = (
     Mutation(
         "encoder twice as fast",
         "panacea_sim/machines/panacea/encoder.py",
-        "service_cycles=program.of_writes(lambda layer: ceil_div(layer.output_bytes.ho, codec_bytes_per_cycle)),",
-        "service_cycles=program.of_writes(lambda layer: ceil_div(layer.output_bytes.ho, 2 * codec_bytes_per_cycle)),",
+        "lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)",
+        "lambda written: ceil_div(written.output_bytes.ho, 2 * codec_bytes_per_cycle)",
         SERVICE,
     ),
     Mutation(
         "encoder encodes the LO slices",
         "panacea_sim/machines/panacea/encoder.py",
-        "service_cycles=program.of_writes(lambda layer: ceil_div(layer.output_bytes.ho, codec_bytes_per_cycle)),",
-        "service_cycles=program.of_writes(lambda layer: ceil_div(layer.output_bytes.total, codec_bytes_per_cycle)),",
+        "lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)",
+        "lambda written: ceil_div(written.output_bytes.total, codec_bytes_per_cycle)",
         SERVICE,
     ),
     Mutation(
@@ -146,15 +146,15 @@ SERVICE_RULES = (
     Mutation(
         "PPU rounds down",
         "panacea_sim/machines/shared/ppu.py",
-        "ceil_div(layer.plan.work.outputs * layer.plan.work.passes, program.hardware.ppu_lanes),",
-        "layer.plan.work.outputs * layer.plan.work.passes // program.hardware.ppu_lanes,",
+        "ceil_div(passed_outputs, hardware.ppu_lanes)",
+        "passed_outputs // hardware.ppu_lanes",
         SERVICE,
     ),
     Mutation(
         "PPU reads a byte an output",
         "panacea_sim/machines/shared/ppu.py",
-        "ceil_div(layer.plan.work.outputs * BYTES_PER_PARTIAL_SUM, program.hardware.omem_bytes_per_cycle),",
-        "ceil_div(layer.plan.work.outputs, program.hardware.omem_bytes_per_cycle),",
+        "_outputs(layer) * BYTES_PER_PARTIAL_SUM",
+        "_outputs(layer)",
         SERVICE,
     ),
     Mutation(
@@ -631,8 +631,8 @@ MACHINE_RULES = (
     Mutation(
         "outputs are written without their LO slices",
         "panacea_sim/machines/shared/streams.py",
-        "size_bytes = program.of_writes(lambda layer: layer.output_bytes.total)",
-        "size_bytes = program.of_writes(lambda layer: layer.output_bytes.ho)",
+        "size_bytes = program.of_writes(lambda written: written.output_bytes.total)",
+        "size_bytes = program.of_writes(lambda written: written.output_bytes.ho)",
         SERVICE,
     ),
     Mutation(
@@ -659,8 +659,8 @@ MACHINE_RULES = (
     Mutation(
         "a chained tile is read before its last write",
         "panacea_sim/mapping/waits.py",
-        "count = np.arange(1, len(writes.m) + 1)",
-        "count = np.arange(len(writes.m))",
+        "count = before + np.arange(1, len(writes.m) + 1)",
+        "count = before + np.arange(len(writes.m))",
         CHAIN,
     ),
     Mutation(

@@ -19,11 +19,13 @@ from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.synthetic import synthetic_layer
+from panacea_sim.workload.vector_stage import VectorStage
 from panacea_sim.workload.written_format import WrittenFormat
 
 HARDWARE = load_hardware("panacea", {"n_pea": 2, "tile_k": 16, "tile_n": 8})
 LAYER = MaskedLayer("layer", 60, 90, 40, 0.3, 0.8, seed=5)
 FORMAT = WrittenFormat("x", "columns", 8, ((0, 60),), (0.6,))
+OTHER = VectorStage(3, 2)
 
 
 def _class(layer: MaskedLayer, hardware: Hardware = HARDWARE) -> LayerClass:
@@ -59,12 +61,17 @@ def test_a_class_has_sizes_widths_and_rounded_densities() -> None:
         {"formats": (FORMAT, replace(FORMAT, bits=4, skipped=()))},
         {"formats": (replace(FORMAT, skipped=(0.9,)),)},
         {"formats": (replace(FORMAT, features=((0, 59),)),)},
+        {"feeds_stage": True},
+        {"feeds_stage": True, "stage": VectorStage(3)},
+        {"feeds_stage": True, "stage": VectorStage(3, reduces=True)},
     ],
     ids=str,
 )
 def test_what_decides_cycles_makes_another_class(changes: dict[str, object]) -> None:
     """Each size, width and density counts."""
     classes = {_class(LAYER), _class(replace(LAYER, formats=(FORMAT,)))}
+    if "stage" in changes:
+        classes = {_class(replace(LAYER, feeds_stage=True)), _class(replace(LAYER, feeds_stage=True, stage=OTHER))}
     found = _class(replace(LAYER, **changes))  # type: ignore[arg-type]
     assert len(classes | {found}) == (2 if changes.get("formats") == (FORMAT,) else 3)
 

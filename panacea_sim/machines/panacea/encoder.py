@@ -25,13 +25,13 @@ __all__ = ["EncoderWorker", "encode_output_tile", "encoder", "pack_activations"]
 def encoder(program: Program) -> Component:
     """Return `encoder`: it encodes the HO slices of an output tile, in each format; dense outputs pass in 0 cycles."""
     codec_bytes_per_cycle = panacea_hardware(program.hardware).codec_bytes_per_cycle
-    ho_bytes = program.of_writes(lambda layer: layer.output_bytes.ho)
+    ho_bytes = program.of_writes(lambda written: written.output_bytes.ho)
     return Component(
         "encoder",
         "codecs",
         len(ho_bytes),
-        service_cycles=program.of_writes(lambda layer: ceil_div(layer.output_bytes.ho, codec_bytes_per_cycle)),
-        takes=(Take("q_encode", program.joined(lambda layer: layer.plan.writes.first)),),
+        service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)),
+        takes=(Take("q_encode", program.first_writes()),),
         gives=(Give("q_o", repeated(1, len(ho_bytes))),),
         labels=program.write_labels,
         size_bytes=ho_bytes,

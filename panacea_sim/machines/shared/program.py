@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import networkx as nx
 import numpy as np
@@ -16,12 +17,25 @@ from panacea_sim.mapping.loads import Loads
 from panacea_sim.mapping.outputs import OutputBytes, Writes
 from panacea_sim.mapping.plan import LayerPlan, check_output_tile
 from panacea_sim.mapping.sequential import own_outputs_needed
+from panacea_sim.mapping.stage import StagePlan
 from panacea_sim.mapping.waits import outputs_needed
 from panacea_sim.units import IntArray, narrow, repeated
 from panacea_sim.workload.link import Operand
 from panacea_sim.workload.network import LayerGraph, layers_in_order, links_into
 
-__all__ = ["PlannedLayer", "Program", "plan_program"]
+__all__ = ["PlannedLayer", "Program", "Written", "plan_program"]
+
+_NOTHING = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """Tiles that are written: bytes and places, [m, n, format], the firings, and the outputs [m, n] held in OMEM."""
+
+    output_bytes: OutputBytes
+    writes: Writes
+    address: IntArray
+    held_outputs: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +55,16 @@ class PlannedLayer:
         """The bytes of the layer's outputs."""
         return self.plan.work.output_bytes
 
+    @property
+    def written(self) -> tuple[Written, ...]:
+        """What is written: the outputs, and what a stage makes of them."""
+        outputs = Written(self.output_bytes, self.plan.writes, self.layout.output, self.plan.work.outputs)
+        if self.plan.stage is None or self.plan.work.stage is None:
+            return (outputs,)
+        nothing = np.zeros_like(self.plan.work.outputs)
+        made = self.plan.work.stage.output_bytes
+        return (outputs, Written(made, self.plan.stage.writes, self.layout.stage_output, nothing))
+
 
 @dataclass(frozen=True, eq=False)
 class Program:
@@ -56,7 +80,7 @@ class Program:
         Tiles are flat, as fetches number them. Where several producers serve an operand, the latest tells; of a
         sequential layer the product before is one of them.
         """
-        first = np.cumsum([0, *(len(layer.plan.writes.m) for layer in self.layers)]).tolist()
+        first = np.cumsum([0, *(layer.plan.write_count for layer in self.layers)]).tolist()
         number = {layer.plan.name: at for at, layer in enumerate(self.layers)}
         counts = []
         for layer in self.layers:
@@ -121,16 +145,18 @@ class Program:
 
     @cached_property
     def output_labels(self) -> TileLabels:
-        """The labels of components that fire once for each finished output tile."""
-        numbers = self._numbers(lambda layer: layer.plan.output_count)
-        m = self._later(lambda layer: layer.plan.output_m)
-        n = self._later(lambda layer: layer.plan.output_n)
+        """The labels of the PPU, which fires for each finished output tile, and then for the tiles of a stage."""
+        numbers = self._numbers(
+            lambda layer: layer.plan.output_count + (0 if layer.plan.stage is None else len(layer.plan.stage.m))
+        )
+        m = self._later(lambda layer: _with_stage(layer.plan.output_m, layer.plan.stage, "m"))
+        n = self._later(lambda layer: _with_stage(layer.plan.output_n, layer.plan.stage, "n"))
         return TileLabels(numbers, m, n, repeated(NO_TILE, len(numbers)))
 
     @cached_property
     def write_labels(self) -> TileLabels:
         """The labels of components that fire once for each finished output tile and format in which it is written."""
-        numbers = self._numbers(lambda layer: len(layer.plan.writes.m))
+        numbers = self._numbers(lambda layer: layer.plan.write_count)
         m, n = self._later(_written_m), self._later(_written_n)
         return TileLabels(numbers, m, n, repeated(NO_TILE, len(numbers)))
 
@@ -174,22 +200,50 @@ class Program:
         """The number of outputs in the tile of each visit."""
         return self.of_visits(lambda layer: layer.plan.work.outputs)
 
-    @cached_property
-    def tile_outputs(self) -> IntArray:
-        """The number of outputs in each finished tile."""
-        return self.of_tiles(lambda layer: layer.plan.work.outputs)
-
     def of_visits(self, of_layer: Callable[[PlannedLayer], IntArray]) -> IntArray:
         """Return for each visit what a layer has for its output tile, [m, n]."""
         return self.joined(lambda layer: narrow(of_layer(layer))[layer.plan.visits.m, layer.plan.visits.n])
 
-    def of_tiles(self, of_layer: Callable[[PlannedLayer], IntArray]) -> IntArray:
-        """Return for each output tile, in the order in which they are finished, what a layer has for it, [m, n]."""
-        return self.joined(lambda layer: narrow(of_layer(layer))[layer.plan.output_m, layer.plan.output_n])
+    def of_writes(self, of_written: Callable[[Written], IntArray]) -> IntArray:
+        """Return for each write of a tile what there is for it, [m, n, format]."""
+        return self.joined(
+            lambda layer: _joined([_of_writes(each.writes, narrow(of_written(each))) for each in layer.written])
+        )
 
-    def of_writes(self, of_layer: Callable[[PlannedLayer], IntArray]) -> IntArray:
-        """Return for each write of an output tile what a layer has for it, [m, n, format]."""
-        return self.joined(lambda layer: _of_writes(layer.plan.writes, narrow(of_layer(layer))))
+    def finished_tiles(self) -> IntArray:
+        """Return 1 for each write that is the last one of an output tile, else 0, as those of stages are."""
+        return self.joined(
+            lambda layer: _joined([each.writes.last * (each.held_outputs.any()) for each in layer.written])
+        )
+
+    def first_writes(self) -> IntArray:
+        """Return 1 for each write that is the first one of its tile, else 0."""
+        return self.joined(lambda layer: _joined([each.writes.first for each in layer.written]))
+
+    @cached_property
+    def stage_read_labels(self) -> TileLabels:
+        """The labels of the component that reads the inputs of vector stages."""
+        numbers = self._numbers(lambda layer: 0 if layer.plan.stage is None else len(layer.plan.stage.read_m))
+        m = self._later(lambda layer: _NOTHING if layer.plan.stage is None else layer.plan.stage.read_m)
+        n = self._later(lambda layer: _NOTHING if layer.plan.stage is None else layer.plan.stage.read_n)
+        return TileLabels(numbers, m, n, repeated(NO_TILE, len(numbers)))
+
+    @property
+    def has_stages(self) -> bool:
+        """Whether any layer has a vector stage behind it, so that `v_dma` and VMEM are needed."""
+        return any(layer.plan.stage is not None for layer in self.layers)
+
+    def of_post_processing(
+        self, of_layer: Callable[[PlannedLayer], IntArray], of_stage: Callable[[PlannedLayer, StagePlan], IntArray]
+    ) -> IntArray:
+        """Return for each firing of the PPU what there is: of the output tiles of a layer, then of its stage."""
+        return self.joined(
+            lambda layer: (
+                of_layer(layer)
+                if layer.plan.stage is None
+                else np.concatenate([of_layer(layer), of_stage(layer, layer.plan.stage)])
+            )
+        )
 
     def of_weights(self, of_layer: Callable[[PlannedLayer], IntArray]) -> IntArray:
         """Return for each tile task what a layer has for its weights, [stack, k]."""
@@ -257,11 +311,18 @@ def _first_m(layer: PlannedLayer, stack: IntArray) -> IntArray:
 
 
 def _written_m(layer: PlannedLayer) -> IntArray:
-    return layer.plan.writes.m
+    return _joined([each.writes.m for each in layer.written])
 
 
 def _written_n(layer: PlannedLayer) -> IntArray:
-    return layer.plan.writes.n
+    return _joined([each.writes.n for each in layer.written])
+
+
+def _with_stage(of_tiles: IntArray, stage: StagePlan | None, axis: Literal["m", "n"]) -> IntArray:
+    if stage is None:
+        return of_tiles
+    of_stage: IntArray = getattr(stage, axis)
+    return np.concatenate([of_tiles, of_stage])
 
 
 def _of_writes(writes: Writes, of_tiles: IntArray) -> IntArray:

@@ -14,7 +14,7 @@ from panacea_sim.workload.network import LayerGraph, links_into
 from panacea_sim.workload.networks.gemm import Gemm
 from panacea_sim.workload.written_format import Form, WrittenFormat, form_read, joined_ranges
 
-__all__ = ["features_read", "written_formats"]
+__all__ = ["features_read", "stage_producers", "written_formats"]
 
 Ranges = tuple[tuple[int, int], ...]
 Sizes = tuple[int, int, int, int]
@@ -48,6 +48,23 @@ def written_formats(
         )
         for name, forms in found.items()
     }
+
+
+def stage_producers(graph: LayerGraph, order: Sequence[str]) -> set[str]:
+    """Return the layers whose outputs are inputs of a vector stage: of the one behind them, or of one that follows.
+
+    An operand that comes from several layers comes from the stage behind the last of them, if that has several inputs.
+    """
+    number = {name: at for at, name in enumerate(order)}
+    stages = {name: graph.nodes[name]["layer"].stage for name in order}
+    found = {name for name, stage in stages.items() if stage is not None}
+    for name in order:
+        for operand in ("x", "w"):
+            producers = {each for each, link in links_into(graph, name) if link.operand == operand}
+            stage = stages[max(producers, key=number.__getitem__)] if producers else None
+            if stage is not None and stage.inputs > 1:
+                found |= producers
+    return found
 
 
 @lru_cache(maxsize=512)
