@@ -128,6 +128,7 @@ def test_ideal_machines() -> None:
         "amem_bytes",
         "omem_bytes",
         "psum_bytes",
+        "vmem_bytes",
         "queue_depth",
     }
     ideal = load_hardware("panacea", {"dram": "ideal", "dram_latency_cycles": 7, "dram_bytes_per_cycle": 2**30})

@@ -117,29 +117,31 @@ LAYER_MUTATIONS = (
     Mutation(
         "vector work takes no time",
         _PPU,
-        "program, _outputs(layer) * layer.plan.work.passes,",
-        "program, _outputs(layer),",
+        "program, layer.tile_outputs * layer.plan.work.passes, layer.tile_outputs * BYTES_PER_PARTIAL_SUM",
+        "program, layer.tile_outputs, layer.tile_outputs * BYTES_PER_PARTIAL_SUM",
         _PASSES,
     ),
     Mutation(
         "every pass rounds up by itself",
         _PPU,
-        "program, _outputs(layer) * layer.plan.work.passes,",
-        "program, ceil_div(_outputs(layer), lanes := program.hardware.ppu_lanes) * lanes * layer.plan.work.passes,",
+        "program, layer.tile_outputs * layer.plan.work.passes, layer.tile_outputs * BYTES_PER_PARTIAL_SUM",
+        "program, -(-layer.tile_outputs // program.hardware.ppu_lanes) * program.hardware.ppu_lanes "
+        "* layer.plan.work.passes, layer.tile_outputs * BYTES_PER_PARTIAL_SUM",
         _PASSES,
     ),
     Mutation(
         "every pass reads the outputs again",
         _PPU,
-        "_outputs(layer) * BYTES_PER_PARTIAL_SUM",
-        "_outputs(layer) * layer.plan.work.passes * 4",
+        "program, layer.tile_outputs * layer.plan.work.passes, layer.tile_outputs * BYTES_PER_PARTIAL_SUM",
+        "program, layer.tile_outputs * layer.plan.work.passes, layer.tile_outputs * layer.plan.work.passes * "
+        "BYTES_PER_PARTIAL_SUM",
         _PASSES,
     ),
     Mutation(
         "free vector work takes passes",
         "panacea_sim/machines/panacea/build.py",
-        'passes=layer.passes if chosen.vector == "fused" else 1,',
-        "passes=layer.passes,",
+        "return layer.passes if stays else 1",
+        "return layer.passes",
         _PASSES,
     ),
     Mutation(

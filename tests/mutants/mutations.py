@@ -67,15 +67,17 @@ SERVICE_RULES = (
     Mutation(
         "encoder twice as fast",
         "panacea_sim/machines/panacea/encoder.py",
-        "lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)",
-        "lambda written: ceil_div(written.output_bytes.ho, 2 * codec_bytes_per_cycle)",
+        "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)),",
+        "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, 2 * "
+        "codec_bytes_per_cycle)),",
         SERVICE,
     ),
     Mutation(
         "encoder encodes the LO slices",
         "panacea_sim/machines/panacea/encoder.py",
-        "lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)",
-        "lambda written: ceil_div(written.output_bytes.total, codec_bytes_per_cycle)",
+        "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)),",
+        "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.total, "
+        "codec_bytes_per_cycle)),",
         SERVICE,
     ),
     Mutation(
@@ -146,15 +148,16 @@ SERVICE_RULES = (
     Mutation(
         "PPU rounds down",
         "panacea_sim/machines/shared/ppu.py",
-        "ceil_div(passed_outputs, hardware.ppu_lanes)",
-        "passed_outputs // hardware.ppu_lanes",
+        "return np.maximum(ceil_div(passed_outputs, hardware.ppu_lanes), ceil_div(read_bytes, "
+        "hardware.omem_bytes_per_cycle))",
+        "return np.maximum(passed_outputs // hardware.ppu_lanes, ceil_div(read_bytes, hardware.omem_bytes_per_cycle))",
         SERVICE,
     ),
     Mutation(
         "PPU reads a byte an output",
         "panacea_sim/machines/shared/ppu.py",
-        "_outputs(layer) * BYTES_PER_PARTIAL_SUM",
-        "_outputs(layer)",
+        "program, layer.tile_outputs * layer.plan.work.passes, layer.tile_outputs * BYTES_PER_PARTIAL_SUM",
+        "program, layer.tile_outputs * layer.plan.work.passes, layer.tile_outputs",
         SERVICE,
     ),
     Mutation(

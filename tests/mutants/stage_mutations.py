@@ -119,8 +119,8 @@ STAGE_MUTATIONS = (
     Mutation(
         "stages make no class",
         "panacea_sim/running/mapping_class.py",
-        "return LayerClass(*sizes, rho_w, _sixteenths(layer.rho_x), formats, layer.feeds_stage, layer.stage)",
-        "return LayerClass(*sizes, rho_w, _sixteenths(layer.rho_x), formats)",
+        "stage = layer.feeds_stage, layer.stage",
+        "stage = False, None",
         _CLASSES,
     ),
     Mutation(

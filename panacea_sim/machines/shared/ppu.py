@@ -14,7 +14,7 @@ from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.mapping.stage import RAW_BYTES, StagePlan
 from panacea_sim.quant.activation_functions import PostProcessor
-from panacea_sim.units import IntArray, ceil_div, narrow, repeated
+from panacea_sim.units import IntArray, ceil_div, repeated
 
 __all__ = ["PpuWorker", "ppu"]
 
@@ -25,7 +25,9 @@ def ppu(program: Program) -> Component:
     Vector work that follows takes passes of its own over the outputs, or is a stage behind the layer: then the tiles of
     the stage follow the layer's own.
     """
-    outputs = program.of_post_processing(_outputs, lambda layer, stage: _stage_outputs(layer, stage) * stage.given)
+    outputs = program.of_post_processing(
+        lambda layer: layer.tile_outputs, lambda layer, stage: _stage_outputs(layer, stage) * stage.given
+    )
     given = program.of_post_processing(_one_each, lambda _, stage: stage.given)
     from_stage = program.of_post_processing(_none_each, lambda _, stage: stage.taken)
     from_layer = program.of_post_processing(_one_each, lambda _, stage: np.zeros_like(stage.m))
@@ -36,7 +38,7 @@ def ppu(program: Program) -> Component:
         len(outputs),
         service_cycles=program.of_post_processing(
             lambda layer: _cycles(
-                program, _outputs(layer) * layer.plan.work.passes, _outputs(layer) * BYTES_PER_PARTIAL_SUM
+                program, layer.tile_outputs * layer.plan.work.passes, layer.tile_outputs * BYTES_PER_PARTIAL_SUM
             ),
             lambda layer, stage: _cycles(
                 program, _stage_outputs(layer, stage) * stage.passes, _stage_bytes(layer, stage)
@@ -56,11 +58,6 @@ def _cycles(program: Program, passed_outputs: IntArray, read_bytes: IntArray) ->
     """Return the cycles of passes over outputs, which are read once through a port as wide as that of OMEM."""
     hardware = program.hardware
     return np.maximum(ceil_div(passed_outputs, hardware.ppu_lanes), ceil_div(read_bytes, hardware.omem_bytes_per_cycle))
-
-
-def _outputs(layer: PlannedLayer) -> IntArray:
-    outputs: IntArray = narrow(layer.plan.work.outputs)[layer.plan.output_m, layer.plan.output_n]
-    return outputs
 
 
 def _stage_outputs(layer: PlannedLayer, stage: StagePlan) -> IntArray:

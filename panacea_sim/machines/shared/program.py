@@ -51,6 +51,12 @@ class PlannedLayer:
     reads_in_place: bool = False
 
     @property
+    def tile_outputs(self) -> IntArray:
+        """The number of outputs in each output tile, in the order in which they are finished."""
+        outputs: IntArray = narrow(self.plan.work.outputs)[self.plan.output_m, self.plan.output_n]
+        return outputs
+
+    @property
     def output_bytes(self) -> OutputBytes:
         """The bytes of the layer's outputs."""
         return self.plan.work.output_bytes
@@ -194,6 +200,11 @@ class Program:
     def one_per_task(self) -> IntArray:
         """A one for each tile task: the tokens of a queue that every task passes."""
         return repeated(1, sum(layer.plan.task_count for layer in self.layers))
+
+    @cached_property
+    def tile_outputs(self) -> IntArray:
+        """The number of outputs in each finished output tile."""
+        return self.joined(lambda layer: layer.tile_outputs)
 
     @cached_property
     def visit_outputs(self) -> IntArray:
