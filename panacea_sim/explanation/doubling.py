@@ -1,0 +1,92 @@
+"""Machines on which one finding of an explanation is twice as fast, or twice as large: what gains are measured on.
+
+Loop orders, tiles and grants are those of the run: a changed machine only lives through the same work again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
+from panacea_sim.description.topology import topology_of
+from panacea_sim.explanation.explanation import Limit, PathRow
+from panacea_sim.memory.device import Device
+
+__all__ = ["doubled"]
+
+
+def doubled(description: Description, finding: PathRow | Limit) -> Description | None:
+    """Return the machine on which the finding is twice as fast, twice as large, or for a dependence not there.
+
+    A group serves in half the cycles; channels move twice the bytes a cycle; a latency or refresh takes half as long,
+    and rows and turnarounds do so with the whole device; queues, memories and slots have twice the room; a dataflow
+    edge is left out; a stream that went behind another goes first. None where nothing is known to be done.
+    """
+    if isinstance(finding, Limit):
+        return _with_room(description, finding)
+    if finding.kind == "service":
+        return _serving_twice_as_fast(description, finding.component)
+    if finding.kind == "latency" and finding.component not in {channel.name for channel in description.channels}:
+        return _joined_twice_as_fast(description, finding.component)
+    what = finding.kind if finding.kind != "device" else finding.cause
+    return _with_devices(description, lambda device: device.halved(what))
+
+
+def _serving_twice_as_fast(description: Description, group: str) -> Description:
+    def halved(part: Component) -> Component:
+        if part.group != group or part.service_cycles is None:
+            return part
+        return replace(part, service_cycles=part.service_cycles // 2)
+
+    return replace(description, components=tuple(map(halved, description.components)))
+
+
+def _joined_twice_as_fast(description: Description, name: str) -> Description:
+    is_meant = _names(description, name)
+    return replace(
+        description,
+        queues=tuple(
+            replace(queue, latency_cycles=queue.latency_cycles // 2) if is_meant(queue.name) else queue
+            for queue in description.queues
+        ),
+        stores=tuple(
+            replace(store, latency_cycles=store.latency_cycles // 2) if is_meant(store.name) else store
+            for store in description.stores
+        ),
+    )
+
+
+def _with_devices(description: Description, changed: Callable[[Device], Device]) -> Description:
+    channels = tuple(replace(channel, device=changed(channel.device)) for channel in description.channels)
+    return replace(description, channels=channels)
+
+
+def _with_room(description: Description, limit: Limit) -> Description | None:
+    is_meant = _names(description, limit.name)
+    if limit.kind == "queue":
+        queues = tuple(
+            replace(queue, capacity=2 * queue.capacity) if is_meant(queue.name) else queue
+            for queue in description.queues
+        )
+        return replace(description, queues=queues)
+    if limit.kind == "memory":
+        memories = tuple(
+            replace(memory, capacity_bytes=2 * memory.capacity_bytes) if is_meant(memory.name) else memory
+            for memory in description.memories
+        )
+        return replace(description, memories=memories)
+    if limit.kind == "slot":
+        ports = tuple(
+            replace(port, outstanding=2 * port.outstanding) if is_meant(port.component) else port
+            for port in description.ports
+        )
+        return replace(description, ports=ports)
+    return None
+
+
+def _names(description: Description, name: str) -> Callable[[str], bool]:
+    """Return whether a part is meant by a name, which may be short for all parts alike."""
+    short = topology_of(description).short_names
+    return lambda part: name in {part, short.get(part, part)}
