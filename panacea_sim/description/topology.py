@@ -32,12 +32,16 @@ class Place:
 
 @dataclass(frozen=True)
 class Joint:
-    """A queue, store or memory between two components; the producer of a memory releases its space."""
+    """A queue, store or memory between two components; the producer of a memory releases its space.
+
+    A token of a queue or store can be taken `latency_cycles` after it is there.
+    """
 
     name: str
     kind: Literal["queue", "store", "memory"]
     producer: str
     consumer: str
+    latency_cycles: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,13 +110,15 @@ def topology_of(description: Description) -> Topology:
         **{store.name: "store" for store in description.stores},
         **{memory.name: "memory" for memory in description.memories},
     }
+    latency = {each.name: each.latency_cycles for each in (*description.queues, *description.stores)}
     return Topology(
         tuple(
             Place(part.name, part.group, part.role, part.section, {each.name: each.per_cycle for each in part.actions})
             for part in description.components
         ),
         tuple(
-            Joint(name, kind, description.producer[name], description.consumer[name]) for name, kind in kinds.items()
+            Joint(name, kind, description.producer[name], description.consumer[name], latency.get(name, 0))
+            for name, kind in kinds.items()
         ),
         tuple(channel.name for channel in description.channels),
     )

@@ -31,8 +31,11 @@ class Recording:
         layers: tuple[str, ...],
         spill_folder: Path | None,
         debug: Callable[..., object] | None,
+        *,
+        explains: bool,
     ) -> None:
         self.options = options
+        self.explains = explains
         self.layers = layers
         self.debug = debug
         self._spill_folder = spill_folder

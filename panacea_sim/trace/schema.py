@@ -111,12 +111,12 @@ POSTINGS = pa.schema(
         _column("component", _NAME, "the component that posts, a DMA stream"),
         _column("firing", pa.int64(), "number of its firing, from 0"),
         _column("cycle", pa.int64(), "when it posted the request of this firing", "cycles"),
-        _column("state", _NAME, "starved, blocked or waiting at the step that delayed it last; empty if none did"),
+        _column("state", _NAME, "starved, blocked or waiting at a step that delayed it; empty if none did"),
         _column("cause", _NAME, "what that step waited for; `slot` for a number of requests in flight that is full"),
         _column("cause_component", _NAME, "the component at the other end of the cause"),
         _column("since_cycle", pa.int64(), "when that step began to wait; the cycle itself if none did", "cycles"),
     ],
-    metadata={"table": "postings", "schema": str(SCHEMA_VERSION), "order": "component, then firing"},
+    metadata={"table": "postings", "schema": str(SCHEMA_VERSION), "order": "component, then firing, since_cycle"},
 )
 
 

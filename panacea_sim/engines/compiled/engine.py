@@ -15,14 +15,15 @@ from panacea_sim.description.parts import Channel, Queue
 from panacea_sim.description.steps import Give, Take
 from panacea_sim.engines.compiled import columns as col
 from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
-from panacea_sim.engines.compiled.delays import first_delay, posting_columns
+from panacea_sim.engines.compiled.delays import first_delays, posting_columns
 from panacea_sim.engines.compiled.evaluation import evaluate
+from panacea_sim.engines.compiled.kept_rows import RowSorter
 from panacea_sim.engines.compiled.lowering import Lowered, lower
 from panacea_sim.engines.compiled.tables import core_tables, stream_tables, trace_buffers
 from panacea_sim.engines.deadlock import StandStill, describe_deadlock
 from panacea_sim.engines.result import EngineResult, FiringTimes
 from panacea_sim.errors import DeadlockError
-from panacea_sim.trace.activity_log import ActivityLog
+from panacea_sim.trace.activity_log import NO_FIRING, ActivityLog, KeptRows
 from panacea_sim.trace.options import NO_TRACE
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import GAP_REASONS, NO_REQUESTS, State
@@ -64,14 +65,16 @@ class _Engine:
         self._recorder = recorder
         self._keep_times = keep_times
         self._traced = recorder.options.level != "off"
-        self._lowered = lower(description, keep_times, whole=self._traced)
+        self._records = self._traced or recorder.explains
+        self._lowered = lower(description, keep_times, whole=self._records)
         self._names = [component.name for component in description.components]
         self._ports = [port.component for port in description.ports]
         self._slots = _slots(self._lowered)
         self._core = core_tables(self._lowered)
         self._streams = stream_tables(self._lowered)
-        self._trace = trace_buffers(self._lowered, traced=self._traced)
+        self._trace = trace_buffers(self._lowered, traced=self._records)
         self._logs = self._open_logs()
+        self._sorter = RowSorter(self._logs, len(self._names), len(self._slots), len(self._ports), self._code)
         # The lane of each component in its actor; a stream's is the one that posts, which comes before the other.
         self._lanes = {
             actor.component + lane: (number, lane)
@@ -91,6 +94,8 @@ class _Engine:
         makespan_cycles = int(self._core.components[:, col.LAST_END].max(initial=0))
         self._note_idle_ends(makespan_cycles)
         self._note_postings()
+        if self._records and not self._traced:
+            self._keep_first_inputs()
         return self._result(makespan_cycles)
 
     def _open_logs(self) -> list[ActivityLog]:
@@ -115,18 +120,27 @@ class _Engine:
     def _empty_buffers(self) -> None:
         trace = self._trace
         rows = trace.rows[: trace.counts[col.ROWS]]
+        if self._traced:
+            self._log_rows(rows)
+        elif self._records:
+            self._sorter.add(rows)
+        accesses = trace.accesses[: trace.counts[col.ACCESSES]]
+        for number, channel in enumerate(self._description.channels):
+            self._recorder.accesses[channel.name].extend(accesses[accesses[:, 0] == number][:, 1:])
+        trace.counts[:] = 0
+
+    def _log_rows(self, rows: IntArray) -> None:
         rows = rows[np.lexsort((rows[:, 3], rows[:, 2], rows[:, 0]))]
         ends = np.searchsorted(rows[:, 0], np.arange(len(self._logs)), side="right")
         for owner, (log, mine) in enumerate(zip(self._logs, np.split(rows, ends[:-1]), strict=True)):
+            if owner < len(self._names) and len(mine) and mine[0, 1] == IDLE:
+                self._note_first_inputs(owner)
+                mine = mine[1:]  # noqa: PLW2901  # the first row of a component
             if not len(mine):
                 continue
             codes, place = np.unique(mine[:, 1], return_inverse=True)
             known = np.array([self._code(owner, code) for code in codes.tolist()], np.int64)
             log.extend(known[place], mine[:, 2], mine[:, 3], mine[:, 4])
-        accesses = trace.accesses[: trace.counts[col.ACCESSES]]
-        for number, channel in enumerate(self._description.channels):
-            self._recorder.accesses[channel.name].extend(accesses[accesses[:, 0] == number][:, 1:])
-        trace.counts[:] = 0
 
     def _code(self, owner: int, code: int) -> int:
         """Return the code in the log of `owner` for a code of the evaluation."""
@@ -137,7 +151,7 @@ class _Engine:
         if code == BUSY:
             return State.BUSY, "", ""
         if code == IDLE:
-            return (State.IDLE, *self._first_cause(owner))
+            return State.IDLE, "", ""
         if code == STARVED:
             return State.STARVED, NO_REQUESTS, ""
         if code >= 0:
@@ -159,10 +173,25 @@ class _Engine:
         name = self._description.channels[owner - len(self._names)].name
         return State.CONTENDED, f"{name}:{GAP_REASONS[reason - 1]}", self._ports[port]
 
-    def _first_cause(self, owner: int) -> tuple[str, str]:
-        """Return what a component waited for last before its first inputs were there, and who is at the other end."""
-        delay = first_delay(self._lowered, self._core, *self._lanes[owner]) if owner in self._lanes else None
-        return ("", "") if delay is None else (delay.kind.cause, delay.kind.cause_component)
+    def _note_first_inputs(self, owner: int) -> None:
+        """Add what a component waited for until its first inputs were there."""
+        code, since, end = self._first_inputs(owner)
+        self._logs[owner].extend(code, since, end, np.full(len(code), NO_FIRING))
+
+    def _keep_first_inputs(self) -> None:
+        """Put before the kept rows of each component what it waited for until its first inputs were there."""
+        for owner in range(len(self._names)):
+            code, _, end = self._first_inputs(owner)
+            self._logs[owner].kept.insert(0, KeptRows(code.astype(np.int32), end, np.full(len(code), NO_FIRING)))
+
+    def _first_inputs(self, owner: int) -> tuple[IntArray, IntArray, IntArray]:
+        """Return code in the log, start and end of the waits for first inputs."""
+        log = self._logs[owner]
+        delays = first_delays(self._lowered, self._core, *self._lanes[owner])
+        since = np.array([delay.since_cycle for delay in delays], np.int64)
+        codes = [log.code(State.IDLE, delay.kind.cause, delay.kind.cause_component) for delay in delays]
+        end = np.append(since[1:], self._core.components[owner, col.HEAD])[: len(since)]
+        return np.array(codes, np.int64), since, end
 
     def _note_idle_ends(self, makespan_cycles: int) -> None:
         if not self._traced:
@@ -174,11 +203,11 @@ class _Engine:
                 log.extend(one * log.code(State.IDLE), one * end, one * makespan_cycles, -one)
 
     def _note_postings(self) -> None:
-        if self._recorder.options.level != "full":
+        if self._recorder.options.level != "full" and not self._recorder.explains:
             return
         for name, log in self._recorder.postings.items():
             number, _ = self._lanes[self._names.index(name)]
-            log.extend(np.stack(posting_columns(self._lowered, self._core, self._streams, number, log)))
+            log.extend(posting_columns(self._lowered, self._core, self._streams, number, log))
 
     def _last_cycle(self) -> int:
         """Return the last cycle in which anything moved: a component, one of its lanes, or data that arrived."""
