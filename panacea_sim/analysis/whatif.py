@@ -11,7 +11,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from panacea_sim.errors import ConfigError
 
-__all__ = ["WHATIF_FILE", "WHATIF_FOLDER", "CostChange", "Gain", "NotTried", "WhatIf", "WhatIfRow", "gain_of", "ranked", "stored_whatif"]
+__all__ = [
+    "WHATIF_FILE",
+    "WHATIF_FOLDER",
+    "CostChange",
+    "Gain",
+    "NotTried",
+    "WhatIf",
+    "WhatIfRow",
+    "gain_of",
+    "ranked",
+    "stored_whatif",
+]
 
 WHATIF_FOLDER = "whatif"
 """Where a run folder keeps its what-if results."""
@@ -117,9 +128,7 @@ def ranked(rows: Iterable[WhatIfRow]) -> tuple[WhatIfRow, ...]:
     """
     kinds = get_args(Kind)
     return tuple(
-        sorted(
-            rows, key=lambda row: (kinds.index(row.kind), row.gain_planned is None, -_cycles(row.gain_planned))
-        )
+        sorted(rows, key=lambda row: (kinds.index(row.kind), row.gain_planned is None, -_cycles(row.gain_planned)))
     )
 
 

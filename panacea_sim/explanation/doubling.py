@@ -14,15 +14,24 @@ from panacea_sim.description.topology import topology_of
 from panacea_sim.explanation.explanation import Limit, PathRow
 from panacea_sim.memory.device import Device
 
-__all__ = ["doubled"]
+__all__ = ["doubled", "step_text"]
+
+_STEPS = {
+    "service": "{} in half the cycles",
+    "queue": "twice the slots of {}",
+    "memory": "twice the bytes of {}",
+    "slot": "twice the requests in flight of {}",
+    "order": "{} first",
+    "dataflow": "no waits of {} for layers",
+}
 
 
-def doubled(description: Description, finding: PathRow | Limit) -> Description | None:
+def doubled(description: Description, finding: PathRow | Limit) -> Description:
     """Return the machine on which the finding is twice as fast, twice as large, or for a dependence not there.
 
     A group serves in half the cycles; channels move twice the bytes a cycle; a latency or refresh takes half as long,
     and rows and turnarounds do so with the whole device; queues, memories and slots have twice the room; a dataflow
-    edge is left out; a stream that went behind another goes first. None where nothing is known to be done.
+    edge is left out; a stream that went behind another goes first.
     """
     if isinstance(finding, Limit):
         return _with_room(description, finding)
@@ -32,6 +41,19 @@ def doubled(description: Description, finding: PathRow | Limit) -> Description |
         return _joined_twice_as_fast(description, finding.component)
     what = finding.kind if finding.kind != "device" else finding.cause
     return _with_devices(description, lambda device: device.halved(what))
+
+
+def step_text(finding: PathRow | Limit) -> str:
+    """Return in words what `doubled` does about a finding; findings about which it does the same have the same words."""
+    if isinstance(finding, Limit):
+        return _STEPS[finding.kind].format(finding.who)
+    if finding.kind in _STEPS:
+        return _STEPS[finding.kind].format(finding.component)
+    if finding.kind == "transfer":
+        return "twice the bandwidth"
+    if finding.kind == "latency":
+        return f"half the latency of {finding.component}"
+    return "half the refresh" if finding.cause == "refresh" else "the DRAM device twice as fast"
 
 
 def _serving_twice_as_fast(description: Description, group: str) -> Description:
@@ -63,7 +85,7 @@ def _with_devices(description: Description, changed: Callable[[Device], Device])
     return replace(description, channels=channels)
 
 
-def _with_room(description: Description, limit: Limit) -> Description | None:
+def _with_room(description: Description, limit: Limit) -> Description:
     is_meant = _names(description, limit.name)
     if limit.kind == "queue":
         queues = tuple(
@@ -83,7 +105,21 @@ def _with_room(description: Description, limit: Limit) -> Description | None:
             for port in description.ports
         )
         return replace(description, ports=ports)
-    return None
+    if limit.kind == "order":
+        return _going_first(description, limit.who)
+    return _without_waits(description, limit.who)
+
+
+def _going_first(description: Description, stream: str) -> Description:
+    ports = tuple(
+        replace(port, priority=0 if port.component == stream else port.priority + 1) for port in description.ports
+    )
+    return replace(description, ports=ports)
+
+
+def _without_waits(description: Description, group: str) -> Description:
+    components = tuple(replace(part, waits=()) if part.group == group else part for part in description.components)
+    return replace(description, components=components)
 
 
 def _names(description: Description, name: str) -> Callable[[str], bool]:

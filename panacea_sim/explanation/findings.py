@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from panacea_sim.description.description import Description
 from panacea_sim.engines.choice import ChosenEngine, run_engine
 from panacea_sim.errors import DeadlockError
-from panacea_sim.explanation.doubling import doubled
+from panacea_sim.explanation.doubling import doubled, step_text
 from panacea_sim.explanation.explanation import Explanation, Limit, PathRow
 from panacea_sim.trace.options import NO_TRACE
 from panacea_sim.trace.recorder import Recorder
@@ -49,7 +49,11 @@ def measured_findings(
     Those for which no time is left within `seconds` come last, without a gain.
     """
     until = time.monotonic() + seconds
-    found = [_measured(each, explanation, description, engine, until) for each in _longest_first(explanation)]
+    gains: dict[str, int | None] = {}
+    for each in _longest_first(explanation):
+        if step_text(each.about) not in gains and time.monotonic() < until:
+            gains[step_text(each.about)] = _gain_cycles(each, explanation, description, engine)
+    found = [replace(each, gain_cycles=gains.get(step_text(each.about))) for each in findings(explanation)]
     return sorted(found, key=lambda each: (each.gain_cycles is None, -(each.gain_cycles or 0), -each.cycles))
 
 
@@ -57,16 +61,11 @@ def _longest_first(explanation: Explanation) -> Iterable[Finding]:
     return sorted(findings(explanation), key=lambda each: -each.cycles)
 
 
-def _measured(
-    finding: Finding, explanation: Explanation, description: Description, engine: ChosenEngine, until: float
-) -> Finding:
-    if time.monotonic() >= until:
-        return finding
-    changed = doubled(description, finding.about)
-    if changed is None:
-        return finding
+def _gain_cycles(
+    finding: Finding, explanation: Explanation, description: Description, engine: ChosenEngine
+) -> int | None:
     try:
-        result = run_engine(engine, changed, Recorder(NO_TRACE, ()))
+        result = run_engine(engine, doubled(description, finding.about), Recorder(NO_TRACE))
     except DeadlockError:
-        return finding
-    return Finding(finding.about, explanation.makespan_cycles - result.makespan_cycles)
+        return None
+    return explanation.makespan_cycles - result.makespan_cycles
