@@ -14,8 +14,13 @@ from rich.console import Console
 
 from panacea_sim.report.terminal import print_run
 from panacea_sim.report.timeline import write_timeline
+from panacea_sim.report.tornado import write_tornado
 from panacea_sim.running.run import RunOptions, RunOutcome, run
 from panacea_sim.running.scenario import Scenario, load_scenario
+from panacea_sim.running.whatif.base import read_base
+from panacea_sim.running.whatif.explore import Exploration
+from panacea_sim.running.whatif.store import opened_store
+from panacea_sim.running.whatif.variants import variants_of
 from panacea_sim.trace.stored_run import open_run
 
 DOCS = Path(__file__).parent
@@ -25,12 +30,13 @@ SETTLE_MS = 1000
 
 
 def main() -> None:
-    """Draw the terminal and the timeline after the quickstart scenario."""
+    """Draw the terminal and the timeline after the quickstart scenario, and the gains of the knobs of contention."""
     scenario = load_scenario(DOCS.parent / "scenarios" / "quickstart.py")
     assert isinstance(scenario, Scenario)
     with tempfile.TemporaryDirectory() as folder:
         outcome = run(scenario, RunOptions(Path(folder) / "quickstart"))
         draw_terminal(outcome)
+        draw_tornado(Path(folder))
         chromium = shutil.which("chromium")
         if chromium is None:
             sys.exit("docs/images/timeline.png stays as it is: it needs chromium (Debian: apt install chromium)")
@@ -46,6 +52,15 @@ def draw_terminal(outcome: RunOutcome) -> None:
     picture = re.sub(r"@font-face \{.*?\}", "", picture, flags=re.DOTALL)
     lines = [line.rstrip() for line in picture.splitlines()]
     (DOCS / "images" / "quickstart.svg").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def draw_tornado(folder: Path) -> None:
+    """Draw what each knob of the scenario contention gains as docs/images/tornado.png."""
+    base = read_base(DOCS.parent / "scenarios" / "contention.py")
+    with opened_store(base, folder / "whatif") as store:
+        variants = variants_of(base.scenario.resolved_hardware())
+        found = Exploration(base, variants, store, workers=1).run(lambda _done, _known: None)
+    write_tornado(found, DOCS / "images" / "tornado.png", "png")
 
 
 def draw_timeline(folder: Path, chromium: str) -> None:

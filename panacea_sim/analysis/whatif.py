@@ -31,7 +31,7 @@ WHATIF_FILE = "whatif.json"
 
 _SCHEMA = 1
 
-Kind: TypeAlias = Literal["step", "pair", "ideal"]
+Kind: TypeAlias = Literal["step", "data", "pair", "ideal"]
 
 
 class _Frozen(BaseModel):
@@ -57,7 +57,8 @@ class WhatIfRow(_Frozen):
     """One changed machine, run with the mapping of the base held and planned anew.
 
     Cycles and gains are None where the layers do not fit the machine: the obstacle says why. Ideal machines cannot be
-    built: they have no cost. `unit` says what the two values count, and is empty for words and pairs.
+    built: they have no cost. `sqnr_db` is what other data lose, None where that is nothing. `unit` says what the two
+    values count, and is empty for words and pairs.
     """
 
     kind: Kind
@@ -73,6 +74,7 @@ class WhatIfRow(_Frozen):
     gain_held: Gain | None
     gain_planned: Gain | None
     cost: CostChange | None
+    sqnr_db: float | None = None
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -90,7 +92,8 @@ class NotTried(_Frozen):
 class WhatIf(_Frozen):
     """All that was tried from one base, as `ranked` orders it.
 
-    `key` is the digest of the base: its layers, machine and mapping. `makespan_cycles` are those of the base.
+    `key` is the digest of the base: its layers, machine and mapping. `makespan_cycles` are those of the base. `sqnr_db`
+    is what its data lose, None where that is nothing or was not computed.
     """
 
     schema_version: int = Field(default=_SCHEMA, alias="schema")
@@ -99,6 +102,7 @@ class WhatIf(_Frozen):
     key: str
     makespan_cycles: int
     layers: int
+    sqnr_db: float | None = None
     rows: tuple[WhatIfRow, ...]
     not_tried: tuple[NotTried, ...]
 
@@ -122,7 +126,7 @@ class WhatIf(_Frozen):
 
 
 def ranked(rows: Iterable[WhatIfRow]) -> tuple[WhatIfRow, ...]:
-    """Return steps, then pairs, then ideals, of each kind the largest gain planned anew first; equal ones as they come.
+    """Return steps, data, pairs, ideals, of each kind the largest gain planned anew first; equal ones as they come.
 
     Those that do not fit come last of their kind.
     """

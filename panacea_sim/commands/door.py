@@ -23,6 +23,7 @@ COMMANDS = (
     "run",
     "gemm",
     "map",
+    "whatif",
     "network",
     "dram",
     "inspect",

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import panacea_sim
 from panacea_sim.choices import MappingFrom, Schedule
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.workload.chain import source_numbers
@@ -65,7 +64,7 @@ def content_digest(values: Mapping[str, object]) -> str:
 def code_digest() -> str:
     """Return a digest of the code of this package that decides cycles: whatever is kept of runs holds for it alone."""
     content = _Content()
-    root = Path(panacea_sim.__file__).parent
+    root = Path(__file__).parents[1]
     for room in _DECIDING_ROOMS:
         for path in sorted((root / room).rglob("*.py")):
             content.add(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))

@@ -40,10 +40,16 @@ class Exploration:
     store: WhatIfStore
     workers: int
 
+    @property
+    def planned_reruns(self) -> int:
+        """How many reruns there are without those of changed mappings and pairs: the base and every variant."""
+        return 1 + len(self.variants.tried)
+
     def to_come(self) -> int:
-        """Return how many reruns are needed at least: a mapping that changes, and pairs, need further ones."""
-        planned = [self._key(each, AS_SCENARIO) for each in self.variants.tried]
-        return sum(self.store.record(key) is None for key in planned)
+        """Return how many of these are not kept yet."""
+        keys = [self._key(each, AS_SCENARIO) for each in self.variants.tried]
+        keys.append(self._key(None, Planning(self.base.mappings)))
+        return sum(self.store.record(key) is None for key in keys)
 
     def run(self, progress: Progress) -> WhatIf:
         """Rerun what is not kept, and return all rows; whatif.json is written.
@@ -64,6 +70,7 @@ class Exploration:
             key=self._key(None, Planning(mappings)),
             makespan_cycles=base.cycles,
             layers=len(mappings),
+            sqnr_db=self.variants.sqnr_db,
             rows=ranked([row for _, row in (*steps, *pairs)]),
             not_tried=self.variants.not_tried,
         )
@@ -72,10 +79,13 @@ class Exploration:
 
     def rerun_of(self, variant: Variant | None, planning: Planning) -> Rerun:
         """Return the rerun of a variant, or of the base."""
-        scenario = self.base.scenario
+        # Resolved and without settings: processes get the machine as it is.
+        hardware = self._hardware if variant is None else variant.hardware
+        scenario = replace(self.base.scenario, hardware=hardware, settings={})
         if variant is not None:
-            scenario = replace(scenario, hardware=variant.hardware, settings={})
             planning = replace(planning, change=variant.change)
+            if variant.layers is not None:
+                scenario = replace(scenario, layer=variant.layers)
         return Rerun(self._key(variant, planning), scenario, planning, self.engine)
 
     @cached_property
@@ -109,7 +119,10 @@ class Exploration:
     def _key(self, variant: Variant | None, planning: Planning) -> str:
         hardware = self._hardware if variant is None else variant.hardware
         change = planning.change if variant is None else variant.change
-        return rerun_key(self._layers_digest, hardware, self.base.scenario, replace(planning, change=change))
+        layers = self._layers_digest
+        if variant is not None and variant.layers is not None:
+            layers = layers_digest(variant.layers)
+        return rerun_key(layers, hardware, self.base.scenario, replace(planning, change=change))
 
     def _base_record(self, waves: _Waves) -> Record:
         """Return the record of the base, which must be what its run has measured."""
@@ -160,7 +173,7 @@ class _Waves:
         self._progress = progress
         self._executor: Executor | None = None
         self._done = 0
-        self._known = 1 + exploration.to_come()
+        self._known = exploration.to_come()
 
     def records(self, reruns: Sequence[Rerun]) -> list[Record]:
         """Return the record of each rerun; those that are not kept yet are run, once for each key."""
@@ -210,5 +223,6 @@ def _row(variant: Variant, held: Record, planned: Record, base: Record) -> WhatI
             "gain_held": gain_of(held.cycles, base.cycles),
             "gain_planned": gain_of(planned.cycles, base.cycles),
             "cost": variant.cost,
+            "sqnr_db": variant.sqnr_db,
         }
     )

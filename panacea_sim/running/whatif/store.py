@@ -31,8 +31,9 @@ def opened_store(base: Base, out: Path | None) -> Iterator[WhatIfStore]:
 
     Raises ConfigError for a folder that is somebody else's, or cannot be written.
     """
+    is_own = out is None or out.resolve() == base.folder.resolve()
     folder = base.folder if out is None else out
-    mark = base.mark if out is None else None
+    mark = base.mark if is_own else None
     with writing(folder):
         if mark is None:
             _check_ours(folder)
@@ -57,6 +58,15 @@ class WhatIfStore:
         self.folder = folder
         self._lock = lock
 
+    @property
+    def results(self) -> Path:
+        """The file with all rows."""
+        return self.folder / WHATIF_FILE
+
+    def count(self) -> int:
+        """Return how many reruns are kept."""
+        return sum(1 for _ in (self.folder / _RECORDS).glob("[!.]*.json"))
+
     def record(self, key: str) -> Record | None:
         """Return what was kept of a rerun; None if nothing readable was."""
         try:
@@ -75,7 +85,7 @@ class WhatIfStore:
             earlier = stored_whatif(self.folder)
         except ConfigError:  # of another version: it is replaced
             earlier = None
-        self._write(self.folder / WHATIF_FILE, found.with_earlier(earlier).to_json())
+        self._write(self.results, found.with_earlier(earlier).to_json())
 
     def _path(self, key: str) -> Path:
         return self.folder / _RECORDS / f"{key}.json"

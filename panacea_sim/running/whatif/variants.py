@@ -12,6 +12,8 @@ from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.config import Hardware, with_settings
 from panacea_sim.hardware.knobs import Trial, declarations, ideal_settings, undeclared_fields
 from panacea_sim.running.whatif.balance import balanced
+from panacea_sim.running.whatif.data_knobs import DATA_KNOBS, ChangedData, DataTurns, changed_data
+from panacea_sim.workload.layer import AnyLayer
 
 __all__ = ["Variant", "Variants", "pairs_of", "variants_of"]
 
@@ -25,7 +27,8 @@ _NOT_IN_EFFECT = "it does not count on this machine"
 class Variant:
     """A changed machine: the settings that are different, or what is done to its descriptions, and what it is called.
 
-    `cost` is the change against the base, None of one that cannot be built.
+    `cost` is the change against the base, None of one that cannot be built. `layers` are other data for the same
+    machine, None for those of the base, and `sqnr_db` is what they lose.
     """
 
     kind: Kind
@@ -37,28 +40,38 @@ class Variant:
     unit: str = ""
     settings: Mapping[str, int | str] = field(default_factory=dict)
     change: Callable[[Description], Description] | None = None
+    layers: tuple[AnyLayer, ...] | None = None
+    sqnr_db: float | None = None
 
 
 @dataclass(frozen=True)
 class Variants:
-    """What is tried of a machine, and what is not, with the reason."""
+    """What is tried of a machine, and what is not, with the reason; `sqnr_db` is what the data of the base lose."""
 
     tried: tuple[Variant, ...]
     not_tried: tuple[NotTried, ...]
+    sqnr_db: float | None = None
 
 
-def variants_of(hardware: Hardware, knobs: Sequence[str] = ()) -> Variants:
-    """Return one step of every knob, and the ideal machines; of `knobs` alone, where some are named.
+def variants_of(hardware: Hardware, knobs: Sequence[str] = (), layers: Sequence[AnyLayer] = ()) -> Variants:
+    """Return one step of every knob, of the data of `layers` too, and the ideal machines; or of `knobs` alone.
 
     Raises ConfigError for a name that is no knob, or one that does not count on this machine.
     """
     steps, skipped = _steps(hardware)
-    tried = [*steps, *_ideals(hardware)]
+    asked_names = {name.removeprefix(_FIELDS) for name in knobs}
+    data = DataTurns()
+    # Their errors take a while to compute.
+    if layers and (not knobs or asked_names & set(DATA_KNOBS)):
+        data = changed_data(layers)
+        skipped += data.not_tried
+    tried = [*steps, *(_other_data(hardware, each) for each in data.tried), *_ideals(hardware)]
     if not knobs:
-        return Variants(tuple(tried), tuple(skipped))
+        return Variants(tuple(tried), tuple(skipped), data.sqnr_db)
     asked = [_known(name.removeprefix(_FIELDS), tried, skipped) for name in knobs]
     kept = tuple(each for each in tried if each.knob in asked)
-    return Variants(kept, tuple(each for each in skipped if each.knob.split(" = ")[0] in asked))
+    refused = tuple(each for each in skipped if each.knob.split(" = ")[0] in asked)
+    return Variants(kept, refused, data.sqnr_db)
 
 
 def pairs_of(hardware: Hardware, best: Sequence[Variant]) -> list[Variant]:
@@ -113,6 +126,20 @@ def _step(hardware: Hardware, trial: Trial, changed: Hardware) -> Variant:
     )
 
 
+def _other_data(hardware: Hardware, changed: ChangedData) -> Variant:
+    free = _cost(hardware, hardware)
+    return Variant(
+        "data",
+        changed.knob,
+        changed.before,
+        changed.after,
+        hardware,
+        free,
+        layers=changed.layers,
+        sqnr_db=changed.sqnr_db,
+    )
+
+
 def _ideals(hardware: Hardware) -> Iterator[Variant]:
     for name, settings in ideal_settings(hardware).items():
         changed = with_settings(hardware, settings)
@@ -123,8 +150,8 @@ def _ideals(hardware: Hardware) -> Iterator[Variant]:
 
 def _known(name: str, tried: Sequence[Variant], skipped: Sequence[NotTried]) -> str:
     """Return the name of a knob; raises ConfigError for what is none, with the reason or the nearest name."""
-    names = list(dict.fromkeys(each.knob for each in tried))
-    if name in names:
+    names = list(dict.fromkeys([*(each.knob for each in tried), *DATA_KNOBS]))
+    if any(each.knob == name for each in tried):
         return name
     for each in skipped:
         knob = each.knob.split(" = ")[0]
