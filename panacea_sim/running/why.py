@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from panacea_sim.analysis.performance import Balance, Performance, balances, performance
-from panacea_sim.analysis.whatif import WhatIfRow, ranked, stored_whatif
+from panacea_sim.analysis.performance import balances, performance
+from panacea_sim.analysis.whatif import ranked, stored_whatif
 from panacea_sim.engines.choice import chosen_engine
 from panacea_sim.errors import PanaceaError
-from panacea_sim.explanation.diagnosis import Bound, bound_of
+from panacea_sim.explanation.diagnosis import bound_of
 from panacea_sim.explanation.explanation import Explanation, PathRow
 from panacea_sim.explanation.findings import Finding, findings, measured_findings
 from panacea_sim.explanation.stored import explanation_of
+from panacea_sim.explanation.why import Why
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.hardware.knobs import declarations
 from panacea_sim.machines.machine import machine_of
@@ -22,33 +22,14 @@ from panacea_sim.running.prepare import Prepared, prepare
 from panacea_sim.running.whatif.base import Base, read_base
 from panacea_sim.running.whatif.quick import quick_rows
 from panacea_sim.trace.stored_run import StoredRun
-from panacea_sim.trace.summary import Summary
 
-__all__ = ["Why", "why"]
+__all__ = ["why"]
 
 _SECONDS = 2.0
 """For so long `why` runs again by itself; the rest is left to `whatif`."""
 
 _MOST_TASKS = 50_000
 """Runs of more tile tasks are not run again at all: one rerun takes a second or more."""
-
-
-@dataclass(frozen=True)
-class Why:
-    """Everything that `why` shows of a run.
-
-    `remedies` are changes of the hardware with their measured gains, the largest first, and `all_tried` says whether
-    they are those of a whole `whatif`.
-    """
-
-    summary: Summary
-    explanation: Explanation
-    bound: Bound | None
-    findings: tuple[Finding, ...]
-    performance: Performance
-    balances: tuple[Balance, ...]
-    remedies: tuple[WhatIfRow, ...]
-    all_tried: bool
 
 
 def why(run: StoredRun, seconds: float = _SECONDS) -> Why:
