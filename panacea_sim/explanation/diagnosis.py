@@ -52,9 +52,7 @@ def bound_of(explanation: Explanation, summary: Summary) -> Bound | None:
     busy = {part: summary.components[part][State.BUSY] for part in parts}
     busiest = max(busy, key=lambda part: busy[part], default=None)
     cycles = explanation.classes[name]
-    return Bound(
-        name, cycles, explanation.makespan_cycles, busiest, None if busiest is None else busy[busiest]
-    )
+    return Bound(name, cycles, explanation.makespan_cycles, busiest, None if busiest is None else busy[busiest])
 
 
 def member_alone(row: PathRow, summary: Summary) -> str | None:

@@ -33,8 +33,6 @@ class Why:
     remedies: tuple[WhatIfRow, ...]
     all_tried: bool
 
-
-
     def to_json(self) -> dict[str, Any]:
         """Return what `why --json` prints; docs/files.md has the keys."""
         explanation = self.explanation

@@ -124,7 +124,15 @@ def _found_row(finding: Finding, summary: Summary) -> list[str]:
         what = f"{about.kind} ({about.cause})" if about.cause else about.kind
         share = f"{about.cycles / summary.makespan_cycles:.1%}"
         return [name, what, f"{about.cycles:,}", share, "", step_text(about), gains]
-    return [about.name, f"{about.kind}, {about.crossings:,} x", "0", "", f"{about.stalled_cycles:,}", step_text(about), gains]
+    return [
+        about.name,
+        f"{about.kind}, {about.crossings:,} x",
+        "0",
+        "",
+        f"{about.stalled_cycles:,}",
+        step_text(about),
+        gains,
+    ]
 
 
 def _print_chains(console: Console, explanation: Explanation) -> None:
@@ -136,7 +144,12 @@ def _print_chains(console: Console, explanation: Explanation) -> None:
 def _print_layers(console: Console, explanation: Explanation) -> None:
     layers = sorted(explanation.layers, key=lambda each: -each[1].makespan_cycles)
     rows = [
-        [name, f"{each.makespan_cycles:,}", f"{each.makespan_cycles / explanation.makespan_cycles:.1%}", _bound_text(each)]
+        [
+            name,
+            f"{each.makespan_cycles:,}",
+            f"{each.makespan_cycles / explanation.makespan_cycles:.1%}",
+            _bound_text(each),
+        ]
         for name, each in layers[:_LAYERS]
     ]
     if rows:
