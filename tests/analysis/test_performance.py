@@ -19,13 +19,13 @@ _LAYERS = (MaskedLayer("a", 100, 70, 90, 0.2, 0.9, 0), MaskedLayer("b", 64, 33, 
 
 @pytest.fixture(scope="module")
 def summary() -> Summary:
-    """Two layers, one of three products."""
+    """Return the figures of two layers, one of three products."""
     return run(Scenario("two", _LAYERS, values="off")).summary
 
 
 @pytest.fixture(scope="module")
 def hardware() -> Hardware:
-    """The machine on which they ran."""
+    """Return the machine on which they ran."""
     return load_hardware("panacea")
 
 
