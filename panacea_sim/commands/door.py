@@ -24,6 +24,7 @@ COMMANDS = (
     "gemm",
     "map",
     "whatif",
+    "why",
     "network",
     "dram",
     "inspect",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 __all__ = [
+    "AFTER",
+    "BEHIND",
     "CLASSES",
     "Chain",
     "Explanation",
@@ -36,6 +38,10 @@ TerminalKind: TypeAlias = Literal["busy", "transfer", "device", "latency"]
 
 CLASSES = ("bandwidth", "latency", "refresh", "row and turnaround")
 """The classes of the critical path beside those of components that serve, which are called "compute of GROUP"."""
+
+
+AFTER, BEHIND = " after ", " behind "
+"""What stands between the two that a dataflow edge, or the order of grants, joins."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,11 @@ class Limit:
     kind: LimitKind
     crossings: int
     stalled_cycles: int
+
+    @property
+    def who(self) -> str:
+        """The group or stream that waits for another one, or the name itself."""
+        return self.name.partition(AFTER)[0].partition(BEHIND)[0]
 
 
 @dataclass(frozen=True)
@@ -138,7 +149,7 @@ class Chain:
             return f"{text} <- {self.terminal}"
         if self.terminal.name == self.groups[-1]:
             return f"{text}, transfer on {self.terminal.cause}"
-        return f"{text} behind {self.terminal.name} on {self.terminal.cause}"
+        return f"{text}{BEHIND}{self.terminal.name} on {self.terminal.cause}"
 
 
 @dataclass(frozen=True)

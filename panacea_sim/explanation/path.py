@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from panacea_sim.explanation.events import G_CHANNEL, G_PORT, Events
-from panacea_sim.explanation.explanation import Limit, LimitKind, PathRow, SegmentKind
+from panacea_sim.explanation.explanation import BEHIND, Limit, LimitKind, PathRow, SegmentKind
 from panacea_sim.explanation.records import Records
 from panacea_sim.explanation.row_kinds import RowKinds
 from panacea_sim.explanation.walk import CROSSING, LATENCY_OF, ORDER, REASON, SERVICE, TRANSFER
@@ -87,7 +87,7 @@ class PathSums:
             for number, cycles, crossings in _sums(ordered):
                 rest, other = divmod(number, count)
                 channel, port = divmod(rest, count)
-                name = f"{names[port]} behind {names[other]} on {channels[channel]}"
+                name = f"{names[port]}{BEHIND}{names[other]} on {channels[channel]}"
                 yield (name, "order"), cycles, crossings
 
 

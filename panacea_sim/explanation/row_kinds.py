@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from panacea_sim.description.topology import Topology
-from panacea_sim.explanation.explanation import LimitKind, Terminal
+from panacea_sim.explanation.explanation import AFTER, LimitKind, Terminal
 from panacea_sim.trace.activity_log import Kind
 from panacea_sim.trace.schema import DATAFLOW, SLOT, State
 
@@ -117,7 +117,7 @@ class RowKinds:
 
     def _limit(self, owner: int, kind: Kind) -> tuple[str, LimitKind] | None:
         if kind.state is State.WAITING:
-            return f"{self._groups[self._names[owner]]} after {self._groups[kind.cause_component]}", "dataflow"
+            return f"{self._groups[self._names[owner]]}{AFTER}{self._groups[kind.cause_component]}", "dataflow"
         if kind.state is not State.BLOCKED:
             return None
         if kind.cause == SLOT:

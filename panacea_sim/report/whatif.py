@@ -10,7 +10,7 @@ from panacea_sim.analysis.whatif import CostChange, Gain, WhatIf, WhatIfRow
 from panacea_sim.report.tables import Column, print_table
 from panacea_sim.units import KIB
 
-__all__ = ["print_whatif"]
+__all__ = ["cost_text", "print_whatif", "value_text"]
 
 _SEEN_SHARE = 0.0005
 """Gains and losses below this share of the run are told in one line."""
@@ -60,17 +60,18 @@ def _cells(row: WhatIfRow) -> list[str]:
     planned = row.gain_planned
     return [
         row.knob,
-        _value(row.before),
-        _value(row.after),
+        value_text(row.before),
+        value_text(row.after),
         "does not fit" if row.cycles_planned is None else f"{row.cycles_planned:,}",
         "-" if planned is None else f"{planned.cycles:,}",
         _share(planned),
         "does not fit" if row.gain_held is None else _share(row.gain_held),
-        _cost(row),
+        cost_text(row),
     ]
 
 
-def _value(value: int | str) -> str:
+def value_text(value: int | str) -> str:
+    """Return a value of a knob, with separators between thousands."""
     return f"{value:,}" if isinstance(value, int) else value
 
 
@@ -82,7 +83,7 @@ def _sqnr(ratio_db: float | None) -> str:
     return "none lost" if ratio_db is None else f"{ratio_db:.1f} dB"
 
 
-def _cost(row: WhatIfRow) -> str:
+def cost_text(row: WhatIfRow) -> str:
     """Return what the change costs: what is counted of it, or its own step where nothing is."""
     counted = [] if row.cost is None else list(_counted(row.cost))
     if counted:
@@ -106,11 +107,11 @@ def _print_unseen(console: Console, rows: Sequence[WhatIfRow]) -> None:
     """Name the steps that change next to nothing; those that save something are the ones to look at."""
     values: dict[str, list[str]] = {}
     for row in rows:
-        values.setdefault(row.knob, []).append(_value(row.after))
+        values.setdefault(row.knob, []).append(value_text(row.after))
     if values:
         texts = (f"{knob} {' or '.join(after)}" for knob, after in sorted(values.items()))
         _say(console, f"Below {_SEEN_SHARE:.2%} either way: {', '.join(texts)}.")
-    savings = [f"{row.knob} {_value(row.after)} ({_cost(row)})" for row in rows if _saves(row)]
+    savings = [f"{row.knob} {value_text(row.after)} ({cost_text(row)})" for row in rows if _saves(row)]
     if savings:
         _say(console, f"Among them, what saves hardware: {', '.join(savings)}.")
 

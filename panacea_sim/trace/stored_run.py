@@ -35,6 +35,7 @@ _SECTIONS = TypeAdapter(dict[str, str])
 _MOST_DIGITS = 10
 """No version has more."""
 
+_AGAIN = "Run the scenario again"
 _LAST_CYCLE = {"activities": "end_cycle", "queues": "cycle", "dram": "end_cycle"}
 """Column of each table that tells how far the run had come."""
 
@@ -64,6 +65,12 @@ class StoredRun:
         """The figures of the run, None of a partial one."""
         return self.heading if isinstance(self.heading, Summary) else None
 
+    def complete_summary(self) -> Summary:
+        """Return the figures of the run; raises ConfigError for a partial one."""
+        if self.summary is None:
+            raise ConfigError(f"{self.path}", "a partial run, which has no figures", "a complete run", _AGAIN)
+        return self.summary
+
     @property
     def is_partial(self) -> bool:
         """Whether the run was interrupted or failed."""
@@ -74,7 +81,7 @@ class StoredRun:
         """The components with what joins them; raises ConfigError for a run that does not tell."""
         if self.heading.topology is None:
             found = f"a run of schema {self.heading.schema_version}, which has no topology"
-            raise ConfigError(f"{self.path}", found, "a run of schema 2 or later", "Run the scenario again")
+            raise ConfigError(f"{self.path}", found, "a run of schema 2 or later", _AGAIN)
         return self.heading.topology
 
     @property
@@ -120,9 +127,7 @@ class StoredRun:
 
         fields = read_mapping(path).get("hardware")
         if not isinstance(fields, dict):
-            raise ConfigError(
-                f"{path}: hardware", reprlib.repr(fields), "the fields of the hardware", "Run the scenario again"
-            )
+            raise ConfigError(f"{path}: hardware", reprlib.repr(fields), "the fields of the hardware", _AGAIN)
         return from_mapping(fields)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 
@@ -76,6 +77,16 @@ class Panacea(Machine):
         "encoded_bytes",
     )
     values_ways = ("travel", "check", "off")
+    rates = MappingProxyType(
+        {
+            "w_decoder": ("codec_bytes_per_cycle",),
+            "x_decoder": ("codec_bytes_per_cycle",),
+            "encoder": ("codec_bytes_per_cycle",),
+            "dispatcher": ("sram_bytes_per_cycle",),
+            "pea": ("n_dwo+n_swo", "n_dwo", "n_swo", "n_cs", "n_pea", "dtp"),
+            "q_sum*": ("pea_latency_cycles", "queue_depth"),
+        }
+    )
 
     def check(self, layer: AnyLayer) -> None:
         """Raise ConfigError for symmetric activations: zero points and frequent slices are those of unsigned codes."""

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from panacea_sim.analysis.whatif import WhatIf, WhatIfRow, gain_of, ranked
+from panacea_sim.analysis.whatif import WhatIf, WhatIfRow, ranked
 from panacea_sim.engines.choice import ChosenEngine, chosen_engine
 from panacea_sim.errors import ConfigError, MappingError
 from panacea_sim.hardware.config import Hardware
@@ -18,6 +18,7 @@ from panacea_sim.running.planning import AS_SCENARIO, Planning
 from panacea_sim.running.processes import Executor, opened_executor
 from panacea_sim.running.whatif.base import Base
 from panacea_sim.running.whatif.reruns import Record, Rerun, rerun, rerun_key
+from panacea_sim.running.whatif.rows import row_of
 from panacea_sim.running.whatif.store import WhatIfStore
 from panacea_sim.running.whatif.variants import Variant, Variants, pairs_of
 from panacea_sim.workload.layer import AnyLayer
@@ -157,7 +158,7 @@ class Exploration:
         for number, record in zip(held_apart, waves.records(reruns), strict=True):
             held[number] = record
         return [
-            (each, _row(each, *of_it, base))
+            (each, row_of(each, *of_it, base))
             for each, of_it in zip(variants, zip(held, planned, strict=True), strict=True)
         ]
 
@@ -211,25 +212,3 @@ def _load_compiled() -> None:
     from panacea_sim.engines.compiled.engine import load_compiled  # noqa: PLC0415
 
     load_compiled()
-
-
-def _row(variant: Variant, held: Record, planned: Record, base: Record) -> WhatIfRow:
-    assert base.cycles is not None
-    return WhatIfRow.model_validate(
-        {
-            "kind": variant.kind,
-            "knob": variant.knob,
-            "from": variant.before,
-            "to": variant.after,
-            "unit": variant.unit,
-            "settings": dict(variant.settings),
-            "cycles_held": held.cycles,
-            "cycles_planned": planned.cycles,
-            "obstacle_held": held.obstacle,
-            "obstacle_planned": planned.obstacle,
-            "gain_held": gain_of(held.cycles, base.cycles),
-            "gain_planned": gain_of(planned.cycles, base.cycles),
-            "cost": variant.cost,
-            "sqnr_db": variant.sqnr_db,
-        }
-    )
