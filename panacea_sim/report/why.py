@@ -66,7 +66,7 @@ def first_line(summary: Summary, bound: Bound | None) -> Text:
 def print_why(console: Console, found: Why, path: str) -> None:
     """Print the diagnosis of the run in the folder `path`."""
     console.print(first_line(found.summary, found.bound))
-    _say(console, _remedy_line(found.remedies, found.summary.makespan_cycles))
+    _say(console, _remedy_line(found))
     _print_findings(console, found)
     _print_chains(console, found.explanation)
     _print_layers(console, found.explanation)
@@ -77,12 +77,14 @@ def print_why(console: Console, found: Why, path: str) -> None:
         _say(console, f"Every knob, in pairs, and ideal machines: panacea-sim whatif {path}")
 
 
-def _remedy_line(remedies: Sequence[WhatIfRow], makespan_cycles: int) -> str:
-    best = list(_best(remedies, makespan_cycles))[:2]
-    if not remedies:
+def _remedy_line(found: Why) -> str:
+    makespan_cycles = found.summary.makespan_cycles
+    best = list(_best(found.remedies, makespan_cycles))[:2]
+    if not found.remedies:
         return "What a change gains was not measured."
     if not best:
-        return "No single step that was tried saves anything."
+        tried = "No step of any knob" if found.all_tried else f"None of {len(found.remedies)} changes that were tried"
+        return f"{tried} saves anything."
     texts = [f"{_turn(row)} saves {_saved(row):,} cycles ({_saved(row) / makespan_cycles:.1%})" for row in best]
     return f"First remedies: {'; '.join(texts)}."
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from panacea_sim.analysis.performance import balances, performance
 from panacea_sim.analysis.whatif import ranked, stored_whatif
-from panacea_sim.engines.choice import chosen_engine
+from panacea_sim.engines.choice import ChosenEngine, chosen_engine
 from panacea_sim.errors import PanaceaError
 from panacea_sim.explanation.diagnosis import bound_of
 from panacea_sim.explanation.explained import explained
@@ -38,11 +38,17 @@ def why(run: StoredRun, seconds: float = _SECONDS) -> Why:
     Raises ConfigError for a run that is not explained.
     """
     explanation, summary = explained(run), run.complete_summary()
-    base, until = read_base(run.path), time.monotonic() + seconds
+    base, engine = read_base(run.path), chosen_engine("auto", values=False)
+    if engine == "compiled":
+        # It takes a while and need not be installed; compiling is not running again.
+        from panacea_sim.engines.compiled.engine import load_compiled  # noqa: PLC0415
+
+        load_compiled()
+    until = time.monotonic() + seconds
     hardware, stored = base.scenario.resolved_hardware(), stored_whatif(run.path)
     found, remedies = findings(explanation), () if stored is None else tuple(stored.of_kind("step", "pair"))
     if explanation.path is not None and summary.tiles <= _MOST_TASKS:
-        found = _measured(base, explanation, until - seconds / 2) or found
+        found = _measured(base, explanation, engine, until - seconds / 2) or found
         if stored is None:
             remedies = ranked(quick_rows(base, _fields(found, hardware), until))
     return Why(
@@ -57,14 +63,13 @@ def why(run: StoredRun, seconds: float = _SECONDS) -> Why:
     )
 
 
-def _measured(base: Base, explanation: Explanation, until: float) -> list[Finding] | None:
+def _measured(base: Base, explanation: Explanation, engine: ChosenEngine, until: float) -> list[Finding] | None:
     """Return the findings with their gains, the mapping held; None for layers that ran alone, or changed versions."""
-    engine = chosen_engine("auto", values=False)
     try:
         prepared = prepare(base.scenario, engine, Planning(base.mappings))
     except PanaceaError:
         return None
-    if not isinstance(prepared, Prepared) or engine == "reference":
+    if not isinstance(prepared, Prepared):
         return None
     return measured_findings(explanation, prepared.description, engine, until - time.monotonic())
 

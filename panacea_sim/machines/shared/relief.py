@@ -1,4 +1,4 @@
-"""Which fields of the hardware relieve what a run waits for, as far as machines share its memory, queues and streams."""
+"""Which fields of the hardware relieve what a run waits for, as far as machines share its parts."""
 
 from __future__ import annotations
 

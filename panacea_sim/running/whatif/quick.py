@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from panacea_sim.analysis.whatif import WhatIfRow
 from panacea_sim.engines.choice import ChosenEngine, chosen_engine
+from panacea_sim.hardware.config import Hardware
 from panacea_sim.running.planning import AS_SCENARIO, Planning
 from panacea_sim.running.whatif.base import Base
 from panacea_sim.running.whatif.reruns import Record, Rerun, rerun
@@ -25,7 +26,7 @@ def quick_rows(base: Base, knobs: Sequence[str], until: float) -> Iterator[WhatI
     hardware, engine = base.scenario.resolved_hardware(), chosen_engine("auto", values=False)
     measured = Record(base.cycles, base.mappings or ())
     for knob in knobs:
-        for variant in variants_of(hardware, [knob]).tried:
+        for variant in sorted(variants_of(hardware, [knob]).tried, key=lambda each: _order(each, hardware)):
             if time.monotonic() >= until:
                 return
             planned = _record(base, variant, AS_SCENARIO, engine)
@@ -33,6 +34,17 @@ def quick_rows(base: Base, knobs: Sequence[str], until: float) -> Iterator[WhatI
             if planned.cycles is not None and planned.mappings != measured.mappings:
                 held = _record(base, variant, Planning(base.mappings), engine)
             yield row_of(variant, held, planned, measured)
+
+
+def _order(variant: Variant, hardware: Hardware) -> tuple[bool, int]:
+    """Return what comes first: more before less, and of a split the nearest pairs."""
+    changes = [
+        after - before
+        for field, after in variant.settings.items()
+        for before in (getattr(hardware, field),)
+        if isinstance(after, int) and isinstance(before, int)
+    ]
+    return sum(changes) < 0, sum(map(abs, changes))
 
 
 def _record(base: Base, variant: Variant, planning: Planning, engine: ChosenEngine) -> Record:
