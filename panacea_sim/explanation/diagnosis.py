@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from panacea_sim.explanation.explanation import Explanation, PathRow
+from panacea_sim.explanation.explanation import Explanation, PathRow, class_of_group
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.summary import Summary
 
@@ -39,20 +40,16 @@ class Bound:
         return None if not self.busy_cycles else self.makespan_cycles / self.busy_cycles - 1
 
 
-def bound_of(explanation: Explanation, summary: Summary) -> Bound | None:
-    """Return what bounds a run; None without a critical path, or for a run of no cycles."""
-    name = explanation.bound
-    if name is None:
+def bound_of(classes: Mapping[str, int] | None, summary: Summary) -> Bound | None:
+    """Return what bounds a run with these cycles of the critical path by class, most first; None without a path."""
+    if not classes:
         return None
-    members = summary.machine.groups
-    parts = summary.machine.channels
-    if name != "bandwidth":
-        served = {row.component for row in explanation.path or () if row.path_class == name and row.kind == "service"}
-        parts = tuple(part for group in served for part in members[group])
-    busy = {part: summary.components[part][State.BUSY] for part in parts}
+    name, cycles = next(iter(classes.items()))
+    parts = {class_of_group(group): members for group, members in summary.machine.groups.items()}
+    parts["bandwidth"] = summary.machine.channels
+    busy = {part: summary.components[part][State.BUSY] for part in parts.get(name, ())}
     busiest = max(busy, key=lambda part: busy[part], default=None)
-    cycles = explanation.classes[name]
-    return Bound(name, cycles, explanation.makespan_cycles, busiest, None if busiest is None else busy[busiest])
+    return Bound(name, cycles, sum(classes.values()), busiest, None if busiest is None else busy[busiest])
 
 
 def member_alone(row: PathRow, summary: Summary) -> str | None:

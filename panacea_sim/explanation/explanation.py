@@ -19,6 +19,7 @@ __all__ = [
     "SegmentKind",
     "Terminal",
     "TerminalKind",
+    "class_of_group",
     "joined",
 ]
 
@@ -65,12 +66,17 @@ class PathRow:
     def path_class(self) -> str:
         """The class that the cycles count for: one of CLASSES, or "compute of GROUP"."""
         if self.kind == "service":
-            return f"compute of {self.component}"
+            return class_of_group(self.component)
         if self.kind == "transfer":
             return "bandwidth"
         if self.cause == "refresh":
             return "refresh"
         return "row and turnaround" if self.cause in {"row", "turnaround"} else "latency"
+
+
+def class_of_group(group: str) -> str:
+    """Return the class of the cycles in which components of a group serve."""
+    return f"compute of {group}"
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ def why(run: StoredRun, seconds: float = _SECONDS) -> Why:
 
     Raises ConfigError for a run that is not explained.
     """
-    explanation, summary = explained(run), run.complete_summary()
+    explanation, summary = explained(run), run.summary
+    assert summary is not None  # a partial run is not explained
     base, engine = read_base(run.path), chosen_engine("auto", values=False)
     if engine == "compiled":
         # It takes a while and need not be installed; compiling is not running again.
@@ -54,7 +55,7 @@ def why(run: StoredRun, seconds: float = _SECONDS) -> Why:
     return Why(
         summary,
         explanation,
-        bound_of(explanation, summary),
+        bound_of(None if explanation.path is None else explanation.classes, summary),
         tuple(found),
         performance(summary, hardware),
         tuple(balances(summary)),

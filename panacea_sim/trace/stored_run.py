@@ -65,12 +65,6 @@ class StoredRun:
         """The figures of the run, None of a partial one."""
         return self.heading if isinstance(self.heading, Summary) else None
 
-    def complete_summary(self) -> Summary:
-        """Return the figures of the run; raises ConfigError for a partial one."""
-        if self.summary is None:
-            raise ConfigError(f"{self.path}", "a partial run, which has no figures", "a complete run", _AGAIN)
-        return self.summary
-
     @property
     def is_partial(self) -> bool:
         """Whether the run was interrupted or failed."""

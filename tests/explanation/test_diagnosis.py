@@ -51,7 +51,7 @@ def test_bound_by_a_group_of_which_the_busiest_member_counts(summary: Summary) -
     explanation = _explanation(
         _row("pea", "service", "dwo", pea0=30, pea1=30), _row("w_dma", "transfer", "dram0", w_dma=40)
     )
-    found = bound_of(explanation, _summary(summary, {"pea0": 50, "pea1": 80, "dram0": 90}, 100))
+    found = bound_of(explanation.classes, _summary(summary, {"pea0": 50, "pea1": 80, "dram0": 90}, 100))
     assert found is not None
     assert (found.path_class, found.path_cycles, found.share) == ("compute of pea", 60, 0.6)
     assert (found.busiest, found.busy_cycles, found.distance) == ("pea1", 80, 0.25)
@@ -64,7 +64,7 @@ def test_bound_by_bandwidth_of_the_busiest_channel(summary: Summary) -> None:
         _row("w_dma", "transfer", "dram0", w_dma=31),
         _row("x_dma", "transfer", "dram1", x_dma=29),
     )
-    found = bound_of(explanation, _summary(summary, {"pea0": 99, "dram0": 50, "dram1": 60}, 100))
+    found = bound_of(explanation.classes, _summary(summary, {"pea0": 99, "dram0": 50, "dram1": 60}, 100))
     assert found is not None
     assert (found.path_class, found.busiest, found.busy_cycles) == ("bandwidth", "dram1", 60)
 
@@ -75,14 +75,14 @@ def test_bound_by_bandwidth_of_the_busiest_channel(summary: Summary) -> None:
 def test_what_is_no_work_has_no_busiest_part(summary: Summary, kind: str, cause: str, wanted: str) -> None:
     """A run that is bound by latencies or rows has no part that needs its time."""
     explanation = _explanation(_row("dram0", kind, cause, dram0=9), _row("pea", "service", "", pea0=1))
-    found = bound_of(explanation, _summary(summary, {"pea0": 1, "dram0": 5}, 10))
+    found = bound_of(explanation.classes, _summary(summary, {"pea0": 1, "dram0": 5}, 10))
     assert found is not None
     assert (found.path_class, found.busiest, found.busy_cycles, found.distance) == (wanted, None, None, None)
 
 
 def test_a_window_has_no_bound(summary: Summary) -> None:
     """Without a path nothing is said."""
-    assert bound_of(Explanation((5, 9), None, (), (), ()), _summary(summary, {}, 10)) is None
+    assert bound_of(None, _summary(summary, {}, 10)) is None
 
 
 @pytest.mark.parametrize(
