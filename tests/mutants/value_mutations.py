@@ -15,7 +15,6 @@ _MAPPED = (f"{_REPEATED}::test_every_mapping",)
 _MAPPED_CHECK = (f"{_CHECKED}::test_every_mapping_is_checked",)
 _NUMBERS = ("tests/workload/test_repeated_layers.py::test_numbers_are_those_of_the_products",)
 _ATTENTION = ("tests/workload/networks/test_attention_operands.py",)
-_PIECES = ("tests/machines/shared/test_weight_pieces.py",)
 
 VALUE_MUTATIONS = (
     Mutation(
@@ -87,19 +86,5 @@ VALUE_MUTATIONS = (
         "return parts.transpose(2, 0, 1, 3).reshape(-1, sizes.head_size, sizes.keys)",
         "return parts.transpose(0, 2, 1, 3).reshape(-1, sizes.head_size, sizes.keys)",
         _ATTENTION,
-    ),
-    Mutation(
-        "keys are written as values",
-        "panacea_sim/machines/shared/weight_pieces.py",
-        'return codes if features_on == "m" else codes.T',
-        'return codes if features_on == "k" else codes.T',
-        _PIECES,
-    ),
-    Mutation(
-        "a piece that is not there has streams",
-        "panacea_sim/machines/shared/weight_pieces.py",
-        "streams = np.broadcast_to(groups * len(slices.ho) * (depths > 0), entries.shape)",
-        "streams = np.broadcast_to(groups * len(slices.ho) * (depths > -99), entries.shape)",
-        _PIECES,
     ),
 )

@@ -26,8 +26,9 @@ from panacea_sim.machines.shared.streams import (
     activation_addresses,
     output_addresses,
 )
-from panacea_sim.machines.shared.weight_pieces import pack_weight_tile
-from panacea_sim.quant.slicing import WeightSlices
+from panacea_sim.machines.shared.tile_format import pack_tile
+from panacea_sim.quant.rle import to_nibbles
+from panacea_sim.quant.vectors import group_weight_vectors, skipped_weight_vectors
 from panacea_sim.workload.functional import FunctionalPass
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 
@@ -123,5 +124,7 @@ def _fetched_weights(planned: PlannedLayer) -> Iterator[list[int]]:
 
 def _pack_weights(layer: GemmLayer, rows: slice, depth: slice, v: int, tile_k: int) -> bytes:
     slices = layer.weight_slices
-    tile = WeightSlices(slices.lo[rows, depth], slices.ho[:, rows, depth], slices.ho_factors)
-    return pack_weight_tile(tile, v, tile_k)
+    lo = group_weight_vectors(slices.lo[None, rows, depth], v)[0]
+    ho = slices.ho[:, rows, depth]
+    skipped = skipped_weight_vectors(ho, v)
+    return pack_tile(to_nibbles(lo), to_nibbles(group_weight_vectors(ho, v)), skipped, tile_k)
