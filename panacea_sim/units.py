@@ -19,6 +19,7 @@ __all__ = [
     "cycles_to_ps",
     "cycles_to_seconds",
     "duration_text",
+    "kept",
     "narrow",
     "repeated",
     "signed_type",
@@ -93,6 +94,12 @@ def narrow(values: IntArray) -> IntArray:
     largest = max(abs(int(values.max(initial=0))), abs(int(values.min(initial=0))))
     narrowed: IntArray = values.astype(np.int32, copy=False) if largest < _NARROW else values
     return narrowed
+
+
+def kept(values: IntArray) -> IntArray:
+    """Return an array that several share, which can be written to by none of them from here on."""
+    values.setflags(write=False)
+    return values
 
 
 @lru_cache(maxsize=256)

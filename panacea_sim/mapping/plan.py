@@ -19,7 +19,7 @@ from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM, PartialSums,
 from panacea_sim.mapping.stage import StagePlan, plan_stage
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import LayerWork, TileBytes
-from panacea_sim.units import IntArray, narrow
+from panacea_sim.units import IntArray, kept, narrow
 
 __all__ = ["LayerPlan", "check_output_tile", "plan_layer"]
 
@@ -163,7 +163,8 @@ def _flat_index(row: IntArray, column: IntArray, columns: int) -> IntArray:
 @lru_cache(maxsize=8)
 def _issue_order(tiling: Tiling, order: str, height: int) -> tuple[IntArray, IntArray]:
     """Return the groups of a product as their graph puts them; layers have few shapes, and graphs take time."""
-    return issue_order(tile_group_graph("", replace(tiling, repeat=1), order, height))
+    stack, n = issue_order(tile_group_graph("", replace(tiling, repeat=1), order, height))
+    return kept(stack), kept(n)
 
 
 def _activation_tile(tasks: TaskSequence, tiling: Tiling, height: int) -> IntArray:

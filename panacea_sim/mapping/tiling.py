@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.units import IntArray, ceil_div
+from panacea_sim.units import IntArray, ceil_div, kept
 
 __all__ = ["Tiling"]
 
@@ -105,22 +105,22 @@ class Tiling:
     @cached_property
     def rows(self) -> IntArray:
         """Rows of each m tile of all products."""
-        return np.tile(_lengths(self.M, self.tile_m), self.repeat)
+        return kept(np.tile(_lengths(self.M, self.tile_m), self.repeat))
 
     @cached_property
     def depths(self) -> IntArray:
         """Inner length of each k tile; it is not padded."""
-        return _lengths(self.K, self.tile_k)
+        return kept(_lengths(self.K, self.tile_k))
 
     @cached_property
     def columns(self) -> IntArray:
         """Tokens of each n tile of a product."""
-        return _lengths(self.N, self.tile_n)
+        return kept(_lengths(self.N, self.tile_n))
 
     @cached_property
     def outputs(self) -> IntArray:
         """Outputs of each output tile [m, n]."""
-        return self.rows[:, None] * self.columns
+        return kept(self.rows[:, None] * self.columns)
 
 
 def _part(number: int, size: int, tile: int) -> slice:

@@ -118,7 +118,7 @@ def test_too_little_memory_for_one_simulation(
     layers = network_scenario(load_network("net.csv", None, None, None, None, tile_m=hardware.tile_m)).known_layers()
     together, alone = (run_bytes(layers, hardware, RunKind("compiled", at_once=at_once)) for at_once in (None, 1))
     assert alone < together
-    monkeypatch.setattr(host_memory, "available_bytes", lambda: together - 1)
+    monkeypatch.setattr(host_memory, "lately_available_bytes", lambda: together - 1)
     command = ["run", "net.csv", "--out", "out"]
     before = sorted(Path().iterdir())
     assert main([*command, "--schedule", "overlap"]) == 2
@@ -130,5 +130,5 @@ def test_too_little_memory_for_one_simulation(
     advice = told.split("available. ")[1].split(" needs")[0]
     assert advice == "--schedule barrier --workers 1"
     assert main([*command, *shlex.split(advice)]) == 0
-    monkeypatch.setattr(host_memory, "available_bytes", lambda: together)
+    monkeypatch.setattr(host_memory, "lately_available_bytes", lambda: together)
     assert main([*command, "--schedule", "overlap", "--force"]) == 0

@@ -107,6 +107,7 @@ def test_the_list_of_a_small_machine(found: WhatIf) -> None:
         "dram_age_cap_cycles",
         "dram_page",
         "interleave_bytes",
+        "vmem_bytes",
     }
 
 
@@ -288,7 +289,7 @@ def test_records_are_read_as_they_were_written(tmp_path: Path) -> None:
 def test_what_the_host_refuses_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another computer may have the memory that this one lacks."""
     task = Rerun("key", _scenario(), AS_SCENARIO, "compiled")
-    monkeypatch.setattr(host_memory, "available_bytes", lambda: 1)
+    monkeypatch.setattr(host_memory, "lately_available_bytes", lambda: 1)
     record = rerun(task)
     assert (record.cycles, record.lasting) == (None, False)
     assert str(record.obstacle).startswith("memory: found layer")

@@ -75,7 +75,7 @@ class _Engine:
         self._trace = trace_buffers(self._lowered, traced=self._records)
         self._logs = self._open_logs() if self._records else []
         slots = len(self._lowered.structure.slots)
-        self._sorter = RowSorter(self._logs, len(self._names), slots, len(self._ports), self._code)
+        self._sorter = RowSorter(self._logs, len(self._names), slots, len(self._ports))
 
     def run(self, watch: Mapping[str, Callable[[int], None]]) -> EngineResult:
         status = PAUSED
@@ -118,7 +118,7 @@ class _Engine:
         if self._traced:
             self._log_rows(rows)
         else:
-            self._sorter.add(rows)
+            self._sorter.add(rows, self._code)
         accesses = trace.accesses[: trace.counts[col.ACCESSES]]
         for number, channel in enumerate(self._description.channels):
             self._recorder.accesses[channel.name].extend(accesses[accesses[:, 0] == number][:, 1:])

@@ -19,25 +19,25 @@ class RowSorter:
     """Hands rows of the trace to the logs of their owners, which keep them.
 
     The first `components` of the logs are those of components, whose idle rows are left out: they are known better at
-    the end. `code_of` returns the code in a log, by its number, for one of the evaluation; `slots` and `ports` say how
-    many codes there are, see columns.CONTENDED.
+    the end. `slots` and `ports` say how many codes there are, see columns.CONTENDED.
     """
 
-    def __init__(
-        self, logs: list[ActivityLog], components: int, slots: int, ports: int, code_of: Callable[[int, int], int]
-    ) -> None:
-        self._logs, self._components, self._code_of = logs, components, code_of
+    def __init__(self, logs: list[ActivityLog], components: int, slots: int, ports: int) -> None:
+        self._logs, self._components = logs, components
         channels, reasons = len(logs) - components, len(GAP_REASONS)
         self._lowest = CONTENDED - max(channels * (ports + reasons), (1 + reasons) * ports)
         self._codes = np.full((len(logs), slots - self._lowest), -1, np.int32)
 
-    def add(self, rows: IntArray) -> None:
-        """Add rows of the trace, those of each owner in order of time."""
+    def add(self, rows: IntArray, code_of: Callable[[int, int], int]) -> None:
+        """Add rows of the trace, those of each owner in order of time.
+
+        `code_of` returns the code in a log, by its number, for one of the evaluation.
+        """
         counts = np.zeros(len(self._logs), np.int64)
         seen = np.zeros(self._codes.shape, np.bool_)
         _count(rows, self._components, self._lowest, counts, seen)
         for owner, code in np.argwhere(seen & (self._codes < 0)).tolist():
-            self._codes[owner, code] = self._code_of(owner, code + self._lowest)
+            self._codes[owner, code] = code_of(owner, code + self._lowest)
         ends = np.cumsum(counts)
         kept = KeptRows(np.empty(ends[-1], np.int32), np.empty(ends[-1], np.int64), np.empty(ends[-1], np.int32))
         _sort(rows, self._components, self._lowest, self._codes, ends - counts, *kept)
