@@ -75,7 +75,7 @@ def _print_one(console: Console, outcome: RunOutcome) -> None:
         from panacea_sim.explanation.diagnosis import bound_of
         from panacea_sim.report.why import first_line
 
-        console.print(first_line(summary, bound_of(summary.explanation.classes, summary)))
+        console.print(first_line(summary, bound_of(summary.explanation.classes, summary)), soft_wrap=True)
         lines.append(f"What to change: panacea-sim why {folder}")
     elif summary.trace is not None and summary.trace.level == "full":
         lines.append(f"Not explained yet: panacea-sim why {folder}")

@@ -65,7 +65,7 @@ def first_line(summary: Summary, bound: Bound | None) -> Text:
 
 def print_why(console: Console, found: Why, path: str) -> None:
     """Print the diagnosis of the run in the folder `path`."""
-    console.print(first_line(found.summary, found.bound))
+    console.print(first_line(found.summary, found.bound), soft_wrap=True)
     _say(console, _remedy_line(found))
     _print_findings(console, found)
     _print_chains(console, found.explanation)

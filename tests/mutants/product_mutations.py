@@ -44,8 +44,8 @@ PRODUCT_MUTATIONS = (
     Mutation(
         "rows of products in turn",
         _TILING,
-        "return np.tile(_lengths(self.M, self.tile_m), self.repeat)",
-        "return np.repeat(_lengths(self.M, self.tile_m), self.repeat)",
+        "return kept(np.tile(_lengths(self.M, self.tile_m), self.repeat))",
+        "return kept(np.repeat(_lengths(self.M, self.tile_m), self.repeat))",
         _WORK,
     ),
     Mutation(
