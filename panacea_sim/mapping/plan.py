@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TypeAlias
@@ -143,11 +144,18 @@ def _scheduled(tiling: Tiling, order: str, height: int, hardware: Hardware) -> _
     visits = visits_of(tasks, tiling, height)
     outputs = tiling.outputs[visits.m, visits.n]
     may_spill = hardware.spill == "allow"
-    return tasks, visits, plan_partial_sums(visits, outputs, hardware.psum_bytes, may_spill=may_spill)
+    schedule = tasks, visits, plan_partial_sums(visits, outputs, hardware.psum_bytes, may_spill=may_spill)
+    for each in _arrays_of(schedule):
+        kept(each)
+    return schedule
+
+
+def _arrays_of(schedule: _Schedule) -> Iterator[IntArray]:
+    return (each for part in schedule for each in vars(part).values() if isinstance(each, np.ndarray))
 
 
 def _schedule_bytes(schedule: _Schedule) -> int:
-    return sum(each.nbytes for part in schedule for each in vars(part).values() if isinstance(each, np.ndarray))
+    return sum(each.nbytes for each in _arrays_of(schedule))
 
 
 _kept: Kept[_Schedule] = Kept(8 << 20, _schedule_bytes)
