@@ -183,3 +183,38 @@ def test_damage_is_told_of_the_run_that_has_it(tmp_path: Path, capsys: pytest.Ca
     assert f"{cut / 'activities.parquet'}: found an unreadable file" in message
     assert not page.exists()
     assert open_run(cut).summary is not None
+
+
+def test_runs_that_were_recorded_whole_are_explained(
+    folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Critical paths add up to the makespans, and root causes to the stalls of each group."""
+    pytest.importorskip("numba")
+    assert main(["compare", *folders, "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    for number, each in enumerate(content["runs"]):
+        assert each["explained"]
+        for name in ("critical_path", "classes"):
+            assert sum(row["values"][number] for row in content[name]) == each["makespan_cycles"]
+        channels = {row["component"] for row in content["states"]} - {row["component"] for row in content["actions"]}
+        stalls, causes = dict[str, int](), dict[str, int]()
+        for row in content["stalls"]:
+            if row["component"] not in channels and row["state"] != "idle":
+                stalls[row["component"]] = stalls.get(row["component"], 0) + row["values"][number]
+        for row in content["root_causes"]:
+            causes[row["component"]] = causes.get(row["component"], 0) + row["values"][number]
+        assert causes == {name: cycles for name, cycles in stalls.items() if cycles or name in causes}
+        assert sum(causes.values()) > 0
+
+
+def test_runs_recorded_in_part_are_not_explained(
+    folders: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside them stands the command, and an explained run keeps its path."""
+    windowed = RUNS["window"](tmp_path)
+    assert main(["compare", folders[0], str(windowed.path)]) == 0
+    printed = capsys.readouterr().out
+    told = f"Not explained: B, so that critical path and root causes are not compared: panacea-sim why {windowed.path}"
+    # Lines fold where the path of the folder is long.
+    assert "".join(told.split()) in "".join(printed.split())
+    assert "Critical path, cycles" in printed
