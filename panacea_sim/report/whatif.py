@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 
 from panacea_sim.analysis.whatif import CostChange, Gain, WhatIf, WhatIfRow
+from panacea_sim.report.calibration import sqnr_text
 from panacea_sim.report.tables import Column, print_table
 from panacea_sim.units import KIB
 
@@ -38,8 +39,8 @@ def print_whatif(console: Console, found: WhatIf) -> None:
         print_table(console, _COLUMNS, [_cells(row) for row in steps if _is_seen(row)], "One step of each knob")
         _print_unseen(console, [row for row in steps if not _is_seen(row)])
     if data:
-        rows = [[*_cells(row)[:7], _sqnr(row.sqnr_db)] for row in data]
-        title = f"Other data on this machine, and what they lose; the base: {_sqnr(found.sqnr_db)}"
+        rows = [[*_cells(row)[:7], sqnr_text(row.sqnr_db)] for row in data]
+        title = f"Other data on this machine, and what they lose; the base: {sqnr_text(found.sqnr_db)}"
         print_table(console, _DATA_COLUMNS, rows, title)
     if pairs:
         print_table(console, _COLUMNS, [_cells(row) for row in pairs], "Two of the best together")
@@ -77,10 +78,6 @@ def value_text(value: int | str) -> str:
 
 def _share(gain: Gain | None) -> str:
     return "-" if gain is None else f"{round(gain.share, 3) + 0.0:.1%}"  # -0.0 becomes 0.0
-
-
-def _sqnr(ratio_db: float | None) -> str:
-    return "none lost" if ratio_db is None else f"{ratio_db:.1f} dB"
 
 
 def cost_text(row: WhatIfRow) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.quant.operands import require_activation_form, require_products, require_weight_form
 from panacea_sim.workload.gemm_layer import ACTIVATION_DTYPES, SYMMETRIC_DTYPES, WEIGHT_DTYPES, GemmLayer
 
-__all__ = ["load_layer", "read_form", "save_layer"]
+__all__ = ["load_layer", "read_arrays", "read_form", "save_layer"]
 
 _REQUIRED = ("weight", "activation", "zero_point")
 _INTEGERS = ("zero_point", "weight_bits", "activation_bits", "lo_bits")
@@ -70,8 +70,8 @@ def read_form(path: str | Path) -> tuple[str, int, int, int, int, bool]:
     return thin.name, thin.M, weight.shape[-1], thin.N, thin.repeat, thin.is_symmetric
 
 
-def save_layer(layer: GemmLayer, path: str | Path) -> None:
-    """Write `layer` to a LAYER.npz file (the suffix is added if missing), replacing what is there.
+def save_layer(layer: GemmLayer, path: str | Path | BinaryIO) -> None:
+    """Write `layer` to a LAYER.npz file (the suffix is added if missing), replacing what is there, or to an open file.
 
     The recipe of a synthetic layer is not kept: the operands are. Raises ConfigError for a layer with an output format,
     which belongs to the network, and for a path that cannot be written.
@@ -88,6 +88,11 @@ def save_layer(layer: GemmLayer, path: str | Path) -> None:
         np.savez_compressed(path, **arrays)
     except OSError as error:
         raise ConfigError(str(path), error.strerror, "a path that can be written") from error
+
+
+def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Return all arrays of an .npz file; nothing is unpickled. Raises ConfigError naming the file."""
+    return _read_arrays(path, _array)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 
 from panacea_sim.analysis.whatif import NotTried
 from panacea_sim.errors import ConfigError
+from panacea_sim.quant.accuracy import OutputError
 from panacea_sim.quant.aqs_gemm import integer_gemm
 from panacea_sim.quant.quantizer import manipulate_zero_point
 from panacea_sim.quant.widths import LO_BITS
@@ -88,11 +89,8 @@ def changed_data(layers: Sequence[AnyLayer]) -> DataTurns:
 
 def sqnr_db(layer: GemmLayer, exact: FloatArray) -> float | None:
     """Return the ratio of the exact outputs to their error in decibels; None if there is no error."""
-    error = real_outputs(replace(layer, bias=None, output=None), layer.reference_accumulator()) - exact
-    noise = float(np.square(error).sum())
-    return (
-        None if noise == 0 else float(10 * np.log10(max(float(np.square(exact).sum()), np.finfo(float).tiny) / noise))
-    )
+    found = real_outputs(replace(layer, bias=None, output=None), layer.reference_accumulator())
+    return OutputError.of(exact, found).sqnr_db
 
 
 def _least_sqnr_db(layers: _Operands, exact: Sequence[FloatArray]) -> float | None:
