@@ -33,6 +33,7 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob
 FOLLOWED = [
     "README.md",
     "docs/tutorial.md",
+    "docs/calibration.md",
     "docs/how-to-add-a-component.md",
     "docs/how-to-add-a-machine.md",
 ]
