@@ -33,6 +33,7 @@ from panacea_sim.engines.compiled.availability import compiled_obstacle
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.running.prepare import Prepared, prepare
+from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
@@ -44,6 +45,8 @@ from panacea_sim.workload.synthetic import synthetic_layer
 Engine = Callable[[Description, Recorder], EngineResult]
 
 REPETITIONS = 5
+_SMALL_RATIO = 2
+"""Ratios below this differ in their hundredths."""
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 NETWORKS = {
     "OPT-2.7B prefill": "opt-2.7b --tokens 2048",
@@ -54,6 +57,15 @@ NETWORKS = {
     "DeiT-base": "deit-base",
     "ResNet-50": "resnet-50",
 }
+TINY = "--set hardware.n_pea=4 --set hardware.tile_k=16 --set hardware.wmem_bytes=4096 --set hardware.amem_bytes=4096"
+SCHEDULES = (
+    "bert-base --tokens 512",
+    "resnet-50",
+    "gpt-2 --phase decode --context 1024",
+    f"gpt-2 --phase decode --context 1024 {TINY}",
+    "bert-base --tokens 16 --set hardware.o_dma_priority=2",
+)
+"""Networks whose layers run alone and overlap: docs/model.md, "Schedules", has the figures."""
 SMALL = """
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer
@@ -81,7 +93,9 @@ def main() -> None:
     slow_ideal, fast_ideal = large_layer("ideal")
     cold_s, warm_s = start_ups()
     of_networks = [row for name, options in NETWORKS.items() for row in network(name, options)]
+    of_schedules = [row for options in SCHEDULES for row in schedules(options)]
     off_s, checked_s = checked()
+    own_ms, repeated_ms = small_layers()
     rows = [
         figure("bare SimPy, 20 timeouts a tile", "tiles/s", simpy_rate, simpy_rate),
         figure("reference engine, full trace, values off", "tiles/s", best_rate(full_trace), simpy_rate),
@@ -100,7 +114,11 @@ def main() -> None:
         figure("layer of 4096 x 4096 x 512, values off, whole command", "s", off_s, None),
         figure("the same with values checked", "s", checked_s, None),
         figure("checked / off on it", "times", checked_s / off_s, None),
+        figure("layer of 2048 x 80 x 1 among others, CPU time", "ms", own_ms, None),
+        figure("such a product in a layer with repeat, CPU time", "ms", repeated_ms, None),
+        figure("layer / product on them", "times", own_ms / repeated_ms, None),
         *of_networks,
+        *of_schedules,
         figure("peak memory of this benchmark", "MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, None),
     ]
     show(rows)
@@ -201,6 +219,21 @@ def network(name: str, options: str) -> list[dict[str, Any]]:
     ]
 
 
+def schedules(options: str) -> list[dict[str, Any]]:
+    """Return the rows of a network whose layers run alone and overlap: cycles of the machine, and their ratio."""
+    cycles = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for schedule in ("barrier", "overlap"):
+            command_s("--workload", *options.split(), "--schedule", schedule, "--out", f"{folder}/{schedule}")
+            summary = json.loads(Path(folder, schedule, "summary.json").read_text())
+            cycles[schedule] = summary["makespan_cycles"]
+    title = f"run --workload {options}"
+    return [
+        figure(f"{title}, layers alone (barrier)", "cycles", cycles["barrier"], None),
+        figure(f"{title}, layers overlapping / alone", "times", cycles["overlap"] / cycles["barrier"], None),
+    ]
+
+
 def checked() -> tuple[float, float]:
     """Return the wall seconds of a large layer with values off and checked, all that is compiled at hand."""
     seconds = {"off": 0.0, "check": 0.0}
@@ -212,6 +245,31 @@ def checked() -> tuple[float, float]:
             arguments = ["--values", values, "--trace", "off", "--force", "--out", f"{folder}/run"]
             seconds[values] = command_s(script, *arguments)
     return seconds["off"], seconds["check"]
+
+
+def small_layers() -> tuple[float, float]:
+    """Return the CPU ms of a small layer of a network, and of a product of a layer with as many; start-up left out."""
+    few, many = 40, 240
+
+    def layers_s(count: int) -> float:
+        return network_s([MaskedLayer(f"layer {seed}", 2048, 80, 1, 0.1, 0.5, seed=seed) for seed in range(count)])
+
+    def products_s(count: int) -> float:
+        return network_s([MaskedLayer("layer", 2048, 80, 1, 0.1, 0.5, seed=1, repeat=count)])
+
+    own_ms, repeated_ms = (1e3 * (each(many) - each(few)) / (many - few) for each in (layers_s, products_s))
+    return own_ms, repeated_ms
+
+
+def network_s(layers: list[MaskedLayer]) -> float:
+    """Return the CPU seconds of a network in this process, each layer with work of its own: the best of a few."""
+    scenario = Scenario("network", tuple(layers), values="off", schedule="barrier", mapping="class")
+    best_s = float("inf")
+    for _ in range(REPETITIONS):
+        started = time.process_time()
+        run(scenario, RunOptions(engine="compiled", memoize=False, trace=TraceOptions("off")))
+        best_s = min(best_s, time.process_time() - started)
+    return best_s
 
 
 class Sampler:
@@ -290,7 +348,7 @@ def whole_command() -> float:
 
 def command_s(what: Path | str, *arguments: str, environment: dict[str, str] | None = None) -> float:
     """Return the wall seconds of `panacea-sim run`, from its start to the written folder."""
-    command = [sys.executable, "-m", "panacea_sim", "run", str(what), "--json", *arguments]
+    command = [sys.executable, "-m", "panacea_sim", "run", str(what), *arguments, "--json"]
     started = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)  # noqa: S603  # our own
     return time.perf_counter() - started
@@ -310,7 +368,8 @@ def show(rows: list[dict[str, Any]]) -> None:
     table.add_column("of bare SimPy", justify="right")
     for row in rows:
         ratio = row["ratio_to_bare_simpy"]
-        table.add_row(row["name"], f"{row['value']:,.1f}", row["unit"], "" if ratio is None else f"{ratio:.2f}")
+        digits = 4 if row["unit"] == "times" and row["value"] < _SMALL_RATIO else 1
+        table.add_row(row["name"], f"{row['value']:,.{digits}f}", row["unit"], "" if ratio is None else f"{ratio:.2f}")
     Console().print(table)
 
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 from rich.console import Console
 
+from panacea_sim.analysis.comparison import compare_runs
+from panacea_sim.report.comparison_page import write_comparison
 from panacea_sim.report.terminal import print_run
 from panacea_sim.report.timeline import write_timeline
+from panacea_sim.report.tornado import write_tornado
 from panacea_sim.running.run import RunOptions, RunOutcome, run
 from panacea_sim.running.scenario import Scenario, load_scenario
+from panacea_sim.running.whatif.base import read_base
+from panacea_sim.running.whatif.explore import Exploration
+from panacea_sim.running.whatif.store import opened_store
+from panacea_sim.running.whatif.variants import variants_of
 from panacea_sim.trace.stored_run import open_run
 
 DOCS = Path(__file__).parent
@@ -25,16 +34,22 @@ SETTLE_MS = 1000
 
 
 def main() -> None:
-    """Draw the terminal and the timeline after the quickstart scenario."""
-    scenario = load_scenario(DOCS.parent / "scenarios" / "quickstart.py")
-    assert isinstance(scenario, Scenario)
+    """Draw the terminal and the timeline after the quickstart scenario, gains of knobs, and two runs side by side."""
     with tempfile.TemporaryDirectory() as folder:
-        outcome = run(scenario, RunOptions(Path(folder) / "quickstart"))
+        outcome = run(_scenario("quickstart"), RunOptions(Path(folder) / "quickstart"))
         draw_terminal(outcome)
+        draw_tornado(Path(folder))
         chromium = shutil.which("chromium")
         if chromium is None:
-            sys.exit("docs/images/timeline.png stays as it is: it needs chromium (Debian: apt install chromium)")
+            sys.exit("The pictures of pages stay as they are: they need chromium (Debian: apt install chromium)")
         draw_timeline(Path(folder) / "quickstart", chromium)
+        draw_comparison(Path(folder), chromium)
+
+
+def _scenario(name: str) -> Scenario:
+    scenario = load_scenario(DOCS.parent / "scenarios" / f"{name}.py")
+    assert isinstance(scenario, Scenario)
+    return scenario
 
 
 def draw_terminal(outcome: RunOutcome) -> None:
@@ -48,16 +63,48 @@ def draw_terminal(outcome: RunOutcome) -> None:
     (DOCS / "images" / "quickstart.svg").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def draw_tornado(folder: Path) -> None:
+    """Draw what each knob of the scenario contention gains as docs/images/tornado.png."""
+    base = read_base(DOCS.parent / "scenarios" / "contention.py")
+    with opened_store(base, folder / "whatif") as store:
+        variants = variants_of(base.scenario.resolved_hardware(), layers=base.scenario.known_layers())
+        found = Exploration(base, variants, store, workers=1).run(lambda _done, _known: None)
+    write_tornado(found, DOCS / "images" / "tornado.png", "png")
+
+
 def draw_timeline(folder: Path, chromium: str) -> None:
     """Photograph the timeline in a browser as docs/images/timeline.png, zoomed to the start of the run."""
     write_timeline(open_run(folder), folder / "timeline.html")
+    address = f"{(folder / 'timeline.html').as_uri()}#x=0:{SHOWN_CYCLES}&joined=0&curves=memories"
+    _photograph(address, "timeline", chromium)
+
+
+def draw_comparison(folder: Path, chromium: str) -> None:
+    """Photograph the page of docs/looking.md as docs/images/compare.png, down to where the tables begin."""
+    scenario = _scenario("contention")
+    for name, channels in (("narrow", 1), ("wide", 2)):
+        settings = {**scenario.settings, "dram_channels": channels}
+        run(replace(scenario, settings=settings), RunOptions(folder / "runs" / name))
+    with contextlib.chdir(folder):
+        comparison = compare_runs([open_run(f"runs/{name}") for name in ("narrow", "wide")])
+        write_comparison(comparison, folder / "compare.html")
+    _photograph((folder / "compare.html").as_uri(), "compare", chromium, until="h2")
+
+
+def _photograph(address: str, name: str, chromium: str, until: str | None = None) -> None:
+    """Photograph a page, the whole of it or what is above the first element of a kind."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1240, "height": 900}, reduced_motion="reduce")
-        page.goto(f"{(folder / 'timeline.html').as_uri()}#x=0:{SHOWN_CYCLES}&joined=0&curves=memories")
+        page.goto(address)
         page.wait_for_function("window.panacea && panacea.ready && panacea.drawn > 0")
         page.wait_for_timeout(SETTLE_MS)
-        page.screenshot(path=DOCS / "images" / "timeline.png", full_page=True)
+        path = DOCS / "images" / f"{name}.png"
+        if until is None:
+            page.screenshot(path=path, full_page=True)
+        else:
+            height = page.evaluate("(tag) => document.querySelector(tag).getBoundingClientRect().top", until)
+            page.screenshot(path=path, clip={"x": 0, "y": 0, "width": 1240, "height": height})
         browser.close()
 
 

@@ -5,6 +5,8 @@ What scripts and notebooks need can be imported from here: each name when it is 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from panacea_sim.calibration.calibrator import Calibrator
+    from panacea_sim.calibration.policy import QuantizationPolicy
     from panacea_sim.commands.main import run_script
     from panacea_sim.errors import ConfigError, PanaceaError
     from panacea_sim.hardware.config import Hardware, load_hardware
@@ -26,12 +28,14 @@ if TYPE_CHECKING:
     from panacea_sim.workload.synthetic import synthetic_layer
 
 __all__ = [
+    "Calibrator",
     "ConfigError",
     "GemmLayer",
     "Hardware",
     "MaskedLayer",
     "OutputFormat",
     "PanaceaError",
+    "QuantizationPolicy",
     "Run",
     "RunOptions",
     "Scenario",
@@ -56,6 +60,8 @@ __all__ = [
 __version__ = "0.1.0"
 
 _MODULES = {
+    "calibration.calibrator": ("Calibrator",),
+    "calibration.policy": ("QuantizationPolicy",),
     "commands.main": ("run_script",),
     "errors": ("ConfigError", "PanaceaError"),
     "hardware.config": ("Hardware", "load_hardware"),

@@ -18,10 +18,10 @@ __all__ = [
     "require_choice",
     "require_finite",
     "require_flag",
-    "require_float_vector",
     "require_integer",
     "require_kind",
     "require_number",
+    "require_row_numbers",
     "require_scale",
     "require_share",
     "require_width",
@@ -95,29 +95,35 @@ def require_scale(field: str, value: object) -> float:
     return float(numbers)
 
 
-def require_channel_scales(field: str, value: object, length: int) -> float | FloatArray:
-    """Return one scale, or one for each of `length` rows; raises ConfigError, with the row, unless all are > 0."""
-    numbers = _channel_numbers(field, value, length)
+def require_channel_scales(field: str, value: object, *rows: int) -> float | FloatArray:
+    """Return one scale, or one for each row; raises ConfigError, with the row, unless all are > 0.
+
+    `rows` is how many there are; of several products their number and then the rows of each.
+    """
+    numbers = _channel_numbers(field, value, rows)
     _require_positive(field, numbers)
     return numbers if numbers.ndim else float(numbers)
 
 
 def require_channel_numbers(field: str, value: object, length: int) -> float | FloatArray:
     """Return one number, or one for each of `length` rows; raises ConfigError, with the row, unless all are finite."""
-    numbers = _channel_numbers(field, value, length)
+    numbers = _channel_numbers(field, value, (length,))
     if not np.isfinite(numbers).all():
         raise ConfigError(field, _first(numbers, ~np.isfinite(numbers)), "finite numbers")
     return numbers if numbers.ndim else float(numbers)
 
 
-def require_float_vector(field: str, value: object, length: int) -> FloatArray:
-    """Return `value` as float64 [length]; raises ConfigError for another shape or a number that is not finite."""
+def require_row_numbers(field: str, value: object, *rows: int) -> FloatArray:
+    """Return a number for each row as float64 [*rows]; `rows` as in `require_channel_scales`.
+
+    Raises ConfigError for another shape or a number that is not finite.
+    """
     numbers = _real_numbers(field, value)
-    if numbers.shape != (length,):
-        raise ConfigError(field, f"shape {numbers.shape}", f"shape ({length},): one number for each row")
+    if numbers.shape != rows:
+        raise ConfigError(field, f"shape {numbers.shape}", f"shape {rows}: one number for each row")
     if not np.isfinite(numbers).all():
-        position = int((~np.isfinite(numbers)).argmax())
-        raise ConfigError(field, f"{numbers[position]} at [{position}]", "finite numbers")
+        at = np.unravel_index(int((~np.isfinite(numbers)).argmax()), rows)
+        raise ConfigError(field, f"{numbers[at]} at {[int(index) for index in at]}", "finite numbers")
     return numbers
 
 
@@ -145,10 +151,10 @@ def _real_numbers(field: str, value: object) -> FloatArray:
     return numbers.astype(np.float64, copy=False)
 
 
-def _channel_numbers(field: str, value: object, length: int) -> FloatArray:
+def _channel_numbers(field: str, value: object, rows: tuple[int, ...]) -> FloatArray:
     numbers = _real_numbers(field, value)
-    if numbers.ndim and numbers.shape != (length,):
-        raise ConfigError(field, f"shape {numbers.shape}", f"one number, or shape ({length},): one for each row")
+    if numbers.ndim and numbers.shape != rows:
+        raise ConfigError(field, f"shape {numbers.shape}", f"one number, or shape {rows}: one for each row")
     return numbers
 
 
@@ -161,5 +167,8 @@ def _require_positive(field: str, numbers: FloatArray) -> None:
 
 
 def _first(numbers: FloatArray, bad: npt.NDArray[np.bool_]) -> str:
-    row = int(bad.argmax())
-    return f"{numbers.flat[row]} in row {row}" if numbers.ndim else str(numbers)
+    at = int(bad.argmax())
+    if not numbers.ndim:
+        return str(numbers)
+    product, row = divmod(at, numbers.shape[-1])
+    return f"{numbers.flat[at]} in row {row}" + f" of product {product}" * (numbers.ndim > 1)

@@ -6,6 +6,7 @@ from typing import Literal
 
 __all__ = [
     "GROUP_KEYS",
+    "Alignment",
     "ChosenEngine",
     "ChosenValues",
     "Engine",
@@ -53,6 +54,9 @@ Page = Literal["open", "closed"]
 
 Policy = Literal["fcfs", "fr_fcfs"]
 """Which request that waits for a channel goes first: the oldest, or the oldest whose row is open."""
+
+Alignment = Literal["cycle", "share", "layer"]
+"""What stands at one place where runs are drawn on one axis: a cycle, a share of the run, or the start of a layer."""
 
 GROUP_KEYS = ("component", "cause", "layer", "state")
 """The columns by which the cycles of a trace are added up."""

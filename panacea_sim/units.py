@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import overload
 
 import numpy as np
@@ -18,6 +19,7 @@ __all__ = [
     "cycles_to_ps",
     "cycles_to_seconds",
     "duration_text",
+    "kept",
     "narrow",
     "repeated",
     "signed_type",
@@ -87,13 +89,20 @@ def narrow(values: IntArray) -> IntArray:
 
     Long arrays are kept so: one number more or less, or a factor of two, is still right.
     """
-    if not values.size or not any(values.strides):
+    if values.dtype == np.int32 or not values.size or not any(values.strides):
         return values  # one number for all entries takes no memory
     largest = max(abs(int(values.max(initial=0))), abs(int(values.min(initial=0))))
     narrowed: IntArray = values.astype(np.int32, copy=False) if largest < _NARROW else values
     return narrowed
 
 
+def kept(values: IntArray) -> IntArray:
+    """Return an array that several share, which can be written to by none of them from here on."""
+    values.setflags(write=False)
+    return values
+
+
+@lru_cache(maxsize=256)
 def repeated(value: int, length: int) -> IntArray:
     """Return an array of one number that takes no memory; it cannot be written to."""
     return np.broadcast_to(np.int64(value), length)
@@ -104,4 +113,7 @@ _NARROW = 1 << 30
 
 def signed_type(largest: int) -> type[np.signedinteger]:
     """Return the smallest signed integer type, of 16 bits or more, that holds -`largest` to `largest`."""
-    return next(kind for kind in (np.int16, np.int32, np.int64) if largest <= np.iinfo(kind).max)
+    return next(kind for kind, most in _SIGNED.items() if largest <= most)
+
+
+_SIGNED = {kind: int(np.iinfo(kind).max) for kind in (np.int16, np.int32, np.int64)}

@@ -255,7 +255,7 @@ def _scenario(rng: Random, sound: Path, folder: Path) -> Command:
     return ["run", str(path), "--out", str(folder / "out"), "--trace", "off", *schedule]
 
 
-def _readers(rng: Random, path: Path, folder: Path) -> Command:
+def _readers(rng: Random, sound: Path, path: Path, folder: Path) -> Command:
     return rng.choice(
         [
             ["inspect", str(path)],
@@ -265,6 +265,8 @@ def _readers(rng: Random, path: Path, folder: Path) -> Command:
             ["inspect", str(path), "--longest", "5"],
             ["inspect", str(path), "--group-by", "component", "--group-by", "cause"],
             ["inspect", str(path), "--tile", "0,*,*", "--component", "pea*"],
+            ["compare", str(path), str(sound / _RUN)],
+            ["compare", str(sound / _RUN), str(path), "--json", "--html", str(folder / "c.html")],
             ["timeline", str(path), "--html", str(folder / "t.html")],
             ["picture", str(path), "--out", str(folder / "p.svg")],
             ["report", str(path), "--html", str(folder / "r.html")],
@@ -286,7 +288,7 @@ def _summary(rng: Random, sound: Path, folder: Path) -> Command:
         for _ in range(rng.choice([1, 1, 2])):
             content = _value_changed(rng, content)
         (path / "summary.json").write_text(json.dumps(content), encoding="utf-8")
-    return _readers(rng, path, folder)
+    return _readers(rng, sound, path, folder)
 
 
 def _table(rng: Random, sound: Path, folder: Path) -> Command:
@@ -302,7 +304,7 @@ def _table(rng: Random, sound: Path, folder: Path) -> Command:
             table.mkdir()
     else:
         pq.write_table(_columns_changed(rng, pq.read_table(table)), table)
-    return _readers(rng, path, folder)
+    return _readers(rng, sound, path, folder)
 
 
 def _columns_changed(rng: Random, table: pa.Table) -> pa.Table:
@@ -354,7 +356,7 @@ def _run_folder(rng: Random, sound: Path, folder: Path) -> Command:
         victim.write_bytes(_bytes_changed(rng, victim.read_bytes()))
     else:
         path = path / "summary.json"
-    return _readers(rng, path, folder)
+    return _readers(rng, sound, path, folder)
 
 
 _OPTIONS: dict[str, Sequence[str]] = {
@@ -364,6 +366,7 @@ _OPTIONS: dict[str, Sequence[str]] = {
         *("--component", "--state", "--cause", "--layer", "--tile", "--window", "--longest", "--group-by", "--limit"),
         *("--format", "--queues", "--dram"),
     ),
+    "compare": ("--html", "--align", "--json", "--force"),
     "picture": ("--out", "--style", "--window"),
     "timeline": ("--html", "--window"),
     "report": ("--html", "--window"),

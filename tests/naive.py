@@ -16,7 +16,7 @@ from panacea_sim.description.description import Description
 from panacea_sim.memory.device import Service
 from panacea_sim.trace.activity_log import NO_FIRING
 
-__all__ = ["STATES", "Access", "NaiveResult", "Posting", "Row", "StuckError", "interpret"]
+__all__ = ["STATES", "Access", "NaiveResult", "Posting", "Row", "StuckError", "accounted", "interpret", "reason_of"]
 
 STATES = ("busy", "starved", "blocked", "contended", "waiting", "idle")
 
@@ -57,10 +57,10 @@ def interpret(description: Description) -> NaiveResult:
     """
     machine = Machine(description)
     machine.run()
-    return _account(machine)
+    return accounted(machine)
 
 
-def _account(machine: Machine) -> NaiveResult:
+def accounted(machine: Machine) -> NaiveResult:
     """Turn what happened into rows that tile the makespan for every component and channel."""
     description = machine.description
     ends = [cycle for cycles in machine.end_cycles.values() for cycle in cycles]
@@ -166,8 +166,11 @@ def _channel_rows(name: str, grants: list[Grant], makespan_cycles: int) -> list[
 
 def _reason(service: Service, cycle: int, earliest_cycle: int) -> str:
     """Return why a channel has no data on its bus in a cycle before that of `service`; nothing: there is no request."""
-    if cycle < earliest_cycle:
-        return ""
+    return "" if cycle < earliest_cycle else reason_of(service, cycle)
+
+
+def reason_of(service: Service, cycle: int) -> str:
+    """Return why a device has no data on its bus in a cycle before that of `service`, for which a request waits."""
     if cycle >= service.row_until:
         return "latency"
     if cycle < service.refresh_until:

@@ -49,11 +49,8 @@ class Delay(NamedTuple):
     since_cycle: int
 
 
-NO_DELAY = Delay("", "", "", -1)
-
-
 class Posting(NamedTuple):
-    """A posting as postings.parquet has it: the step that delayed it last; if none did, it waited since its cycle."""
+    """A row of postings.parquet: a posting with one of the steps that delayed it, or with its cycle if none did."""
 
     component: str
     firing: int
@@ -124,7 +121,7 @@ class Machine:
         self.end_cycles: dict[str, list[int]] = {name: [] for name in names}
         self.parts: dict[str, list[list[Part]]] = {name: [] for name in names}
         self.rows: dict[str, list[Row]] = {name: [] for name in names}
-        self.delay = dict.fromkeys(names, NO_DELAY)  # the last one of the firing that is about to be served or posted
+        self.delays: dict[str, list[Delay]] = {}  # those of the firing that is about to be served or posted
         self.postings: dict[str, list[Posting]] = {name: [] for name in names}
         self.devices = [watched(channel.device) for channel in description.channels]
         self.pending: list[list[Part]] = [[] for _ in description.channels]
@@ -154,11 +151,15 @@ class Machine:
 
     def _issue(self, component: Component) -> Iterator[None]:
         for firing in range(component.firings):
-            self.delay[component.name] = NO_DELAY
+            self.delays[component.name] = []
             yield from self._take_inputs(component, firing)
             if firing == 0:
-                _, cause, other, _ = self.delay[component.name]
-                self.rows[component.name] = [Row(component.name, "idle", 0, self.now, NO_FIRING, cause, other)]
+                delays = self.delays[component.name]
+                ends = [*(delay.since_cycle for delay in delays[1:]), self.now]
+                self.rows[component.name] = [
+                    Row(component.name, "idle", since, end, NO_FIRING, cause, other)
+                    for (_, cause, other, since), end in zip(delays, ends, strict=False)
+                ]
             yield from self._get_permission(component, firing)
             if component.requests is not None:
                 yield from self._post(component.name, component.requests, firing)
@@ -217,10 +218,10 @@ class Machine:
         while len(posted) - len(self.end_cycles[name]) >= port.outstanding:
             yield
         if self.now > since:
-            self.delay[name] = Delay("blocked", "slot", name, since)
+            self.delays[name].append(Delay("blocked", "slot", name, since))
         self.moves += 1
-        delay = self.delay[name] if self.delay[name] != NO_DELAY else Delay("", "", "", self.now)
-        self.postings[name].append(Posting(name, firing, self.now, *delay))
+        for delay in self.delays[name] or [Delay("", "", "", self.now)]:
+            self.postings[name].append(Posting(name, firing, self.now, *delay))
         posted.append(self.now)
         self.parts[name].append([])
         number = firing if requests.request is None else requests.request[firing]
@@ -260,7 +261,7 @@ class Machine:
         """Note that a step before a service or a posting is over, which may have had to wait since cycle `since`."""
         self._passed(name, firing, since, state, cause, other)
         if self.now > since:
-            self.delay[name] = Delay(state, cause, other, since)
+            self.delays[name].append(Delay(state, cause, other, since))
 
     def _exist(self, name: str, count: int) -> bool:
         cycles = self.put_cycles[name]

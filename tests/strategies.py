@@ -49,8 +49,10 @@ from panacea_sim.workload.chain import following
 from panacea_sim.workload.gemm_layer import DBS_OFFSETS, GemmLayer, OutputFormat
 from panacea_sim.workload.link import Columns, Link, Needs, Offset, Operand
 from panacea_sim.workload.masked_layer import MaskedLayer
-from panacea_sim.workload.network import LayerGraph, add_layer, add_link
+from panacea_sim.workload.network import LayerGraph, add_layer, add_link, layers_in_order
+from panacea_sim.workload.networks.formats import written_formats
 from panacea_sim.workload.synthetic import synthetic_layer
+from panacea_sim.workload.vector_stage import VectorStage
 
 _PANACEA = load_hardware("panacea", {"dram": "ideal", "dram_channels": 1})  # once: reading YAML costs much
 
@@ -193,6 +195,27 @@ def gemm_layers(draw: st.DrawFn) -> GemmLayer:
         weight_scale=draw(_SCALES | hnp.arrays(np.float64, m, elements=_SCALES)),
         activation_scale=draw(_SCALES),
         bias=draw(st.none() | hnp.arrays(np.float64, m, elements=st.floats(-1e3, 1e3))),
+    )
+
+
+@st.composite
+def repeated_layers(draw: st.DrawFn, layers: st.SearchStrategy[GemmLayer] | None = None) -> GemmLayer:
+    """Draw a layer of 2 to 4 products, each with operands, row scales and bias of its own.
+
+    Operands of a product are those of another one in another order along K, so that vectors stay as they were drawn.
+    """
+    layer = draw(gemm_layers() if layers is None else layers)
+    repeat, generator = draw(st.integers(2, 4)), _generator(draw)
+
+    def several(array: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
+        return np.stack([array, *(generator.permutation(array, axis) for _ in range(repeat - 1))])
+
+    return replace(
+        layer,
+        weight=several(layer.weight, 1),
+        activation=several(layer.activation, 0),
+        weight_scale=several(layer.weight_scale, 0) if isinstance(layer.weight_scale, np.ndarray) else 0.01,
+        bias=None if layer.bias is None else several(layer.bias, 0),
     )
 
 
@@ -704,6 +727,20 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 
 
 @st.composite
+def repeated_scenarios(draw: st.DrawFn) -> Scenario:
+    """Draw a layer of several products on a machine as `scenarios` draws it."""
+    scenario = draw(scenarios())
+    assert isinstance(scenario.layer, GemmLayer)
+    layer = draw(repeated_layers(st.just(scenario.layer)))
+    sizes = {
+        name: (needed, scenario.settings[name]) for name, needed in _largest_tiles(layer, scenario.settings).items()
+    }
+    settings = {name: max(needed, given) for name, (needed, given) in sizes.items()}
+    settings["omem_bytes"] = max(settings["omem_bytes"], sizes["omem_bytes"][0] + settings["psum_bytes"])
+    return replace(scenario, layer=layer, settings={**scenario.settings, **settings})
+
+
+@st.composite
 def _output_formats(draw: st.DrawFn, settings: dict[str, Any]) -> OutputFormat | None:
     """Draw a format for the next layer, or none; the machine cannot encode where T_K does not divide T_M."""
     if settings["n_pea"] * settings["v"] % settings["tile_k"] or draw(st.booleans()):
@@ -775,12 +812,16 @@ def linked_programs(
     """Draw a program of up to four layers whose operands, weights too, need outputs of those before in any way.
 
     Layers are put into the graph in any order, and each has a mapping of its own. No values can travel: an operand
-    that another layer makes lies at a place of its own.
+    that another layer makes lies at a place of its own. Most layers write their outputs in the formats that are read,
+    the others densely; some have a vector stage behind them.
     """
     v, n_pea = draw(st.sampled_from([1, 2])), draw(n_peas)
     tiles = (v * n_pea, draw(st.integers(1, 4)), v * draw(st.integers(1, 2)))
     settings = {name: draw(values) for name, values in _MACHINE_FIELDS.items()}
     settings |= {"v": v, "n_pea": n_pea, "tile_k": tiles[1], "tile_n": tiles[2]} | draw(memories)
+    settings["vector"] = draw(st.sampled_from(["fused", "unfused"]))
+    # The largest tile of a stage has three inputs of two bytes.
+    settings["vmem_bytes"] = 6 * tiles[0] * tiles[2] * draw(st.integers(1, 4)) + draw(st.integers(0, 5))
     names = draw(st.permutations(LINKED_LAYERS[: draw(st.integers(2, 4))]))
     layers = {
         name: MaskedLayer(
@@ -790,6 +831,9 @@ def linked_programs(
             0.5,
             7,
             repeat=draw(st.sampled_from([1, 1, 1, 2, 3])),
+            sequential=draw(st.booleans()),
+            weight_bits=draw(st.sampled_from([7, 7, *WEIGHT_BITS])),
+            activation_bits=draw(st.sampled_from([8, 8, *ACTIVATION_BITS])),
         )
         for name in names
     }
@@ -800,6 +844,13 @@ def linked_programs(
         for _ in range(draw(st.sampled_from([1, 2, 3, 0]))):
             producer, consumer = draw(st.sampled_from(names[:number])), names[number]
             add_link(graph, producer, consumer, draw(_links(layers[consumer], layers[producer])))
+    formats = written_formats(graph, layers_in_order(graph), dict.fromkeys(names, 7))
+    for name in sorted(names):
+        if draw(st.integers(0, 3)):
+            layers[name] = graph.nodes[name]["layer"] = replace(layers[name], formats=formats[name])
+        stage = None if layers[name].sequential else draw(st.none() | _STAGES)
+        feeds_stage = stage is not None or draw(st.integers(0, 5)) == 0
+        layers[name] = graph.nodes[name]["layer"] = replace(layers[name], feeds_stage=feeds_stage, stage=stage)
     works = {name: panacea_work(layer, with_settings(_PANACEA, settings)) for name, layer in layers.items()}
     needed = [_largest_bytes(work, 2) for work in works.values()]
     for name in needed[0]:
@@ -812,6 +863,10 @@ def linked_programs(
         planned.append(plan_layer(name, work, hardware, order, height))
     return plan_program(hardware, planned, graph)
 
+
+_STAGES = st.integers(2, 4).flatmap(
+    lambda passes: st.builds(VectorStage, st.just(passes), st.integers(1, 3), st.booleans())
+)
 
 LINKED_LAYERS = ("first", "second", "third", "fourth")
 """The layers of `linked_programs`; any of them may come first."""

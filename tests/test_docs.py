@@ -33,6 +33,7 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob
 FOLLOWED = [
     "README.md",
     "docs/tutorial.md",
+    "docs/calibration.md",
     "docs/how-to-add-a-component.md",
     "docs/how-to-add-a-machine.md",
 ]
@@ -74,6 +75,14 @@ def test_pages_can_be_followed(page: str, playground: Path) -> None:
         elif block.language == "python" and _is_installed(block.options.get("needs", "pyarrow")):
             shown = follower.text if follower.language == "text" else ""
             _check_output([sys.executable, "-c", block.text], shown, playground)
+
+
+def test_the_documented_comparison_is_real(playground: Path) -> None:
+    """The runs that docs/looking.md compares print what the page shows."""
+    blocks = [block for block in _blocks(ROOT / "docs" / "looking.md") if "panacea-sim compare" in block.text]
+    for command, output in [each for block in blocks for each in _commands(block.text)]:
+        _check_output(["bash", "-c", command], output, playground)
+    assert (playground / "runs" / "wide" / "summary.json").is_file()
 
 
 def test_the_documented_component_runs(monkeypatch: pytest.MonkeyPatch) -> None:

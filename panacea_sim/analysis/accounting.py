@@ -35,8 +35,8 @@ def check_conservation(description: Description, result: EngineResult) -> None:
 
 
 def _broken_states(result: EngineResult) -> Iterator[str]:
-    for name, states in state_cycles(result).items():
-        total = sum(states.values())
+    for name, totals in result.totals.items():
+        total = sum([each.cycles for each in totals])
         if total != result.makespan_cycles:
             yield f"the states of {name} add up to {total} cycles of {result.makespan_cycles}"
 

@@ -45,7 +45,8 @@ def annotate_graphs(program: Program, description: Description, result: EngineRe
         plan, window = layer.plan, _window(issuer, number)
         group = plan.tasks.stack * plan.work.tiling.n_tiles + plan.tasks.n
         _, first_task, group_of_task = np.unique(group, return_index=True, return_inverse=True)
-        finished = plan.work.tiling.stack_of(plan.output_m, plan.height) * plan.work.tiling.n_tiles + plan.output_n
+        m, n = (np.concatenate([getattr(each.writes, axis) for each in layer.written]) for axis in ("m", "n"))
+        finished = plan.work.tiling.stack_of(m, plan.height) * plan.work.tiling.n_tiles + n
         end_cycle = np.zeros(len(first_task), np.int64)
         for _, end in _times(description, result, "write_back", number):
             np.maximum.at(end_cycle, finished, end)

@@ -14,7 +14,7 @@ from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import chosen_window, within
 from panacea_sim.units import IntArray
 
-__all__ = ["StateShares", "state_shares"]
+__all__ = ["StateShares", "shares_between", "state_shares"]
 
 _STATES = {state.value: index for index, state in enumerate(State)}
 
@@ -41,7 +41,14 @@ def state_shares(run: StoredRun, bins: int, window: tuple[int, int] | None = Non
 
     Raises ConfigError if no activity was recorded in `window`.
     """
-    edges = bin_edges(*chosen_window(run, window), bins)
+    return shares_between(run, bin_edges(*chosen_window(run, window), bins))
+
+
+def shares_between(run: StoredRun, edges: IntArray) -> StateShares:
+    """Return how the states of every component share the stretches between `edges`, rising cycles, exactly.
+
+    Raises ConfigError if no activities were recorded.
+    """
     components = {name: index for index, name in enumerate(run.sections)}
     cover = Cover(edges, len(components) * len(State))
     columns = ["component", "state", "start_cycle", "end_cycle"]

@@ -17,7 +17,8 @@ from panacea_sim.description.description import Description
 from panacea_sim.description.topology import Topology, topology_of
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machines.shared.program import Program
+from panacea_sim.machines.shared.program import PlannedLayer, Program
+from panacea_sim.mapping.stage import RAW_BYTES
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.summary import (
     DramSummary,
@@ -145,11 +146,18 @@ def _layer(program: Program, number: int, span: tuple[int, int], accumulators: A
         activation_resident=plan.activation_loads.resident,
         weight_bytes=int(plan.weight_loads.size_bytes.sum()),
         activation_bytes=int(plan.activation_loads.size_bytes.sum()),
-        output_bytes=int(layer.output_bytes.total.sum()),
+        output_bytes=sum(int(each.output_bytes.total.sum()) for each in layer.written),
+        vector_bytes=_stage_bytes(layer),
         spilled_bytes=int(plan.partial_sums.moved_bytes.sum()),
         output_sha256=sha256,
         repeat=tiling.repeat,
     )
+
+
+def _stage_bytes(layer: PlannedLayer) -> int:
+    """Return what a vector stage behind a layer reads."""
+    stage = layer.plan.stage
+    return 0 if stage is None else int(layer.plan.work.outputs[stage.read_m, stage.read_n].sum()) * RAW_BYTES
 
 
 def _stalls(totals: Sequence[StallTotal]) -> list[StallTotal]:

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -23,6 +23,7 @@ __all__ = [
     "is_asked_to_stop",
     "it_is_too_late_to_stop",
     "stopped_text",
+    "telling",
     "telling_what_is_kept",
 ]
 
@@ -113,6 +114,17 @@ def telling_what_is_kept(complete: Path, partial: Path) -> Iterator[None]:
         if not isinstance(error, KeyboardInterrupt) and not is_asked_to_stop():
             raise
         raise _Stopped(_kept(complete, partial, before) + _also_told(error)) from error
+
+
+@contextmanager
+def telling(kept: Callable[[], str]) -> Iterator[None]:
+    """Let an interrupt tell what is kept of what was under way."""
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, KeyboardInterrupt) and not is_asked_to_stop():
+            raise
+        raise _Stopped(kept() + _also_told(error)) from error
 
 
 def _kept(complete: Path, partial: Path, before: dict[Path, object]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,10 @@ from panacea_sim.errors import ConfigError
 if TYPE_CHECKING:
     from panacea_sim.trace.stored_run import StoredRun
 
-__all__ = ["forget_opened_runs", "opened_run", "told_damage"]
+__all__ = ["forget_opened_runs", "opened_run", "opened_runs", "told_damage"]
 
 _opened: list[StoredRun] = []
-"""The run that the command reads."""
+"""The runs that the command reads."""
 
 
 def opened_run(path: Path) -> StoredRun:
@@ -26,6 +27,20 @@ def opened_run(path: Path) -> StoredRun:
         tell(f"{run.path} is partial: the trace ends where the run stopped")
     _opened.append(run)
     return run
+
+
+def opened_runs(paths: Iterable[Path]) -> list[StoredRun]:
+    """Return the runs in folders, each as `opened_run` does, and of the folder of a study all that are there."""
+    from panacea_sim.trace.stored_study import study_folders
+
+    runs = []
+    for path in paths:
+        study = study_folders(path)
+        folders = (path,) if study is None or not study.present else study.present
+        if study is not None and study.present and study.absent:
+            tell(f"{path}: not there: {', '.join(study.absent)}")
+        runs += [opened_run(folder) for folder in folders]
+    return runs
 
 
 def forget_opened_runs() -> None:

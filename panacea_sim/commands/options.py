@@ -53,6 +53,7 @@ class SimulationOptions:
     ] = None
     values: Annotated[ValuesChoice | None, typer.Option(help="What happens to values, instead of as given.")] = None
     memoize: Annotated[bool, typer.Option(help="Simulate equal layers that run alone once.")] = True
+    explain: Annotated[bool, typer.Option("--explain", help="Find the critical path and the root causes.")] = False
 
     def with_trace(self, level: TraceLevel) -> SimulationOptions:
         """Return the options with this level of the trace, unless another one was asked for."""

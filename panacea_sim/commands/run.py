@@ -73,14 +73,11 @@ def _network(
     profile: str | None,
     options: SimulationOptions,
 ) -> Scenario:
-    """Return the scenario of a network; raises ConfigError for a schedule that it cannot have."""
+    """Return the scenario of a network."""
     from panacea_sim.commands.network_file import network_of
-    from panacea_sim.errors import ConfigError
     from panacea_sim.hardware.config import load_hardware, parse_settings
     from panacea_sim.running.network import network_scenario
 
-    if options.schedule == "overlap":
-        raise ConfigError("--schedule", "'overlap'", "barrier: the layers of a network run one after the other so far")
     hardware = load_hardware(options.hardware or "panacea", parse_settings(options.settings or ()))
     graph = network_of(name, sizes, weight_bits, profile, hardware.tile_m)
     return network_scenario(graph, hardware)

@@ -61,11 +61,29 @@ def _run_one(scenario: Scenario, options: SimulationOptions, folder: Path) -> No
         if options.as_json:
             print(json.dumps(outcome.summary.to_json(), indent=2))  # noqa: T201  # rich would wrap it
         else:
-            console = output_console()
-            print_run(console, outcome.summary)
-            console.print(f"Run folder: {outcome.folder}", markup=False, highlight=False, soft_wrap=True)
+            _print_one(output_console(), outcome)
     finally:
         _fail_unless_exact([outcome.summary])
+
+
+def _print_one(console: Console, outcome: RunOutcome) -> None:
+    """Print what bounds an explained run, its report, and where it is; of others, how they can be explained."""
+    summary, folder = outcome.summary, outcome.folder
+    lines = [f"Run folder: {folder}"]
+    if summary.explanation is not None:
+        # It takes a while to import.
+        from panacea_sim.explanation.diagnosis import bound_of
+        from panacea_sim.report.why import first_line
+
+        console.print(first_line(summary, bound_of(summary.explanation.classes, summary)), soft_wrap=True)
+        lines.append(f"What to change: panacea-sim why {folder}")
+    elif summary.trace is not None and summary.trace.level == "full":
+        lines.append(f"Not explained yet: panacea-sim why {folder}")
+    else:
+        lines.append("Not explained: run it with --explain to see why it takes so long")
+    print_run(console, summary)
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _run_study(study: Study, options: SimulationOptions, target: Path) -> None:
@@ -130,6 +148,7 @@ def _run_options(options: SimulationOptions, folder: Path) -> RunOptions:
         engine=options.engine,
         workers=options.workers or _cores(),
         memoize=options.memoize,
+        explain=options.explain,
     )
 
 

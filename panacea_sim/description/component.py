@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
 
 from panacea_sim.description.actions import Action
 from panacea_sim.description.steps import Acquire, Give, Need, Put, Release, Requests, Take, Wait
+from panacea_sim.description.wiring import PartWiring, Role
 from panacea_sim.mapping.labels import TileLabels
 from panacea_sim.units import IntArray
 
 __all__ = ["Component", "Role"]
-
-Role = Literal["fetch", "codec", "issue", "compute", "accumulate", "post_process", "spill", "write_back", "pass"]
-"""What a component is for. Layers begin with the first `fetch` and end with the last `write_back`; tile groups begin
-with the firings of `issue`. The other roles are for readers.
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,3 +54,27 @@ class Component:
     def posted(self) -> bool:
         """Whether the component posts requests to channels instead of serving by itself."""
         return self.requests is not None
+
+    @property
+    def wiring(self) -> PartWiring:
+        """What the component is, and the names that its steps touch."""
+        return PartWiring(
+            self.name,
+            self.section,
+            self.group,
+            self.role,
+            self.posted,
+            tuple([take.queue for take in self.takes]),
+            tuple([need.store for need in self.needs]),
+            tuple([wait.component for wait in self.waits]),
+            tuple([acquire.memory for acquire in self.acquires]),
+            tuple([release.memory for release in self.releases]),
+            tuple([put.store for put in self.puts]),
+            tuple([give.queue for give in self.gives]),
+            tuple([(action.name, action.per_cycle) for action in self.actions]),
+        )
+
+    @cached_property
+    def served_cycles(self) -> int:
+        """The cycles of private service of all firings; 0 if the component posts requests instead."""
+        return 0 if self.service_cycles is None else int(self.service_cycles.sum())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import takewhile
 from typing import Literal
 
 from panacea_sim.description.component import Role
 from panacea_sim.description.description import Description
+from panacea_sim.description.wiring import Wiring
 
 __all__ = ["Joint", "Place", "Topology", "topology_of"]
 
@@ -32,12 +34,16 @@ class Place:
 
 @dataclass(frozen=True)
 class Joint:
-    """A queue, store or memory between two components; the producer of a memory releases its space."""
+    """A queue, store or memory between two components; the producer of a memory releases its space.
+
+    A token of a queue or store can be taken `latency_cycles` after it is there.
+    """
 
     name: str
     kind: Literal["queue", "store", "memory"]
     producer: str
     consumer: str
+    latency_cycles: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Topology:
         sections = {part.name: part.section for part in self.components}
         return sections | dict.fromkeys(self.channels, CHANNEL_SECTION)
 
-    @property
+    @cached_property
     def groups(self) -> dict[str, tuple[str, ...]]:
         """The members of each group, both in the machine's order."""
         members: dict[str, list[str]] = {}
@@ -67,7 +73,7 @@ class Topology:
         """The group of each component."""
         return {part.name: part.group for part in self.components}
 
-    @property
+    @cached_property
     def computing(self) -> tuple[str, ...]:
         """The components that compute."""
         return tuple(part.name for part in self.components if part.role == "compute")
@@ -100,21 +106,26 @@ class Topology:
 
 
 def topology_of(description: Description) -> Topology:
-    """Return the topology of a described machine."""
+    """Return the topology of a described machine; layers of one machine share it."""
+    return _topology(description.wiring)
+
+
+@lru_cache(maxsize=64)
+def _topology(wiring: Wiring) -> Topology:
     kinds: dict[str, Literal["queue", "store", "memory"]] = {
-        **{queue.name: "queue" for queue in description.queues},
-        **{store.name: "store" for store in description.stores},
-        **{memory.name: "memory" for memory in description.memories},
+        **{queue.name: "queue" for queue in wiring.queues},
+        **{store.name: "store" for store in wiring.stores},
+        **{memory.name: "memory" for memory in wiring.memories},
     }
+    latency = {queue.name: queue.latency_cycles for queue in wiring.queues}
+    latency |= {store.name: store.latency_cycles for store in wiring.stores}
     return Topology(
+        tuple(Place(part.name, part.group, part.role, part.section, dict(part.actions)) for part in wiring.parts),
         tuple(
-            Place(part.name, part.group, part.role, part.section, {each.name: each.per_cycle for each in part.actions})
-            for part in description.components
+            Joint(name, kind, wiring.producer[name], wiring.consumer[name], latency.get(name, 0))
+            for name, kind in kinds.items()
         ),
-        tuple(
-            Joint(name, kind, description.producer[name], description.consumer[name]) for name, kind in kinds.items()
-        ),
-        tuple(channel.name for channel in description.channels),
+        wiring.channels,
     )
 
 

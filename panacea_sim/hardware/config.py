@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from panacea_sim.bounds import Bytes, ClockHz, Count, CountOrZero, Cycles, CyclesOrZero, Parts
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
+from panacea_sim.hardware.knobs import Choice, Ideal, NoKnob, PortPriority, Step
 from panacea_sim.hardware.registry import machine_names, settings_of
 from panacea_sim.hardware.validation import config_error
 from panacea_sim.hardware.yaml_file import parse_scalar, read_mapping
@@ -33,7 +34,7 @@ __all__ = [
 
 DEFAULT_PRESET = "panacea"
 DEFAULT_MACHINE = "panacea"
-_EARLIER = {"machine": DEFAULT_MACHINE, "vector": "fused"}
+_EARLIER = {"machine": DEFAULT_MACHINE, "vector": "fused", "vmem_bytes": 65536}
 """What files of before there was a choice do not say."""
 _SECTION = "hardware"
 _MACHINE = "machine"
@@ -44,7 +45,43 @@ _CLOCK_STEP_HZ = 1000
 _MOST_RATIO_TERM = 2**31 - 1
 """The same: products of a remainder with a term of the ratio fit."""
 
+_GIGA = 10**9
+
 _NO_OVERRIDES: Mapping[str, object] = MappingProxyType({})
+
+_INFINITE_BANDWIDTH = "infinite_bandwidth"
+_UNBOUNDED = "unbounded_queues_and_memories"
+_ENDLESS_BYTES = 2**20
+"""What an endless bandwidth moves in a cycle: any tile. Tiles begin at multiples of it, which stay within 64 bits."""
+
+
+def _has_device(hardware: Hardware) -> bool:
+    return hardware.dram_device is not None
+
+
+def _is_ideal(hardware: Hardware) -> bool:
+    return hardware.dram_device is None
+
+
+def _has_stages(hardware: Hardware) -> bool:
+    return hardware.vector == "unfused"
+
+
+def _has_channels(hardware: Hardware) -> bool:
+    return hardware.dram_channels > 1
+
+
+def _endless_bytes_per_cycle(hardware: Hardware) -> int:
+    return max(_ENDLESS_BYTES, hardware.dram_bytes_per_cycle)
+
+
+def _least_latency_cycles(hardware: Hardware) -> int:
+    """Return the read latency that stays where bandwidth is endless: of a device that of an open row."""
+    device = hardware.dram_device
+    if device is None:
+        return hardware.dram_latency_cycles
+    numerator, denominator = device.clock_ratio(hardware.clock_hz)
+    return device.cl_cycles * denominator // numerator
 
 
 class Hardware(BaseModel):
@@ -57,45 +94,72 @@ class Hardware(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    name: Annotated[str, Field(min_length=1)]
-    machine: str
-    clock_hz: ClockHz
+    name: Annotated[str, Field(min_length=1), NoKnob("a label")]
+    machine: Annotated[str, NoKnob("another kind of machine has other fields: run the scenario on it")]
+    clock_hz: Annotated[ClockHz, NoKnob("gains are counted in its cycles")]
 
-    tile_k: Count
-    tile_n: Count
-    accumulator_lanes: Count
-    ppu_lanes: Count
-    loop_order: Literal["mnk", "mkn", "nmk", "nkm", "kmn", "knm", "auto"]
-    residency: Literal["auto", "resident"]
-    spill: Literal["allow", "refuse"]
-    vector: Literal["fused", "free"]
+    tile_k: Annotated[Count, Step("size", "elements")]
+    tile_n: Annotated[Count, Step("size", "elements")]
+    accumulator_lanes: Annotated[Count, Step("rate", "outputs/cycle")]
+    ppu_lanes: Annotated[Count, Step("rate", "outputs/cycle")]
+    loop_order: Annotated[Literal["mnk", "mkn", "nmk", "nkm", "kmn", "knm", "auto"], Choice(only=("auto",))]
+    residency: Annotated[Literal["auto", "resident"], Choice(only=("auto",))]
+    spill: Annotated[Literal["allow", "refuse"], Choice(only=("allow",))]
+    vector: Annotated[Literal["fused", "unfused", "free"], NoKnob("what is counted, not what is built")]
 
-    wmem_bytes: Bytes
-    amem_bytes: Bytes
-    omem_bytes: Bytes
-    psum_bytes: Bytes
-    queue_depth: Count
-    omem_bytes_per_cycle: Bytes
+    wmem_bytes: Annotated[Bytes, Step("capacity", "bytes"), Ideal(_UNBOUNDED, 2**40)]
+    amem_bytes: Annotated[Bytes, Step("capacity", "bytes"), Ideal(_UNBOUNDED, 2**40)]
+    omem_bytes: Annotated[Bytes, Step("capacity", "bytes"), Ideal(_UNBOUNDED, 2**40)]
+    psum_bytes: Annotated[Bytes, Step("capacity", "bytes of OMEM"), Ideal(_UNBOUNDED, 2**39)]
+    vmem_bytes: Annotated[Bytes, Step("capacity", "bytes", when=_has_stages), Ideal(_UNBOUNDED, 2**40)]
+    queue_depth: Annotated[Count, Step("depth", "slots"), Ideal(_UNBOUNDED, 2**16)]
+    omem_bytes_per_cycle: Annotated[Bytes, Step("rate", "bytes/cycle")]
 
-    dram: str | DramDevice
-    dram_channels: Parts
-    dram_map: Literal["bank_group_low", "column_low"]
-    dram_policy: Literal["fcfs", "fr_fcfs"]
-    dram_age_cap_cycles: Cycles
-    dram_page: Literal["open", "closed"]
-    dram_bytes_per_cycle: Bytes
-    dram_latency_cycles: CyclesOrZero
-    interleave_bytes: Annotated[Bytes, Ge(64)]
-    outstanding: Count
-    w_dma_priority: CountOrZero
-    x_dma_priority: CountOrZero
-    o_dma_priority: CountOrZero
-    s_dma_priority: CountOrZero
+    dram: Annotated[
+        str | DramDevice,
+        NoKnob("another device is another memory: run the scenario on it"),
+        Ideal(_INFINITE_BANDWIDTH, IDEAL),
+    ]
+    dram_channels: Annotated[Parts, Step("rate", "channels", when=_has_device)]
+    dram_map: Annotated[Literal["bank_group_low", "column_low"], Choice(when=_has_device)]
+    dram_policy: Annotated[Literal["fcfs", "fr_fcfs"], Choice(when=_has_device)]
+    dram_age_cap_cycles: Annotated[Cycles, Step("latency", "cycles", when=_has_device)]
+    dram_page: Annotated[Literal["open", "closed"], Choice(when=_has_device)]
+    dram_bytes_per_cycle: Annotated[
+        Bytes, Step("rate", "bytes/cycle", when=_is_ideal), Ideal(_INFINITE_BANDWIDTH, _endless_bytes_per_cycle)
+    ]
+    dram_latency_cycles: Annotated[
+        CyclesOrZero, Step("latency", "cycles", when=_is_ideal), Ideal(_INFINITE_BANDWIDTH, _least_latency_cycles)
+    ]
+    interleave_bytes: Annotated[Bytes, Ge(64), Step("size", "bytes", when=_has_channels)]
+    outstanding: Annotated[Count, Step("depth", "requests")]
+    w_dma_priority: Annotated[CountOrZero, PortPriority()]
+    x_dma_priority: Annotated[CountOrZero, PortPriority()]
+    o_dma_priority: Annotated[CountOrZero, PortPriority()]
+    s_dma_priority: Annotated[CountOrZero, PortPriority()]
 
     @property
     def tile_m(self) -> int:
         """Rows of a weight tile, which the model of each machine says."""
         raise NotImplementedError
+
+    @property
+    def multipliers(self) -> int | None:
+        """Multipliers of two 4-bit slices; None on a machine whose model does not count them."""
+        return None
+
+    @property
+    def sram_bytes(self) -> int:
+        """Bytes of the on-chip memories; partial sums are kept in OMEM."""
+        return self.wmem_bytes + self.amem_bytes + self.omem_bytes
+
+    @property
+    def dram_peak_bytes_per_cycle(self) -> float:
+        """What all channels move in a cycle if their buses never pause."""
+        device = self.dram_device
+        if device is None:
+            return float(self.dram_channels * self.dram_bytes_per_cycle)
+        return self.dram_channels * device.peak_gbps * _GIGA / self.clock_hz
 
     @property
     def dram_device(self) -> DramDevice | None:

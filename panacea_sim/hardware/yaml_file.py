@@ -98,7 +98,7 @@ def _loader(base: Any) -> Any:  # noqa: ANN401  # as above
 _Loader = _loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 """The loader in C, ten times faster, where PyYAML has it."""
 _PlainLoader = _loader(yaml.SafeLoader)
-_Dumper = _with_core_schema(yaml.SafeDumper)
+_Dumper = _with_core_schema(getattr(yaml, "CSafeDumper", yaml.SafeDumper))
 
 
 def _quoted_breaks(dumper: Any, text: str) -> yaml.ScalarNode:  # noqa: ANN401  # as above

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol, cast
 
 import numpy as np
@@ -16,6 +17,7 @@ from panacea_sim.errors import InvariantError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.hardware.registry import registered
 from panacea_sim.machines.shared.program import Program
+from panacea_sim.machines.shared.relief import shared_relief
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.workload.functional import FunctionalPass
 from panacea_sim.workload.gemm_layer import GemmLayer
@@ -34,7 +36,10 @@ class Values(Protocol):
 
     @property
     def accumulators(self) -> Sequence[npt.NDArray[np.int32]]:
-        """What came out: the accumulators of each layer, int32 [M, N]; those of checked values after `exact`."""
+        """What came out: the accumulators of each layer, int32 [M, N], of R products [R, M, N].
+
+        Those of checked values are there after `exact`.
+        """
         ...
 
     def exact(self) -> bool:
@@ -50,13 +55,15 @@ class Machine(ABC):
 
     `name` is what `hardware.machine` says, `settings` the model of its hardware, and `actions` names everything that
     its components count, with or without partial sums. `values_ways` says how it can handle values: those beside "off"
-    need a method each.
+    need a method each. `rates` names the fields of the hardware behind the service or latency of its own parts: groups
+    of components, queues and stores.
     """
 
     name: str
     settings: type[Hardware]
     actions: tuple[str, ...]
     values_ways: tuple[ChosenValues, ...] = ("travel", "off")
+    rates: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def check(self, layer: AnyLayer) -> None:  # noqa: B027  # a machine may take all layers
         """Raise ConfigError for a layer that this machine does not accept, its operands unread."""
@@ -73,6 +80,13 @@ class Machine(ABC):
         """Return cycles that no mapping with stacks of this height can be below, for its multiplications alone."""
         return 0
 
+    def relief(self, kind: str, name: str) -> tuple[str, ...]:
+        """Return the fields of the hardware that relieve what an explanation found, the likeliest first.
+
+        `kind` is that of a stretch of the critical path or of a limit, `name` the group, queue, memory or stream.
+        """
+        return self.rates.get(name) or shared_relief(kind, name)
+
     @abstractmethod
     def describe(self, program: Program) -> Description:
         """Return the description of the machine that works through the program; `described` calls this."""
@@ -86,7 +100,10 @@ class Machine(ABC):
         return 8
 
     def work_bytes(self, layer: AnyLayer, hardware: Hardware, *, settled: bool) -> int:  # noqa: ARG002  # the same
-        """Return the bytes of what a layer's work is computed from, beside its operands, before or after `settle`."""
+        """Return the bytes of what a layer's work is computed from, beside its operands, before or after `settle`.
+
+        They follow from the sizes of the layer, and from its widths if it has masks only.
+        """
         return 0
 
     def settle(self, program: Program) -> None:  # noqa: B027  # most machines keep nothing

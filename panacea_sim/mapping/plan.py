@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import TypeAlias
 
 import numpy as np
 
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.mapping.graph import TileGroupGraph, issue_order, tile_group_graph
+from panacea_sim.mapping.kept import Kept
 from panacea_sim.mapping.loads import Loads, plan_loads
 from panacea_sim.mapping.order import TaskSequence, Visits, task_sequence, visits_of
+from panacea_sim.mapping.outputs import Writes, writes_of
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM, PartialSums, plan_partial_sums
+from panacea_sim.mapping.stage import StagePlan, plan_stage
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import LayerWork, TileBytes
-from panacea_sim.units import IntArray, narrow
+from panacea_sim.units import IntArray, kept, narrow
 
 __all__ = ["LayerPlan", "check_output_tile", "plan_layer"]
+
+_Schedule: TypeAlias = tuple[TaskSequence, Visits, PartialSums]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +33,7 @@ class LayerPlan:
 
     `height` is 2 with double-tile processing, else 1: so many weight tiles make a stack, which is fetched, decoded and
     multiplied as one. `weight` holds the bytes of each stack, [stack, k]. `output_m`, `output_n` are the output tiles
-    in the order in which they are finished.
+    in the order in which they are finished. `stage` is vector work behind the layer that reads and writes by itself.
     """
 
     name: str
@@ -39,6 +46,7 @@ class LayerPlan:
     weight_loads: Loads
     activation_loads: Loads
     partial_sums: PartialSums
+    stage: StagePlan | None = None
 
     @cached_property
     def graph(self) -> TileGroupGraph:
@@ -77,6 +85,16 @@ class LayerPlan:
         """Number of output tiles."""
         return int(self.visits.last.sum())
 
+    @cached_property
+    def writes(self) -> Writes:
+        """The firings that write the output tiles, each in all of its formats; those of a stage come behind them."""
+        return writes_of(self.work.output_bytes, self.output_m, self.output_n)
+
+    @property
+    def write_count(self) -> int:
+        """Number of all firings that write, those of the stage among them."""
+        return len(self.writes.m) + (0 if self.stage is None else len(self.stage.writes.m))
+
 
 def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, height: int) -> LayerPlan:
     """Return the plan of a layer on this hardware in the given loop order.
@@ -84,11 +102,8 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
     Raises MappingError if a tile, a panel that must be resident, or partial sums do not fit their memory.
     """
     tiling = work.tiling
-    tasks = task_sequence(order, *_issue_order(tiling, order, height), tiling, height)
-    visits = visits_of(tasks, tiling, height)
-    may_spill = hardware.spill == "allow"
-    outputs = work.outputs[visits.m, visits.n]
-    partial_sums = plan_partial_sums(visits, outputs, hardware.psum_bytes, may_spill=may_spill)
+    key = (tiling, order, height, hardware.psum_bytes, hardware.spill)
+    tasks, visits, partial_sums = _kept.of(key, lambda: _scheduled(tiling, order, height, hardware))
     check_output_tile(work, hardware, keeps_partial_sums=partial_sums.firings > 0)
     weight = _stacked(work.weight, tiling, height)
     must_stay = hardware.residency == "resident"
@@ -119,7 +134,31 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
         weight_loads,
         activation_loads,
         partial_sums,
+        None if work.stage is None else plan_stage(work.stage, tiling, hardware.vmem_bytes),
     )
+
+
+def _scheduled(tiling: Tiling, order: str, height: int, hardware: Hardware) -> _Schedule:
+    """Return what follows from the shape of a layer: its tasks, its visits, and what becomes of partial sums."""
+    tasks = task_sequence(order, *_issue_order(tiling, order, height), tiling, height)
+    visits = visits_of(tasks, tiling, height)
+    outputs = tiling.outputs[visits.m, visits.n]
+    may_spill = hardware.spill == "allow"
+    schedule = tasks, visits, plan_partial_sums(visits, outputs, hardware.psum_bytes, may_spill=may_spill)
+    for each in _arrays_of(schedule):
+        kept(each)
+    return schedule
+
+
+def _arrays_of(schedule: _Schedule) -> Iterator[IntArray]:
+    return (each for part in schedule for each in vars(part).values() if isinstance(each, np.ndarray))
+
+
+def _schedule_bytes(schedule: _Schedule) -> int:
+    return sum(each.nbytes for each in _arrays_of(schedule))
+
+
+_kept: Kept[_Schedule] = Kept(8 << 20, _schedule_bytes)
 
 
 def _flat_index(row: IntArray, column: IntArray, columns: int) -> IntArray:
@@ -132,7 +171,8 @@ def _flat_index(row: IntArray, column: IntArray, columns: int) -> IntArray:
 @lru_cache(maxsize=8)
 def _issue_order(tiling: Tiling, order: str, height: int) -> tuple[IntArray, IntArray]:
     """Return the groups of a product as their graph puts them; layers have few shapes, and graphs take time."""
-    return issue_order(tile_group_graph("", replace(tiling, repeat=1), order, height))
+    stack, n = issue_order(tile_group_graph("", replace(tiling, repeat=1), order, height))
+    return kept(stack), kept(n)
 
 
 def _activation_tile(tasks: TaskSequence, tiling: Tiling, height: int) -> IntArray:

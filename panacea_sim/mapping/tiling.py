@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.units import IntArray, ceil_div
+from panacea_sim.units import IntArray, ceil_div, kept
 
 __all__ = ["Tiling"]
 
@@ -66,6 +66,18 @@ class Tiling:
         inside = stack if self.repeat == 1 else stack % self.stacks(height)
         return (inside * height + place < self.m_tiles).astype(np.int8)
 
+    def rows_of(self, m: int) -> slice:
+        """Return the rows of an m tile; those of all products lie one below the other."""
+        return _part(m, self.M, self.tile_m)
+
+    def columns_of(self, n: int) -> slice:
+        """Return the columns of an n tile; those of all products lie side by side."""
+        return _part(n, self.N, self.tile_n)
+
+    def depth_of(self, k: int) -> slice:
+        """Return the inner places of a k tile."""
+        return _part(k, self.K, self.tile_k)
+
     def task_count(self, height: int) -> int:
         """Return the number of firings of the PEAs with stacks of `height` m tiles."""
         return self.all_stacks(height) * self.n_tiles * self.k_tiles
@@ -93,17 +105,29 @@ class Tiling:
     @cached_property
     def rows(self) -> IntArray:
         """Rows of each m tile of all products."""
-        return np.tile(_lengths(self.M, self.tile_m), self.repeat)
+        return kept(np.tile(_lengths(self.M, self.tile_m), self.repeat))
 
     @cached_property
     def depths(self) -> IntArray:
         """Inner length of each k tile; it is not padded."""
-        return _lengths(self.K, self.tile_k)
+        return kept(_lengths(self.K, self.tile_k))
 
     @cached_property
     def columns(self) -> IntArray:
         """Tokens of each n tile of a product."""
-        return _lengths(self.N, self.tile_n)
+        return kept(_lengths(self.N, self.tile_n))
+
+    @cached_property
+    def outputs(self) -> IntArray:
+        """Outputs of each output tile [m, n]."""
+        return kept(self.rows[:, None] * self.columns)
+
+
+def _part(number: int, size: int, tile: int) -> slice:
+    """Return the places of a tile along an axis on which products of `size` follow each other."""
+    product, inside = divmod(int(number), ceil_div(size, tile))
+    first = product * size + inside * tile
+    return slice(first, min(first + tile, (product + 1) * size))
 
 
 def _lengths(size: int, tile: int) -> IntArray:

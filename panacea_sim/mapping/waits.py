@@ -1,8 +1,8 @@
-"""What fetches wait for: links between layers, lowered to numbers of output tiles that must have been written.
+"""What fetches wait for: links between layers, lowered to numbers of writes that must be over.
 
 A tile of an operand needs a rectangle of outputs: a range of features times a range of columns. In every loop order
 output tiles with a higher m, or n, are written later, and product is written after product, so that the last corner of
-the rectangle stands for all of it.
+the rectangle stands for all of it. A tile is written once in each format, and a link waits for its own.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from panacea_sim.errors import InvariantError
 from panacea_sim.mapping.plan import LayerPlan
 from panacea_sim.units import IntArray, ceil_div
 from panacea_sim.workload.link import Columns, Link, Offset
+from panacea_sim.workload.written_format import Form, form_read
 
-__all__ = ["outputs_needed"]
+__all__ = ["outputs_needed", "writes_until"]
 
 
 def outputs_needed(link: Link, consumer: LayerPlan, producer: LayerPlan) -> IntArray:
-    """Return how many output tiles of `producer` must have been written before each tile of the operand is read.
+    """Return how many writes of `producer` must be over before each tile of the operand is read.
 
     Operand tiles are flat, as fetches number them: [stack, k] of weights, [n, k] of activations, over all products of
     the layer, for each of which the link has an offset where it has several. 0: it needs nothing.
     """
-    written, repeat = _written_tiles(producer), consumer.work.tiling.repeat
+    form = form_read(link, consumer.work.weight_bits, consumer.work.activation_bits)
+    written, repeat = writes_until(producer, form), consumer.work.tiling.repeat
     if not any(isinstance(offset, tuple) for offset in (link.feature_offset, link.column_offset)):
         return np.tile(_needed_of_a_product(link, consumer, producer, written), repeat)
     products = [_needed_of_a_product(link.of_repeat(at), consumer, producer, written) for at in range(repeat)]
@@ -120,14 +122,20 @@ def _everywhere(first: int, end: int, where: _Ranges) -> _Ranges:
     return _Ranges(first * where.some, end * where.some)
 
 
-def _written_tiles(producer: LayerPlan) -> IntArray:
-    """Return how many output tiles have been written with (m, n), at [m + 1, n + 1]; 0 before the first row and column.
+def writes_until(producer: LayerPlan, read: Form) -> IntArray:
+    """Return how many writes are over when tile (m, n) is written in a format, at [m + 1, n + 1]; 0 at the others.
 
-    Raises InvariantError if they are not written in the order of m and of n.
+    Where a tile is not written in this format, that is the last write of the tile. What a stage behind the producer
+    makes is what others read. Raises InvariantError if tiles are not written in the order of m and of n.
     """
-    tiling = producer.work.tiling
+    tiling, writes, outputs, before = producer.work.tiling, producer.writes, producer.work.output_bytes, 0
+    if producer.stage is not None and producer.work.stage is not None:
+        before, writes, outputs = len(writes.m), producer.stage.writes, producer.work.stage.output_bytes
+    form = outputs.number_of(read)
     written = np.zeros((tiling.repeat * tiling.m_tiles + 1, tiling.n_tiles + 1), np.int64)
-    written[producer.output_m + 1, producer.output_n + 1] = np.arange(1, producer.output_count + 1)
+    count = before + np.arange(1, len(writes.m) + 1)
+    for some in (writes.last == 1, np.zeros_like(count, np.bool_) if form is None else writes.form == form):
+        written[writes.m[some] + 1, writes.n[some] + 1] = count[some]
     if (np.diff(written, axis=0) < 0).any() or (np.diff(written, axis=1) < 0).any():
         raise InvariantError(f"{producer.name} does not write its output tiles in the order of m and of n")
     return written

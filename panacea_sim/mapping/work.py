@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from panacea_sim.mapping.outputs import OutputBytes
+from panacea_sim.mapping.stage import StageWork
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.units import IntArray
 from panacea_sim.workload.functional import FunctionalPass
@@ -51,13 +51,19 @@ class LayerWork(ABC):
 
     Together with the hardware this decides every cycle of a run without values. What is expensive is computed when it
     is asked for. `computed` is what the numbers of the layer are, None where nobody needs them. Each output passes the
-    PPU `passes` times.
+    PPU `passes` times. `sequential` says that each product of the layer needs all outputs of the one before.
+    `stage` is vector work that follows with reads and writes of its own. `weight_bits` and
+    `activation_bits` say in which width outputs of other layers are read.
     """
 
     tiling: Tiling
     output_bytes: OutputBytes
     computed: FunctionalPass | None
     passes: int = field(default=1, kw_only=True)
+    sequential: bool = field(default=False, kw_only=True)
+    weight_bits: int = field(default=7, kw_only=True)
+    activation_bits: int = field(default=8, kw_only=True)
+    stage: StageWork | None = field(default=None, kw_only=True)
 
     @property
     @abstractmethod
@@ -79,10 +85,10 @@ class LayerWork(ABC):
         """What is stored of the activations."""
         return Stored(None, 0)
 
-    @cached_property
+    @property
     def outputs(self) -> IntArray:
         """Outputs of each output tile [m, n]."""
-        return self.tiling.rows[:, None] * self.tiling.columns
+        return self.tiling.outputs
 
     @abstractmethod
     def deciding(self) -> Iterable[np.ndarray]:
@@ -90,11 +96,13 @@ class LayerWork(ABC):
 
     def key(self) -> bytes:
         """Return a digest of everything that decides the cycles of the layer on a given machine."""
-        digest = hashlib.blake2b(repr((self.tiling, self.passes)).encode())
+        digest = hashlib.blake2b(repr((self.tiling, self.passes, self.sequential)).encode())
         for array in self.deciding():
             digest.update(repr(array.shape).encode())
             digest.update(np.packbits(array).tobytes() if array.dtype == np.bool_ else array.tobytes())
-        for part in fields(self.output_bytes):
-            array = getattr(self.output_bytes, part.name)
-            digest.update(b"none" if array is None else array.tobytes())
+        if self.stage is not None:
+            digest.update(repr(self.stage.stage).encode())
+        for written in (self.output_bytes, *(() if self.stage is None else (self.stage.output_bytes,))):
+            for part in (written.ho, written.total, written.pieces):
+                digest.update(b"none" if part is None else repr(part.shape).encode() + part.tobytes())
         return digest.digest()

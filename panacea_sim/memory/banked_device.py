@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from panacea_sim.memory.banked_timing import choose, next_decision, refreshes_before, serve
-from panacea_sim.memory.device import DeviceEvents, DeviceState, FlatDevice, Service
+from panacea_sim.memory.device import DelayKind, DeviceEvents, DeviceState, FlatDevice, Service
 from panacea_sim.memory.params import (
     ACTIVATES,
     BURST,
@@ -14,6 +15,7 @@ from panacea_sim.memory.params import (
     CLOCK_DENOMINATOR,
     CLOCK_NUMERATOR,
     OUT,
+    RFC,
     new_state,
 )
 from panacea_sim.units import ceil_div
@@ -49,6 +51,16 @@ class BankedDevice:
         """Return row openings, bursts and refreshes of a run; refreshes are those that fell due before its end."""
         refreshes = refreshes_before(self.params, state, makespan_cycles)
         return DeviceEvents(state[ACTIVATES], bursts, bursts * self.params[BURST_BYTES], refreshes)
+
+    def halved(self, what: DelayKind) -> BankedDevice:
+        """Return the device whose refreshes are half as long, or whose clock is twice as fast."""
+        params = list(self.params)
+        if what == "refresh":
+            params[RFC] //= 2
+        else:
+            clock = Fraction(2 * params[CLOCK_NUMERATOR], params[CLOCK_DENOMINATOR])
+            params[CLOCK_NUMERATOR], params[CLOCK_DENOMINATOR] = clock.numerator, clock.denominator
+        return replace(self, params=tuple(params))
 
 
 class _BankedState:

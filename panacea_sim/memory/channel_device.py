@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.memory.banked_device import BankedDevice
 from panacea_sim.memory.device import Device, IdealDevice
@@ -10,8 +12,9 @@ from panacea_sim.memory.params import dram_params
 __all__ = ["channel_device"]
 
 
+@lru_cache(maxsize=64)
 def channel_device(hardware: Hardware) -> Device:
-    """Return the device of one DRAM channel; all channels have one alike."""
+    """Return the device of one DRAM channel; all channels have one alike, which holds no state."""
     device = hardware.dram_device
     if device is None:
         return IdealDevice(hardware.dram_bytes_per_cycle, hardware.dram_latency_cycles)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from panacea_sim.memory import ideal_timing
 from panacea_sim.memory.arbiter import first_come_first_served
 from panacea_sim.memory.params import OUT
 from panacea_sim.units import ceil_div
 
-__all__ = ["Device", "DeviceEvents", "DeviceState", "FlatDevice", "IdealDevice", "Service"]
+__all__ = ["DelayKind", "Device", "DeviceEvents", "DeviceState", "FlatDevice", "IdealDevice", "Service"]
+
+
+DelayKind: TypeAlias = Literal["transfer", "latency", "refresh", "row", "turnaround"]
+"""What a request may spend its time on at a device."""
 
 
 class Service(NamedTuple):
@@ -107,6 +111,10 @@ class Device(Protocol):
         """
         ...
 
+    def halved(self, what: DelayKind) -> Device:
+        """Return the device on which this takes half as long; with what a device cannot do apart, more is faster."""
+        ...
+
 
 @dataclass(frozen=True)
 class IdealDevice:
@@ -138,6 +146,12 @@ class IdealDevice:
     def events(self, state: Sequence[int], bursts: int, makespan_cycles: int) -> DeviceEvents:  # noqa: ARG002  # one signature for all devices
         """Return nothing: there are no rows, bursts and refreshes."""
         return DeviceEvents(0, 0, 0, 0)
+
+    def halved(self, what: DelayKind) -> IdealDevice:
+        """Return the device with twice the bytes a cycle, or half the latency; it has nothing else."""
+        if what == "transfer":
+            return replace(self, bytes_per_cycle=2 * self.bytes_per_cycle)
+        return replace(self, latency_cycles=self.latency_cycles // 2) if what == "latency" else self
 
 
 class _IdealState:

@@ -24,8 +24,11 @@ _EXACT_FLOATS: tuple[tuple[type[np.floating], int], ...] = ((np.float32, 1 << 24
 
 
 def integer_gemm(weight: AnyIntArray, x_hat: AnyIntArray) -> IntArray:
-    """Return `weight @ x_hat` exactly, int64 [M, N], from integers [M, K] and [K, N] whose products sum below 2^63."""
-    bound = weight.shape[1] * _magnitude(weight) * _magnitude(x_hat)
+    """Return `weight @ x_hat` exactly, int64 [M, N], from integers [M, K] and [K, N] whose products sum below 2^63.
+
+    Of both there may be several along a leading axis; so are the products then.
+    """
+    bound = weight.shape[-1] * _magnitude(weight) * _magnitude(x_hat)
     for dtype, limit in _EXACT_FLOATS:
         if bound <= limit:
             return (weight.astype(dtype) @ x_hat.astype(dtype)).astype(np.int64)

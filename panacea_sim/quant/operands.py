@@ -12,10 +12,11 @@ from panacea_sim.errors import ConfigError, with_article
 from panacea_sim.quant.widths import ACTIVATION_BITS, SLICE_BITS, WEIGHT_BITS, next_width
 
 __all__ = [
+    "RANKS_OF_PRODUCTS",
     "require_activation",
     "require_activation_form",
     "require_integer_matrix",
-    "require_same_k",
+    "require_products",
     "require_symmetric_activation",
     "require_weight",
     "require_weight_form",
@@ -24,6 +25,8 @@ __all__ = [
 
 _BYTE_BITS = 8
 _MATRIX_RANK = 2
+# Matrices of several products lie one behind the other along a leading axis.
+RANKS_OF_PRODUCTS = (_MATRIX_RANK, _MATRIX_RANK + 1)
 _WHOLE_KINDS = "iu"
 # A matrix of booleans holds whole numbers as well, once it is converted.
 _CONVERTIBLE_KINDS = "iub"
@@ -33,22 +36,27 @@ _ANEW = "Quantize the real numbers anew: no width holds these"
 _Hint = Callable[[npt.NDArray[Any], int], str]
 
 
-def require_weight(field: str, weight: object, bits: int, dtypes: Sequence[str] = ()) -> npt.NDArray[Any]:
+def require_weight(
+    field: str, weight: object, bits: int, dtypes: Sequence[str] = (), ranks: Sequence[int] = (_MATRIX_RANK,)
+) -> npt.NDArray[Any]:
     """Return `weight` if it is a non-empty matrix of one of `dtypes`, any integers by default, that fits `bits` bits.
 
-    Raises ConfigError for another type, rank or dtype, an empty dimension, or a value out of range (with position).
+    With the ranks 2 and 3 it may be several matrices along a leading axis. Raises ConfigError for another type, rank or
+    dtype, an empty dimension, or a value out of range (with position).
     """
     hints = (_weight_type_hint, _weight_range_hint)
-    return _require_operand(field, weight, bits, dtypes, _signed_bounds(bits), hints)
+    return _require_operand(field, weight, bits, dtypes, _signed_bounds(bits), hints, ranks)
 
 
-def require_activation(field: str, activation: object, bits: int, dtypes: Sequence[str] = ()) -> npt.NDArray[Any]:
+def require_activation(
+    field: str, activation: object, bits: int, dtypes: Sequence[str] = (), ranks: Sequence[int] = (_MATRIX_RANK,)
+) -> npt.NDArray[Any]:
     """Return `activation` if it is a non-empty matrix of one of `dtypes` that fits `bits` unsigned bits.
 
     Raises ConfigError like `require_weight`.
     """
     hints = (_activation_type_hint, _activation_range_hint)
-    return _require_operand(field, activation, bits, dtypes, (0, (1 << bits) - 1), hints)
+    return _require_operand(field, activation, bits, dtypes, (0, (1 << bits) - 1), hints, ranks)
 
 
 def require_symmetric_activation(activation: npt.NDArray[Any], bits: int, zero_point: int, lo_bits: int) -> None:
@@ -60,30 +68,49 @@ def require_symmetric_activation(activation: npt.NDArray[Any], bits: int, zero_p
         if found != accepted:
             wanted = f"{accepted}, as the activation is {activation.dtype}"
             raise ConfigError(f"layer.{field}", found, wanted, f"Set {field}={accepted}")
-    _require_operand(
-        "layer.activation", activation, bits, (), _signed_bounds(bits), (_activation_type_hint, _activation_range_hint)
-    )
+    hints = (_activation_type_hint, _activation_range_hint)
+    _require_operand("layer.activation", activation, bits, (), _signed_bounds(bits), hints, RANKS_OF_PRODUCTS)
 
 
 def require_weight_form(field: str, dtype: np.dtype[Any], shape: tuple[int, ...], dtypes: Sequence[str]) -> None:
-    """Check what can be said of a weight without its values: dtype, rank and dimensions; raises ConfigError."""
-    require_weight(field, np.broadcast_to(np.zeros((), dtype), shape), WEIGHT_BITS[0], dtypes)
+    """Check what can be said of the weights of a layer without their values: dtype, rank and dimensions.
+
+    Raises ConfigError.
+    """
+    require_weight(field, np.broadcast_to(np.zeros((), dtype), shape), WEIGHT_BITS[0], dtypes, RANKS_OF_PRODUCTS)
 
 
 def require_activation_form(field: str, dtype: np.dtype[Any], shape: tuple[int, ...], dtypes: Sequence[str]) -> None:
     """Check what can be said of an activation without its values, as `require_weight_form` does."""
-    require_activation(field, np.broadcast_to(np.zeros((), dtype), shape), ACTIVATION_BITS[0], dtypes)
+    form = np.broadcast_to(np.zeros((), dtype), shape)
+    require_activation(field, form, ACTIVATION_BITS[0], dtypes, RANKS_OF_PRODUCTS)
 
 
-def require_same_k(weight: tuple[int, ...], activation: tuple[int, ...]) -> None:
-    """Check that the shapes of weight [M, K] and activation [K, N] have one K; raises ConfigError."""
-    if weight[1] != activation[0]:
+def require_products(weight: tuple[int, ...], activation: tuple[int, ...]) -> None:
+    """Check that operands of these shapes can be multiplied; raises ConfigError.
+
+    Weights are [M, K] or [R, M, K], activations [K, N] or [R, K, N], for R products.
+    """
+    wanted, found = (shape[:-_MATRIX_RANK] for shape in (weight, activation))
+    shapes = "weight is [M, K], activation is [K, N]; for R products [R, M, K] and [R, K, N]"
+    if wanted != found:
         raise ConfigError(
             "layer.activation",
-            f"K = {activation[0]}, shape {activation}",
-            f"K = {weight[1]}, as weight with shape {weight}",
-            "weight is [M, K], activation is [K, N]",
+            f"{_products(*found)}, shape {activation}",
+            f"{_products(*wanted)}, as weight with shape {weight}",
+            shapes,
         )
+    if weight[-1] != activation[-2]:
+        raise ConfigError(
+            "layer.activation",
+            f"K = {activation[-2]}, shape {activation}",
+            f"K = {weight[-1]}, as weight with shape {weight}",
+            shapes,
+        )
+
+
+def _products(count: int | None = None) -> str:
+    return "one product without a leading axis" if count is None else f"{count} product{'s' * (count != 1)}"
 
 
 def require_integer_matrix(
@@ -102,7 +129,13 @@ def require_integer_matrix(
 
 
 def _require_operand(
-    field: str, array: object, bits: int, dtypes: Sequence[str], bounds: tuple[int, int], hints: tuple[_Hint, _Hint]
+    field: str,
+    array: object,
+    bits: int,
+    dtypes: Sequence[str],
+    bounds: tuple[int, int],
+    hints: tuple[_Hint, _Hint],
+    ranks: Sequence[int],
 ) -> npt.NDArray[Any]:
     accepted = f"a matrix of {' or '.join(dtypes) or 'integers'}"
     type_hint, range_hint = hints
@@ -111,16 +144,18 @@ def _require_operand(
     if array.dtype.name not in dtypes if dtypes else array.dtype.kind not in _WHOLE_KINDS:
         hint = type_hint(array, bits) if array.size else ""
         raise ConfigError(field, f"dtype {array.dtype}", accepted, hint)
-    if array.ndim != _MATRIX_RANK:
-        raise ConfigError(field, f"{array.ndim} dimensions, shape {array.shape}", f"{accepted}, 2 dimensions")
+    if array.ndim not in ranks:
+        several = ", or 3 for several products" if len(ranks) > 1 else ""
+        wanted = f"{accepted}, {_MATRIX_RANK} dimensions{several}"
+        raise ConfigError(field, f"{array.ndim} dimensions, shape {array.shape}", wanted)
     if array.size == 0:
         raise ConfigError(field, f"an empty dimension, shape {array.shape}", "dimensions >= 1")
     lowest, highest = bounds
     if not _fits(array, lowest, highest):
         outside = (array < lowest) | (array > highest)
-        row, column = (int(index) for index in np.unravel_index(int(outside.argmax()), array.shape))
+        position = tuple(int(index) for index in np.unravel_index(int(outside.argmax()), array.shape))
         hint = f"Values out of range: {int(outside.sum())}. {range_hint(array, bits)}"
-        raise ConfigError(field, f"{array[row, column]} at [{row}, {column}]", f"{lowest} .. {highest}", hint)
+        raise ConfigError(field, f"{array[position]} at {list(position)}", f"{lowest} .. {highest}", hint)
     return array
 
 

@@ -10,20 +10,21 @@ import numpy.typing as npt
 from panacea_sim.checks import (
     require_channel_numbers,
     require_channel_scales,
-    require_float_vector,
     require_integer,
+    require_row_numbers,
     require_scale,
 )
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.operands import require_integer_matrix
 from panacea_sim.quant.saturation import UintArray, as_unsigned, saturating_ratio
 from panacea_sim.quant.slicing import AnyIntArray
-from panacea_sim.quant.widths import MAX_ACTIVATION_BITS
+from panacea_sim.quant.widths import MAX_ACTIVATION_BITS, require_weight_bits
 from panacea_sim.units import FloatArray, IntArray
 
-__all__ = ["Requantizer", "requantizer_for"]
+__all__ = ["Requantizer", "WeightRequantizer", "requantizer_for", "weight_requantizer_for"]
 
 _OUTPUT_BITS = 8
+_DYNAMIC_WEIGHT_BITS = 7
 # Codes of the output path are kept in 16 bits.
 _MAX_BITS = 16
 _MULTIPLIER_BITS = 31
@@ -33,30 +34,56 @@ _MAX_RATIO = 1 << (_MULTIPLIER_BITS - 1)
 # |A| and |offset| up to 2^31 and a multiplier below 2^31 keep the product below 2^63.
 _MAX_OFFSET = 1 << 31
 _INT32 = (-(1 << 31), (1 << 31) - 1)
+_INT16, _INT8 = np.iinfo(np.int16), np.iinfo(np.int8)
 _MAX_ZERO_ROW_OFFSET = float(_MAX_OFFSET - 1)
 # The bias of a row of zero weights is rounded to this part of an output step.
 _ZERO_ROW_RATIO = 1 / 256
 
 
 @dataclass(frozen=True, eq=False)
-class Requantizer:
-    """Output requantization in integers: `clip(zero_point + (A + offset) * multiplier / 2^shift)`, rounded half up.
+class _FixedPoint:
+    """What all requantizers do to the accumulators of each row: `(A + offset) * multiplier / 2^shift`, half up.
 
-    `multiplier`, `shift` and `offset` are int64 [M]; outputs have `bits` bits. Exact for int32 accumulators: with
-    |offset| <= 2^31 and 0 <= multiplier < 2^31 the product stays below 2^63. Raises ConfigError beyond these bounds.
+    `multiplier`, `shift` and `offset` are int64 [M]. Exact for int32 accumulators: with |offset| <= 2^31 and
+    0 <= multiplier < 2^31 the product stays below 2^63. Raises ConfigError beyond these bounds.
     """
 
     multiplier: IntArray
     shift: IntArray
     offset: IntArray
-    zero_point: int
-    bits: int
 
     def __post_init__(self) -> None:
         """Check the fields, without which products could overflow."""
         _require_column("multiplier", self.multiplier, len(self.multiplier), 0, _MAX_MULTIPLIER)
         _require_column("shift", self.shift, len(self.multiplier), 1, _MAX_SHIFT)
         _require_column("offset", self.offset, len(self.multiplier), -_MAX_OFFSET, _MAX_OFFSET)
+
+    def _rounded(self, accumulator: AnyIntArray) -> IntArray:
+        """Return the scaled accumulators [M, N] as whole numbers; raises ConfigError for those that int32 lacks."""
+        require_integer_matrix("accumulator", accumulator, _INT32, rows=len(self.offset))
+        product = (accumulator.astype(np.int64) + self.offset[:, None]) * self.multiplier[:, None]
+        # Half up without adding the half first, which could pass 2^63.
+        rounded: IntArray = ((product >> (self.shift[:, None] - 1)) + 1) >> 1
+        return rounded
+
+    def _columns(self, start: int, stop: int) -> tuple[IntArray, IntArray, IntArray]:
+        part = slice(start, stop)
+        return self.multiplier[part], self.shift[part], self.offset[part]
+
+
+@dataclass(frozen=True, eq=False)
+class Requantizer(_FixedPoint):
+    """Output requantization in integers: `clip(zero_point + (A + offset) * multiplier / 2^shift)`, rounded half up.
+
+    `multiplier`, `shift` and `offset` are int64 [M], bounded so that no product overflows; outputs have `bits` bits.
+    """
+
+    zero_point: int
+    bits: int
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        super().__post_init__()
         require_integer("output_bits", self.bits, 1, _MAX_BITS)
         require_integer("output_zero_point", self.zero_point, 0, (1 << self.bits) - 1)
 
@@ -65,16 +92,43 @@ class Requantizer:
 
         Raises ConfigError for other accumulators.
         """
-        require_integer_matrix("accumulator", accumulator, _INT32, rows=len(self.offset))
-        product = (accumulator.astype(np.int64) + self.offset[:, None]) * self.multiplier[:, None]
-        # Half up without adding the half first, which could pass 2^63.
-        rounded = ((product >> (self.shift[:, None] - 1)) + 1) >> 1
-        return as_unsigned(rounded + self.zero_point, self.bits)
+        return as_unsigned(self._rounded(accumulator) + self.zero_point, self.bits)
 
     def rows(self, start: int, stop: int) -> Requantizer:
         """Return the requantizer of output rows `start` .. `stop - 1`."""
-        part = slice(start, stop)
-        return Requantizer(self.multiplier[part], self.shift[part], self.offset[part], self.zero_point, self.bits)
+        return Requantizer(*self._columns(start, stop), self.zero_point, self.bits)
+
+
+@dataclass(frozen=True, eq=False)
+class WeightRequantizer(_FixedPoint):
+    """Requantization of outputs that another layer reads as its weight: `clip((A + offset) * multiplier / 2^shift)`.
+
+    Rounded half up, zero point 0, clipped to `lowest` .. `highest`: +-63 for weights of 7 bits, and for a weight whose
+    codes have b bits and a zero point of their own -zp .. 2^b - 1 - zp. `multiplier`, `shift` and `offset` as in
+    Requantizer. Raises ConfigError unless lowest <= 0 <= highest fit 16 bits.
+    """
+
+    lowest: int
+    highest: int
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        super().__post_init__()
+        require_integer("lowest", self.lowest, _INT16.min, 0)
+        require_integer("highest", self.highest, 0, _INT16.max)
+
+    def apply(self, accumulator: AnyIntArray) -> npt.NDArray[np.int8] | npt.NDArray[np.int16]:
+        """Requantize accumulators [M, N], each in the range of int32, to int8 (int16 where a bound needs it).
+
+        Raises ConfigError for other accumulators.
+        """
+        codes = self._rounded(accumulator).clip(self.lowest, self.highest)
+        fits = self.lowest >= _INT8.min and self.highest <= _INT8.max
+        return codes.astype(np.int8) if fits else codes.astype(np.int16)
+
+    def rows(self, start: int, stop: int) -> WeightRequantizer:
+        """Return the requantizer of output rows `start` .. `stop - 1`."""
+        return WeightRequantizer(*self._columns(start, stop), self.lowest, self.highest)
 
 
 def requantizer_for(  # noqa: PLR0913 (the operands of the formula, all of them independent)
@@ -97,13 +151,64 @@ def requantizer_for(  # noqa: PLR0913 (the operands of the formula, all of them 
     whatever their scale (docs/model.md, quantization). Raises ConfigError for an argument that is not accepted, or
     where a ratio or an offset does not fit the fixed-point form.
     """
+    columns = _columns_for(
+        weight,
+        weight_scale,
+        activation_scale,
+        zero_point,
+        bias,
+        require_scale("output_scale", output_scale),
+        correction,
+    )
+    return Requantizer(*columns, output_zero_point, bits)
+
+
+def weight_requantizer_for(  # noqa: PLR0913 (the operands of the formula, all of them independent)
+    weight: AnyIntArray,
+    weight_scale: float | npt.NDArray[np.floating],
+    activation_scale: float,
+    zero_point: int,
+    bias: npt.NDArray[np.floating],
+    output_scale: float,
+    *,
+    bits: int = _DYNAMIC_WEIGHT_BITS,
+    correction: float | FloatArray = 0.0,
+) -> WeightRequantizer:
+    """Build the requantizer of a layer whose outputs are the weight of another one, symmetric with `bits` bits.
+
+    Real outputs are those of `requantizer_for`; a code is output / output_scale, rounded half up and clipped to
+    +-(2^(bits-1) - 1). One output scale serves the whole tensor, all heads of it. Raises ConfigError as
+    `requantizer_for` does, and for bits that weights do not have.
+    """
+    limit = (1 << (require_weight_bits("weight_bits", bits) - 1)) - 1
+    columns = _columns_for(
+        weight,
+        weight_scale,
+        activation_scale,
+        zero_point,
+        bias,
+        require_scale("output_scale", output_scale),
+        correction,
+    )
+    return WeightRequantizer(*columns, -limit, limit)
+
+
+def _columns_for(
+    weight: AnyIntArray,
+    weight_scale: float | npt.NDArray[np.floating],
+    activation_scale: float,
+    zero_point: int,
+    bias: npt.NDArray[np.floating],
+    output_scale: float,
+    correction: float | FloatArray,
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Return multiplier, shift and offset of each row."""
     require_integer_matrix("weight", weight)
     channels = len(weight)
     scales = np.broadcast_to(require_channel_scales("weight_scale", weight_scale, channels), channels)
     require_scale("activation_scale", activation_scale)
     require_integer("zero_point", zero_point, 0, (1 << MAX_ACTIVATION_BITS) - 1)
-    biases = require_float_vector("bias", bias, channels)
-    require_scale("output_scale", output_scale)
+    biases = require_row_numbers("bias", bias, channels)
     corrections = np.broadcast_to(require_channel_numbers("correction", correction, channels), channels)
 
     is_zero = ~weight.any(axis=1) & (corrections == 0)
@@ -115,7 +220,7 @@ def requantizer_for(  # noqa: PLR0913 (the operands of the formula, all of them 
     weight_sums = weight.sum(axis=1, dtype=np.int64)
     _check_offset(real_offset - zero_point * weight_sums, scales)
     offset = np.rint(real_offset).astype(np.int64) - zero_point * weight_sums
-    return Requantizer(multiplier, shift, offset, output_zero_point, bits)
+    return multiplier, shift, offset
 
 
 def _products(weight_scale: FloatArray, activation_scale: float) -> FloatArray:

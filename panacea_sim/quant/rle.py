@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import overload
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "encoded_bits",
     "from_signed_nibbles",
     "stored_with_fillers",
+    "stream_entries",
     "to_nibbles",
 ]
 
@@ -33,6 +35,9 @@ NibbleArray = npt.NDArray[np.uint8]
 _NIBBLE_MASK = (1 << SLICE_BITS) - 1
 _FILLED_AT_ONCE = 1 << 20
 """Vectors among which fillers are found at once: as fast as all together, in a few megabytes."""
+
+_WORTH_CHOOSING = 4
+"""Choosing streams takes as long as looking at this many times as many."""
 
 _SIGN_BIT = 1 << (SLICE_BITS - 1)
 
@@ -60,15 +65,22 @@ def stored_with_fillers(skipped: BoolArray, tile_k: int) -> BoolArray:
     stored = np.zeros((*skipped.shape[:-1], tiles * stream_k), np.bool_)
     np.logical_not(skipped, out=stored[..., :k])
     streams = stored.reshape(-1, stream_k)
-    stored_counts = np.count_nonzero(streams, axis=1)
-    # Only a stream with a run of 16 and a stored vector can need a filler; the others are the bulk at low densities.
-    candidates = np.flatnonzero((stored_counts > 0) & (stored_counts < stream_k - MAX_SKIP))
-    block = max(1, _FILLED_AT_ONCE // stream_k)
-    for first in range(0, len(candidates), block):
-        some = candidates[first : first + block]
+    for some in _needing_fillers(np.count_nonzero(streams, axis=1), stream_k):
         chosen = streams[some]
-        streams[some] = chosen | _fillers(chosen)
+        chosen.reshape(-1)[_fillers(chosen)] = True
+        streams[some] = chosen
     return stored[..., :k]
+
+
+def stream_entries(skipped: BoolArray, tile_k: int) -> IntArray:
+    """Return how many vectors [..., K] each stream of `tile_k` positions stores, fillers included, [..., streams]."""
+    k = skipped.shape[-1]
+    stream_k = min(tile_k, k)
+    whole = k // stream_k * stream_k
+    parts = [_entries(skipped[..., :whole].reshape(-1, stream_k)).reshape(*skipped.shape[:-1], -1)]
+    if whole < k:
+        parts.append(_entries(skipped[..., whole:].reshape(-1, k - whole)).reshape(*skipped.shape[:-1], 1))
+    return np.concatenate(parts, -1)
 
 
 @overload
@@ -152,14 +164,41 @@ def _entry_bits(v: int) -> int:
     return SKIP_BITS + SLICE_BITS * v
 
 
-def _fillers(stored: BoolArray) -> BoolArray:
-    """Tell which skipped vectors of the streams [n, k] the greedy rule stores."""
-    k = stored.shape[1]
-    position = np.arange(k, dtype=np.min_scalar_type(-k - 1))
-    last_stored = np.maximum.accumulate(np.where(stored, position, position.dtype.type(-1)), axis=1)
-    run = position - last_stored
-    fillers: BoolArray = (run > 0) & (run & MAX_SKIP == 0) & (position < last_stored[:, -1:])
-    return fillers
+def _entries(skipped: BoolArray) -> IntArray:
+    """Return how many vectors of each stream [streams, k] are stored."""
+    k = skipped.shape[1]
+    counts: IntArray = k - np.count_nonzero(skipped, axis=1)
+    if k > MAX_SKIP + 1:
+        for some in _needing_fillers(counts, k):
+            chosen = ~skipped[some]
+            counts[some] += np.bincount(_fillers(chosen) // k, minlength=len(chosen))
+    return counts
+
+
+def _needing_fillers(stored_counts: IntArray, k: int) -> Iterator[IntArray | slice]:
+    """Yield which streams of length `k` may need fillers, some at a time, by what they store without them."""
+    # Only a stream with a run of 16 and a stored vector can need a filler; the others are the bulk at low densities.
+    may = (stored_counts > 0) & (stored_counts < k - MAX_SKIP)
+    block = max(1, _FILLED_AT_ONCE // k)
+    for first in range(0, len(may), block):
+        candidates = first + np.flatnonzero(may[first : first + block])
+        if _WORTH_CHOOSING * len(candidates) > block:
+            yield slice(first, first + block)
+        elif len(candidates):
+            yield candidates
+
+
+def _fillers(stored: BoolArray) -> IntArray:
+    """Return which skipped vectors of streams [n, k] the greedy rule stores, as flat indices."""
+    k, at = stored.shape[1], np.flatnonzero(stored)
+    # Only in front of a vector that lies this far behind the one before, of whichever stream, can there be a filler.
+    far = np.flatnonzero(np.diff(at, prepend=-1) > MAX_SKIP + 1)
+    before = np.maximum(at[far] // k * k - 1, np.where(far > 0, at[far - 1], -1))
+    fillers = (at[far] - before - 1) // (MAX_SKIP + 1)
+    which = np.repeat(np.arange(len(far)), fillers)
+    number = np.arange(1, len(which) + 1) - (np.cumsum(fillers) - fillers)[which]
+    places: IntArray = before[which] + (MAX_SKIP + 1) * number
+    return places
 
 
 def _header_positions(counts: IntArray, v: int, tile_k: int) -> IntArray:

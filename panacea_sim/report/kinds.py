@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from rich.console import Console
 
+from panacea_sim.choices import Schedule
+from panacea_sim.report.layers import own_cycles
 from panacea_sim.report.tables import Column, print_table
 from panacea_sim.trace.summary import LayerSummary
 
@@ -23,29 +26,43 @@ _COLUMNS = (
     Column("rho_w", leaves=3),
     Column("rho_x", leaves=3),
     Column("DRAM MB"),
-    Column("at borders", leaves=2),
-    Column("busiest", "word"),
 )
+_OF_LAYERS_ALONE = (Column("at borders", leaves=2), Column("busiest", "word"))
+"""What is only known of layers that ran alone."""
 _ALL = "all"
 
+_Timed: TypeAlias = tuple[LayerSummary, int]
+"""A layer with the cycles that it takes of the run."""
 
-def print_kinds(console: Console, layers: Sequence[LayerSummary], makespan_cycles: int) -> None:
+
+def print_kinds(
+    console: Console, layers: Sequence[LayerSummary], makespan_cycles: int, schedule: Schedule = "barrier"
+) -> None:
     """Print a row for each kind of layer, in the order of their first layers, and one for all.
 
-    Nothing is printed where layers have no kinds.
+    Nothing is printed where layers have no kinds. Where layers overlap, nobody knows of a layer by itself what it loses
+    at its borders and what bounds it.
     """
     kinds = dict.fromkeys(layer.kind for layer in layers if layer.kind)
     if not kinds:
         return
-    rows = [_row(kind, [layer for layer in layers if layer.kind == kind], makespan_cycles) for kind in kinds]
-    print_table(console, _COLUMNS, [*rows, _row(_ALL, layers, makespan_cycles)])
+    timed = list(zip(layers, own_cycles(layers, schedule), strict=True))
+    groups = {kind: [each for each in timed if each[0].kind == kind] for kind in kinds} | {_ALL: timed}
+    rows = [_row(kind, group, makespan_cycles) for kind, group in groups.items()]
+    if schedule == "overlap":
+        print_table(console, _COLUMNS, rows)
+        return
+    alone = [_alone(group, makespan_cycles) for group in groups.values()]
+    print_table(console, (*_COLUMNS, *_OF_LAYERS_ALONE), [row + more for row, more in zip(rows, alone, strict=True)])
     console.print("At borders: share of the run in which layers have not begun to compute or are done with it.")
 
 
-def _row(kind: str, layers: Sequence[LayerSummary], makespan_cycles: int) -> list[str]:
-    cycles = sum(_cycles(layer) for layer in layers)
+def _row(kind: str, timed: Sequence[_Timed], makespan_cycles: int) -> list[str]:
+    layers = [layer for layer, _ in timed]
+    cycles = sum(own for _, own in timed)
     moved_bytes = sum(
-        layer.weight_bytes + layer.activation_bytes + layer.output_bytes + layer.spilled_bytes for layer in layers
+        layer.weight_bytes + layer.activation_bytes + layer.output_bytes + layer.spilled_bytes + layer.vector_bytes
+        for layer in layers
     )
     return [
         kind,
@@ -58,13 +75,11 @@ def _row(kind: str, layers: Sequence[LayerSummary], makespan_cycles: int) -> lis
         _mean_density([(layer.rho_w, layer.M * layer.K * layer.repeat) for layer in layers]),
         _mean_density([(layer.rho_x, layer.N * layer.K * layer.repeat) for layer in layers]),
         f"{moved_bytes / 1e6:,.2f}",
-        f"{sum(layer.border_cycles or 0 for layer in layers) / makespan_cycles:.1%}",
-        _busiest(layers),
     ]
 
 
-def _cycles(layer: LayerSummary) -> int:
-    return layer.end_cycle - layer.start_cycle
+def _alone(timed: Sequence[_Timed], makespan_cycles: int) -> list[str]:
+    return [f"{sum(layer.border_cycles or 0 for layer, _ in timed) / makespan_cycles:.1%}", _busiest(timed)]
 
 
 def _mean_density(weighted: Sequence[tuple[float | None, int]]) -> str:
@@ -75,10 +90,10 @@ def _mean_density(weighted: Sequence[tuple[float | None, int]]) -> str:
     return f"{sum(density * elements for density, elements in known) / sum(elements for _, elements in known):.3f}"
 
 
-def _busiest(layers: Sequence[LayerSummary]) -> str:
+def _busiest(timed: Sequence[_Timed]) -> str:
     """Return the part that was busiest for most of the cycles, with its share of them where there are others."""
     cycles: Counter[str] = Counter()
-    for layer in layers:
-        cycles[layer.busiest or "-"] += _cycles(layer)
+    for layer, own in timed:
+        cycles[layer.busiest or "-"] += own
     name, most = cycles.most_common(1)[0]
     return name if len(cycles) == 1 else f"{name} ({most / cycles.total():.0%})"

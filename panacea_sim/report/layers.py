@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from panacea_sim.choices import Schedule
 from panacea_sim.report.tables import Column, print_table
 from panacea_sim.trace.summary import LayerSummary
 
-__all__ = ["double_tile_text", "order_text", "print_layers"]
+__all__ = ["double_tile_text", "order_text", "own_cycles", "print_layers"]
 
 _DESCRIBED_LAYERS = 3
 """Layers that are described one by one; more of them are rows of a table."""
@@ -32,17 +33,33 @@ _COLUMNS = (
 )
 
 
-def print_layers(console: Console, layers: Sequence[LayerSummary], makespan_cycles: int) -> None:
+def own_cycles(layers: Sequence[LayerSummary], schedule: Schedule) -> list[int]:
+    """Return the cycles that each layer takes of the run.
+
+    A layer that runs alone takes those from its first to its last. Where layers overlap, one takes those from the last
+    write of the layer before to its own last write: by so much it makes the run longer, and all add up to it.
+    """
+    if schedule == "barrier":
+        return [layer.end_cycle - layer.start_cycle for layer in layers]
+    ends = [layer.end_cycle for layer in layers]
+    return [end - before for before, end in zip([0, *ends], ends, strict=False)]
+
+
+def print_layers(
+    console: Console, layers: Sequence[LayerSummary], makespan_cycles: int, schedule: Schedule = "barrier"
+) -> None:
     """Print what a run says of its layers; of a network those with the most cycles, the longest first."""
     if len(layers) <= _DESCRIBED_LAYERS:
         for line in (line for layer in layers for line in _lines(layer)):
             console.print(line)
         return
-    shown = list(layers)
+    shown = list(zip(layers, own_cycles(layers, schedule), strict=True))
     if len(layers) > _LISTED_LAYERS:
-        shown = sorted(layers, key=lambda layer: layer.start_cycle - layer.end_cycle)[:_LISTED_LAYERS]
+        shown = sorted(shown, key=lambda each: -each[1])[:_LISTED_LAYERS]
     console.print(Text(_count(layers)))
-    print_table(console, _COLUMNS, [_row(layer, makespan_cycles) for layer in shown])
+    print_table(console, _COLUMNS, [_row(layer, cycles, makespan_cycles) for layer, cycles in shown])
+    if schedule == "overlap":
+        console.print("Layers overlap: the cycles of one are those from the last write of the layer before to its own.")
     if len(layers) > len(shown):
         rest = len(layers) - len(shown)
         console.print(Text(f".. and {rest} more layers, none of them longer: see summary.json"))
@@ -65,8 +82,7 @@ def _count(layers: Sequence[LayerSummary]) -> str:
     return f"{len(layers):,} layers" + (f", {same:,} of them with the work of an equal one" if same else "")
 
 
-def _row(layer: LayerSummary, makespan_cycles: int) -> list[str]:
-    cycles = layer.end_cycle - layer.start_cycle
+def _row(layer: LayerSummary, cycles: int, makespan_cycles: int) -> list[str]:
     return [
         layer.name,
         f"{layer.M} x {layer.K} x {layer.N}",

@@ -69,11 +69,11 @@ class _Lane:
     """[bins, states]"""
 
 
-def check_ending(path: Path) -> str:
-    """Return png, svg or pdf, whichever `path` ends with; raises ConfigError for another ending."""
+def check_ending(path: Path, option: str = "--out") -> str:
+    """Return png, svg or pdf, whichever `path` ends with; raises ConfigError, naming the option, for another ending."""
     ending = path.suffix.lower().lstrip(".")
     if ending not in _ENDINGS:
-        raise ConfigError("--out", f"{path.name!r}", "a file name that ends with .png, .svg or .pdf", _nearest(ending))
+        raise ConfigError(option, f"{path.name!r}", "a file name that ends with .png, .svg or .pdf", _nearest(ending))
     return ending
 
 

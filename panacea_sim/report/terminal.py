@@ -50,8 +50,8 @@ _LETTERS = {
 def print_run(console: Console, summary: Summary) -> None:
     """Print the summary of a run: verdict, layers, components with their states, operators and DRAM."""
     console.print(_headline(summary))
-    print_layers(console, summary.layers, summary.makespan_cycles)
-    print_kinds(console, summary.layers, summary.makespan_cycles)
+    print_layers(console, summary.layers, summary.makespan_cycles, summary.schedule)
+    print_kinds(console, summary.layers, summary.makespan_cycles, summary.schedule)
     _print_components(console, summary)
     console.print(Group(_operator_line(summary), _dram_line(summary), _verdict(summary)))
 

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import time
+from functools import lru_cache
 from pathlib import Path
 
 from panacea_sim.units import KIB
 
-__all__ = ["available_bytes"]
+__all__ = ["available_bytes", "lately_available_bytes"]
+
+_MOMENTS_PER_SECOND = 10
+
+
+def lately_available_bytes() -> int | None:
+    """Return `available_bytes` as it was at most a tenth of a second ago: asking takes as long as a small layer."""
+    return _available_in(int(time.monotonic() * _MOMENTS_PER_SECOND))
+
+
+@lru_cache(maxsize=1)
+def _available_in(moment: int) -> int | None:  # noqa: ARG001  # it is the key
+    return available_bytes()
 
 
 def available_bytes(root: Path = Path("/")) -> int | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,30 +18,68 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.workload.chain import source_numbers
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.layer import AnyLayer, Layer, loaded
+from panacea_sim.workload.link import Columns
+from panacea_sim.workload.network import LayerLink
 
-__all__ = ["run_digest"]
+__all__ = ["code_digest", "content_digest", "hardware_figures", "layers_digest", "run_digest"]
 
 _FORM = "panacea_sim run 1"
 """What is digested first: raised when the same content is to give another digest."""
+
+_DECIDING_ROOMS = ("quant", "workload", "mapping", "memory", "description", "engines", "machines")
 
 _DIGEST_BYTES = 32
 _BLOCK_ELEMENTS = 1 << 20
 
 
 def run_digest(
-    layers: Sequence[AnyLayer], hardware: Hardware, schedule: Schedule, mapping: MappingFrom = "layer", *, values: bool
+    layers: Sequence[AnyLayer],
+    hardware: Hardware,
+    schedule: Schedule,
+    mapping: MappingFrom = "layer",
+    links: Sequence[LayerLink] = (),
+    *,
+    values: bool,
 ) -> str:
     """Return the BLAKE2b digest, in hex, of layers, machine and options that decide figures; names are not among them.
 
-    Layers in files are read one after the other. Raises ConfigError for a file that cannot be read, and for sources
-    that are no layers before.
+    Links decide figures where layers overlap, and count there alone, in whatever order they are given. Layers in files
+    are read one after the other. Raises ConfigError for a file that cannot be read, and for sources that are no layers
+    before.
     """
     content = _Content()
     content.add("options", {"schedule": schedule, "mapping": mapping, "values": values})
-    content.add("hardware", _figures_of(hardware))
-    for layer, source in zip(layers, source_numbers(layers), strict=True):
-        content.add("source", source)
-        _add_layer(content, loaded(layer))
+    content.add("hardware", hardware_figures(hardware))
+    _add_layers(content, layers, links if schedule == "overlap" else ())
+    return content.digest()
+
+
+def layers_digest(layers: Sequence[AnyLayer], links: Sequence[LayerLink] = ()) -> str:
+    """Return the digest of layers alone, for runs of them on many machines; raises ConfigError as `run_digest` does.
+
+    `links` are those that decide figures: none where each layer runs alone.
+    """
+    content = _Content()
+    _add_layers(content, layers, links)
+    return content.digest()
+
+
+def content_digest(values: Mapping[str, object]) -> str:
+    """Return the digest of plain values by their names, in their order."""
+    content = _Content()
+    for name, value in values.items():
+        content.add(name, value)
+    return content.digest()
+
+
+@cache
+def code_digest() -> str:
+    """Return a digest of the code of this package that decides cycles: whatever is kept of runs holds for it alone."""
+    content = _Content()
+    root = Path(__file__).parents[1]
+    for room in _DECIDING_ROOMS:
+        for path in sorted((root / room).rglob("*.py")):
+            content.add(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
     return content.digest()
 
 
@@ -67,11 +107,20 @@ class _Content:
         return self._hash.hexdigest()
 
 
-def _figures_of(hardware: Hardware) -> dict[str, object]:
+def hardware_figures(hardware: Hardware) -> dict[str, object]:
     """Return the fields of the machine that are figures; a device counts by what it does, not by its name or source."""
     device = hardware.dram_device
     memory = hardware.dram if device is None else device.model_dump(exclude={"source"})
     return hardware.model_dump(exclude={"name", "dram"}) | {"dram": memory}
+
+
+def _add_layers(content: _Content, layers: Sequence[AnyLayer], links: Sequence[LayerLink]) -> None:
+    for layer, source in zip(layers, source_numbers(layers), strict=True):
+        content.add("source", source)
+        _add_layer(content, loaded(layer))
+    if links:
+        numbers = {layer.name: number for number, layer in enumerate(layers)}
+        content.add("links", sorted(_meaning_of_link(numbers, link) for link in links))
 
 
 def _add_layer(content: _Content, layer: Layer) -> None:
@@ -83,6 +132,7 @@ def _add_layer(content: _Content, layer: Layer) -> None:
 
 def _add_operands(content: _Content, layer: GemmLayer) -> None:
     """Add a layer by what its fields mean: a scale for all rows is that of each, and no bias is one of zeros."""
+    rows = layer.weight.shape[:-1]
     content.add("bits", [layer.weight_bits, layer.activation_bits, layer.lo_bits])
     content.add(
         "activation", [layer.zero_point, layer.activation_scale, [int(r) for r in layer.frequent], layer.dbs_offset]
@@ -92,9 +142,22 @@ def _add_operands(content: _Content, layer: GemmLayer) -> None:
     if layer.is_symmetric:
         content.add("symmetric", True)
     content.add_array("activations", layer.activation, "<u2")
-    content.add_array("weight_scale", np.broadcast_to(layer.weight_scale, (layer.M,)), "<f8")
-    bias = np.zeros(layer.M) if layer.bias is None else layer.bias
+    content.add_array("weight_scale", np.broadcast_to(layer.weight_scale, rows), "<f8")
+    bias = np.zeros(rows) if layer.bias is None else layer.bias
     content.add_array("bias", bias + 0.0, "<f8")  # -0.0 becomes 0.0
+
+
+def _meaning_of_link(numbers: Mapping[str, int], given: LayerLink) -> str:
+    """Return what a link says, as text; equal offsets for all repeats are one offset."""
+    producer, consumer, link = given
+    plain: dict[str, object] = {each.name: getattr(link, each.name) for each in fields(link)}
+    for field in ("feature_offset", "column_offset"):
+        offset = plain[field]
+        if isinstance(offset, tuple) and len(set(offset)) == 1:
+            plain[field] = offset[0]
+    if isinstance(link.needs, Columns):
+        plain["needs"] = [link.needs.low.tolist(), link.needs.high.tolist(), link.needs.taps]
+    return json.dumps([numbers[producer], numbers[consumer], plain], sort_keys=True)
 
 
 def _meaning_of(output: OutputFormat | None) -> dict[str, object] | None:

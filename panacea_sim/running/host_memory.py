@@ -13,7 +13,7 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.running.available_memory import available_bytes
+from panacea_sim.running.available_memory import lately_available_bytes
 from panacea_sim.running.mapping_choice import Candidate, open_mappings
 from panacea_sim.workload.layer import AnyLayer
 from panacea_sim.workload.masked_layer import MaskedLayer
@@ -99,17 +99,23 @@ def mapping_bytes(layer: AnyLayer, hardware: Hardware, order: str, height: int, 
     tiles = tiling.repeat * ((tiling.m_tiles + tiling.n_tiles) * tiling.k_tiles + outputs)
     tile_bytes = tiles * (_TILE_BYTES + _TILE_CHANNEL_BYTES * hardware.dram_channels)
     before, after = (machine.work_bytes(layer, hardware, settled=settled) for settled in (False, True))
-    fixed = FIXED_BYTES + _TRACE_BYTES * kind.traced
-    return fixed + max(planned + before, evaluated + after) + tile_bytes + _value_bytes(layer, kind)
+    return _fixed_bytes(kind) + max(planned + before, evaluated + after) + tile_bytes + _value_bytes(layer, kind)
 
 
 def run_bytes(layers: Sequence[AnyLayer], hardware: Hardware, kind: RunKind) -> int:
     """Return the bytes that a run takes at most, in those mappings that take least of those that are left open."""
-    of_layers = sorted((min(_mappings(layer, hardware, kind))[0] for layer in layers), reverse=True)
-    # Layers of one simulation are all in memory.
-    at_once = kind.at_once or len(of_layers)
-    processes = 1 if kind.at_once is None else 1 + (kind.at_once > 1) * kind.at_once
-    return processes * PROGRAM_BYTES + sum(of_layers[:at_once])
+    # Networks have thousands of layers, but few sizes.
+    by_size = {_sizes(layer): layer for layer in layers}
+    least = {sizes: min(_mappings(layer, hardware, kind))[0] for sizes, layer in by_size.items()}
+    of_layers = sorted((least[_sizes(layer)] for layer in layers), reverse=True)
+    if kind.at_once is None:  # one simulation: all layers are in memory, and what a run takes beside them once
+        return PROGRAM_BYTES + sum(of_layers) - (len(of_layers) - 1) * _fixed_bytes(kind)
+    processes = 1 + (kind.at_once > 1) * kind.at_once
+    return processes * PROGRAM_BYTES + sum(of_layers[: kind.at_once])
+
+
+def _fixed_bytes(kind: RunKind) -> int:
+    return FIXED_BYTES + _TRACE_BYTES * kind.traced
 
 
 def check_layers(layers: Sequence[AnyLayer], hardware: Hardware, kind: RunKind) -> None:
@@ -117,7 +123,8 @@ def check_layers(layers: Sequence[AnyLayer], hardware: Hardware, kind: RunKind) 
 
     Raises ConfigError with what they need, what there is and what to change.
     """
-    what = f"layer {layers[0].name!r}" if len(layers) == 1 else f"{len(layers)} layers"
+    together = " in one simulation" if kind.at_once is None else ""
+    what = f"layer {layers[0].name!r}" if len(layers) == 1 else f"{len(layers)} layers{together}"
     _require(what, run_bytes(layers, hardware, kind), _cheaper_runs(layers, hardware, kind))
 
 
@@ -125,6 +132,12 @@ def check_mapping(layer: AnyLayer, hardware: Hardware, order: str, height: int, 
     """Refuse a mapping of a layer that does not fit the memory there is; raises ConfigError as `check_layers` does."""
     needed = PROGRAM_BYTES + mapping_bytes(layer, hardware, order, height, kind)
     _require(f"layer {layer.name!r} in loop order {order}", needed, _cheaper_mappings(layer, hardware, kind))
+
+
+def _sizes(layer: AnyLayer) -> tuple[object, ...]:
+    """Return everything of a layer that `mapping_bytes` may look at."""
+    widths = (layer.weight_bits, layer.activation_bits) if isinstance(layer, MaskedLayer) else ()
+    return layer.M, layer.K, layer.N, layer.repeat, layer.output is None, widths
 
 
 def _mappings(layer: AnyLayer, hardware: Hardware, kind: RunKind) -> Iterator[tuple[int, str, int]]:
@@ -138,7 +151,8 @@ def _value_bytes(layer: AnyLayer, kind: RunKind) -> int:
     if isinstance(layer, MaskedLayer):
         return 0
     computed = kind.values or layer.output is not None
-    return (layer.M + layer.N) * layer.K * _ELEMENT_BYTES + layer.M * layer.N * _OUTPUT_BYTES * computed
+    of_product = (layer.M + layer.N) * layer.K * _ELEMENT_BYTES + layer.M * layer.N * _OUTPUT_BYTES * computed
+    return layer.repeat * of_product
 
 
 def _cheaper_runs(layers: Sequence[AnyLayer], hardware: Hardware, kind: RunKind) -> Iterator[tuple[int, str]]:
@@ -161,7 +175,7 @@ def _cheaper_mappings(layer: AnyLayer, hardware: Hardware, kind: RunKind) -> Ite
 
 
 def _require(what: str, needed: int, others: Iterator[tuple[int, str]]) -> None:
-    available = available_bytes()
+    available = lately_available_bytes()
     if available is None or needed <= available:
         return
     fitting = [(other, way) for other, way in others if other <= available]

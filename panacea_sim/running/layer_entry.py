@@ -21,6 +21,8 @@ from panacea_sim.workload.layer_file import LayerFile, layer_file
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.npz import save_layer
 from panacea_sim.workload.synthetic import synthetic_layer
+from panacea_sim.workload.vector_stage import VectorStage
+from panacea_sim.workload.written_format import WrittenFormat
 
 __all__ = ["Entry", "LayerEntry", "entry_of", "layer_of"]
 
@@ -32,6 +34,25 @@ class Entry(BaseModel):
     """What all parts of scenario.yaml have in common: they are as written, and nothing is unknown."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class FormatEntry(Entry):
+    """A format in which a masked layer writes its outputs: the fields of a WrittenFormat."""
+
+    operand: str
+    vectors_on: str
+    bits: int
+    features: list[list[int]]
+    skipped: list[_Share]
+    seed: Seed | None = None
+
+
+class StageEntry(Entry):
+    """A vector stage behind a masked layer: the fields of a VectorStage."""
+
+    passes: Count
+    inputs: Count = 1
+    reduces: bool = False
 
 
 class MaskedEntry(Entry):
@@ -50,6 +71,10 @@ class MaskedEntry(Entry):
     passes: Count = 1
     kind: str = ""
     block: str = ""
+    sequential: bool = False
+    formats: list[FormatEntry] = []
+    feeds_stage: bool = False
+    stage: StageEntry | None = None
 
 
 class SyntheticEntry(Entry):
@@ -117,8 +142,12 @@ def layer_of(entry: LayerEntry, place: str, folder: Path) -> AnyLayer:
     """
     output = None if entry.output is None else _output_of(entry.output, f"{place}.output")
     if entry.masked is not None:
+        formats = tuple(
+            _format_of(each, f"{place}.masked.formats[{number}]") for number, each in enumerate(entry.masked.formats)
+        )
         with _placed(f"{place}.masked", "layer."):
-            return MaskedLayer(**entry.masked.model_dump() | {"name": entry.name})
+            stage = None if entry.masked.stage is None else VectorStage(**entry.masked.stage.model_dump())
+            return MaskedLayer(**entry.masked.model_dump() | {"name": entry.name, "formats": formats, "stage": stage})
     if entry.synthetic is not None:
         with _placed(f"{place}.synthetic", "layer."):
             drawn = synthetic_layer(**entry.synthetic.model_dump())
@@ -149,8 +178,14 @@ def entry_of(layer: AnyLayer, number: int, folder: Path) -> LayerEntry:
 
 
 def _listed(recipe: Mapping[str, object]) -> dict[str, object]:
-    """Return a recipe in which tuples are lists, as files have them."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in recipe.items()}
+    """Return a recipe in which tuples are lists, as files have them, and what is None is left out."""
+    return {name: _as_lists(value) for name, value in recipe.items()}
+
+
+def _as_lists(value: Any) -> Any:  # noqa: ANN401  # tuples and mappings in each other
+    if isinstance(value, Mapping):
+        return {name: _as_lists(each) for name, each in value.items() if each is not None}
+    return list(map(_as_lists, value)) if isinstance(value, tuple) else value
 
 
 def _write_operands(layer: GemmLayer | LayerFile, path: Path) -> None:
@@ -169,6 +204,16 @@ def _is_as_drawn(layer: GemmLayer) -> bool:
         for each in fields(GemmLayer)
         if each.name not in {"name", "output", "source", "recipe"}
     )
+
+
+def _format_of(entry: FormatEntry, place: str) -> WrittenFormat:
+    with _placed(place, "format."):
+        given = entry.model_dump()
+        return WrittenFormat(**given | {name: _as_tuples(given[name]) for name in ("features", "skipped")})
+
+
+def _as_tuples(value: Any) -> Any:  # noqa: ANN401  # lists in lists
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
 
 
 def _output_of(entry: OutputEntry, place: str) -> OutputFormat:

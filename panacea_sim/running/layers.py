@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from panacea_sim.analysis.accounting import check_conservation
 from panacea_sim.analysis.summary import SummaryParts, summarize_parts
@@ -14,6 +15,7 @@ from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
+from panacea_sim.running.planning import AS_SCENARIO, Planning
 from panacea_sim.running.prepare import planned_alone, work_of
 from panacea_sim.running.processes import Executor
 from panacea_sim.trace.joined_trace import TracePart
@@ -25,6 +27,9 @@ from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import AnyLayer, Layer, loaded
 from panacea_sim.workload.layer_file import LayerFile
 
+if TYPE_CHECKING:
+    from panacea_sim.explanation.explanation import Explanation
+
 __all__ = ["LayerOutcome", "LayerRun", "LayerTask", "run_layer", "run_layers"]
 
 
@@ -33,7 +38,8 @@ class LayerTask:
     """A layer to run alone. `known` are the keys of layers that need not run again; `spill_folder` takes its trace.
 
     `watch` hears of output tiles done, in this process. `producer` is the layer whose outputs are the activations of
-    this one, where that could not be checked before because one of the two is in a file.
+    this one, where that could not be checked before because one of the two is in a file. `explain` asks for an
+    explanation, `planning` is that of this layer.
     """
 
     layer: AnyLayer
@@ -46,6 +52,8 @@ class LayerTask:
     spill_folder: Path | None = None
     watch: Callable[[int], None] | None = None
     producer: AnyLayer | None = None
+    explain: bool = False
+    planning: Planning = AS_SCENARIO
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +63,7 @@ class LayerOutcome:
     result: EngineResult
     parts: SummaryParts
     trace: TracePart | None
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,14 +96,14 @@ def run_layer(task: LayerTask) -> LayerRun:
     """
     layer = _checked(task)
     work = work_of(layer, task.hardware, values=task.values != "off")
-    key = work.key()
+    key = work.key() + repr(task.planning.mappings).encode()
     if key in task.known:
         return LayerRun(key, None)
     try:
-        prepared = planned_alone(layer, work, task.hardware, task.engine, task.mapping, task.values)
+        prepared = planned_alone(layer, work, task.hardware, task.engine, task.mapping, task.values, task.planning)
     except MappingError as error:
         raise MappingError(f"layer {layer.name!r}: {error}") from error
-    recorder = Recorder(task.trace, (layer.name,), task.spill_folder)
+    recorder = Recorder(task.trace, (layer.name,), task.spill_folder, explains=task.explain)
     result = prepared.run(task.engine, recorder, task.watch)
     check_conservation(prepared.description, result)
     values = prepared.values
@@ -106,7 +115,13 @@ def run_layer(task: LayerTask) -> LayerRun:
         accumulators=None if values is None else values.accumulators,
     )
     trace = None if task.spill_folder is None else TracePart.of(recorder, result.makespan_cycles)
-    return LayerRun(key, LayerOutcome(replace(result, times={}), parts, trace))
+    explanation = None
+    if task.explain:
+        # It takes a while to import.
+        from panacea_sim.explanation.explained import explained_run  # noqa: PLC0415
+
+        explanation = explained_run(prepared.description, recorder, result)
+    return LayerRun(key, LayerOutcome(replace(result, times={}), parts, trace, explanation))
 
 
 def _checked(task: LayerTask) -> Layer:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from panacea_sim.description.description import Description
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import MappingError
@@ -20,7 +18,7 @@ from panacea_sim.mapping.work import LayerWork
 from panacea_sim.memory.channel_device import channel_device
 from panacea_sim.trace.options import NO_TRACE
 from panacea_sim.trace.recorder import Recorder
-from panacea_sim.units import IntArray, ceil_div
+from panacea_sim.units import ceil_div
 
 __all__ = ["Candidate", "Check", "Simulate", "candidates", "choose_mapping", "mapped", "open_mappings"]
 
@@ -166,30 +164,16 @@ def mapped(name: str, work: LayerWork, hardware: Hardware, order: str, height: i
         return Candidate(order, height, obstacle=str(error))
     program = plan_program(hardware, [plan])
     description = described(program)
-    moved_bytes = _moved_bytes(description)
+    moved_bytes = description.moved_bytes
     loads = _loads(description, moved_bytes.sum(1).tolist())
     busiest = max(loads, key=lambda part: loads[part])
     read_bytes, write_bytes = moved_bytes.sum(0).tolist()
     return Candidate(order, height, program, description, loads[busiest], busiest, read_bytes, write_bytes)
 
 
-def _moved_bytes(description: Description) -> IntArray:
-    """Return the bytes that are asked of each channel, [channel, 2]: to read and to write."""
-    channels = len(description.channels)
-    moved = np.zeros((channels, 2), np.int64)
-    for component in description.components:
-        if component.requests is not None:
-            moved += component.requests.moved_bytes(channels)
-    return moved
-
-
 def _loads(description: Description, channel_bytes: Sequence[int]) -> dict[str, int]:
     """Return the cycles that each private component serves, and that the channels need for all bytes at their peak."""
-    loads = {
-        component.name: int(component.service_cycles.sum())
-        for component in description.components
-        if component.service_cycles is not None
-    }
+    loads = {component.name: component.served_cycles for component in description.components if not component.posted}
     for channel, moved in zip(description.channels, channel_bytes, strict=True):
         loads[channel.name] = channel.device.least_cycles(moved)
     return loads

@@ -5,7 +5,7 @@ Layers of equal sizes, widths and rounded densities are a class, for which a map
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 from panacea_sim.choices import ChosenEngine
@@ -16,6 +16,8 @@ from panacea_sim.mapping.work import LayerWork
 from panacea_sim.running.mapping_choice import Candidate, Check, choose_mapping, mapped
 from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.vector_stage import VectorStage
+from panacea_sim.workload.written_format import WrittenFormat
 
 __all__ = ["LayerClass", "class_mapping", "class_of"]
 
@@ -25,7 +27,7 @@ _DENSITY_STEPS = 16
 
 @dataclass(frozen=True)
 class LayerClass:
-    """What layers of a class have in common; densities are in sixteenths."""
+    """What layers of a class have in common; densities are in sixteenths, those of formats rounded to them."""
 
     M: int
     K: int
@@ -36,6 +38,10 @@ class LayerClass:
     passes: int
     rho_w: int | tuple[int, ...]
     rho_x: int
+    sequential: bool = False
+    formats: tuple[WrittenFormat, ...] = ()
+    feeds_stage: bool = False
+    stage: VectorStage | None = None
 
     def typical_layer(self) -> MaskedLayer:
         """Return the layer on which the mapping of the class is chosen."""
@@ -51,6 +57,10 @@ class LayerClass:
             activation_bits=self.activation_bits,
             repeat=self.repeat,
             passes=self.passes,
+            sequential=self.sequential,
+            formats=self.formats,
+            feeds_stage=self.feeds_stage,
+            stage=self.stage,
         )
 
 
@@ -62,8 +72,10 @@ def class_of(layer: Layer, work: LayerWork) -> LayerClass:
     sizes = (layer.M, layer.K, layer.N, layer.repeat, layer.weight_bits, layer.activation_bits, layer.passes)
     if isinstance(layer, MaskedLayer):
         rho_w = tuple(map(_sixteenths, layer.rho_w)) if isinstance(layer.rho_w, tuple) else _sixteenths(layer.rho_w)
-        return LayerClass(*sizes, rho_w, _sixteenths(layer.rho_x))
-    return LayerClass(*sizes, _sixteenths(work.stored_w.rho), _sixteenths(work.stored_x.rho))
+        formats = tuple(map(_rounded, layer.formats))
+        stage = layer.feeds_stage, layer.stage
+        return LayerClass(*sizes, rho_w, _sixteenths(layer.rho_x), layer.sequential, formats, *stage)
+    return LayerClass(*sizes, _sixteenths(work.stored_w.rho), _sixteenths(work.stored_x.rho), layer.sequential)
 
 
 def class_mapping(
@@ -94,6 +106,12 @@ def _chosen(layer_class: LayerClass, hardware: Hardware, engine: ChosenEngine) -
 
 def _sixteenths(share: float | None) -> int:
     return 0 if share is None else round(share * _DENSITY_STEPS)
+
+
+def _rounded(written: WrittenFormat) -> WrittenFormat:
+    """Return a format with the densities of a class, and without the layer that reads it."""
+    skipped = tuple(_sixteenths(share) / _DENSITY_STEPS for share in written.skipped)
+    return replace(written, skipped=skipped, seed=None)
 
 
 def _shares(sixteenths: int | tuple[int, ...]) -> float | tuple[float, ...]:

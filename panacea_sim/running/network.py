@@ -1,8 +1,9 @@
-"""Networks as scenarios: their layers with skip masks of given densities, each alone, mapped by class."""
+"""Networks as scenarios: their layers with skip masks of given densities, linked, each alone, mapped by class."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,9 +11,11 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer
-from panacea_sim.workload.network import LayerGraph, layers_in_order
+from panacea_sim.workload.network import LayerGraph, all_links, layers_in_order
+from panacea_sim.workload.networks.formats import stage_producers, written_formats
 from panacea_sim.workload.networks.gemm import Gemm
 from panacea_sim.workload.networks.vector_work import total_passes
+from panacea_sim.workload.written_format import WrittenFormat
 
 __all__ = ["network_scenario"]
 
@@ -26,7 +29,16 @@ def network_scenario(
 
     Raises ConfigError if layers wait for each other in a circle, and for a layer without densities.
     """
-    layers = tuple(_masked(graph.nodes[name]["layer"], seed) for seed, name in enumerate(layers_in_order(graph)))
+    order = layers_in_order(graph)
+    products: list[Gemm] = [graph.nodes[name]["layer"] for name in order]
+    _check_densities(products)
+    # Each layer has masks of its own: two layers of one size are not the same work.
+    formats = written_formats(graph, order, {name: seed for seed, name in enumerate(order)})
+    feeding = stage_producers(graph, order)
+    layers = tuple(
+        replace(_masked(gemm, seed, formats[gemm.name]), feeds_stage=gemm.name in feeding, stage=gemm.stage)
+        for seed, gemm in enumerate(products)
+    )
     return Scenario(
         graph.graph.get("name", "network"),
         layers,
@@ -36,14 +48,20 @@ def network_scenario(
         description=graph.graph.get("description", ""),
         schedule="barrier",
         mapping="class",
+        links=tuple(all_links(graph)),
     )
 
 
-def _masked(gemm: Gemm, seed: int) -> MaskedLayer:
-    """Return the layer with masks of its own: two layers of one size are not the same work."""
-    if gemm.rho_w is None or gemm.rho_x is None:
-        hint = "Give rho_w and rho_x, or a profile"
-        raise ConfigError(f"layer {gemm.name!r}", "no densities", "shares of skipped vectors", hint)
+def _check_densities(products: Sequence[Gemm]) -> None:
+    for gemm in products:
+        if gemm.rho_w is None or gemm.rho_x is None:
+            hint = "Give rho_w and rho_x, or a profile"
+            raise ConfigError(f"layer {gemm.name!r}", "no densities", "shares of skipped vectors", hint)
+
+
+def _masked(gemm: Gemm, seed: int, formats: tuple[WrittenFormat, ...]) -> MaskedLayer:
+    assert gemm.rho_w is not None
+    assert gemm.rho_x is not None
     return MaskedLayer(
         gemm.name,
         gemm.M,
@@ -55,7 +73,9 @@ def _masked(gemm: Gemm, seed: int) -> MaskedLayer:
         weight_bits=gemm.weight_bits,
         activation_bits=gemm.activation_bits,
         repeat=gemm.repeat,
+        sequential=gemm.sequential,
         passes=total_passes(gemm.vector),
         kind=gemm.kind,
         block=gemm.block,
+        formats=formats,
     )

@@ -7,19 +7,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import networkx as nx
+import numpy as np
+
 from panacea_sim.choices import ChosenValues, MappingFrom
 from panacea_sim.description.component import Role
 from panacea_sim.description.description import Description
 from panacea_sim.description.worker import check_workers
 from panacea_sim.engines.choice import ChosenEngine, Engine, chosen_engine, run_engine
 from panacea_sim.engines.result import EngineResult
+from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import Values, described, machine_of
 from panacea_sim.machines.shared.program import Program, plan_program
+from panacea_sim.mapping.plan import LayerPlan
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.running.host_memory import RunKind, check_layers, check_mapping
-from panacea_sim.running.mapping_choice import Candidate, Check, candidates, choose_mapping
+from panacea_sim.running.mapping_choice import Candidate, Check, candidates, choose_mapping, mapped
 from panacea_sim.running.mapping_class import class_mapping
+from panacea_sim.running.planning import AS_SCENARIO, GivenMapping, Planning
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.running.values_choice import chosen_values
 from panacea_sim.trace.recorder import Recorder
@@ -28,7 +34,7 @@ from panacea_sim.workload.functional import FunctionalPass, functional_pass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import AnyLayer, Layer, loaded
 from panacea_sim.workload.masked_layer import MaskedLayer
-from panacea_sim.workload.network import LayerGraph
+from panacea_sim.workload.network import LayerGraph, LayerLink, link_layers
 from panacea_sim.workload.npz import load_layer
 
 __all__ = [
@@ -39,6 +45,8 @@ __all__ = [
     "prepare",
     "work_of",
 ]
+
+_LINKS = "scenario.links"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +83,14 @@ class Prepared:
         workers = self.values.workers if self.values is not None and self.values_way == "travel" else None
         parts = self.description.components
         keep_times = [part.name for part in parts if part.role in keep]
-        watched = {} if watch is None else {part.name: watch for part in parts if part.role == "write_back"}
+        watched = {} if watch is None else self._watched_writes(watch)
         return run_engine(engine, self.description, recorder, workers, keep_times, watched)
+
+    def _watched_writes(self, watch: Callable[[int], None]) -> dict[str, Callable[[int], None]]:
+        """Return what hears of the firings of components that write back, and tells `watch` of whole output tiles."""
+        written = np.append(0, np.cumsum(self.program.finished_tiles(), dtype=np.int64))
+        writers = [part.name for part in self.description.components if part.role == "write_back"]
+        return {name: lambda done: watch(int(written[done])) for name in writers}
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,13 +105,14 @@ class PreparedLayers:
     hardware: Hardware
     sources: tuple[int | None, ...]
     values_way: ChosenValues
+    planning: Planning = AS_SCENARIO
 
 
-def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedLayers:
+def prepare(scenario: Scenario, engine: Engine = "auto", planning: Planning = AS_SCENARIO) -> Prepared | PreparedLayers:
     """Return the scenario with its layers checked and, where they overlap, loaded, planned and described.
 
     Small layers are planned by simulating a few mappings, for which `engine` is taken: the one that is to run them.
-    Raises ConfigError or MappingError where it cannot be run.
+    With `planning` mappings may be given instead. Raises ConfigError or MappingError where it cannot be run.
     """
     hardware, known = scenario.resolved_hardware(), scenario.known_layers()
     way = chosen_values(scenario.values_choice, known, hardware, engine)
@@ -106,12 +121,14 @@ def prepare(scenario: Scenario, engine: Engine = "auto") -> Prepared | PreparedL
     kind = RunKind(chosen, values=way != "off", at_once=None if are_joined else 1)
     check_layers(known, hardware, kind)
     if scenario.schedule == "barrier":
-        return _prepared_layers(scenario, known, hardware, way)
+        return replace(_prepared_layers(scenario, known, hardware, way), planning=planning)
     layers = tuple(load_layer(layer) if isinstance(layer, str | Path) else loaded(layer) for layer in scenario.layers)
     _check_layers(layers, hardware)
     works = [work_of(layer, hardware, values=way != "off") for layer in layers]
     graph = chain_graph(layers, [work.computed for work in works])
-    program, description, values = _planned(layers, works, graph, hardware, chosen, scenario.mapping, way)
+    link_layers(graph, scenario.links, _LINKS)
+    how = _How(hardware, chosen, scenario.mapping, way, planning)
+    program, description, values = _planned(layers, works, graph, how)
     return Prepared(scenario, layers, program, description, values, way)
 
 
@@ -121,6 +138,7 @@ def _prepared_layers(
     """Check what can be checked without the operands of layers in files, which are read when their turn comes."""
     _check_layers(layers, hardware)
     sources = source_numbers(layers)
+    _check_scenario_links(layers, scenario.links)
     for number in sorted({source for source in sources if source is not None}):
         followers = [layer for layer, source in zip(layers, sources, strict=True) if source == number]
         _check_links(layers[number], followers)
@@ -133,6 +151,13 @@ def _check_layers(layers: Sequence[AnyLayer], hardware: Hardware) -> None:
         machine.check(layer)
         if isinstance(layer, GemmLayer):
             layer.check_accumulators()
+
+
+def _check_scenario_links(layers: Sequence[AnyLayer], links: Sequence[LayerLink]) -> None:
+    """Check links that cost nothing where layers run alone, as if they did."""
+    graph: LayerGraph = nx.DiGraph()
+    graph.add_nodes_from((layer.name, {"layer": layer}) for layer in layers)
+    link_layers(graph, links, _LINKS)
 
 
 def _check_links(previous: AnyLayer, followers: Sequence[AnyLayer]) -> None:
@@ -158,13 +183,15 @@ def planned_alone(
     engine: ChosenEngine,
     mapping: MappingFrom,
     values: ChosenValues,
+    planning: Planning = AS_SCENARIO,
 ) -> Prepared:
     """Return a layer as a run of its own for this engine, its activations in DRAM from the start.
 
-    Raises MappingError if it does not fit the machine.
+    `planning` is that of this layer alone. Raises MappingError if it does not fit the machine.
     """
     alone = layer if isinstance(layer, MaskedLayer) else replace(layer, source=None)
-    program, description, compared = _planned([alone], [work], None, hardware, engine, mapping, values)
+    how = _How(hardware, engine, mapping, values, planning)
+    program, description, compared = _planned([alone], [work], None, how)
     scenario = Scenario("layer", alone, hardware, values=values)
     return Prepared(scenario, (alone,), program, description, compared, values)
 
@@ -186,33 +213,71 @@ def _functional(layer: Layer, *, wanted: bool) -> FunctionalPass | None:
     return functional_pass(layer) if wanted and isinstance(layer, GemmLayer) else None
 
 
-def _mapped(  # a layer, where it is to run, and how its mapping is found
-    layer: Layer, work: LayerWork, hardware: Hardware, engine: ChosenEngine, mapping: MappingFrom, check: Check
-) -> Candidate:
-    if mapping == "class":
-        return class_mapping(layer, work, hardware, engine, check)
-    return choose_mapping(layer.name, work, hardware, partial(run_engine, engine), check)
+@dataclass(frozen=True)
+class _How:
+    """Where layers are to run, and how their mappings are found."""
+
+    hardware: Hardware
+    engine: ChosenEngine
+    mapping: MappingFrom
+    values: ChosenValues
+    planning: Planning
+
+
+def _mapped(layer: Layer, work: LayerWork, how: _How, given: GivenMapping | None, check: Check) -> Candidate:
+    if given is not None:
+        return _as_given(layer, work, how.hardware, given, check)
+    if how.mapping == "class":
+        return class_mapping(layer, work, how.hardware, how.engine, check)
+    return choose_mapping(layer.name, work, how.hardware, partial(run_engine, how.engine), check)
+
+
+def _as_given(layer: Layer, work: LayerWork, hardware: Hardware, given: GivenMapping, check: Check) -> Candidate:
+    """Return the layer in a mapping that is not chosen; raises MappingError if it does not fit in that one."""
+    check(given.order, given.height)
+    found = mapped(layer.name, work, hardware, given.order, given.height)
+    if found.program is None:
+        raise MappingError(found.obstacle)
+    return found
+
+
+def _alone(found: Candidate) -> tuple[Program, Description]:
+    """Return the program and description of a layer in its mapping; what does not fit has been refused."""
+    assert found.program is not None
+    assert found.description is not None
+    return found.program, found.description
+
+
+def _named_plan(name: str, found: Callable[[], Candidate]) -> LayerPlan:
+    """Return the plan of one of several layers; a MappingError says whose it is."""
+    try:
+        plan = found().plan
+    except MappingError as error:
+        raise MappingError(f"layer {name!r}: {error}") from error
+    assert plan is not None  # what does not fit has been refused
+    return plan
 
 
 def _planned(
-    layers: Sequence[Layer],
-    works: Sequence[LayerWork],
-    graph: LayerGraph | None,
-    hardware: Hardware,
-    engine: ChosenEngine,
-    mapping: MappingFrom,
-    values: ChosenValues,
+    layers: Sequence[Layer], works: Sequence[LayerWork], graph: LayerGraph | None, how: _How
 ) -> tuple[Program, Description, Values | None]:
+    hardware, values = how.hardware, how.values
     machine = machine_of(hardware)
-    kind = RunKind(engine, values=values != "off", at_once=1 if len(layers) == 1 else None)
-    mapped = [
-        _mapped(layer, work, hardware, engine, mapping, _memory_check(layer, hardware, kind))
-        for layer, work in zip(layers, works, strict=True)
+    kind = RunKind(how.engine, values=values != "off", at_once=1 if len(layers) == 1 else None)
+    given = how.planning.mappings or (None,) * len(layers)
+    each = [
+        partial(_mapped, layer, work, how, mapping, _memory_check(layer, hardware, kind))
+        for layer, work, mapping in zip(layers, works, given, strict=True)
     ]
-    program, description = mapped[0].program, mapped[0].description
-    if len(mapped) > 1 or program is None or description is None:
-        program = plan_program(hardware, [each.plan for each in mapped if each.plan is not None], graph)
+    if len(layers) == 1:
+        program, description = _alone(each[0]())
+    else:
+        # Each has a program and a description of its own, which are large: none is kept.
+        plans = [_named_plan(layer.name, found) for layer, found in zip(layers, each, strict=True)]
+        program = plan_program(hardware, plans, graph)
         description = described(program)
+    if how.planning.change is not None:
+        description = how.planning.change(description)
     machine.settle(program)
     compared = None
     if values != "off":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
 
@@ -32,9 +33,12 @@ from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.run_log import LogLevel, open_log
 from panacea_sim.trace.run_place import check_run_folder, named, partial_of
 from panacea_sim.trace.store import RunFolder
-from panacea_sim.trace.summary import Summary
+from panacea_sim.trace.summary import LayerSummary, Summary
 from panacea_sim.workload.layer import loaded
 from panacea_sim.workload.layer_file import LayerFile
+
+if TYPE_CHECKING:
+    from panacea_sim.explanation.explanation import Explanation
 
 __all__ = ["Interrupted", "Progress", "RunOptions", "RunOutcome", "run"]
 
@@ -48,7 +52,8 @@ class RunOptions:
 
     `workers` and `memoize` are for the schedule "barrier": in how many processes layers run, and whether layers with
     equal work are simulated once. More than one process need a script that can be imported: its own work stands below
-    `if __name__ == "__main__"`. Raises ConfigError for less than one worker.
+    `if __name__ == "__main__"`. With `explain` the run is explained, which records no rows: see explanation/. Raises
+    ConfigError for less than one worker.
     """
 
     folder: Path | None = None
@@ -60,6 +65,7 @@ class RunOptions:
     workers: int = 1
     memoize: bool = True
     layer_progress: Progress | None = None
+    explain: bool = False
 
     def __post_init__(self) -> None:
         """Check the number of workers."""
@@ -71,13 +77,14 @@ class RunOptions:
 class RunOutcome:
     """What a run gave: its summary, the engine's figures, and where the run folder is.
 
-    `folder` is None if none was asked for.
+    `folder` is None if none was asked for, and `explanation` if the run was not explained.
     """
 
     summary: Summary
     prepared: Prepared | PreparedLayers
     result: EngineResult
     folder: Path | None
+    explanation: Explanation | None = None
 
     def tile_groups(self) -> list[TileGroupGraph]:
         """Return the graph of tile groups of each layer, its nodes with their start, end and stall in cycles.
@@ -134,6 +141,7 @@ def _telling_what_is_kept(folder: RunFolder) -> Iterator[None]:
 def _check_memory(prepared: Prepared | PreparedLayers, options: RunOptions, engine: ChosenEngine) -> None:
     """Refuse what does not fit the memory there is, with the trace and the processes that are asked for."""
     traced = options.trace.level != "off" and (options.folder is not None or isinstance(prepared, Prepared))
+    traced = traced or options.explain
     alone = isinstance(prepared, PreparedLayers)
     at_once = min(options.workers, len(prepared.layers)) if alone else None
     kind = RunKind(engine, traced, prepared.values_way != "off", at_once)
@@ -184,8 +192,36 @@ def _simulate(
         summary = outcome.summary
         log.info("end", cycle=summary.makespan_cycles, exact=summary.exact, host_seconds=summary.host_seconds)
         if folder is not None:
+            if outcome.explanation is not None:
+                _write_explanation(folder, outcome.explanation)
             folder.write_json("summary.json", summary.to_json())
         return outcome
+
+
+def _as_in_their_network(layers: tuple[LayerSummary, ...], prepared: Prepared) -> tuple[LayerSummary, ...]:
+    """Return what is said of layers with what the program does not know: their labels, and how mappings were chosen."""
+    mapping_from = prepared.scenario.mapping
+    return tuple(
+        summary.model_copy(update={"kind": layer.kind, "block": layer.block, "mapping_from": mapping_from})
+        for summary, layer in zip(layers, prepared.layers, strict=True)
+    )
+
+
+def _write_explanation(folder: RunFolder, explanation: Explanation) -> None:
+    # It takes a while to import, and most runs are not explained.
+    from panacea_sim.explanation.folder import explanation_tables  # noqa: PLC0415
+
+    for name, table in explanation_tables(explanation).items():
+        folder.write_table(name, table)
+
+
+def _with_explanation(summary: Summary, explanation: Explanation | None) -> Summary:
+    if explanation is None:
+        return summary
+    # The same.
+    from panacea_sim.explanation.folder import explanation_summary  # noqa: PLC0415
+
+    return summary.model_copy(update={"explanation": explanation_summary(explanation)})
 
 
 def _interrupted(error: KeyboardInterrupt, folder: RunFolder | None) -> Interrupted:
@@ -214,7 +250,8 @@ class _OneRun:
         progress = self.options.progress
         watch = None if progress is None else lambda done: progress(done, groups)
         debug = self.log.debug if self.options.log_level == "debug" else None
-        recorder = Recorder(self.options.trace, names, self._make_spill_folder(), debug)
+        explains = self.options.explain
+        recorder = Recorder(self.options.trace, names, self._make_spill_folder(), debug, explains=explains)
         started = time.perf_counter()
         with self._tables_of(lambda: recorder):
             result = prepared.run(self.heading.engine, recorder, watch, ("fetch", "issue", "write_back"))
@@ -228,7 +265,15 @@ class _OneRun:
                 exact=exact,
                 accumulators=None if values is None else values.accumulators,
             )
-        return RunOutcome(summarize(self.heading, result, parts, host_seconds), prepared, result, None)
+            parts = replace(parts, layers=_as_in_their_network(parts.layers, prepared))
+            explanation = None
+            if explains:
+                # The same as below.
+                from panacea_sim.explanation.explained import explained_run  # noqa: PLC0415
+
+                explanation = explained_run(description, recorder, result)
+        summary = summarize(self.heading, result, parts, host_seconds)
+        return RunOutcome(_with_explanation(summary, explanation), prepared, result, None, explanation)
 
     def run_layers(self, prepared: PreparedLayers) -> RunOutcome:
         """Run each layer alone, and put them one behind the other."""
@@ -241,7 +286,12 @@ class _OneRun:
         sequence = LayerSequence(
             prepared,
             SequenceOptions(
-                self.heading.engine, options.workers, options.memoize, options.trace, self._make_spill_folder()
+                self.heading.engine,
+                options.workers,
+                options.memoize,
+                options.trace,
+                self._make_spill_folder(),
+                options.explain,
             ),
         )
         tiles = sequence.output_tiles()
@@ -268,9 +318,9 @@ class _OneRun:
         started = time.perf_counter()
         with self._tables_of(sequence.trace):
             sequence.run(note, watch)
-        result = sequence.result()
+        result, explanation = sequence.result(), sequence.explanation()
         summary = summarize(self.heading, result, sequence.parts(), time.perf_counter() - started)
-        return RunOutcome(summary, prepared, result, None)
+        return RunOutcome(_with_explanation(summary, explanation), prepared, result, None, explanation)
 
     def _write_partial(self, layers: tuple[str, ...], topology: Topology) -> None:
         """Write a summary without figures: whatever stops the run, the folder can be read."""
@@ -278,7 +328,8 @@ class _OneRun:
             self.folder.write_json("summary.json", partial_summary(self.heading, layers, topology).to_json())
 
     def _make_spill_folder(self) -> Path | None:
-        return None if self.folder is None else self.folder.make_spill_folder()
+        is_needed = self.folder is not None and self.options.trace.level != "off"
+        return self.folder.make_spill_folder() if self.folder is not None and is_needed else None
 
     def _tables_of(self, trace: Callable[[], Recorder | JoinedTrace]) -> AbstractContextManager[None]:
         return nullcontext() if self.folder is None else self.folder.tables_of(trace)

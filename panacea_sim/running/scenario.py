@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import runpy
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from panacea_sim.choices import MappingFrom, Schedule, ValuesChoice, values_word
 from panacea_sim.errors import ConfigError, PanaceaError, nearest_name, with_article
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.running.digest import run_digest
+from panacea_sim.running.edge_entry import edge_entry_of
 from panacea_sim.running.layer_entry import entry_of
 from panacea_sim.running.names import check_case_names, check_run_name
 from panacea_sim.running.scenario_file import ScenarioFile, read_scenario_file
@@ -23,6 +24,9 @@ from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
 from panacea_sim.workload.layer import AnyLayer
 from panacea_sim.workload.layer_file import layer_file
+from panacea_sim.workload.link import Link
+from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.network import LayerLink
 
 __all__ = ["Scenario", "Schedule", "Study", "load_scenario", "write_scenario"]
 
@@ -39,13 +43,18 @@ class Scenario:
     `layer` is a GemmLayer, a MaskedLayer or the path of a LAYER.npz file, or several of them, which run one after the
     other. With the schedule "overlap" they are one simulation, in which a layer begins while the one before it ends,
     and one whose `source` names an earlier one waits for the outputs that it needs. With "barrier" each runs alone,
-    from its first cycle to its last, on a machine that is empty again. `hardware` is a Hardware, the name of a preset
-    or the path of a YAML file, with `settings` (field name to value) on top. With the `values` "travel" (or True)
-    the quantized slices travel through the machine; with "check" a compiled pass does to every tile what the components
-    do; either way accumulators are compared with the integer product. With "off" (or False) only time passes, and
-    "auto" chooses among the three by the layers. `mapping` says whether loop order and double-tile processing are
+    from its first cycle to its last, on a machine that is empty again. `links` say what else layers need of earlier
+    ones, each a producer's name, a consumer's name and a Link; layers that read in place have a `source` instead. They
+    hold up fetches where layers overlap; with "barrier" everything has been written.
+
+    `hardware` is a Hardware, the name of a preset or the path of a YAML file, with `settings` (field name to value) on
+    top. With the `values` "travel" (or True) the quantized slices travel through the machine; with "check" a compiled
+    pass does to every tile what the components do; either way accumulators are compared with the integer product. With
+    "off" (or False) only time passes, and "auto" chooses among the three by the layers.
+
+    `mapping` says whether loop order and double-tile processing are
     chosen for each layer, or once for all layers of a class: equal sizes, widths and densities in sixteenths. Raises
-    ConfigError for an unknown schedule, mapping or choice of values, and where there is no layer.
+    ConfigError for an unknown schedule, mapping or choice of values, where there is no layer, and for what is no link.
     """
 
     name: str
@@ -56,6 +65,7 @@ class Scenario:
     description: str = ""
     schedule: Schedule = "overlap"
     mapping: MappingFrom = "layer"
+    links: tuple[LayerLink, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the name, that there are layers, the schedule and the mapping."""
@@ -67,6 +77,7 @@ class Scenario:
             raise ConfigError("scenario.layer", "no layers", "a layer, or a tuple of at least one")
         require_choice("scenario.schedule", self.schedule, get_args(Schedule))
         require_choice("scenario.mapping", self.mapping, get_args(MappingFrom))
+        object.__setattr__(self, "links", _checked_links(self.links, self.layers))
 
     def known_layers(self) -> tuple[AnyLayer, ...]:
         """Return the layers with their sizes; of those in files the headers are read, which raises ConfigError."""
@@ -81,7 +92,7 @@ class Scenario:
         """
         layers, hardware = self.known_layers(), self.resolved_hardware()
         values = has_values(self.values_choice, layers, hardware)
-        return run_digest(layers, hardware, self.schedule, self.mapping, values=values)
+        return run_digest(layers, hardware, self.schedule, self.mapping, self.links, values=values)
 
     @property
     def values_choice(self) -> ValuesChoice:
@@ -153,9 +164,26 @@ def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[AnyLa
         schedule=scenario.schedule,
         mapping=scenario.mapping,
         layers=[entry_of(layer, number, folder.path) for number, layer in enumerate(layers)],
+        **({"edges": [edge_entry_of(*link) for link in scenario.links]} if scenario.links else {}),
         hardware=hardware,
     )
     folder.write_yaml("scenario.yaml", content.content())
+
+
+def _checked_links(links: Iterable[LayerLink], layers: Iterable[LayerLike]) -> tuple[LayerLink, ...]:
+    """Return the links as a tuple; raises ConfigError for what is none, and for links that only a `source` can say.
+
+    Of layers with operands a source says that they read in place, since their numbers have to agree.
+    """
+    given, masked = tuple(links), {layer.name for layer in layers if isinstance(layer, MaskedLayer)}
+    for number, each in enumerate(given):
+        field = f"scenario.links[{number}]"
+        if not isinstance(each, tuple) or [type(part) for part in each] != [str, str, Link]:
+            raise ConfigError(field, repr(each), "the names of a producer and a consumer, and a Link")
+        if each[2].in_place and each[1] not in masked:
+            hint = "A layer with operands that reads in place has the producer's name as its `source`"
+            raise ConfigError(f"{field}.in_place", True, "False", hint)
+    return given
 
 
 def _values_choice(values: object) -> ValuesChoice:
@@ -194,7 +222,7 @@ def _place(error: BaseException, path: Path) -> str:
 
 
 def _read_yaml(path: Path) -> Scenario:
-    content, layers = read_scenario_file(path)
+    content, layers, links = read_scenario_file(path)
     return Scenario(
         content.name,
         layers,
@@ -203,4 +231,5 @@ def _read_yaml(path: Path) -> Scenario:
         description=content.description,
         schedule=content.schedule,
         mapping=content.mapping,
+        links=links,
     )

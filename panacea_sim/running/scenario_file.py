@@ -14,10 +14,12 @@ from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.config import Hardware, from_mapping
 from panacea_sim.hardware.validation import config_error, refusal
 from panacea_sim.hardware.yaml_file import read_mapping
+from panacea_sim.running.edge_entry import EdgeEntry, links_of
 from panacea_sim.running.layer_entry import Entry, LayerEntry, layer_of
 from panacea_sim.running.names import run_name_fault
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.workload.layer import AnyLayer
+from panacea_sim.workload.network import LayerLink
 
 __all__ = ["ScenarioFile", "read_scenario_file"]
 
@@ -37,6 +39,7 @@ class ScenarioFile(Entry):
     schedule: Schedule = "overlap"
     mapping: MappingFrom = "layer"
     layers: Annotated[list[LayerEntry], MinLen(1)]
+    edges: list[EdgeEntry] = Field(default=[])
     hardware: SerializeAsAny[Hardware]
 
     @field_validator("name")
@@ -80,12 +83,15 @@ class ScenarioFile(Entry):
         return self.model_dump(by_alias=True, exclude_unset=True)
 
 
-def read_scenario_file(path: Path) -> tuple[ScenarioFile, tuple[AnyLayer, ...]]:
-    """Return the content of a scenario.yaml and its layers; raises ConfigError naming the file and the place in it."""
+def read_scenario_file(path: Path) -> tuple[ScenarioFile, tuple[AnyLayer, ...], tuple[LayerLink, ...]]:
+    """Return the content of a scenario.yaml, its layers and the links between them.
+
+    Raises ConfigError naming the file and the place in it.
+    """
     values = read_mapping(path)
     try:
         content = ScenarioFile.model_validate(values)
     except ValidationError as error:
         raise config_error(f"{path}:", ScenarioFile, error, _REMEDY) from error
     layers = [layer_of(entry, f"{path}: layers[{number}]", path.parent) for number, entry in enumerate(content.layers)]
-    return content, tuple(layers)
+    return content, tuple(layers), links_of(content.edges, layers, f"{path}: edges")

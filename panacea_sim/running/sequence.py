@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from panacea_sim.analysis.alone import border_cycles, busiest_part
 from panacea_sim.analysis.joined_results import joined_results
@@ -23,6 +24,9 @@ from panacea_sim.trace.writing import writing
 from panacea_sim.workload.layer import AnyLayer
 from panacea_sim.workload.layer_file import LayerFile
 
+if TYPE_CHECKING:
+    from panacea_sim.explanation.explanation import Explanation
+
 __all__ = ["LayerSequence", "SequenceOptions"]
 
 
@@ -30,7 +34,7 @@ __all__ = ["LayerSequence", "SequenceOptions"]
 class SequenceOptions:
     """How to run layers: in how many processes, whether equal ones run once, what is recorded and into which folder.
 
-    Without a folder nothing is recorded.
+    With `explain` each layer is explained where it runs. Without a folder nothing is recorded.
     """
 
     engine: ChosenEngine
@@ -38,6 +42,7 @@ class SequenceOptions:
     memoize: bool = True
     trace: TraceOptions = NO_TRACE
     spill_folder: Path | None = None
+    explain: bool = False
 
 
 class LayerSequence:
@@ -94,6 +99,17 @@ class LayerSequence:
             None if None in exact else all(exact),
         )
 
+    def explanation(self) -> Explanation | None:
+        """Return the explanations of the layers added up, None if they were not asked for."""
+        if not self._options.explain:
+            return None
+        # It takes a while to import.
+        from panacea_sim.explanation.explanation import joined  # noqa: PLC0415
+
+        named = zip((layer.name for layer in self._prepared.layers), self._done(), strict=False)
+        found = [(name, outcome.explanation) for name, (_, outcome) in named]
+        return joined([(name, each) for name, each in found if each is not None])
+
     def trace(self) -> JoinedTrace:
         """Return what was recorded of the layers that are done."""
         parts = [outcome.trace for _, outcome in self._done()]
@@ -124,6 +140,8 @@ class LayerSequence:
             self._trace_options(),
             None if folder is None else _made(folder.absolute() / f"{number:04d}"),
             producer=self._unchecked_producer(number),
+            explain=self._options.explain,
+            planning=prepared.planning.of_layer(number),
         )
 
     def _unchecked_producer(self, number: int) -> AnyLayer | None:

@@ -68,7 +68,7 @@ def chosen_values(asked: ValuesChoice, layers: Sequence[AnyLayer], hardware: Har
 def _is_better_checked(machine: Machine, layers: Sequence[AnyLayer], hardware: Hardware, engine: Engine) -> bool:
     if "check" not in machine.values_ways:
         return False
-    tasks = sum(Tiling.of(hardware, (layer.M, layer.K, layer.N)).tile_tasks for layer in layers)
+    tasks = sum(Tiling.of(hardware, (layer.M, layer.K, layer.N), layer.repeat).tile_tasks for layer in layers)
     if tasks <= MOST_TRAVELLING_TASKS and engine != "compiled":
         return False
     obstacle = compiled_obstacle()

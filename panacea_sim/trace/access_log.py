@@ -23,32 +23,38 @@ class AccessLog:
         self._channel = channel
         self._ports = ports
         self._keep = recording.options.level == "full"
+        self.kept: list[np.ndarray] = []
         self._rows: list[int] = []
         self._batches = recording.new_batches(channel)
 
     def extend(self, rows: np.ndarray) -> None:
         """Add many grants at once, one in each row."""
-        if self._keep:
+        if self._keep or self._recording.explains:
             self._write(rows.T)
 
     def add(self, row: tuple[int, int, int, int, int, int, int, int, int, int]) -> None:
         """Add a grant: bank, row_hit, port number, its firing, request, start, end and ready cycle, bytes, write."""
-        if self._keep:
+        if self._keep or self._recording.explains:
             self._rows.extend(row)
             if len(self._rows) >= CHUNK_ROWS * _WIDTH:
-                self._flush()
+                self.flush()
 
     def batches(self) -> BatchList:
         """Return everything that was kept, in order."""
-        self._flush()
+        self.flush()
         return self._batches
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Turn the rows into a batch, as far as they are kept."""
         if self._rows:
             self._write(as_columns(self._rows, _WIDTH))
             self._rows.clear()
 
     def _write(self, columns: np.ndarray) -> None:
+        if self._recording.explains:
+            self.kept.append(columns)
+        if not self._keep:
+            return
         if self._recording.options.window is not None:
             first, last = self._recording.options.window
             columns = columns[:, (columns[5] < last) & (columns[6] > first)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,7 @@ from panacea_sim.trace.recording import Recording
 from panacea_sim.trace.schema import State, action_column, with_actions
 from panacea_sim.trace.spill import BatchList
 
-__all__ = ["NO_FIRING", "ActivityLog", "Kind"]
+__all__ = ["NO_FIRING", "ActivityLog", "KeptRows", "Kind"]
 
 NO_FIRING = -1
 """The firing of a row that belongs to none: idle time."""
@@ -32,6 +33,14 @@ class Kind:
     state: State
     cause: str = ""
     cause_component: str = ""
+
+
+class KeptRows(NamedTuple):
+    """Intervals that an explanation needs, each from the end of the one before: codes, end cycles and firings."""
+
+    code: np.ndarray
+    end_cycle: np.ndarray
+    firing: np.ndarray
 
 
 class ActivityLog:
@@ -66,6 +75,7 @@ class ActivityLog:
         self._codes: dict[tuple[State, str, str], int] = {}
         self._totals_cycles = np.zeros(0, np.int64)
         self._batches = recording.new_batches(component)
+        self.kept: list[KeptRows] = []
 
     def code(self, state: State, cause: str = "", cause_component: str = "") -> int:
         """Return the number that stands for this kind of interval."""
@@ -102,6 +112,9 @@ class ActivityLog:
         totals[: len(self._totals_cycles)] += self._totals_cycles
         self._totals_cycles = totals
         options = self._recording.options
+        if self._recording.explains:
+            some = end > start
+            self.kept.append(KeptRows(code[some].astype(np.int32), end[some], firing[some].astype(np.int32)))
         kept = np.array([options.keeps(kind.state) for kind in self.kinds])[code] & (end > start)
         if options.window is not None:
             kept &= (start < options.window[1]) & (end > options.window[0])

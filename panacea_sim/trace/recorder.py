@@ -29,7 +29,8 @@ class Recorder:
 
     `layers` are the names that the layer numbers of the labels stand for. With `spill_folder`, full chunks wait on
     disk until the tables are read; without it they stay in memory. `debug`, a logger's method, is called for every
-    interval that is kept; they come in chunks of one component, each with its cycles.
+    interval that is kept; they come in chunks of one component, each with its cycles. With `explains` the logs hold on
+    to all that an explanation needs, in their `kept`, whatever goes into the tables.
     """
 
     def __init__(
@@ -38,17 +39,24 @@ class Recorder:
         layers: tuple[str, ...] = (),
         spill_folder: Path | None = None,
         debug: Callable[..., object] | None = None,
+        *,
+        explains: bool = False,
     ) -> None:
         self.activities: dict[str, ActivityLog] = {}
         self.occupancies: dict[str, OccupancyLog] = {}
         self.accesses: dict[str, AccessLog] = {}
         self.postings: dict[str, PostingLog] = {}
-        self._recording = Recording(options or TraceOptions(), layers, spill_folder, debug)
+        self._recording = Recording(options or TraceOptions(), layers, spill_folder, debug, explains=explains)
 
     @property
     def options(self) -> TraceOptions:
         """What is kept."""
         return self._recording.options
+
+    @property
+    def explains(self) -> bool:
+        """Whether the logs hold on to what an explanation needs."""
+        return self._recording.explains
 
     def activity_log(
         self,

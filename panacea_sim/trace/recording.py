@@ -31,27 +31,31 @@ class Recording:
         layers: tuple[str, ...],
         spill_folder: Path | None,
         debug: Callable[..., object] | None,
+        *,
+        explains: bool,
     ) -> None:
         self.options = options
+        self.explains = explains
         self.layers = layers
         self.debug = debug
         self._spill_folder = spill_folder
         self._spills = 0
         self._spilling = Spilling()
         self._actions: dict[str, pa.Field] = {}
-        self._activities = with_actions(())
+        self._activities: pa.Schema | None = None
 
     @property
     def activities(self) -> pa.Schema:
         """The columns of activities; complete when all logs are open."""
+        if self._activities is None:
+            self._activities = with_actions(self._actions.values())
         return self._activities
 
     def declare(self, actions: Sequence[Action]) -> None:
         """Let activities have a column for each of these actions."""
         for action in actions:
             self._actions.setdefault(action.name, action_column(action.name, action.unit))
-        if actions:
-            self._activities = with_actions(self._actions.values())
+        self._activities = None
 
     def new_batches(self, name: str) -> BatchList:
         """Return an empty list of batches for the log of `name`."""

@@ -12,13 +12,16 @@ import pyarrow as pa
 
 __all__ = [
     "ACTIVITIES",
+    "CRITICAL_PATH",
     "DATAFLOW",
     "DRAM",
+    "EXPLANATION_TABLES",
     "GAP_REASONS",
     "LATER_COLUMNS",
     "NO_REQUESTS",
     "POSTINGS",
     "QUEUES",
+    "ROOT_CAUSES",
     "SCHEMA_VERSION",
     "SLOT",
     "TABLES",
@@ -111,14 +114,38 @@ POSTINGS = pa.schema(
         _column("component", _NAME, "the component that posts, a DMA stream"),
         _column("firing", pa.int64(), "number of its firing, from 0"),
         _column("cycle", pa.int64(), "when it posted the request of this firing", "cycles"),
-        _column("state", _NAME, "starved, blocked or waiting at the step that delayed it last; empty if none did"),
+        _column("state", _NAME, "starved, blocked or waiting at a step that delayed it; empty if none did"),
         _column("cause", _NAME, "what that step waited for; `slot` for a number of requests in flight that is full"),
         _column("cause_component", _NAME, "the component at the other end of the cause"),
         _column("since_cycle", pa.int64(), "when that step began to wait; the cycle itself if none did", "cycles"),
     ],
-    metadata={"table": "postings", "schema": str(SCHEMA_VERSION), "order": "component, then firing"},
+    metadata={"table": "postings", "schema": str(SCHEMA_VERSION), "order": "component, then firing, since_cycle"},
 )
 
+CRITICAL_PATH = pa.schema(
+    [
+        _column("layer", _NAME, "the layer that ran alone; empty for a run in one simulation"),
+        _column("component", _NAME, "the group that serves or whose stream transfers, or the channel, queue or store"),
+        _column("member", _NAME, "the member of the group; the component itself where it is none"),
+        _column("kind", _NAME, "service, transfer, device or latency"),
+        _column("cause", _NAME, "the operator of a service, the channel of a transfer, the reason of a device"),
+        _column("cycles", pa.int64(), "cycles of the critical path", "cycles"),
+        _column("stretches", pa.int64(), "in how many stretches those of all members lie", "stretches"),
+    ],
+    metadata={"table": "critical_path", "schema": str(SCHEMA_VERSION), "order": "layer, then most cycles first"},
+)
+
+ROOT_CAUSES = pa.schema(
+    [
+        _column("layer", _NAME, "the layer that ran alone; empty for a run in one simulation"),
+        _column("component", _NAME, "the component that stalls"),
+        _column("terminal", _NAME, "the component, stream, channel, queue or store at which its chain of waits ends"),
+        _column("kind", _NAME, "what is there: busy, transfer, device or latency"),
+        _column("cause", _NAME, "the channel of a transfer, the reason of a device"),
+        _column("cycles", pa.int64(), "stalled cycles", "cycles"),
+    ],
+    metadata={"table": "root_causes", "schema": str(SCHEMA_VERSION), "order": "layer, component, most cycles first"},
+)
 
 LATER_COLUMNS = {"activities": {"bytes"}, "dram": {"firing", "ready_cycle"}}
 """Columns that came since the first runs of schema 1, which may lack them."""
@@ -138,3 +165,6 @@ def with_actions(columns: Iterable[pa.Field]) -> pa.Schema:
 
 TABLES = {"activities": ACTIVITIES, "queues": QUEUES, "dram": DRAM, "postings": POSTINGS}
 """Table name (the file is NAME.parquet) to the columns that it has for every machine."""
+
+EXPLANATION_TABLES = {"critical_path": CRITICAL_PATH, "root_causes": ROOT_CAUSES}
+"""The same for the tables of an explanation, which is not recorded but made at the end."""

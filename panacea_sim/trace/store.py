@@ -82,6 +82,12 @@ class RunFolder:
             json.dump(content, file, indent=2)
             file.write("\n")
 
+    def write_table(self, name: str, table: pa.Table) -> None:
+        """Write a table that was not recorded."""
+        path = self.path / f"{name}.parquet"
+        with self._written(path):
+            pq.write_table(table, path, compression="zstd")
+
     @contextmanager
     def tables_of(self, trace: Callable[[], _Trace]) -> Iterator[None]:
         """Write the recorded tables as Parquet when the block ends, however that is, and drop the spilled chunks.

@@ -20,19 +20,22 @@ from panacea_sim.description.topology import Topology
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.trace.options import OPEN_END, TraceOptions
 from panacea_sim.trace.run_place import PARTIAL, RUN_MARK
-from panacea_sim.trace.schema import LATER_COLUMNS, SCHEMA_VERSION, TABLES, State
+from panacea_sim.trace.schema import EXPLANATION_TABLES, LATER_COLUMNS, SCHEMA_VERSION, TABLES, State
 from panacea_sim.trace.summary import PartialSummary, RunHeading, Summary
 
 if TYPE_CHECKING:
     from panacea_sim.hardware.config import Hardware
 
-__all__ = ["StoredRun", "open_run"]
+__all__ = ["StoredRun", "open_run", "read_summary"]
+
+_KNOWN = TABLES | EXPLANATION_TABLES
 
 _SECTIONS = TypeAdapter(dict[str, str])
 
 _MOST_DIGITS = 10
 """No version has more."""
 
+_AGAIN = "Run the scenario again"
 _LAST_CYCLE = {"activities": "end_cycle", "queues": "cycle", "dram": "end_cycle"}
 """Column of each table that tells how far the run had come."""
 
@@ -72,7 +75,7 @@ class StoredRun:
         """The components with what joins them; raises ConfigError for a run that does not tell."""
         if self.heading.topology is None:
             found = f"a run of schema {self.heading.schema_version}, which has no topology"
-            raise ConfigError(f"{self.path}", found, "a run of schema 2 or later", "Run the scenario again")
+            raise ConfigError(f"{self.path}", found, "a run of schema 2 or later", _AGAIN)
         return self.heading.topology
 
     @property
@@ -118,9 +121,7 @@ class StoredRun:
 
         fields = read_mapping(path).get("hardware")
         if not isinstance(fields, dict):
-            raise ConfigError(
-                f"{path}: hardware", reprlib.repr(fields), "the fields of the hardware", "Run the scenario again"
-            )
+            raise ConfigError(f"{path}: hardware", reprlib.repr(fields), "the fields of the hardware", _AGAIN)
         return from_mapping(fields)
 
     @property
@@ -184,9 +185,13 @@ class StoredRun:
         Columns that a run of an earlier version does not have are null; those of the machine's actions follow.
         Raises ConfigError for another name, and if the table was not recorded or is of a newer schema.
         """
-        if name not in TABLES:
-            raise ConfigError("table", repr(name), f"one of {', '.join(TABLES)}", nearest_name(str(name), TABLES))
+        if name not in _KNOWN:
+            raise ConfigError("table", repr(name), f"one of {', '.join(_KNOWN)}", nearest_name(str(name), _KNOWN))
         path = self.path / f"{name}.parquet"
+        if not path.is_file() and name in EXPLANATION_TABLES:
+            raise ConfigError(
+                f"{self.path}", f"no {name}.parquet", "a run that was explained", "Run again with --explain"
+            )
         if not path.is_file():
             hint = f"Run again with --trace {'stalls or --trace full' if name == 'activities' else 'full'}"
             raise ConfigError(f"{self.path}", f"no {name}.parquet", "a run whose trace was recorded", hint)
@@ -200,9 +205,9 @@ class StoredRun:
             ) from error
         _check_schema(path, int(version) if version.isdecimal() and len(version) < _MOST_DIGITS else version)
         later = LATER_COLUMNS.get(name, set()) if self.heading.schema_version < SCHEMA_VERSION else set()
-        _check_columns(path, TABLES[name], stored, later)
-        _check_values(path, TABLES[name], footer)
-        return ds.dataset(path, schema=_readable(TABLES[name], stored))
+        _check_columns(path, _KNOWN[name], stored, later)
+        _check_values(path, _KNOWN[name], footer)
+        return ds.dataset(path, schema=_readable(_KNOWN[name], stored))
 
     def check_component(self, name: str) -> str:
         """Return `name` if the machine has such a component or channel; raises ConfigError otherwise."""
@@ -239,7 +244,7 @@ def open_run(path: Path | str) -> StoredRun:
     if not path.is_dir() or not (path / RUN_MARK).is_file():
         found = "no such folder" if not path.exists() else "a folder without a run" if path.is_dir() else "a file"
         raise ConfigError(f"{path}", found, "a run folder, as panacea-sim run writes it")
-    return _stored_run(path, _read_summary(path / "summary.json"))
+    return _stored_run(path, read_summary(path / "summary.json"))
 
 
 def _stored_run(path: Path, content: dict[str, Any]) -> StoredRun:
@@ -270,7 +275,8 @@ def _present(path: Path) -> list[Path]:
     return [folder for folder in (path, path.with_name(path.name + PARTIAL)) if folder.is_dir()]
 
 
-def _read_summary(path: Path) -> dict[str, Any]:
+def read_summary(path: Path) -> dict[str, Any]:
+    """Return the content of the summary.json of a run or a study; raises ConfigError if it cannot be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

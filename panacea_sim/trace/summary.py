@@ -14,12 +14,16 @@ from panacea_sim.trace.schema import SCHEMA_VERSION, State
 from panacea_sim.trace.totals import ChannelTotals, QueueTotals, StallTotal
 
 __all__ = [
+    "ChainSummary",
     "DramSummary",
+    "ExplanationSummary",
     "LayerName",
     "LayerSummary",
+    "LimitSummary",
     "PartialSummary",
     "RunHeading",
     "Summary",
+    "TerminalSummary",
     "TraceSummary",
     "operator_uses",
 ]
@@ -72,6 +76,7 @@ class LayerSummary(LayerName):
     activation_bytes: Figure
     output_bytes: Figure
     spilled_bytes: Figure = 0
+    vector_bytes: Figure = 0
     output_sha256: str | None
     repeat: Figure = 1
     kind: str = ""
@@ -95,6 +100,44 @@ class DramSummary(_Frozen):
     burst_bytes: Figure | None = None
     refreshes: Figure | None = None
     channels: dict[str, ChannelTotals]
+
+
+class LimitSummary(_Frozen):
+    """Something full, or somebody else's turn, that the critical path crosses without taking time."""
+
+    name: str
+    kind: Literal["queue", "memory", "slot", "dataflow", "order"]
+    crossings: Figure
+    stalled_cycles: Figure
+
+
+class TerminalSummary(_Frozen):
+    """Where a chain of waits ends."""
+
+    name: str
+    kind: Literal["busy", "transfer", "device", "latency"]
+    cause: str = ""
+
+
+class ChainSummary(_Frozen):
+    """Who waits for whom, group by group, up to the terminal."""
+
+    groups: tuple[str, ...]
+    state: str
+    terminal: TerminalSummary
+    members: Figure
+    stalls: Figure
+    cycles: Figure
+
+
+class ExplanationSummary(_Frozen):
+    """What summary.json says of an explanation, whose tables lie beside it; a window has no classes and no bound."""
+
+    cycles: tuple[int, int]
+    bound: str | None
+    classes: dict[str, Figure] | None
+    limits: tuple[LimitSummary, ...]
+    chains: tuple[ChainSummary, ...]
 
 
 class RunHeading(_Frozen):
@@ -141,6 +184,7 @@ class Summary(RunHeading):
     operators: dict[str, Figure]
     dram: DramSummary
     queues: dict[str, QueueTotals]
+    explanation: ExplanationSummary | None = None
 
     @property
     def machine(self) -> Topology:

@@ -35,7 +35,7 @@ def calibrated_output(
     The layer's own activations are the calibration data. Raises ConfigError like the quantizer, and if an accumulator
     does not fit int32.
     """
-    outputs = activate(function, real_outputs(layer, layer.reference_accumulator()))
+    outputs = activate(function, real_outputs(layer, layer.reference_accumulator())).reshape(-1, layer.N)
     chosen = panacea_quantizer(outputs, bits, zpm=zpm, dbs=dbs)
     return OutputFormat(chosen.scale, chosen.zero_point, chosen.bits, chosen.lo_bits, function=function)
 
@@ -97,8 +97,8 @@ def chain_graph(layers: Sequence[Layer], passes: Sequence[FunctionalPass | None]
 def source_numbers(layers: Sequence[AnyLayer]) -> list[int | None]:
     """Return for each layer the number of the one whose outputs are its activations, None for a layer without source.
 
-    Raises ConfigError if two layers have one name, or if a source is not among the layers before or has no output
-    format. Operands are not looked at.
+    Raises ConfigError if two layers have one name, or if a source is not among the layers before, has no output format,
+    or it or its reader has several products. Operands are not looked at.
     """
     numbers: dict[str, int] = {}
     sources: list[int | None] = []
@@ -106,6 +106,7 @@ def source_numbers(layers: Sequence[AnyLayer]) -> list[int | None]:
         source = None if layer.source is None else _number_of(layer.source, numbers)
         if source is not None:
             _format_of(layers[source])
+            _require_one_product(layer, f"{layer.source!r} of {layer.name!r}")
         sources.append(source)
         if layer.name in numbers:
             raise ConfigError("layer.name", f"{layer.name!r} twice", "a name of its own for each layer of a chain")
@@ -140,7 +141,14 @@ def check_link(previous: Layer, functional: FunctionalPass | None, layer: GemmLa
         raise ConfigError("layer.activation", "other values", f"the outputs of {previous.name!r}", hint)
 
 
+def _require_one_product(layer: AnyLayer, named: str) -> None:
+    if layer.repeat > 1:
+        hint = "Give the reader operands of its own, without a source"
+        raise ConfigError("layer.source", f"{named}, which has {layer.repeat} products", "layers of one product", hint)
+
+
 def _format_of(previous: AnyLayer) -> OutputFormat:
+    _require_one_product(previous, repr(previous.name))
     if previous.output is None:
         hint = "For example dataclasses.replace(layer, output=calibrated_output(layer))"
         raise ConfigError("layer.output", f"None in {previous.name!r}", "an OutputFormat, as a layer follows", hint)

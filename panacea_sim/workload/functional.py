@@ -14,14 +14,24 @@ from panacea_sim.quant.slicing import AnyIntArray
 from panacea_sim.units import FloatArray, IntArray
 from panacea_sim.workload.gemm_layer import GemmLayer
 
-__all__ = ["FunctionalPass", "functional_pass", "offline_compensation", "real_outputs"]
+__all__ = [
+    "FunctionalPass",
+    "bias_of",
+    "functional_pass",
+    "offline_compensation",
+    "real_outputs",
+    "scale_of_rows",
+]
 
 _DENSE_OUTPUT_BITS = 8
 
 
 @dataclass(frozen=True, eq=False)
 class FunctionalPass:
-    """The accumulators int32 [M, N], the arithmetic of the PPU, and the output codes [M, N] of a layer."""
+    """The accumulators int32 [M, N], the arithmetic of the PPU, and the output codes [M, N] of a layer.
+
+    Of R products accumulators and codes are [R, M, N]; the rows of the PPU are those of all products, R * M.
+    """
 
     accumulator: npt.NDArray[np.int32]
     post_processor: PostProcessor
@@ -38,37 +48,41 @@ def functional_pass(layer: GemmLayer) -> FunctionalPass:
     accumulator = layer.reference_accumulator()
     table = _output_table(layer, accumulator)
     requantizer = requantizer_for(
-        layer.weight,
-        layer.weight_scale,
+        layer.weight_rows,
+        scale_of_rows(layer),
         layer.activation_scale,
         layer.zero_point,
-        _bias(layer),
+        bias_of(layer).ravel(),
         table.scale,
         table.zero_point,
         bits=table.bits,
-        correction=dbs_bias(layer.weight, layer.lo_bits, layer.dbs_offset),
+        correction=dbs_bias(layer.weight_rows, layer.lo_bits, layer.dbs_offset),
     )
     post_processor = PostProcessor(requantizer, table.codes)
-    return FunctionalPass(accumulator, post_processor, post_processor.apply(accumulator))
+    output = post_processor.apply(accumulator.reshape(-1, layer.N)).reshape(accumulator.shape)
+    return FunctionalPass(accumulator, post_processor, output)
 
 
 def real_outputs(layer: GemmLayer, accumulator: AnyIntArray) -> FloatArray:
     """Return the real numbers that accumulators [M, N] of the layer stand for, bias included, float64 [M, N].
 
-    They are the pre-activations where an activation function follows.
+    They are the pre-activations where an activation function follows. Of R products both are [R, M, N].
     """
-    correction = dbs_bias(layer.weight, layer.lo_bits, layer.dbs_offset)
-    shift = correction - layer.zero_point * layer.weight.sum(1, dtype=np.int64)
-    scale = np.reshape(layer.weight_scale, (-1, 1)) * layer.activation_scale
-    real: FloatArray = scale * (accumulator + shift[:, None]) + _bias(layer)[:, None]
+    correction = dbs_bias(layer.weight_rows, layer.lo_bits, layer.dbs_offset).reshape(layer.weight.shape[:-1])
+    shift = correction - layer.zero_point * layer.weight.sum(-1, dtype=np.int64)
+    scale = np.asarray(layer.weight_scale)[..., None] * layer.activation_scale
+    real: FloatArray = scale * (accumulator + shift[..., None]) + bias_of(layer)[..., None]
     return real
 
 
 def offline_compensation(layer: GemmLayer) -> IntArray:
-    """Return the part of the compensation that is folded into the bias off line: the sum of r*factor*W@1, int64 [M]."""
+    """Return the part of the compensation that is folded into the bias off line: the sum of r*factor*W@1, int64 [M].
+
+    Of R products it is that of all rows, [R * M].
+    """
     factors = layer.activation_slices.ho_factors
     share = sum(r * factor for r, factor in zip(layer.frequent, factors, strict=True))
-    compensation: IntArray = share * layer.weight.sum(1, dtype=np.int64)
+    compensation: IntArray = share * layer.weight_rows.sum(1, dtype=np.int64)
     return compensation
 
 
@@ -79,5 +93,11 @@ def _output_table(layer: GemmLayer, accumulator: AnyIntArray) -> FunctionTable:
     return function_table(form.function, form.quantizer)
 
 
-def _bias(layer: GemmLayer) -> FloatArray:
-    return np.zeros(layer.M) if layer.bias is None else layer.bias
+def scale_of_rows(layer: GemmLayer) -> float | FloatArray:
+    """Return the weight scale: one number, or one for each row of all products, float64 [R * M]."""
+    return layer.weight_scale if isinstance(layer.weight_scale, float) else layer.weight_scale.ravel()
+
+
+def bias_of(layer: GemmLayer) -> FloatArray:
+    """Return the bias of each row, float64 [M], of R products [R, M]; zeros where there is none."""
+    return np.zeros(layer.weight.shape[:-1]) if layer.bias is None else layer.bias

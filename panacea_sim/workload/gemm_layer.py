@@ -10,11 +10,17 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.checks import require_channel_scales, require_choice, require_float_vector, require_scale
+from panacea_sim.checks import require_channel_scales, require_choice, require_row_numbers, require_scale
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.activation_functions import ACTIVATION_FUNCTIONS, ActivationFunction
 from panacea_sim.quant.aqs_gemm import check_accumulator, integer_gemm
-from panacea_sim.quant.operands import require_activation, require_same_k, require_symmetric_activation, require_weight
+from panacea_sim.quant.operands import (
+    RANKS_OF_PRODUCTS,
+    require_activation,
+    require_products,
+    require_symmetric_activation,
+    require_weight,
+)
 from panacea_sim.quant.quantizer import ActivationQuantizer
 from panacea_sim.quant.slicing import (
     ActivationSlices,
@@ -40,6 +46,8 @@ DBS_OFFSETS = ("floor", "midpoint")
 WEIGHT_DTYPES = ("int8", "int16")
 ACTIVATION_DTYPES = ("uint8", "uint16")
 SYMMETRIC_DTYPES = ("int8",)
+
+_MATRIX_RANK = 2
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,11 @@ class GemmLayer:
     is, None where it is in DRAM from the start. `recipe` holds the arguments of `synthetic_layer` that draw the same
     operands again, None for operands from elsewhere. Formulas are in docs/model.md.
 
+    Operands with a leading axis, [R, M, K] and [R, K, N], are those of R products, which are one layer with `repeat` R.
+    Zero point, bits, l, r, activation scale and output are those of all; `weight_scale` is one number or [R, M], `bias`
+    [R, M], accumulators and outputs are [R, M, N]. The machine numbers the rows of all products one below the other,
+    their columns side by side. A leading axis of 1 is dropped.
+
     Raises ConfigError naming `layer.<field>`.
     """
 
@@ -112,8 +125,8 @@ class GemmLayer:
     source: str | None = None
     recipe: Mapping[str, object] | None = None
 
-    repeat = 1
-    """Operands of several products are several layers."""
+    sequential = False
+    """No product waits for the one before: all have their operands from the start."""
     passes = 1
     """Outputs pass the PPU once: no vector work follows."""
     kind = ""
@@ -130,21 +143,39 @@ class GemmLayer:
         self._check_operands()
         self._check_frequent()
         self._check_real_values()
+        self._drop_axis_of_one()
+
+    @property
+    def repeat(self) -> int:
+        """How many products there are."""
+        return len(self.weight) if self.weight.ndim > _MATRIX_RANK else 1
 
     @property
     def M(self) -> int:  # noqa: N802 (the field's name)
-        """Rows of the weight and of the output."""
-        return int(self.weight.shape[0])
+        """Rows of the weight and of the output of a product."""
+        return int(self.weight.shape[-2])
 
     @property
     def K(self) -> int:  # noqa: N802 (the field's name)
         """Length of the inner products."""
-        return int(self.weight.shape[1])
+        return int(self.weight.shape[-1])
 
     @property
     def N(self) -> int:  # noqa: N802 (the field's name)
-        """Tokens: columns of the activation and of the output."""
-        return int(self.activation.shape[1])
+        """Tokens: columns of the activation and of the output of a product."""
+        return int(self.activation.shape[-1])
+
+    @cached_property
+    def weight_rows(self) -> npt.NDArray[np.signedinteger[Any]]:
+        """The weight rows of all products, one below the other: [R * M, K]."""
+        return self.weight.reshape(-1, self.K)
+
+    @cached_property
+    def activation_columns(self) -> npt.NDArray[np.unsignedinteger[Any]] | npt.NDArray[np.int8]:
+        """The activation columns of all products, side by side: [K, R * N]."""
+        if self.repeat == 1:
+            return self.activation
+        return self.activation.swapaxes(0, 1).reshape(self.K, -1)
 
     @property
     def is_symmetric(self) -> bool:
@@ -157,21 +188,23 @@ class GemmLayer:
         if self.r is None:
             return frequent_slices(self.zero_point, self.activation_bits, self.lo_bits)
         if self.r == "mode":
-            return mode_slices(self.activation, self.activation_bits, self.lo_bits)
+            return mode_slices(self.activation_columns, self.activation_bits, self.lo_bits)
         return self.r
 
     @cached_property
     def weight_slices(self) -> WeightSlices:
-        """The weight, sliced."""
-        return slice_weights(self.weight, self.weight_bits)
+        """The weight rows of all products, sliced."""
+        return slice_weights(self.weight_rows, self.weight_bits)
 
     @cached_property
     def activation_slices(self) -> ActivationSlices:
-        """The activation, sliced (and truncated, with DBS)."""
-        return slice_activations(self.activation, self.activation_bits, self.lo_bits)
+        """The activation columns of all products, sliced (and truncated, with DBS)."""
+        return slice_activations(self.activation_columns, self.activation_bits, self.lo_bits)
 
     def reference_accumulator(self) -> npt.NDArray[np.int32]:
         """Return the exact product with the truncated activation, int32 [M, N], that the machine must reproduce.
+
+        Of several products it is [R, M, N].
 
         Raises ConfigError if a sum does not fit int32.
         """
@@ -191,13 +224,14 @@ class GemmLayer:
         require_choice("layer.dbs_offset", self.dbs_offset, DBS_OFFSETS)
 
     def _check_operands(self) -> None:
-        weight = require_weight("layer.weight", self.weight, self.weight_bits, WEIGHT_DTYPES)
+        weight = require_weight("layer.weight", self.weight, self.weight_bits, WEIGHT_DTYPES, RANKS_OF_PRODUCTS)
         activation = self.activation
         if isinstance(activation, np.ndarray) and activation.dtype.name in SYMMETRIC_DTYPES and activation.ndim:
             require_symmetric_activation(activation, self.activation_bits, self.zero_point, self.lo_bits)
         else:
-            activation = require_activation("layer.activation", activation, self.activation_bits, ACTIVATION_DTYPES)
-        require_same_k(weight.shape, activation.shape)
+            bits = self.activation_bits
+            activation = require_activation("layer.activation", activation, bits, ACTIVATION_DTYPES, RANKS_OF_PRODUCTS)
+        require_products(weight.shape, activation.shape)
         _set(self, "weight", _read_only(weight))
         _set(self, "activation", _read_only(activation))
 
@@ -209,11 +243,18 @@ class GemmLayer:
             _set(self, "r", require_frequent("layer.r", self.r, self.activation_bits, self.lo_bits))
 
     def _check_real_values(self) -> None:
-        weight_scale = require_channel_scales("layer.weight_scale", self.weight_scale, self.M)
-        _set(self, "weight_scale", weight_scale)
+        rows = self.weight.shape[:-1]
+        _set(self, "weight_scale", require_channel_scales("layer.weight_scale", self.weight_scale, *rows))
         _set(self, "activation_scale", require_scale("layer.activation_scale", self.activation_scale))
         if self.bias is not None:
-            _set(self, "bias", _read_only(require_float_vector("layer.bias", self.bias, self.M)))
+            _set(self, "bias", _read_only(require_row_numbers("layer.bias", self.bias, *rows)))
+
+    def _drop_axis_of_one(self) -> None:
+        """Take away the leading axis of the operands and row numbers of a single product."""
+        if self.weight.ndim > _MATRIX_RANK and self.repeat == 1:
+            for field in ("weight", "activation", "weight_scale", "bias"):
+                if np.ndim(getattr(self, field)):
+                    _set(self, field, getattr(self, field)[0])
 
 
 def _set(instance: GemmLayer | OutputFormat, field: str, value: object) -> None:

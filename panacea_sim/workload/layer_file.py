@@ -26,14 +26,15 @@ class LayerFile:
     M: int
     K: int
     N: int
+    repeat: int
     is_symmetric: bool
     size_bytes: int
     modified_ns: int
     output: OutputFormat | None = None
     source: str | None = None
 
-    repeat = 1
-    """A file has the operands of one product."""
+    sequential = False
+    """No product waits for the one before: all have their operands from the start."""
     passes = 1
     """Outputs pass the PPU once: no vector work follows."""
     kind = ""

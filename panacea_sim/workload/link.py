@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
@@ -10,7 +12,7 @@ import numpy as np
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.units import IntArray
 
-__all__ = ["Columns", "Link", "Needs", "Offset", "Operand"]
+__all__ = ["Columns", "Link", "Needs", "Offset", "Operand", "placed_link"]
 
 Operand = Literal["x", "w"]
 """The activation [K, N] or the weight [M, K] of a layer."""
@@ -106,6 +108,17 @@ class Link:
         if self.features_on == "m":
             return "k"
         return "n" if self.operand == "x" else "m"
+
+
+@contextmanager
+def placed_link(place: str) -> Iterator[None]:
+    """Name the place of a link instead of `edge` in a ConfigError that the code inside raises."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(
+            f"{place}{error.field.removeprefix('edge')}", error.found, error.accepted, error.hint
+        ) from error
 
 
 def _at(offset: Offset, repeat: int) -> int:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
 from panacea_sim.bounds import Count, Seed, Size
-from panacea_sim.checks import require_kind, require_share
+from panacea_sim.checks import require_flag, require_kind, require_share
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.slicing import activation_ho_factors, weight_ho_factors
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.quant.widths import SLICE_BITS, require_activation_bits, require_weight_bits
 from panacea_sim.units import FloatArray, ceil_div
+from panacea_sim.workload.vector_stage import VectorStage
+from panacea_sim.workload.written_format import WrittenFormat
 
 __all__ = ["MaskedLayer"]
 
-
 _DRAWN_AT_ONCE = 1 << 20
+
+_OPERANDS = 2
+"""Weight and activation have the first two streams of random numbers of a layer."""
+
+_ACTIVATION = 1
+"""The one of the activation."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +35,14 @@ class MaskedLayer:
 
     Of each HO slice every vector is skipped with probability `rho_w` or `rho_x`, independently; `rho_w` may be a tuple
     with a share for each HO slice. The masks are drawn when they are asked for, the same for the same `seed` and sizes.
-    Outputs are dense, 8 bits wide. No values can travel through such a layer. `repeat` products of this size, each with
-    operands of its own, follow each other as one layer. Each output passes the PPU `passes` times, once to be
-    requantized and then for vector work that follows. `kind` and `block` say what the layer is in its network, for
-    reports. Raises ConfigError naming `layer.<field>`.
+    Outputs are written in each of the `formats`, densely and 8 bits wide where there are none. No values can travel
+    through such a layer. `repeat` products of this size, each with operands of its own, follow each other as one layer;
+    where they are `sequential`, each needs all outputs of the one before. Each output passes the PPU `passes` times,
+    once to be requantized and then for vector work that follows. `kind` and `block` say what the layer is in its
+    network, for reports. `feeds_stage` and `stage` count where vector work is not fused: then the layer writes its
+    outputs for a vector stage, the one behind it or that of a later layer, and `formats` are those of the results. The
+    products of a sequential layer need results of each other: it has no stage. Raises ConfigError naming
+    `layer.<field>`.
     """
 
     name: str
@@ -46,9 +58,13 @@ class MaskedLayer:
     passes: int = 1
     kind: str = ""
     block: str = ""
+    sequential: bool = False
+    formats: tuple[WrittenFormat, ...] = ()
+    feeds_stage: bool = False
+    stage: VectorStage | None = None
 
     output = None
-    """No layer follows: outputs are dense."""
+    """Outputs have no values, whose format it could be."""
     source = None
     """Activations are in DRAM from the start."""
     is_symmetric = False
@@ -63,15 +79,33 @@ class MaskedLayer:
                 field: require_kind(f"layer.{field}", getattr(self, field), Size) for field in ("M", "K", "N", "repeat")
             },
             "passes": require_kind("layer.passes", self.passes, Count),
+            "sequential": require_flag("layer.sequential", self.sequential),
             "rho_x": require_share("layer.rho_x", self.rho_x),
             "seed": require_kind("layer.seed", self.seed, Seed),
             "weight_bits": require_weight_bits("layer.weight_bits", self.weight_bits),
             "activation_bits": require_activation_bits("layer.activation_bits", self.activation_bits),
         }
         checked["rho_w"] = _shares(self.rho_w, self.ho_slices[0])
+        require_flag("layer.feeds_stage", self.feeds_stage)
+        if self.stage is not None and not self.feeds_stage:
+            raise ConfigError("layer.feeds_stage", False, "True for a layer with a stage behind it")
+        if self.stage is not None and self.sequential:
+            raise ConfigError("layer.stage", "a stage behind products that need each other", "none, or not sequential")
+        self._check_formats()
         for field, value in checked.items():
             # The only way to normalise a field of a frozen dataclass.
             object.__setattr__(self, field, value)
+
+    def _check_formats(self) -> None:
+        count = self.repeat * self.M
+        for written in self.formats:
+            end = written.features[-1][1]
+            if end > count:
+                raise ConfigError("layer.formats", f"features 0 .. {end - 1}", f"those that it has, 0 .. {count - 1}")
+        forms = [each.form for each in self.formats]
+        for form in forms:
+            if forms.count(form) > 1:
+                raise ConfigError("layer.formats", f"{tuple(form)} twice", "each operand, axis and width once")
 
     @property
     def recipe(self) -> dict[str, object]:
@@ -95,6 +129,21 @@ class MaskedLayer:
             _drawn(rng_w, (weight_slices, self.repeat * ceil_div(self.M, v), self.K), np.array(self.rho_w)),
             _drawn(rng_x, (activation_slices, self.repeat * ceil_div(self.N, v), self.K), np.array(self.rho_x)),
         )
+
+    def written_vectors(self, number: int, lanes: int, length: int) -> Iterator[tuple[int, BoolArray]]:
+        """Draw the skip masks of the outputs in one of the formats, [S, lanes, length], a few lanes at a time.
+
+        Yields the first lane of each block, of one HO slice after the other, and the block, bool [lanes, length]. What
+        is read in place is drawn as the activation masks of the layer that reads it.
+        """
+        form = self.formats[number]
+        seed, child = (self.seed, _OPERANDS + number) if form.seed is None else (form.seed, _ACTIVATION)
+        rng = Generator(PCG64(SeedSequence(seed, spawn_key=(child,))))
+        at_once = max(1, _DRAWN_AT_ONCE // length)
+        for share in np.array(form.skipped, np.float32):
+            for first in range(0, lanes, at_once):
+                shape = (min(at_once, lanes - first), length)
+                yield first, rng.random(shape, np.float32) < share
 
 
 def _shares(rho_w: object, slices: int) -> float | tuple[float, ...]:

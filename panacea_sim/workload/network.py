@@ -12,13 +12,26 @@ import networkx as nx
 
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.workload.layer import Layer
-from panacea_sim.workload.link import Columns, Link
+from panacea_sim.workload.link import Columns, Link, placed_link
 from panacea_sim.workload.networks.gemm import Gemm
 
-__all__ = ["LayerGraph", "add_layer", "add_link", "add_links", "layers_in_order", "links_into"]
+__all__ = [
+    "LayerGraph",
+    "LayerLink",
+    "add_layer",
+    "add_link",
+    "add_links",
+    "all_links",
+    "layers_in_order",
+    "link_layers",
+    "links_into",
+]
 
 LayerGraph: TypeAlias = "nx.DiGraph[str]"
 """Nodes are names, each with its `layer`; an edge leads from producer to consumer and has `links`, a tuple of Link."""
+
+LayerLink: TypeAlias = tuple[str, str, Link]
+"""The names of producer and consumer, and a link between them."""
 
 
 def add_layer(graph: LayerGraph, layer: Layer | Gemm) -> None:
@@ -55,6 +68,26 @@ def add_links(graph: LayerGraph, producer: str, consumer: str, links: Sequence[L
             _check_in_place(graph.nodes[producer]["layer"], layer, len(of_operand))
     before = graph.get_edge_data(producer, consumer, {"links": ()})["links"]
     graph.add_edge(producer, consumer, links=(*before, *links))
+
+
+def link_layers(graph: LayerGraph, links: Sequence[LayerLink], place: str) -> None:
+    """Add links between layers that run in the order in which the graph has them: a producer comes before its consumer.
+
+    Raises ConfigError as `add_link` does, and for a producer that is no layer before; `place`, with the number of the
+    link in brackets, stands instead of `edge`.
+    """
+    position = {name: number for number, name in enumerate(graph)}
+    for number, (producer, consumer, link) in enumerate(links):
+        with placed_link(f"{place}[{number}]"):
+            if {producer, consumer} <= position.keys() and position[producer] >= position[consumer]:
+                hint = "Layers run in the order in which they are given"
+                raise ConfigError("edge.from", repr(producer), f"a layer before {consumer!r}", hint)
+            add_link(graph, producer, consumer, link)
+
+
+def all_links(graph: LayerGraph) -> tuple[LayerLink, ...]:
+    """Return all links of a graph, consumer after consumer."""
+    return tuple((producer, consumer, link) for consumer in graph for producer, link in links_into(graph, consumer))
 
 
 def links_into(graph: LayerGraph, consumer: str) -> list[tuple[str, Link]]:

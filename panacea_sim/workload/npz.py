@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError, nearest_name
-from panacea_sim.quant.operands import require_activation_form, require_same_k, require_weight_form
+from panacea_sim.quant.operands import require_activation_form, require_products, require_weight_form
 from panacea_sim.workload.gemm_layer import ACTIVATION_DTYPES, SYMMETRIC_DTYPES, WEIGHT_DTYPES, GemmLayer
 
 __all__ = ["load_layer", "read_arrays", "read_form", "save_layer"]
@@ -46,8 +46,8 @@ def load_layer(path: str | Path) -> GemmLayer:
         return GemmLayer(**_fields(path, arrays))
 
 
-def read_form(path: str | Path) -> tuple[str, int, int, int, bool]:
-    """Return name, M, K, N of a LAYER.npz file and whether its activation is symmetric; only headers are read.
+def read_form(path: str | Path) -> tuple[str, int, int, int, int, bool]:
+    """Return name, M, K, N, repeat of a LAYER.npz file and whether its activation is symmetric; only headers are read.
 
     Raises ConfigError where `load_layer` does, as far as it can be known without the operands' values.
     """
@@ -60,18 +60,18 @@ def read_form(path: str | Path) -> tuple[str, int, int, int, bool]:
     with _naming(path):
         require_weight_form("layer.weight", weight.dtype, weight.shape, WEIGHT_DTYPES)
         require_activation_form("layer.activation", activation.dtype, activation.shape, _ACTIVATIONS)
-        require_same_k(weight.shape, activation.shape)
+        require_products(weight.shape, activation.shape)
         # One column and one row are enough to have everything else checked.
         thin = GemmLayer(
-            weight=np.zeros((weight.shape[0], 1), weight.dtype),
-            activation=np.zeros((1, activation.shape[1]), activation.dtype),
+            weight=np.zeros((*weight.shape[:-1], 1), weight.dtype),
+            activation=np.zeros((*activation.shape[:-2], 1, activation.shape[-1]), activation.dtype),
             **_fields(path, arrays),
         )
-    return thin.name, thin.M, weight.shape[1], thin.N, thin.is_symmetric
+    return thin.name, thin.M, weight.shape[-1], thin.N, thin.repeat, thin.is_symmetric
 
 
-def save_layer(layer: GemmLayer, path: str | Path) -> None:
-    """Write `layer` to a LAYER.npz file (the suffix is added if missing), replacing what is there.
+def save_layer(layer: GemmLayer, path: str | Path | BinaryIO) -> None:
+    """Write `layer` to a LAYER.npz file (the suffix is added if missing), replacing what is there, or to an open file.
 
     The recipe of a synthetic layer is not kept: the operands are. Raises ConfigError for a layer with an output format,
     which belongs to the network, and for a path that cannot be written.

@@ -88,9 +88,12 @@ def _run_figures(summary: dict[str, Any]) -> dict[str, str]:
         if not re.fullmatch(r"pea\d+", name):
             figures[f"busy {name}"] = f"{states['busy'] / makespan_cycles:.0%}"
             figures[f"idle {name}"] = f"{states['idle'] / makespan_cycles:.0%}"
+    before = 0
     for layer in summary["layers"]:
         if len(summary["layers"]) > 1:
-            figures[f"cycles of {layer['name']}"] = f"{layer['end_cycle'] - layer['start_cycle']:,}"
+            # Layers that overlap count from the last write of the one before.
+            figures[f"cycles of {layer['name']}"] = f"{layer['end_cycle'] - before:,}"
+            before = layer["end_cycle"]
         else:
             keys = ("start_cycle", "end_cycle", "stored_w", "stored_x", "weight_bytes", "activation_bytes")
             figures |= {key: f"{layer[key]:,}" for key in keys}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
+from stored_runs import small_run
 
 from panacea_sim.commands.door import COMMANDS
 from panacea_sim.commands.main import main
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.stored_run import StoredRun
 
 _HEAVY = {"numpy", "pyarrow", "pydantic", "matplotlib", "bokeh", "simpy", "networkx", "numba"}
@@ -36,6 +40,18 @@ def test_inspect_imports_what_it_needs(full_run: StoredRun) -> None:
     found = _imported(["inspect", str(full_run.path), "--longest", "3"])
     assert "pyarrow" in found
     assert not found & {"matplotlib", "bokeh", "simpy", "networkx", "numba", "perfetto", "vcd"}
+
+
+def test_compare_imports_what_it_needs(full_run: StoredRun, tmp_path: Path) -> None:
+    """Tables of runs need nothing that draws or simulates; explanations and the page need more."""
+    stalls = small_run(tmp_path / "stalls", TraceOptions("stalls"))
+    other = shutil.copytree(stalls.path, tmp_path / "other")
+    heavy = {"matplotlib", "bokeh", "simpy", "networkx", "numba", "perfetto", "vcd"}
+    found = _imported(["compare", str(stalls.path), str(other)])
+    assert "pyarrow" in found
+    assert not found & heavy
+    assert not _imported(["compare", str(stalls.path), str(full_run.path)]) & {"matplotlib", "bokeh", "perfetto", "vcd"}
+    assert "bokeh" in _imported(["compare", str(stalls.path), str(other), "--html", str(tmp_path / "page.html")])
 
 
 def test_a_list_imports_what_it_needs() -> None:

@@ -29,7 +29,8 @@ from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.synthetic import synthetic_layer
 
 _COUNT = int(os.environ.get("EQUAL_MACHINES", "500"))
-"""`make equal N=...` sets the number of machines of each kind; programs, which are larger, are three fifths as many."""
+"""`make equal N=...` sets the number of machines of each kind; programs, which are larger, are three fifths as many,
+and networks of layers that wait for each other, with products, steps and weights of other layers, two fifths."""
 
 pytestmark = pytest.mark.timeout(600 + 2 * _COUNT)  # to make the example of a failure small takes minutes
 
@@ -68,12 +69,15 @@ def test_equal_on_real_programs(scenario: Scenario) -> None:
         assert reference(machine) == interpret(machine)
 
 
-@settings(max_examples=_COUNT // 5)
+@settings(max_examples=2 * _COUNT // 5)
 @given(any_linked_programs)
 def test_equal_where_weights_wait(program: Program) -> None:
     """All agree on programs whose operands, weights too, wait for the outputs of other layers."""
     machine = MACHINE.describe(program)
     streams = {part.name: part for part in machine.components}
+    works = [layer.plan.work for layer in program.layers]
+    event(f"products: {any(work.tiling.repeat > 1 for work in works)}")
+    event(f"steps: {any(work.sequential and work.tiling.repeat > 1 for work in works)}")
     event(f"weights wait: {bool(streams['w_dma'].waits)}, activations: {bool(streams['x_dma'].waits)}")
     found = assert_equal(machine, ("w_dma", "x_dma", "o_dma"))
     assert found is not None

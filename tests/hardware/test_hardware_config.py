@@ -47,6 +47,7 @@ DEFAULTS = {
     "amem_bytes": 64 * KIB,
     "omem_bytes": 32 * KIB,
     "psum_bytes": 16 * KIB,
+    "vmem_bytes": 64 * KIB,
     "queue_depth": 2,
     "codec_bytes_per_cycle": 32,
     "sram_bytes_per_cycle": 64,

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pytest
 from rich.console import Console
 
+from panacea_sim.analysis.comparison import compare_runs
 from panacea_sim.commands.main import main
 from panacea_sim.description.description import Description
 from panacea_sim.description.worker import Worker
@@ -181,6 +182,21 @@ def test_pages_and_pictures_show_the_same(runs: tuple[RunOutcome, RunOutcome]) -
     for style in ("screen", "paper"):
         lanes = [len(run_figure(each, style=style).axes[1].get_yticks()) for each in stored]  # type: ignore[arg-type]
         assert lanes[0] == lanes[1] == (27 if style == "screen" else 12)
+
+
+def test_a_comparison_has_the_same_figures(runs: tuple[RunOutcome, RunOutcome]) -> None:
+    """Side by side, each figure of the one run is there with another name for the other, in the same groups."""
+    compared = compare_runs([open_run(outcome.folder) for outcome in runs if outcome.folder is not None])
+    for name in ("states", "stalls", "actions"):
+        rows = compared.section(name).rows
+        figures = [
+            sorted(
+                (row.values[number], row.key[1], row.members[number : number + 1]) for row in rows if row.values[number]
+            )
+            for number in range(2)
+        ]
+        assert figures[0] == figures[1] != []
+    assert not [row for row in compared.section("mapping").rows if row.difference]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from panacea_sim.units import IntArray
 
 
 def _wanted(work: LayerWork, output: OutputBytes, hardware: Hardware, order: str, height: int) -> Moved:
-    tables = {"w": work.weight.total, "x": work.activation.total, "psum": 4 * work.outputs, "o": output.total}
+    tables = {"w": work.weight.total, "x": work.activation.total, "psum": 4 * work.outputs, "o": output.total.sum(2)}
     sizes = {name: _lookup(table) for name, table in tables.items()}
     capacity_bytes = {"w": hardware.wmem_bytes, "x": hardware.amem_bytes, "psum": hardware.psum_bytes}
     tiles = work.tiling.m_tiles, work.tiling.n_tiles, work.tiling.k_tiles

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import event, given, settings
-from naive_waits import OperandTile, needed_outputs, stack_of
+from naive_waits import assert_waits, stream_waits
 from strategies import chains, linked_programs
 
 from panacea_sim.errors import InvariantError
 from panacea_sim.hardware.config import load_hardware
 from panacea_sim.machines.panacea.build import MACHINE
-from panacea_sim.machines.shared.program import Program
+from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
 from panacea_sim.mapping.waits import outputs_needed
 from panacea_sim.running.prepare import prepare
@@ -23,53 +23,32 @@ from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.network import layers_in_order
 
 
-def _waits(program: Program, operand: str) -> list[tuple[OperandTile, int]]:
-    """Return the tile of each fetch of an operand, and the firings of `o_dma` for which it waits."""
-    component = next(part for part in MACHINE.describe(program).components if part.name == f"{operand}_dma")
-    assert {wait.component for wait in component.waits} <= {"o_dma"}
-    firings = sum(wait.firings for wait in component.waits) + np.zeros(component.firings, np.int64)
-    labels = component.labels
-    assert labels is not None
-    found = []
-    for number, layer in enumerate(program.layers):
-        mine = labels.layer == number
-        # A stack is labelled with its first tile.
-        across = labels.n[mine] if operand == "x" else stack_of(layer.plan, labels.m[mine])
-        tiles = zip(across.tolist(), labels.k[mine].tolist(), strict=True)
-        names = [OperandTile(layer.plan.name, operand, *tile) for tile in tiles]
-        found += zip(names, firings[mine].tolist(), strict=True)
-    return found
-
-
-def _check(program: Program) -> None:
-    written, needed = needed_outputs(program)
-    for operand in ("w", "x"):
-        for tile, firings in _waits(program, operand):
-            assert firings == max((written.index(output) + 1 for output in needed[tile]), default=0), tile
-
-
 @settings(max_examples=300)
 @given(linked_programs())
 def test_a_fetch_waits_for_the_last_output_that_it_needs(program: Program) -> None:
     """Whatever the links, nothing is fetched before all that it needs is written, and nothing waits longer."""
     links = [link for _, _, links in program.graph.edges(data="links") for link in links]
     event(f"links: {len(links)}, weights: {any(link.operand == 'w' for link in links)}")
-    event(f"waits: {sorted({operand for operand in 'wx' if any(firings for _, firings in _waits(program, operand))})}")
+    event(f"sequential: {any(layer.plan.work.sequential for layer in program.layers)}")
+    waiting = {operand for operand in "wx" if any(firings for _, firings in stream_waits(program, operand))}
+    event(f"waits: {sorted(waiting)}")
     assert [layer.plan.name for layer in program.layers] == layers_in_order(program.graph)
-    _check(program)
+    assert_waits(program)
 
 
 @given(chains())
 def test_a_chained_fetch_waits_for_the_tile_that_holds_it(scenario: Scenario) -> None:
     """A layer that reads another's outputs in place waits for the same outputs that it reads."""
-    _check(prepare(replace(scenario, values=False)).program)
+    assert_waits(prepare(replace(scenario, values=False)).program)
 
 
-def _plan(m: int, k: int, n: int, repeat: int = 1) -> LayerPlan:
+_HARDWARE = load_hardware("panacea", {"n_pea": 2, "v": 2, "tile_k": 4, "tile_n": 4})
+
+
+def _plan(m: int, k: int, n: int, repeat: int = 1, *, sequential: bool = False) -> LayerPlan:
     """Return the plan of a layer of these sizes in tiles of 4 x 4, in the order mnk."""
-    hardware = load_hardware("panacea", {"n_pea": 2, "v": 2, "tile_k": 4, "tile_n": 4})
-    layer = MaskedLayer("layer", m, k, n, 0.5, 0.5, 1, repeat=repeat)
-    return plan_layer("layer", MACHINE.work(layer, hardware, None), hardware, "mnk", 1)
+    layer = MaskedLayer("layer", m, k, n, 0.5, 0.5, 1, repeat=repeat, sequential=sequential)
+    return plan_layer("layer", MACHINE.work(layer, _HARDWARE, None), _HARDWARE, "mnk", 1)
 
 
 # A producer of 8 features and 12 columns writes its tiles 1, 2, 3 (features 0 to 3) and 4, 5, 6 (features 4 to 7).
@@ -132,3 +111,29 @@ def test_each_product_has_its_offset() -> None:
     assert not np.array_equal(*halves)
     of_products = outputs_needed(Link("x", feature_offset=(0, 8)), consumer, _plan(8, 4, 12, repeat=2))
     assert of_products.max() > 6
+
+
+@pytest.mark.parametrize("order", ["mnk", "nkm"])
+def test_each_step_waits_for_the_step_before(order: str) -> None:
+    """A step of two by three output tiles begins when all six of the step before are written; weights wait for none."""
+    plan = _plan(8, 8, 12, repeat=3, sequential=True)
+    plan = plan_layer("layer", plan.work, _HARDWARE, order, 1)
+    program = plan_program(_HARDWARE, [plan])
+    (activations,) = program.outputs_before("x")
+    assert activations.reshape(3, 3, 2).tolist() == [[[needed] * 2] * 3 for needed in (0, 6, 12)]
+    assert not program.outputs_before("w")[0].any()
+    assert not any(part.waits for part in MACHINE.describe(program).components if part.name == "w_dma")
+
+
+def test_steps_behind_another_layer_count_its_outputs() -> None:
+    """Behind a layer of six output tiles, of which nothing is needed, the second step waits for twelve."""
+    before, steps = _plan(8, 4, 12), replace(_plan(8, 4, 12, repeat=2, sequential=True), name="steps")
+    program = plan_program(_HARDWARE, [before, steps])
+    assert program.outputs_before("x")[1].tolist() == [0, 0, 0, 12, 12, 12]
+
+
+def test_products_of_one_layer_wait_for_nothing_unless_they_are_steps() -> None:
+    """Heads, groups and sequences follow each other without a wait."""
+    program = plan_program(_HARDWARE, [_plan(8, 8, 12, repeat=3)])
+    assert not program.has_waits
+    assert not any(part.waits for part in MACHINE.describe(program).components if part.name != "s_dma")

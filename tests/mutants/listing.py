@@ -7,17 +7,33 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from comparison_mutations import COMPARISON_MUTATIONS
 from folder_mutations import FOLDER_MUTATIONS
+from format_mutations import FORMAT_MUTATIONS
+from kept_mutations import KEPT_MUTATIONS
 from layer_mutations import LAYER_MUTATIONS
 from mutations import MUTATIONS, Mutation
 from network_mutations import NETWORK_MUTATIONS
 from product_mutations import PRODUCT_MUTATIONS
+from stage_mutations import STAGE_MUTATIONS
+from value_mutations import VALUE_MUTATIONS
 
 __all__ = ["LISTED", "ROOT", "mutated", "problems"]
 
 ROOT = Path(__file__).parents[2]
 
-LISTED = (*MUTATIONS, *PRODUCT_MUTATIONS, *LAYER_MUTATIONS, *FOLDER_MUTATIONS, *NETWORK_MUTATIONS)
+LISTED = (
+    *MUTATIONS,
+    *PRODUCT_MUTATIONS,
+    *VALUE_MUTATIONS,
+    *LAYER_MUTATIONS,
+    *FOLDER_MUTATIONS,
+    *NETWORK_MUTATIONS,
+    *FORMAT_MUTATIONS,
+    *STAGE_MUTATIONS,
+    *KEPT_MUTATIONS,
+    *COMPARISON_MUTATIONS,
+)
 
 
 def mutated(text: str, mutation: Mutation) -> str:

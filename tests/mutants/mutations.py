@@ -67,15 +67,17 @@ SERVICE_RULES = (
     Mutation(
         "encoder twice as fast",
         "panacea_sim/machines/panacea/encoder.py",
-        "service_cycles=program.of_tiles(lambda layer: ceil_div(layer.output_bytes.ho, codec_bytes_per_cycle)),",
-        "service_cycles=program.of_tiles(lambda layer: ceil_div(layer.output_bytes.ho, 2 * codec_bytes_per_cycle)),",
+        "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)),",
+        "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, 2 * "
+        "codec_bytes_per_cycle)),",
         SERVICE,
     ),
     Mutation(
         "encoder encodes the LO slices",
         "panacea_sim/machines/panacea/encoder.py",
-        "service_cycles=program.of_tiles(lambda layer: ceil_div(layer.output_bytes.ho, codec_bytes_per_cycle)),",
-        "service_cycles=program.of_tiles(lambda layer: ceil_div(layer.output_bytes.total, codec_bytes_per_cycle)),",
+        "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)),",
+        "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.total, "
+        "codec_bytes_per_cycle)),",
         SERVICE,
     ),
     Mutation(
@@ -146,15 +148,16 @@ SERVICE_RULES = (
     Mutation(
         "PPU rounds down",
         "panacea_sim/machines/shared/ppu.py",
-        "ceil_div(layer.plan.work.outputs * layer.plan.work.passes, program.hardware.ppu_lanes),",
-        "layer.plan.work.outputs * layer.plan.work.passes // program.hardware.ppu_lanes,",
+        "return np.maximum(ceil_div(passed_outputs, hardware.ppu_lanes), ceil_div(read_bytes, "
+        "hardware.omem_bytes_per_cycle))",
+        "return np.maximum(passed_outputs // hardware.ppu_lanes, ceil_div(read_bytes, hardware.omem_bytes_per_cycle))",
         SERVICE,
     ),
     Mutation(
         "PPU reads a byte an output",
         "panacea_sim/machines/shared/ppu.py",
-        "ceil_div(layer.plan.work.outputs * BYTES_PER_PARTIAL_SUM, program.hardware.omem_bytes_per_cycle),",
-        "ceil_div(layer.plan.work.outputs, program.hardware.omem_bytes_per_cycle),",
+        "program, layer.tile_outputs * layer.plan.work.passes, layer.tile_outputs * BYTES_PER_PARTIAL_SUM",
+        "program, layer.tile_outputs * layer.plan.work.passes, layer.tile_outputs",
         SERVICE,
     ),
     Mutation(
@@ -246,9 +249,9 @@ WORK_RULES = (
     ),
     Mutation(
         "encoded outputs without fillers",
-        "panacea_sim/machines/shared/encoded_outputs.py",
-        "stored = stored_with_fillers(skipped, tiling.tile_k).sum(0, dtype=np.int64)",
-        "stored = (~skipped).sum(0, dtype=np.int64)",
+        "panacea_sim/quant/rle.py",
+        "if k > MAX_SKIP + 1:",
+        "if False:",
         OUTPUTS,
     ),
     Mutation(
@@ -280,24 +283,24 @@ WORK_RULES = (
         RLE,
     ),
     Mutation(
-        "fillers at the end of a stream",
+        "a run goes on from one stream to the next",
         "panacea_sim/quant/rle.py",
-        "fillers: BoolArray = (run > 0) & (run & MAX_SKIP == 0) & (position < last_stored[:, -1:])",
-        "fillers: BoolArray = (run > 0) & (run & MAX_SKIP == 0)",
+        "before = np.maximum(at[far] // k * k - 1, np.where(far > 0, at[far - 1], -1))",
+        "before = np.where(far > 0, at[far - 1], -1)",
         RLE,
     ),
     Mutation(
         "no filler for a run of just 16",
         "panacea_sim/quant/rle.py",
-        "candidates = np.flatnonzero((stored_counts > 0) & (stored_counts < stream_k - MAX_SKIP))",
-        "candidates = np.flatnonzero((stored_counts > 0) & (stored_counts < stream_k - MAX_SKIP - 1))",
+        "may = (stored_counts > 0) & (stored_counts < k - MAX_SKIP)",
+        "may = (stored_counts > 0) & (stored_counts < k - MAX_SKIP - 1)",
         RLE,
     ),
     Mutation(
         "encoded outputs without padded vectors",
         "panacea_sim/machines/shared/encoded_outputs.py",
-        "lo = bits_to_bytes(depths[:, None] * tiling.column_groups * tiling.v * SLICE_BITS)",
-        "lo = bits_to_bytes(depths[:, None] * tiling.columns * SLICE_BITS)",
+        "lo_bits = cut.groups[:, None] * tiling.v * cut.depths * SLICE_BITS",
+        "lo_bits = cut.groups[:, None] * (tiling.v - 1) * cut.depths * SLICE_BITS",
         SERVICE,
     ),
     Mutation(
@@ -631,14 +634,14 @@ MACHINE_RULES = (
     Mutation(
         "outputs are written without their LO slices",
         "panacea_sim/machines/shared/streams.py",
-        "size_bytes = program.of_tiles(lambda layer: layer.output_bytes.total)",
-        "size_bytes = program.of_tiles(lambda layer: layer.output_bytes.ho)",
+        "size_bytes = program.of_writes(lambda written: written.output_bytes.total)",
+        "size_bytes = program.of_writes(lambda written: written.output_bytes.ho)",
         SERVICE,
     ),
     Mutation(
         "o_dma frees the bytes that it writes",
         "panacea_sim/machines/shared/streams.py",
-        'releases=(Release("OMEM", program.of_tiles(lambda layer: layer.plan.work.outputs * BYTES_PER_PARTIAL_SUM)),),',
+        'releases=(Release("OMEM", held_bytes),),',
         'releases=(Release("OMEM", size_bytes),),',
         SERVICE,
     ),
@@ -659,15 +662,15 @@ MACHINE_RULES = (
     Mutation(
         "a chained tile is read before its last write",
         "panacea_sim/mapping/waits.py",
-        "written[producer.output_m + 1, producer.output_n + 1] = np.arange(1, producer.output_count + 1)",
-        "written[producer.output_m + 1, producer.output_n + 1] = np.arange(producer.output_count)",
+        "count = before + np.arange(1, len(writes.m) + 1)",
+        "count = before + np.arange(len(writes.m))",
         CHAIN,
     ),
     Mutation(
         "a chained tile waits for one write too many",
         "panacea_sim/mapping/waits.py",
         "return needed.ravel()",
-        "return np.minimum(needed.ravel() + 1, producer.output_count)",
+        "return np.minimum(needed.ravel() + 1, len(producer.writes.m))",
         CHAIN,
     ),
     Mutation(
@@ -1091,22 +1094,22 @@ SEQUENCE_RULES = (
     Mutation(
         "layers are equal whatever they write",
         "panacea_sim/mapping/work.py",
-        "for part in fields(self.output_bytes):",
+        "for part in (written.ho, written.total, written.pieces):",
         "for part in ():",
         BARRIER,
     ),
     Mutation(
         "layers are equal whatever they write beside HO streams",
         "panacea_sim/mapping/work.py",
-        "for part in fields(self.output_bytes):",
-        "for part in fields(self.output_bytes)[:1]:",
+        "for part in (written.ho, written.total, written.pieces):",
+        "for part in (written.ho,):",
         BARRIER,
     ),
     Mutation(
         "layers of all sizes are equal",
         "panacea_sim/mapping/work.py",
-        "digest = hashlib.blake2b(repr((self.tiling, self.passes)).encode())",
-        "digest = hashlib.blake2b(repr(self.passes).encode())",
+        "digest = hashlib.blake2b(repr((self.tiling, self.passes, self.sequential)).encode())",
+        "digest = hashlib.blake2b(repr((self.passes, self.sequential)).encode())",
         BARRIER,
     ),
     Mutation(

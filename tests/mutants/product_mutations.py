@@ -44,8 +44,8 @@ PRODUCT_MUTATIONS = (
     Mutation(
         "rows of products in turn",
         _TILING,
-        "return np.tile(_lengths(self.M, self.tile_m), self.repeat)",
-        "return np.repeat(_lengths(self.M, self.tile_m), self.repeat)",
+        "return kept(np.tile(_lengths(self.M, self.tile_m), self.repeat))",
+        "return kept(np.repeat(_lengths(self.M, self.tile_m), self.repeat))",
         _WORK,
     ),
     Mutation(
@@ -121,8 +121,8 @@ PRODUCT_MUTATIONS = (
     Mutation(
         "layers are equal however often outputs pass the PPU",
         "panacea_sim/mapping/work.py",
-        "digest = hashlib.blake2b(repr((self.tiling, self.passes)).encode())",
-        "digest = hashlib.blake2b(repr(self.tiling).encode())",
+        "digest = hashlib.blake2b(repr((self.tiling, self.passes, self.sequential)).encode())",
+        "digest = hashlib.blake2b(repr((self.tiling, self.sequential)).encode())",
         _EQUAL,
     ),
     Mutation(

@@ -16,7 +16,13 @@ from strategies import GemmOperands, gemm_operands
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.aqs_gemm import integer_gemm
 from panacea_sim.quant.quantizer import calibrate_activations, dbs_bias, quantize_weights, weight_scale
-from panacea_sim.quant.requantizer import Requantizer, requantizer_for
+from panacea_sim.quant.requantizer import (
+    Requantizer,
+    WeightRequantizer,
+    requantizer_for,
+    weight_requantizer_for,
+)
+from panacea_sim.quant.slicing import slice_weights
 
 ONE_EACH: dict[str, Any] = {
     "weight": np.array([[1], [1]]),
@@ -285,3 +291,76 @@ def test_accumulators_that_do_not_fit_are_refused(accumulator: np.ndarray, text:
     """One row does not stand for all, and nothing wraps."""
     with pytest.raises(ConfigError, match="^" + re.escape(text)):
         requantizer_for(**ONE_EACH).apply(accumulator)
+
+
+@given(requantizers(), st.integers(-300, 0), st.integers(0, 300))
+def test_weights_are_requantized_as_python_integers(
+    case: tuple[Requantizer, npt.NDArray[np.int64]], lowest: int, highest: int
+) -> None:
+    """Outputs that are read as weights have the zero point 0; halves round up, also those below 0."""
+    unsigned, accumulator = case
+    columns = unsigned.multiplier, unsigned.shift, unsigned.offset
+    requantizer = WeightRequantizer(*columns, lowest, highest)
+    expected = [
+        [
+            min(max((2 * (number + offset) * multiplier + (1 << shift)) >> (shift + 1), lowest), highest)
+            for number in row
+        ]
+        for row, multiplier, shift, offset in zip(
+            accumulator.tolist(), *(each.tolist() for each in columns), strict=True
+        )
+    ]
+    codes = requantizer.apply(accumulator)
+    assert codes.tolist() == expected
+    assert codes.dtype == (np.int8 if lowest >= -128 and highest <= 127 else np.int16)
+    part = requantizer.rows(1, 3)
+    assert np.array_equal(part.apply(accumulator[1:3]), codes[1:3])
+
+
+@pytest.mark.parametrize(("bits", "limit"), [(4, 7), (7, 63), (10, 511)])
+def test_weights_are_clipped_on_both_sides_alike(bits: int, limit: int) -> None:
+    """A dynamic weight never has the lowest code of two's complement, so that its slices are those of weights."""
+    arguments = {name: value for name, value in ONE_EACH.items() if name != "output_zero_point"}
+    requantizer = weight_requantizer_for(**arguments, bits=bits)
+    codes = requantizer.apply(np.array([[-(2**31), -limit - 1, -limit, 0], [limit, limit + 1, 2**31 - 1, 1]]))
+    assert codes.tolist() == [[-limit, -limit, -limit, 0], [limit, limit, limit, 1]]
+    assert np.array_equal(slice_weights(codes, bits).values(), codes)
+
+
+def test_weights_are_those_codes_that_outputs_would_be() -> None:
+    """Within both ranges they are the codes of an activation less its zero point, scales and bias included."""
+    generator = np.random.default_rng(5)
+    operands = {
+        "weight": generator.integers(-63, 64, (6, 20)),
+        "weight_scale": generator.uniform(0.01, 0.02, 6),
+        "activation_scale": 0.1,
+        "zero_point": 77,
+        "bias": generator.uniform(-1, 1, 6),
+        "output_scale": 0.05,
+        "correction": 0.5,
+    }
+    accumulator = operands["weight"] @ generator.integers(60, 95, (20, 30))
+    outputs = requantizer_for(**operands, output_zero_point=128).apply(accumulator).astype(int) - 128
+    assert np.abs(outputs).max() > 63
+    assert np.array_equal(weight_requantizer_for(**operands).apply(accumulator), outputs.clip(-63, 63))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "text"),
+    [
+        ((1, 63), "lowest: found 1; accepted: a whole number in -32768 .. 0"),
+        ((-63, -1), "highest: found -1; accepted: a whole number in 0 .. 32767"),
+    ],
+)
+def test_bounds_of_weights(bounds: tuple[int, int], text: str) -> None:
+    """The bounds of weights hold 0, which a row of zeros gives."""
+    column = np.ones(1, np.int64)
+    with pytest.raises(ConfigError, match="^" + re.escape(text)):
+        WeightRequantizer(column, column, column, *bounds)
+
+
+def test_bits_of_weights() -> None:
+    """Outputs become weights of widths that weights have."""
+    arguments = {name: value for name, value in ONE_EACH.items() if name != "output_zero_point"}
+    with pytest.raises(ConfigError, match=re.escape("weight_bits: found 8; accepted: 4, 7, 10")):
+        weight_requantizer_for(**arguments, bits=8)

@@ -166,3 +166,20 @@ def test_the_note_on_borders_fits(width: int) -> None:
     note = printed[printed.index("At borders:") :]
     assert note.endswith(".\n")
     assert max(map(len, note.splitlines())) <= width
+
+
+def test_layers_that_overlap() -> None:
+    """A layer counts from the last write of the one before, whatever it began to fetch; kinds add up to the run."""
+    layers = [
+        _layer("qk", 0, start_cycle=3, end_cycle=1000),
+        _layer("ffn", 0, start_cycle=200, end_cycle=3000),
+        _layer("qk", 0, start_cycle=2900, end_cycle=4000),
+    ]
+    text = io.StringIO()
+    print_kinds(Console(file=text, width=250, color_system=None), layers, 4000, "overlap")
+    printed = text.getvalue()
+    rows = [re.split(r" {2,}", line.strip()) for line in printed.splitlines()]
+    found = {cells[0]: (cells[5], cells[6]) for cells in rows if cells[0] in {"qk", "ffn", "all"}}
+    assert found == {"qk": ("2,000", "50.0%"), "ffn": ("2,000", "50.0%"), "all": ("4,000", "100.0%")}
+    assert "border" not in printed
+    assert "busiest" not in printed

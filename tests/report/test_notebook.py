@@ -115,7 +115,8 @@ def test_an_unknown_table_is_told_first(folder: Path, monkeypatch: pytest.Monkey
     """Also without pandas the name of the table is what is wrong."""
     monkeypatch.setattr(notebook, "find_spec", lambda _: None)
     with pytest.raises(
-        ConfigError, match=r"table: found 'queue'; accepted: one of activities, queues, dram, postings\. Did you"
+        ConfigError,
+        match=r"table: found .queue.; accepted: one of activities, queues, dram, postings, critical_path, root_causes",
     ):
         Run.open(folder).to_pandas("queue")
 

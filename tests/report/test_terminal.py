@@ -149,7 +149,8 @@ def test_a_network_shows_its_longest_layers(width: int, summary: Summary) -> Non
         )
         for n in range(14)
     ]
-    printed = _printed(_with_layers(summary, layer, *copies), width)
+    alone = _with_layers(summary, layer, *copies).model_copy(update={"schedule": "barrier"})
+    printed = _printed(alone, width)
     assert "15 layers, 14 of them with the work of an equal one" in printed
     assert [name for name in (f"copy{n}" for n in range(14)) if re.search(rf"^ ?{name}\b", printed, re.MULTILINE)] == [
         f"copy{n}" for n in range(2, 14)
@@ -168,3 +169,21 @@ def test_few_layers_are_described(count: int, described: bool, summary: Summary)
     assert ("stored vectors with fillers" in printed) == described
     assert [printed.index(f"copy{n}") for n in range(count)] == sorted(printed.index(f"copy{n}") for n in range(count))
     assert "more layers" not in printed
+
+
+def test_layers_that_overlap_count_from_write_to_write(summary: Summary) -> None:
+    """In a table of layers that overlap, each has the cycles from the last write of the one before to its own."""
+    (layer,) = summary.layers
+    spans = [(0, 400), (100, 500), (150, 700), (600, 1000)]
+    layers = [
+        layer.model_copy(update={"name": f"part{n}", "start_cycle": start, "end_cycle": end})
+        for n, (start, end) in enumerate(spans)
+    ]
+    overlapping = _with_layers(summary, *layers).model_copy(update={"schedule": "overlap", "makespan_cycles": 1000})
+    printed = _printed(overlapping)
+    rows = re.findall(r"^ *(part\d) +16 x 24 x 24 +(\d+) +(\d+)\.0%", printed, re.MULTILINE)
+    assert rows == [("part0", "400", "40"), ("part1", "100", "10"), ("part2", "200", "20"), ("part3", "300", "30")]
+    assert "Layers overlap: the cycles of one are those from the last write of the layer before to its own." in printed
+    alone = _printed(overlapping.model_copy(update={"schedule": "barrier"}))
+    assert "Layers overlap" not in alone
+    assert re.search(r"part2 .* 550 +55\.0%", alone)

@@ -19,9 +19,13 @@ from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.synthetic import synthetic_layer
+from panacea_sim.workload.vector_stage import VectorStage
+from panacea_sim.workload.written_format import WrittenFormat
 
 HARDWARE = load_hardware("panacea", {"n_pea": 2, "tile_k": 16, "tile_n": 8})
 LAYER = MaskedLayer("layer", 60, 90, 40, 0.3, 0.8, seed=5)
+FORMAT = WrittenFormat("x", "columns", 8, ((0, 60),), (0.6,))
+OTHER = VectorStage(3, 2)
 
 
 def _class(layer: MaskedLayer, hardware: Hardware = HARDWARE) -> LayerClass:
@@ -50,14 +54,33 @@ def test_a_class_has_sizes_widths_and_rounded_densities() -> None:
         {"weight_bits": 10},
         {"activation_bits": 12},
         {"passes": 4},
+        {"sequential": True},
         {"rho_w": 0.4},
         {"rho_x": 0.7},
+        {"formats": (FORMAT,)},
+        {"formats": (FORMAT, replace(FORMAT, bits=4, skipped=()))},
+        {"formats": (replace(FORMAT, skipped=(0.9,)),)},
+        {"formats": (replace(FORMAT, features=((0, 59),)),)},
+        {"feeds_stage": True},
+        {"feeds_stage": True, "stage": VectorStage(3)},
+        {"feeds_stage": True, "stage": VectorStage(3, reduces=True)},
     ],
     ids=str,
 )
-def test_what_decides_cycles_makes_another_class(changes: dict[str, int]) -> None:
+def test_what_decides_cycles_makes_another_class(changes: dict[str, object]) -> None:
     """Each size, width and density counts."""
-    assert _class(replace(LAYER, **changes)) != _class(LAYER)  # type: ignore[arg-type]
+    classes = {_class(LAYER), _class(replace(LAYER, formats=(FORMAT,)))}
+    if "stage" in changes:
+        classes = {_class(replace(LAYER, feeds_stage=True)), _class(replace(LAYER, feeds_stage=True, stage=OTHER))}
+    found = _class(replace(LAYER, **changes))  # type: ignore[arg-type]
+    assert len(classes | {found}) == (2 if changes.get("formats") == (FORMAT,) else 3)
+
+
+def test_who_reads_in_place_makes_no_class() -> None:
+    """Densities of formats are rounded as all are, and the layer whose masks are drawn does not count."""
+    other = replace(FORMAT, skipped=(0.61,), seed=4)
+    assert _class(replace(LAYER, formats=(other,))) == _class(replace(LAYER, formats=(FORMAT,)))
+    assert _class(replace(LAYER, formats=(other,))).typical_layer().formats == (replace(FORMAT, skipped=(0.625,)),)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +88,7 @@ def test_what_decides_cycles_makes_another_class(changes: dict[str, int]) -> Non
     [
         {},
         {"M": 7, "K": 300, "N": 1},
-        {"repeat": 3, "passes": 4},
+        {"repeat": 3, "passes": 4, "sequential": True},
         {"weight_bits": 10, "rho_w": (0.1, 0.9)},
         {"weight_bits": 4, "activation_bits": 12, "rho_x": 0.99},
     ],

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import networkx as nx
 import numpy as np
 import pytest
+from engine_runs import ENGINES
+from naive_outputs import output_bytes
 
+from panacea_sim.choices import Engine, Schedule
 from panacea_sim.errors import ConfigError, MappingError
 from panacea_sim.hardware.config import load_hardware
 from panacea_sim.machines.machine import machine_of
+from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.running.network import network_scenario
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario, load_scenario
@@ -19,6 +24,7 @@ from panacea_sim.workload.link import Link
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.network import LayerGraph, add_layer, add_link
 from panacea_sim.workload.networks.gemm import Gemm
+from panacea_sim.workload.written_format import WrittenFormat
 
 SETTINGS = {"n_pea": 2, "tile_k": 16, "tile_n": 8}
 
@@ -70,6 +76,40 @@ def test_vector_work_takes_passes_of_the_ppu(vector: str, passes: list[int], lan
     assert summary.components["ppu"]["busy"] == wanted
 
 
+def test_layers_write_what_others_read_of_them() -> None:
+    """Each layer writes the bytes of its formats, tile by tile, and a layer that nobody reads a byte an output."""
+    graph = _network()
+    add_link(graph, "qkv", "qk", Link("w", feature_offset=4))
+    add_link(graph, "qkv", "pv", Link("w", features_on="m", feature_offset=(8, 12)))
+    scenario = network_scenario(graph, settings=SETTINGS)
+    forms = [written.form for written in scenario.known_layers()[0].formats]  # type: ignore[union-attr]
+    assert forms == [("x", "columns", 8), ("w", "columns", 7), ("w", "features", 7)]
+    summary = run(scenario, RunOptions()).summary
+    for layer, found in zip(scenario.known_layers(), summary.layers, strict=True):
+        assert isinstance(layer, MaskedLayer)
+        tiling = SlicedTiling(layer.M, layer.K, layer.N, v=4, tile_m=8, tile_k=16, tile_n=8, repeat=layer.repeat)
+        tiles = [tile for at in range(len(layer.formats)) for row in output_bytes(layer, tiling, at) for tile in row]
+        assert found.output_bytes == (sum(total for tile in tiles for _, total in tile) or layer.M * layer.N)
+    moved = sum(layer.output_bytes + layer.spilled_bytes // 2 for layer in summary.layers)
+    assert summary.dram.write_bytes == moved
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("schedule", ["overlap", "barrier"])
+def test_progress_counts_output_tiles_and_not_their_formats(schedule: Schedule, engine: Engine) -> None:
+    """A tile that is written three times is done once."""
+    forms = (("x", "columns", 8), ("w", "columns", 7), ("w", "features", 7))
+    formats = tuple(WrittenFormat(*form, ((0, 20),), (0.5,)) for form in forms)  # type: ignore[arg-type]
+    layer = MaskedLayer("layer", 30, 8, 10, 0.5, 0.5, 0, formats=formats)
+    scenario = Scenario("progress", layer, settings=SETTINGS, schedule=schedule, values=False)
+    heard: list[tuple[int, int]] = []
+    run(scenario, RunOptions(engine=engine, workers=1, progress=lambda done, count: heard.append((done, count))))
+    assert heard[-1] == (8, 8)
+    assert heard == sorted(heard)
+    if engine == "reference":
+        assert {done for done, _ in heard} >= set(range(1, 9))
+
+
 def test_a_share_for_each_slice() -> None:
     """Slices of wide weights are skipped with shares of their own."""
     layer = MaskedLayer("wide", 400, 50, 4, (0.1, 0.9), 0.5, 1, weight_bits=10, activation_bits=12)
@@ -115,6 +155,25 @@ def test_a_network_runs_again_from_its_folder(tmp_path: Path) -> None:
     second = run(again, RunOptions()).summary
     assert first.layers == second.layers
     assert again.digest() == scenario.digest()
+
+
+def test_layers_of_a_network_keep_labels_and_mappings_where_they_overlap() -> None:
+    """Kind, block, mapping and bytes of each layer are those of barrier; what is only known of layers alone is not."""
+    scenario = network_scenario(_network(), settings=SETTINGS)
+    alone, together = (run(replace(scenario, schedule=each)).summary for each in ("barrier", "overlap"))
+    unknown = {"start_cycle": 0, "end_cycle": 0, "busiest": None, "border_cycles": None, "memoized_from": None}
+    assert [layer.model_copy(update=unknown) for layer in alone.layers] == [
+        layer.model_copy(update={"start_cycle": 0, "end_cycle": 0}) for layer in together.layers
+    ]
+    assert {layer.mapping_from for layer in together.layers} == {"class"}
+
+
+def test_steps_stay_steps() -> None:
+    """A recurrent layer of the graph is sequential where it runs."""
+    graph: LayerGraph = nx.DiGraph()
+    add_layer(graph, Gemm("h", "LSTM", "lstm", "", 8, 4, 2, repeat=3, sequential=True, rho_w=(0.5,), rho_x=0.5))
+    (layer,) = network_scenario(graph).known_layers()
+    assert layer.sequential is True
 
 
 def test_products_have_operands_of_their_own() -> None:

@@ -24,6 +24,7 @@ from panacea_sim.workload.layer_file import LayerFile
 from panacea_sim.workload.npz import save_layer
 from panacea_sim.workload.synthetic import synthetic_layer
 
+FORMAT = {"operand": "x", "vectors_on": "columns", "bits": 8, "features": [[0, 8]], "skipped": [0.5]}
 OUTPUT = {"scale": 4.0, "zero_point": 128, "bits": 8, "lo_bits": 4, "r": None, "function": "none"}
 CONTENT: dict[str, Any] = {
     "schema": 1,
@@ -123,6 +124,10 @@ def _hardware(**changes: object) -> Change:
     return lambda content: content["hardware"].update(changes)
 
 
+def _edge(**changes: object) -> Change:
+    return _top(edges=[{"from": "drawn", "to": "masked", "operand": "x", **changes}])
+
+
 BAD: dict[str, tuple[Change, str]] = {
     "no_schema": (_without("schema"), r"schema: found nothing; accepted: a whole number in 1 \.\. "),
     "later_schema": (_top(schema=99), r"schema: found 99; accepted: a whole number in 1 \.\. "),
@@ -160,6 +165,14 @@ BAD: dict[str, tuple[Change, str]] = {
     "too_large": (
         _in(0, "synthetic", M=2**31 - 1, K=2**31 - 1),
         r"layers\[0\]\.synthetic: found sizes whose operands take more memory than there is",
+    ),
+    "format_bits": (
+        _in(1, "masked", formats=[FORMAT | {"bits": 9}]),
+        r"layers\[1\]\.masked\.formats\[0\]\.bits: found 9; accepted: 4, 8, 12",
+    ),
+    "format_features": (
+        _in(1, "masked", formats=[FORMAT | {"features": [[0, 9]]}]),
+        r"layers\[1\]\.masked\.formats: found features 0 \.\. 8; accepted: those that it has, 0 \.\. 7",
     ),
     "no_seed": (_without("layers", 1, "masked", "seed"), r"layers\[1\]\.masked\.seed: found nothing"),
     "recipe_key": (
@@ -204,6 +217,58 @@ BAD: dict[str, tuple[Change, str]] = {
     "hardware_file": (_hardware(dram="none.yaml"), r"hardware\.dram: found none\.yaml: No such file"),
     "hardware_dram": (_hardware(dram="ddr9"), r"hardware\.dram: found 'ddr9'; accepted: one of ideal"),
     "hardware_dram_list": (_hardware(dram=[1]), r"hardware\.dram: found \[1\]; accepted: one of ideal"),
+    "edges_mapping": (_top(edges={}), r"edges: found \{\}; accepted: a list, each item fields of the form"),
+    "edge_text": (_top(edges=["drawn"]), r"edges\[0\]: found 'drawn'; accepted: fields of the form"),
+    "edge_from_nowhere": (_edge(**{"from": "drwan"}), r"edges\[0\]\.from: found 'drwan'.*Did you mean 'drawn'"),
+    "edge_to_nowhere": (_edge(to="maskde"), r"edges\[0\]\.to: found 'maskde'.*Did you mean 'masked'"),
+    "edge_backwards": (
+        _edge(**{"from": "stored"}),
+        r"edges\[0\]\.from: found 'stored'; accepted: a layer before 'masked'",
+    ),
+    "edge_to_itself": (_edge(**{"from": "masked"}), r"edges\[0\]\.from: found 'masked'; accepted: a layer before"),
+    "edge_no_operand": (_top(edges=[{"from": "drawn", "to": "masked"}]), r"edges\[0\]\.operand: found nothing"),
+    "edge_operand": (_edge(operand="y"), r"edges\[0\]\.operand: found 'y'; accepted: one of 'x', 'w'"),
+    "edge_needs": (
+        _edge(needs="some"),
+        r"edges\[0\]\.needs: found 'some'; accepted: one of 'same', 'features', 'columns', 'all'",
+    ),
+    "edge_axis": (_edge(features_on="m"), r"edges\[0\]\.features_on: found 'm'; accepted: k for x"),
+    "edge_key": (_edge(offset=3), r"edges\[0\]\.offset: found an unknown field"),
+    "edge_offsets": (
+        _edge(feature_offset="0+4x3"),
+        r"edges\[0\]\.feature_offset: found 3 numbers; accepted: 1: one for each repeat of 'masked'",
+    ),
+    "edge_offset_text": (
+        _edge(column_offset="0+4"),
+        r"edges\[0\]\.column_offset: found '0\+4'; accepted: runs of whole",
+    ),
+    "edge_offset_real": (
+        _edge(column_offset=0.5),
+        r"edges\[0\]\.column_offset: found 0\.5; accepted: a whole number in",
+    ),
+    "edge_offset_huge": (_edge(column_offset=2**41), r"edges\[0\]\.column_offset: found 2199023255552; accepted: "),
+    "edge_span": (_edge(column_span=[3]), r"edges\[0\]\.column_span: found \[3\]; accepted: a list"),
+    "edge_columns": (
+        _edge(needs="columns", columns={"low": "0+1x7", "high": "1+1x8"}),
+        r"edges\[0\]\.columns\.low: found 7 numbers; accepted: 8: one for each n of 'masked'",
+    ),
+    "edge_columns_many": (
+        _edge(needs="columns", columns={"low": "0x9999999999", "high": "1x9999999999"}),
+        r"edges\[0\]\.columns\.low: found 9999999999 numbers; accepted: 8",
+    ),
+    "edge_columns_end": (
+        _edge(needs="columns", columns={"low": "0+1x8"}),
+        r"edges\[0\]\.columns\.high: found nothing",
+    ),
+    "edge_columns_none": (_edge(needs="columns"), r"edges\[0\]\.columns: found none; accepted: columns with"),
+    "edge_columns_beside": (
+        _edge(needs="all", columns={"low": "0", "high": "1"}),
+        r"edges\[0\]\.columns: found columns; accepted: columns with `needs: columns`, and only there",
+    ),
+    "edge_columns_taps": (
+        _edge(needs="columns", columns={"low": "0x8", "high": "1x8", "taps": 0}),
+        r"edges\[0\]\.columns\.taps: found 0; accepted: a whole number in 1 ",
+    ),
     "hardware_tile": (_hardware(tile_n=3), r"hardware\.tile_n: found 3; accepted: .*a multiple of hardware\.v = 4"),
 }
 

@@ -105,3 +105,14 @@ def test_large_batches_are_bound_by_compute() -> None:
     """128 tokens keep the PEAs busy."""
     summary = _summary(_study("small_batch")["128_tokens"])
     assert summary["components"]["pea0"]["busy"] > 0.9 * summary["makespan_cycles"]
+
+
+@pytest.mark.slow
+def test_overlapping_layers_win_and_lose() -> None:
+    """64 tokens gain at the borders of layers, more where weights give way; one token loses, to refreshes too."""
+    summaries = {name: _summary(scenario) for name, scenario in _study("network_schedules").items()}
+    assert len({summary["tiles"] for name, summary in summaries.items() if name.startswith("64")}) == 1
+    cycles = {name: summary["makespan_cycles"] for name, summary in summaries.items()}
+    assert cycles["64_overlap_weights_last"] < cycles["64_overlap"] < cycles["64_barrier"]
+    assert cycles["1_barrier"] < cycles["1_overlap"] < 1.13 * cycles["1_barrier"]
+    assert summaries["1_barrier"]["dram"]["refreshes"] < summaries["1_overlap"]["dram"]["refreshes"]

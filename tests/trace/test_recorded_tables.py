@@ -76,10 +76,12 @@ def test_rows_tile_the_makespan(scenario: Scenario, tmp_path_factory: pytest.Tem
 
 
 def test_stalls_name_their_cause(full: Path) -> None:
-    """Each stall names what is waited for; busy time has no cause, and idle time has one at most at the start."""
+    """Each stall names what is waited for; busy time has no cause, and idle time has one before the first firing."""
+    begun = set()
     for row in _rows(full, "activities"):
         is_stall = row["state"] in {"starved", "blocked", "contended", "waiting"}
-        if row["state"] != "idle" or row["start_cycle"]:
+        begun |= {row["component"]} if row["state"] != "idle" else set()
+        if row["component"] in begun:
             assert bool(row["cause"]) == is_stall
         if is_stall and row["cause"] != "requests":
             assert row["cause_component"]
@@ -100,7 +102,7 @@ def test_idle_time_names_the_input_that_came_last(full: Path) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_each_request_was_posted_once(engine: Engine, tmp_path: Path) -> None:
-    """Every firing of a stream has one posting, in whose cycle its request reached the channels."""
+    """Every firing of a stream has a posting, in whose cycle its request reached the channels."""
     scenario = replace(_scenario(), values=False, settings={**_scenario().settings, "outstanding": 2})
     run(scenario, RunOptions(tmp_path / "run", engine=engine))
     postings: dict[str, list[Row]] = {}
@@ -108,17 +110,18 @@ def test_each_request_was_posted_once(engine: Engine, tmp_path: Path) -> None:
         postings.setdefault(row["component"], []).append(row)
     assert list(postings) == ["w_dma", "x_dma", "o_dma"]
     for rows in postings.values():
-        assert [row["firing"] for row in rows] == list(range(len(rows)))
+        assert all(after["firing"] - before["firing"] in {0, 1} for before, after in pairwise(rows))
         assert all(before["cycle"] <= after["cycle"] for before, after in pairwise(rows))
     grants = _rows(tmp_path / "run", "dram")
     assert {row["port"] for row in grants} == set(postings)
+    cycles = {(row["component"], row["firing"]): row["cycle"] for rows in postings.values() for row in rows}
     for row in grants:
-        assert row["request_cycle"] == postings[row["port"]][row["firing"]]["cycle"]
+        assert row["request_cycle"] == cycles[row["port"], row["firing"]]
         assert row["end_cycle"] <= row["ready_cycle"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_posting_names_what_delayed_it_last(engine: Engine, tmp_path: Path) -> None:
+def test_a_posting_names_what_delayed_it(engine: Engine, tmp_path: Path) -> None:
     """A full number of requests in flight, a full memory or a missing output delays a posting up to its cycle."""
     scenario = replace(_scenario(), values=False, settings={**_scenario().settings, "outstanding": 2})
     run(scenario, RunOptions(tmp_path / "run", engine=engine))
@@ -128,7 +131,7 @@ def test_a_posting_names_what_delayed_it_last(engine: Engine, tmp_path: Path) ->
     kinds = {(row["component"], row["state"], row["cause"], row["cause_component"]) for row in rows}
     assert {("w_dma", "", "", ""), ("w_dma", "blocked", "slot", "w_dma")} <= kinds
     assert ("o_dma", "starved", "q_o", "encoder") in kinds
-    third = [row for row in rows if row["component"] == "w_dma"][2]
+    third = next(row for row in rows if (row["component"], row["firing"]) == ("w_dma", 2))
     ready = [
         row["ready_cycle"] for row in _rows(tmp_path / "run", "dram") if (row["port"], row["firing"]) == ("w_dma", 0)
     ]
@@ -288,8 +291,7 @@ def _recorded(folder: Path | None) -> Recorder:
         log.rows.extend((starved, cycle + 1, cycle + 3, -1))
         occupancy.rows.extend((cycle, cycle % 7))
         accesses.add((0, True, cycle % 2, cycle // 2, cycle, cycle + 1, cycle + 2, cycle + 9, 8, False))
-        delay = Delay(Kind(State.STARVED, "q", "p"), cycle - 1) if cycle % 2 else None
-        postings.add(cycle // 3, cycle, delay)
+        postings.add(cycle // 3, cycle, [Delay(Kind(State.STARVED, "q", "p"), cycle - 1)] * (cycle % 2))
         if cycle % 60 == 0:
             log.flush()
             occupancy.flush()

@@ -128,7 +128,7 @@ def test_accumulator_overflow() -> None:
         ),
         ({"weight_bits": 4}, "layer.weight: found 60 at [1, 0]; accepted: -8 .. 7"),
         ({"activation": np.ones((3, 4), np.int16)}, "layer.activation: found dtype int16; accepted: a matrix of uint8"),
-        ({"activation": np.ones((3, 4, 1), np.uint8)}, "layer.activation: found 3 dimensions, shape (3, 4, 1);"),
+        ({"activation": np.ones((3, 4, 1), np.uint8)}, "layer.activation: found 3 products, shape (3, 4, 1);"),
         ({"activation": np.ones((3, 0), np.uint8)}, "layer.activation: found an empty dimension, shape (3, 0);"),
         ({"activation": np.full((3, 4), 256, np.uint16)}, "layer.activation: found 256 at [0, 0]; accepted: 0 .. 255"),
         (

@@ -29,6 +29,8 @@ _ENGINE = ("memory", "engines", "trace/schema.py")
 """Where functions and constants that the engine compiles stand: rooms with all their folders, and single files."""
 _CHECKS = ("machines", "engines/compiled/compilation.py")
 """The same for what machines compile, so that a change of a machine leaves the engine as it is."""
+_EXPLANATION = ("explanation", "engines/compiled/compilation.py", "trace/schema.py")
+"""The same for the walk and the sweep of an explanation."""
 
 _UNKEPT = "compiled code cannot be kept"
 
@@ -107,7 +109,8 @@ def _cached(dispatcher: Any) -> Function:  # noqa: ANN401  # numba has no types
 def _places(function: Function) -> tuple[str, ...]:
     """Return where everything stands that is compiled into this function."""
     stands = Path(function.__code__.co_filename).resolve()
-    return _CHECKS if stands.is_relative_to(_PACKAGE / _CHECKS[0]) else _ENGINE
+    rooms = (_CHECKS, _EXPLANATION)
+    return next((places for places in rooms if stands.is_relative_to(_PACKAGE / places[0])), _ENGINE)
 
 
 @cache

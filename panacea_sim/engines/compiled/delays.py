@@ -11,15 +11,15 @@ from panacea_sim.trace.posting_log import Delay, PostingLog
 from panacea_sim.trace.schema import SLOT, State
 from panacea_sim.units import IntArray
 
-__all__ = ["first_delay", "posting_columns"]
+__all__ = ["first_delays", "posting_columns"]
 
 
-def first_delay(lowered: Lowered, core: col.Core, number: int, lane: int = 0) -> Delay | None:
-    """Return what an actor, or one of its lanes, waited for last before its first firing; None if it did not wait."""
+def first_delays(lowered: Lowered, core: col.Core, number: int, lane: int = 0) -> list[Delay]:
+    """Return what an actor, or one of its lanes, waited for before its first firing, one behind the other."""
     actor, first_step = lowered.actors[number], int(core.actors[number, col.FIRST_STEP])
-    cycle, last = 0, None
+    cycle, delays = 0, list[Delay]()
     if not actor.firings:
-        return None
+        return delays
     for place, step in enumerate(actor.steps, first_step):
         if step.op not in {Op.TAKE, Op.NEED}:
             continue
@@ -27,9 +27,9 @@ def first_delay(lowered: Lowered, core: col.Core, number: int, lane: int = 0) ->
         for each in (lane,) if actor.lanes > 1 else range(step.fan):
             event_cycle = _first_event(core, place, step, each)
             if event_cycle > cycle:
-                last = Delay(_kind(step, each), cycle)
+                delays.append(Delay(_kind(step, each), cycle))
                 cycle = event_cycle
-    return last
+    return delays
 
 
 def _first_event(core: col.Core, place: int, step: LoweredStep, lane: int) -> int:
@@ -45,24 +45,30 @@ def _kind(step: LoweredStep, lane: int = 0) -> Kind:
     return Kind(step.state, *step.causes[lane])
 
 
-def posting_columns(
-    lowered: Lowered, core: col.Core, streams: col.Streams, number: int, log: PostingLog
-) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """Return of each posting of a stream, whose actor `number` posts: firing, cycle, code in `log`, since when."""
+def posting_columns(lowered: Lowered, core: col.Core, streams: col.Streams, number: int, log: PostingLog) -> IntArray:
+    """Return the postings of a stream, whose actor `number` posts, as `PostingLog.extend` takes them."""
     actor, name = lowered.actors[number], lowered.description.components[lowered.actors[number].component].name
     first = int(streams.ports[core.components[actor.component, col.PORT_OF], col.SLOTS_AT])
     cycle = streams.requests[first : first + actor.firings, col.POSTED]
     # Until when the steps before the slot took: they began with the posting before.
-    until, since, code = np.append(0, cycle)[:-1], cycle.copy(), np.zeros(len(cycle), np.int64)
-    delay = first_delay(lowered, core, number)
-    if delay is not None:
-        until[0], since[0] = core.components[actor.component, col.HEAD], delay.since_cycle
-        code[0] = log.code(delay.kind)
+    until = np.append(0, cycle)[:-1]
+    delays = [
+        (np.zeros(1, np.int64), log.code(kind), np.array([since]))
+        for kind, since in first_delays(lowered, core, number)
+    ]
+    if len(until):
+        until[0] = core.components[actor.component, col.HEAD]
     for place, step in enumerate(actor.steps[:-1], int(core.actors[number, col.FIRST_STEP])):
         at = int(core.steps[place, col.STALLS_AT])
         start, end = streams.stalls[at : at + actor.firings].T
-        late = end > start
-        until[late], since[late], code[late] = end[late], start[late], log.code(_kind(step))
-    late = cycle > until
-    since[late], code[late] = until[late], log.code(Kind(State.BLOCKED, SLOT, name))
-    return np.arange(len(cycle)), cycle, code, since
+        late = np.flatnonzero(end > start)
+        until[late] = end[late]
+        delays.append((late, log.code(_kind(step)), start[late]))
+    late = np.flatnonzero(cycle > until)
+    delays.append((late, log.code(Kind(State.BLOCKED, SLOT, name)), until[late]))
+    undelayed = np.setdiff1d(np.arange(len(cycle)), np.concatenate([firing for firing, _, _ in delays]))
+    delays.append((undelayed, 0, cycle[undelayed]))
+    firing, since = (np.concatenate([each[column] for each in delays]) for column in (0, 2))
+    code = np.repeat([each[1] for each in delays], [len(each[0]) for each in delays])
+    in_order = np.lexsort((since, firing))
+    return np.stack([firing, cycle[firing], code, since])[:, in_order]

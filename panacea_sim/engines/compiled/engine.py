@@ -15,18 +15,20 @@ from panacea_sim.description.parts import Channel, Queue
 from panacea_sim.description.steps import Give, Take
 from panacea_sim.engines.compiled import columns as col
 from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
-from panacea_sim.engines.compiled.delays import first_delay, posting_columns
+from panacea_sim.engines.compiled.delays import first_delays, posting_columns
 from panacea_sim.engines.compiled.evaluation import evaluate
-from panacea_sim.engines.compiled.lowering import Lowered, lower
+from panacea_sim.engines.compiled.kept_rows import RowSorter
+from panacea_sim.engines.compiled.lowering import lower
 from panacea_sim.engines.compiled.tables import core_tables, stream_tables, trace_buffers
+from panacea_sim.engines.compiled.totals import channel_kind, cycle_totals, firing_counts, queue_totals
 from panacea_sim.engines.deadlock import StandStill, describe_deadlock
 from panacea_sim.engines.result import EngineResult, FiringTimes
 from panacea_sim.errors import DeadlockError
-from panacea_sim.trace.activity_log import ActivityLog
+from panacea_sim.trace.activity_log import NO_FIRING, ActivityLog, KeptRows
 from panacea_sim.trace.options import NO_TRACE
 from panacea_sim.trace.recorder import Recorder
-from panacea_sim.trace.schema import GAP_REASONS, NO_REQUESTS, State
-from panacea_sim.trace.totals import ChannelTotals, QueueTotals, StallTotal
+from panacea_sim.trace.schema import NO_REQUESTS, State
+from panacea_sim.trace.totals import ChannelTotals, QueueTotals
 from panacea_sim.units import IntArray
 
 __all__ = ["load_compiled", "run_compiled"]
@@ -64,20 +66,16 @@ class _Engine:
         self._recorder = recorder
         self._keep_times = keep_times
         self._traced = recorder.options.level != "off"
-        self._lowered = lower(description, keep_times, whole=self._traced)
+        self._records = self._traced or recorder.explains
+        self._lowered = lower(description, keep_times, whole=self._records)
         self._names = [component.name for component in description.components]
         self._ports = [port.component for port in description.ports]
-        self._slots = _slots(self._lowered)
         self._core = core_tables(self._lowered)
         self._streams = stream_tables(self._lowered)
-        self._trace = trace_buffers(self._lowered, traced=self._traced)
-        self._logs = self._open_logs()
-        # The lane of each component in its actor; a stream's is the one that posts, which comes before the other.
-        self._lanes = {
-            actor.component + lane: (number, lane)
-            for number, actor in reversed(list(enumerate(self._lowered.actors)))
-            for lane in range(actor.lanes)
-        }
+        self._trace = trace_buffers(self._lowered, traced=self._records)
+        self._logs = self._open_logs() if self._records else []
+        slots = len(self._lowered.structure.slots)
+        self._sorter = RowSorter(self._logs, len(self._names), slots, len(self._ports))
 
     def run(self, watch: Mapping[str, Callable[[int], None]]) -> EngineResult:
         status = PAUSED
@@ -91,6 +89,8 @@ class _Engine:
         makespan_cycles = int(self._core.components[:, col.LAST_END].max(initial=0))
         self._note_idle_ends(makespan_cycles)
         self._note_postings()
+        if self._records and not self._traced:
+            self._keep_first_inputs()
         return self._result(makespan_cycles)
 
     def _open_logs(self) -> list[ActivityLog]:
@@ -101,9 +101,7 @@ class _Engine:
             for part in description.components
         ]
         by_name = {part.name: part for part in description.components}
-        # They would be as long as all streams together.
-        ported = [by_name[name] for name in self._ports] if self._traced else []
-        labels, sizes, _ = joined_labels(ported)
+        labels, sizes, _ = joined_labels([by_name[name] for name in self._ports])
         for channel in description.channels:
             logs.append(recorder.activity_log(channel.name, labels, sizes))
             recorder.access_log(channel.name, self._ports)
@@ -113,20 +111,31 @@ class _Engine:
         return logs
 
     def _empty_buffers(self) -> None:
+        if not self._records:
+            return
         trace = self._trace
         rows = trace.rows[: trace.counts[col.ROWS]]
+        if self._traced:
+            self._log_rows(rows)
+        else:
+            self._sorter.add(rows, self._code)
+        accesses = trace.accesses[: trace.counts[col.ACCESSES]]
+        for number, channel in enumerate(self._description.channels):
+            self._recorder.accesses[channel.name].extend(accesses[accesses[:, 0] == number][:, 1:])
+        trace.counts[:] = 0
+
+    def _log_rows(self, rows: IntArray) -> None:
         rows = rows[np.lexsort((rows[:, 3], rows[:, 2], rows[:, 0]))]
         ends = np.searchsorted(rows[:, 0], np.arange(len(self._logs)), side="right")
         for owner, (log, mine) in enumerate(zip(self._logs, np.split(rows, ends[:-1]), strict=True)):
+            if owner < len(self._names) and len(mine) and mine[0, 1] == IDLE:
+                self._note_first_inputs(owner)
+                mine = mine[1:]  # noqa: PLW2901  # the first row of a component
             if not len(mine):
                 continue
             codes, place = np.unique(mine[:, 1], return_inverse=True)
             known = np.array([self._code(owner, code) for code in codes.tolist()], np.int64)
             log.extend(known[place], mine[:, 2], mine[:, 3], mine[:, 4])
-        accesses = trace.accesses[: trace.counts[col.ACCESSES]]
-        for number, channel in enumerate(self._description.channels):
-            self._recorder.accesses[channel.name].extend(accesses[accesses[:, 0] == number][:, 1:])
-        trace.counts[:] = 0
 
     def _code(self, owner: int, code: int) -> int:
         """Return the code in the log of `owner` for a code of the evaluation."""
@@ -137,32 +146,32 @@ class _Engine:
         if code == BUSY:
             return State.BUSY, "", ""
         if code == IDLE:
-            return (State.IDLE, *self._first_cause(owner))
+            return State.IDLE, "", ""
         if code == STARVED:
             return State.STARVED, NO_REQUESTS, ""
         if code >= 0:
-            return self._slots[code][1:]
-        return self._channel_kind(owner, CONTENDED - code)
+            return self._lowered.structure.slots[code][1:]
+        return channel_kind(self._lowered.structure, owner, CONTENDED - code)
 
-    def _channel_kind(self, owner: int, number: int) -> tuple[State, str, str]:
-        """Return what a stream waits for at the channels, or what a channel does; see CONTENDED."""
-        ports = len(self._ports)
-        if owner < len(self._names):
-            channel, what = divmod(number, ports + len(GAP_REASONS))
-            name = self._description.channels[channel].name
-            if what < ports:
-                return State.CONTENDED, name, self._ports[what]
-            return State.CONTENDED, f"{name}:{GAP_REASONS[what - ports]}", ""
-        reason, port = divmod(number, ports)
-        if not reason:
-            return State.BUSY, "", self._ports[port]
-        name = self._description.channels[owner - len(self._names)].name
-        return State.CONTENDED, f"{name}:{GAP_REASONS[reason - 1]}", self._ports[port]
+    def _note_first_inputs(self, owner: int) -> None:
+        """Add what a component waited for until its first inputs were there."""
+        code, since, end = self._first_inputs(owner)
+        self._logs[owner].extend(code, since, end, np.full(len(code), NO_FIRING))
 
-    def _first_cause(self, owner: int) -> tuple[str, str]:
-        """Return what a component waited for last before its first inputs were there, and who is at the other end."""
-        delay = first_delay(self._lowered, self._core, *self._lanes[owner]) if owner in self._lanes else None
-        return ("", "") if delay is None else (delay.kind.cause, delay.kind.cause_component)
+    def _keep_first_inputs(self) -> None:
+        """Put before the kept rows of each component what it waited for until its first inputs were there."""
+        for owner in range(len(self._names)):
+            code, _, end = self._first_inputs(owner)
+            self._logs[owner].kept.insert(0, KeptRows(code.astype(np.int32), end, np.full(len(code), NO_FIRING)))
+
+    def _first_inputs(self, owner: int) -> tuple[IntArray, IntArray, IntArray]:
+        """Return code in the log, start and end of the waits for first inputs."""
+        log = self._logs[owner]
+        delays = first_delays(self._lowered, self._core, *self._lowered.structure.actor_of[owner])
+        since = np.array([delay.since_cycle for delay in delays], np.int64)
+        codes = [log.code(State.IDLE, delay.kind.cause, delay.kind.cause_component) for delay in delays]
+        end = np.append(since[1:], self._core.components[owner, col.HEAD])[: len(since)]
+        return np.array(codes, np.int64), since, end
 
     def _note_idle_ends(self, makespan_cycles: int) -> None:
         if not self._traced:
@@ -174,11 +183,11 @@ class _Engine:
                 log.extend(one * log.code(State.IDLE), one * end, one * makespan_cycles, -one)
 
     def _note_postings(self) -> None:
-        if self._recorder.options.level != "full":
+        if self._recorder.options.level != "full" and not self._recorder.explains:
             return
         for name, log in self._recorder.postings.items():
-            number, _ = self._lanes[self._names.index(name)]
-            log.extend(np.stack(posting_columns(self._lowered, self._core, self._streams, number, log)))
+            number, _ = self._lowered.structure.actor_of[self._names.index(name)]
+            log.extend(posting_columns(self._lowered, self._core, self._streams, number, log))
 
     def _last_cycle(self) -> int:
         """Return the last cycle in which anything moved: a component, one of its lanes, or data that arrived."""
@@ -199,14 +208,15 @@ class _Engine:
 
     def _result(self, makespan_cycles: int) -> EngineResult:
         description = self._description
-        totals = {name: self._component_totals(number, makespan_cycles) for number, name in enumerate(self._names)}
-        for number, channel in enumerate(description.channels):
-            totals[channel.name] = self._channel_totals(number, makespan_cycles)
+        lowered, core = self._lowered, self._core
+        is_noted = self._recorder.options.level != "full"
         return EngineResult(
             makespan_cycles,
-            totals,
-            {name: self._count(f"ended:{name}") for name in self._names},
-            {queue.name: self._queue_totals(queue.name, queue.capacity) for queue in description.queues},
+            cycle_totals(lowered, core, self._streams, makespan_cycles),
+            firing_counts(lowered.structure, core),
+            queue_totals(lowered.structure, core)
+            if is_noted
+            else {queue.name: self._queue_totals(queue.name, queue.capacity) for queue in description.queues},
             {memory.name: self._memory_totals(memory.name, memory.capacity_bytes) for memory in description.memories},
             {
                 channel.name: self._moved(number, channel, makespan_cycles)
@@ -214,37 +224,6 @@ class _Engine:
             },
             {name: self._times(name) for name in self._names if name in self._keep_times},
         )
-
-    def _component_totals(self, number: int, makespan_cycles: int) -> list[StallTotal]:
-        port, busy, head, last_end = self._core.components[number].tolist()
-        service_cycles = self._description.components[number].service_cycles
-        if service_cycles is not None:
-            busy = int(service_cycles.sum())
-        kinds = [(State.IDLE, "", "", head + makespan_cycles - last_end), (State.BUSY, "", "", busy)]
-        kinds += [
-            (*kind, cycles)
-            for (owner, *kind), cycles in zip(self._slots, self._core.stalled.tolist(), strict=True)
-            if owner == number
-        ]
-        if port >= 0:
-            waited = self._streams.waits[port].tolist()
-            kinds += [(*self._kind(number, CONTENDED - what), cycles) for what, cycles in enumerate(waited)]
-        return _merged(kinds)
-
-    def _channel_totals(self, number: int, makespan_cycles: int) -> list[StallTotal]:
-        streams, owner, ports = self._streams, len(self._names) + number, len(self._ports)
-        end, before, starved = streams.channels[number, col.CHANNEL_END : col.STARVED_CYCLES + 1].tolist()
-        kinds = [
-            (State.IDLE, "", "", before + makespan_cycles - end),
-            (State.STARVED, NO_REQUESTS, "", starved),
-        ]
-        kinds += [
-            (*self._kind(owner, CONTENDED - port), cycles) for port, cycles in enumerate(streams.busy[number].tolist())
-        ]
-        for place, cycles in enumerate(streams.gaps[number].tolist()):
-            port, reason = divmod(place, len(GAP_REASONS))
-            kinds.append((*self._kind(owner, CONTENDED - ((1 + reason) * ports + port)), cycles))
-        return _merged(kinds)
 
     def _moved(self, number: int, channel: Channel, makespan_cycles: int) -> ChannelTotals:
         streams = self._streams
@@ -267,27 +246,22 @@ class _Engine:
         return int(self._core.events[self._lowered.places[counter][0]])
 
     def _queue_totals(self, name: str, capacity: int) -> QueueTotals:
-        tokens_in, tokens_out = self._count(f"put:{name}"), self._count(f"taken:{name}")
+        """Log the occupancy of a queue, and return what went through it."""
         log = self._recorder.occupancy_log(name)
-        if self._recorder.options.level != "full":
-            number, lane = self._lowered.places[f"put:{name}"]
-            high = int(self._core.highs[self._core.counters[number, col.HIGH_AT] + lane])
-            # A token that stays is there at the end of every cycle since.
-            return QueueTotals(capacity, tokens_in, tokens_out, max(high, tokens_in - tokens_out))
         put, taken = self._events(f"put:{name}"), self._events(f"taken:{name}")
         cycle = np.concatenate([put, taken])
         change = np.repeat([1, -1], [len(put), len(taken)])
         in_order = np.argsort(cycle, kind="stable")
         log.extend(cycle[in_order], change[in_order])
-        return QueueTotals(capacity, tokens_in, tokens_out, log.high_water())
+        return QueueTotals(capacity, len(put), len(taken), log.high_water())
 
     def _memory_totals(self, name: str, capacity_bytes: int) -> QueueTotals:
         acquired, released = _sizes(self._description, name)
-        log = self._recorder.occupancy_log(name)
         if self._recorder.options.level != "full":
             times = self._events(f"acquired:{name}"), self._events(f"released:{name}")
             high = _high_water(times[0], acquired, times[1], released[released > 0])
             return QueueTotals(capacity_bytes, int(acquired.sum()), int(released.sum()), high)
+        log = self._recorder.occupancy_log(name)
         cycle = np.concatenate([self._events(f"acquired:{name}"), self._events(f"released:{name}")])
         change = np.concatenate([acquired, -released[released > 0]])
         in_order = np.argsort(cycle, kind="stable")
@@ -296,23 +270,6 @@ class _Engine:
 
     def _times(self, name: str) -> FiringTimes:
         return FiringTimes(self._events(f"started:{name}"), self._events(f"ended:{name}"))
-
-
-def _slots(lowered: Lowered) -> list[tuple[int, State, str, str]]:
-    """Return the stalls of all steps: number of the component that stands, state, cause and the other end."""
-    return [
-        (actor.component + (lane if actor.lanes > 1 else 0), step.state, cause, other)
-        for actor in lowered.actors
-        for step in actor.steps
-        for lane, (cause, other) in enumerate(step.causes)
-    ]
-
-
-def _merged(kinds: list[tuple[State, str, str, int]]) -> list[StallTotal]:
-    sums: dict[tuple[State, str, str], int] = {}
-    for state, cause, component, cycles in kinds:
-        sums[state, cause, component] = sums.get((state, cause, component), 0) + cycles
-    return [StallTotal(*kind, cycles) for kind, cycles in sums.items() if cycles]
 
 
 _BLOCK = 1 << 16
@@ -336,8 +293,10 @@ def _high_water(
 
 
 def _sizes(description: Description, memory: str) -> tuple[IntArray, IntArray]:
-    acquired = released = np.zeros(0, np.int64)
-    for component in description.components:
-        acquired = next((each.size_bytes for each in component.acquires if each.memory == memory), acquired)
-        released = next((each.size_bytes for each in component.releases if each.memory == memory), released)
-    return acquired, released
+    """Return the bytes of all acquisitions and of all releases of a memory."""
+    wiring, parts = description.wiring, description.components
+    acquirer, releaser = (parts[wiring.number[end[memory]]] for end in (wiring.consumer, wiring.producer))
+    return (
+        next(each.size_bytes for each in acquirer.acquires if each.memory == memory),
+        next(each.size_bytes for each in releaser.releases if each.memory == memory),
+    )

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
 from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
-from panacea_sim.description.parts import Queue
-from panacea_sim.description.steps import Give, Take
+from panacea_sim.description.wiring import PartWiring, Wiring
 from panacea_sim.units import IntArray
 
 __all__ = ["LaneGroup", "find_lane_groups"]
@@ -31,69 +31,83 @@ class LaneGroup:
     outputs: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Candidate:
+    """Components that are lanes if they move the same tokens.
+
+    `fed` and `emptied` are component and place of the gives and takes beside the first lane, `gives` those of a lane.
+    """
+
+    group: LaneGroup
+    fed: tuple[int, int]
+    emptied: tuple[int, int]
+    gives: int
+
+
 def find_lane_groups(description: Description, keep_times: Collection[str]) -> list[LaneGroup]:
     """Return the lane groups of a description; what somebody waits for or wants the times of stays by itself."""
-    single = {wait.component for component in description.components for wait in component.waits} | set(keep_times)
-    numbered = enumerate(description.components)
-    found = []
-    for _, run in groupby(numbered, lambda each: _ends(description, each[1], single)):
-        members = list(run)
-        parts = [part for _, part in members]
-        if len(parts) > 1 and _ends(description, parts[0], single) is not None and _is_group(description, parts):
-            inputs = tuple(part.takes[0].queue for part in parts)
-            found.append(LaneGroup(members[0][0], len(parts), inputs, tuple(part.gives[0].queue for part in parts)))
-    return found
+    parts = description.components
+    alike = tuple([before.firings == part.firings for before, part in pairwise(parts)])
+    found = _candidates(description.wiring, frozenset(keep_times), alike)
+    return [each.group for each in found if _move_together(parts, each)]
 
 
-def _ends(description: Description, part: Component, single: Collection[str]) -> tuple[str, str, int, int] | None:
-    """Return who feeds and who empties a component that can be a lane, its firings and gives; None if it cannot be."""
+@lru_cache(maxsize=64)
+def _candidates(wiring: Wiring, keep_times: frozenset[str], alike: tuple[bool, ...]) -> tuple[_Candidate, ...]:
+    """Return what can be lanes by the wiring; `alike` says which components fire as often as the one before."""
+    single = {awaited for part in wiring.parts for awaited in part.waits} | keep_times
+    ends = [_ends(wiring, part, single) for part in wiring.parts]
+    firsts = [0, *(n for n in range(1, len(ends)) if ends[n] != ends[n - 1] or not alike[n - 1]), len(ends)]
+    runs = [(first, end) for first, end in pairwise(firsts) if end - first > 1 and ends[first] is not None]
+    found = (_candidate(wiring, first, wiring.parts[first:end]) for first, end in runs)
+    return tuple(each for each in found if each is not None)
+
+
+def _ends(wiring: Wiring, part: PartWiring, single: Collection[str]) -> tuple[str, str, int] | None:
+    """Return who feeds and who empties a component that can be a lane, and its gives; None if it cannot be."""
     others = (part.needs, part.waits, part.acquires, part.releases, part.puts)
-    queues = {give.queue for give in part.gives}
-    if part.service_cycles is None or any(others) or part.name in single or len(part.takes) != 1 or len(queues) != 1:
+    if part.posted or any(others) or part.name in single or len(part.takes) != 1 or len(set(part.gives)) != 1:
         return None
-    feeder, emptier = description.producer[part.takes[0].queue], description.consumer[next(iter(queues))]
-    if part.name in {feeder, emptier}:
+    feeder, emptier = wiring.producer[part.takes[0]], wiring.consumer[part.gives[0]]
+    return None if part.name in {feeder, emptier} else (feeder, emptier, len(part.gives))
+
+
+def _candidate(wiring: Wiring, first: int, parts: Sequence[PartWiring]) -> _Candidate | None:
+    inputs, outputs = tuple(part.takes[0] for part in parts), tuple(part.gives[0] for part in parts)
+    feeder, emptier = wiring.number[wiring.producer[inputs[0]]], wiring.number[wiring.consumer[outputs[0]]]
+    if wiring.parts[emptier].posted:
+        return None  # a stream accounts for its waiting only when the data of the request before is there
+    fed, emptied = _in_order(wiring.parts[feeder].gives, inputs), _in_order(wiring.parts[emptier].takes, outputs)
+    if fed is None or emptied is None or not (_alike(wiring, inputs) and _alike(wiring, outputs)):
         return None
-    return feeder, emptier, part.firings, len(part.gives)
+    group = LaneGroup(first, len(parts), inputs, outputs)
+    return _Candidate(group, (feeder, fed), (emptier, emptied), len(parts[0].gives))
 
 
-def _is_group(description: Description, parts: Sequence[Component]) -> bool:
-    components = {part.name: part for part in description.components}
-    inputs, outputs = [part.takes[0].queue for part in parts], [part.gives[0].queue for part in parts]
-    feeder, emptier = components[description.producer[inputs[0]]], components[description.consumer[outputs[0]]]
-    if emptier.posted:
-        return False  # a stream accounts for its waiting only when the data of the request before is there
-    fed = _in_order(feeder.gives, inputs)
-    emptied = _in_order(emptier.takes, outputs)
-    queues = {queue.name: queue for queue in description.queues}
-    return (
-        fed is not None
-        and emptied is not None
-        and _alike([queues[name] for name in inputs])
-        and _alike([queues[name] for name in outputs])
-        and _same_steps([fed, emptied, [part.takes[0].tokens for part in parts]])
-        and _same_steps([[part.gives[place].tokens for part in parts] for place in range(len(parts[0].gives))])
-    )
-
-
-def _in_order(ends: Sequence[Take] | Sequence[Give], queues: list[str]) -> list[IntArray] | None:
-    """Return the tokens of the queues at a component that serves each once, one directly behind the other."""
-    names = [end.queue for end in ends]
+def _in_order(names: Sequence[str], queues: Sequence[str]) -> int | None:
+    """Return where a component serves the first of the queues, if it serves each once, one behind the other."""
     if queues[0] not in names or any(names.count(queue) > 1 for queue in queues):
         return None
     first = names.index(queues[0])
-    if names[first : first + len(queues)] != queues:
-        return None
-    return [end.tokens for end in ends[first : first + len(queues)]]
+    return first if tuple(names[first : first + len(queues)]) == tuple(queues) else None
 
 
-def _alike(queues: list[Queue]) -> bool:
-    return len({(queue.capacity, queue.latency_cycles) for queue in queues}) == 1
+def _alike(wiring: Wiring, names: Sequence[str]) -> bool:
+    return len({(queue.capacity, queue.latency_cycles) for queue in wiring.queues if queue.name in names}) == 1
 
 
-def _same_steps(steps: Sequence[Sequence[IntArray]]) -> bool:
+def _move_together(parts: Sequence[Component], candidate: _Candidate) -> bool:
     """Return whether all lanes move a token in the same firings, and never more than one."""
+    lanes = candidate.group.lanes
+    members = parts[candidate.group.first : candidate.group.first + lanes]
+    (feeder, fed), (emptier, emptied) = candidate.fed, candidate.emptied
+    moved: list[list[IntArray]] = [
+        [give.tokens for give in parts[feeder].gives[fed : fed + lanes]],
+        [take.tokens for take in parts[emptier].takes[emptied : emptied + lanes]],
+        [part.takes[0].tokens for part in members],
+        *([part.gives[place].tokens for part in members] for place in range(candidate.gives)),
+    ]
     return all(
-        lanes[0].max(initial=0) <= 1 and all(each is lanes[0] or np.array_equal(each, lanes[0]) for each in lanes)
-        for lanes in steps
+        each[0].max(initial=0) <= 1 and all(tokens is each[0] or np.array_equal(tokens, each[0]) for tokens in each)
+        for each in moved
     )

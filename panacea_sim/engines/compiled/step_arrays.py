@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,12 +20,23 @@ _BLOCK = 4_096
 """Firings whose lanes are put side by side at once: they stay in the cache."""
 
 
+def _blocks(firings: int) -> list[slice]:
+    return [slice(first, first + _BLOCK) for first in range(0, firings, _BLOCK)]
+
+
+def _side_by_side(lanes: Sequence[IntArray]) -> Iterator[IntArray]:
+    """Return the numbers of several lanes, [firing, lane], block by block."""
+    for block in _blocks(len(lanes[0])):
+        yield np.stack([values[block] for values in lanes], 1)
+
+
 @dataclass(frozen=True, eq=False)
 class _Rows:
     """Arrays that stand side by side, one word for each lane, or for two of them where they are packed."""
 
     lanes: Sequence[IntArray]
     packed: bool
+    largest: int
 
     @property
     def words(self) -> int:
@@ -39,13 +50,15 @@ class _Rows:
 
     def write(self, out: IntArray) -> None:
         """Write the words, [firing, word]."""
-        for first in range(0, len(out), _BLOCK):
-            block = slice(first, first + _BLOCK)
-            for lane, values in enumerate(self.lanes):
-                if self.packed and lane % 2:
-                    out[block, lane // 2] |= values[block].astype(np.int32) << PACKED_BITS
-                else:
-                    out[block, lane >> self.packed] = values[block]
+        if len(self.lanes) == 1:
+            out[:, 0] = self.lanes[0]
+            return
+        for block, values in zip(_blocks(len(out)), _side_by_side(self.lanes), strict=True):
+            if self.packed:
+                out[block] = values[:, 0::2]
+                out[block, : len(self.lanes) // 2] |= values[:, 1::2].astype(np.int32) << PACKED_BITS
+            else:
+                out[block] = values
 
 
 @dataclass
@@ -66,22 +79,25 @@ class StepArrays:
 
     def stored(self, values: IntArray) -> int:
         """Return the offset of an array that is stored whatever it holds."""
-        return self._add(_Rows((values,), packed=False))
+        return self._add(_Rows((values,), packed=False, largest=int(values.max(initial=0))))
 
     def side_by_side(self, lanes: Sequence[IntArray]) -> tuple[int, bool]:
         """Return the offset of the arrays of several lanes, and whether they are packed.
 
         They are where all numbers are so small that two share a word; the one of the lower lane has the lower bits.
         """
-        packed = len(lanes) > 1 and all(int(each.max(initial=0)) >> (PACKED_BITS - 1) == 0 for each in lanes)
-        return self._add(_Rows(lanes, packed)), packed
+        if len(lanes) == 1:
+            return self.stored(lanes[0]), False
+        largest = max((int(values.max()) for values in _side_by_side(lanes)), default=0)
+        packed = largest >> (PACKED_BITS - 1) == 0
+        return self._add(_Rows(lanes, packed, largest)), packed
 
     def joined(self) -> IntArray:
         """Return all arrays as one, and let them go: it is asked for once.
 
         Raises ConfigError if a number does not fit a word.
         """
-        largest = max((int(lane.max(initial=0)) for rows in self._rows for lane in rows.lanes), default=0)
+        largest = max((rows.largest for rows in self._rows), default=0)
         if largest > np.iinfo(np.int32).max:
             found, accepted = f"a step of {largest} cycles or bytes", "steps that fit into 32 bits"
             raise ConfigError("compiled engine", found, accepted, "--engine reference has no such limit")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from panacea_sim.description.steps import Requests
 from panacea_sim.engines.compiled import columns as col
-from panacea_sim.engines.compiled.lowering import Lowered, Op, ring_room
+from panacea_sim.engines.compiled.lowering import Lowered, ring_room
+from panacea_sim.engines.compiled.structure import Structure
 from panacea_sim.memory.arbiter import WIDTH
 from panacea_sim.memory.params import OUT
 from panacea_sim.trace.schema import GAP_REASONS
@@ -19,60 +22,105 @@ __all__ = ["core_tables", "stream_tables", "trace_buffers"]
 _BUFFER_ROWS = 1 << 18
 """Rows of the trace between two visits to Python."""
 
+_NO_RING = np.iinfo(np.int64).max
+"""The room of a counter of which all times are kept that somebody wants."""
+
 _QUEUE_ROOM = 8
 """How often the longest queue of a channel has room in its array, along which it moves before it is copied back."""
 
 
-def core_tables(lowered: Lowered) -> col.Core:
-    """Return actors, steps, counters and components before the first cycle."""
-    description, actors = lowered.description, lowered.actors
+class _Blank(NamedTuple):
+    """The tables of a structure without the numbers of a run, to be copied.
+
+    `wake` is that of Core, and `in_order` its first stack. Of each counter `lanes` holds the lanes, `kept` whether its
+    times are wanted, and `ring` how many of them a ring keeps. The last two are the sizes of arrays.
+    """
+
+    actors: IntArray
+    steps: IntArray
+    counters: IntArray
+    components: IntArray
+    wake: IntArray
+    in_order: IntArray
+    lanes: IntArray
+    kept: IntArray
+    ring: IntArray
+    lane_cycles: int
+    stalls: int
+
+
+@lru_cache(maxsize=64)
+def _blank(structure: Structure) -> _Blank:
+    actors, counters, wiring = structure.actors, structure.counters, structure.wiring
     first_step = _starts([len(actor.steps) for actor in actors])
     rows = np.zeros((len(actors), col.ACTOR_WIDTH), np.int64)
-    rows[:, col.FIRINGS] = [actor.firings for actor in actors]
     rows[:, col.COMPONENT] = [actor.component for actor in actors]
     rows[:, col.FIRST_STEP] = rows[:, col.STEP] = first_step[:-1]
     rows[:, col.END_STEP] = first_step[1:]
-    rows[:, col.POSTS] = _posts(lowered)
+    rows[:, col.POSTS] = structure.posts
     rows[:, col.BLOCKED_ON] = -1
-    lanes = [actor.lanes if actor.lanes > 1 else 0 for actor in actors]
+    lane_at = _starts([actor.lanes if actor.lanes > 1 else 0 for actor in actors])
     rows[:, col.LANES] = [actor.lanes for actor in actors]
-    rows[:, col.LANE_AT] = _starts(lanes)[:-1]
-    counters = np.zeros((len(lowered.counters), col.COUNTER_WIDTH), np.int64)
-    times_at = _starts([each.room * each.lanes for each in lowered.counters])
-    wake_at = _starts([len(each.wakes) for each in lowered.counters])
-    counters[:, col.TIMES_AT] = times_at[:-1]
-    # Where all events are kept, no bit of their numbers is masked.
-    counters[:, col.EVENT_MASK] = [each.room - 1 if each.room < each.size else -1 for each in lowered.counters]
-    counters[:, col.KEPT] = [each.kept for each in lowered.counters]
-    counters[:, col.OTHER_END] = [each.other_end for each in lowered.counters]
-    counters[:, col.OPEN_LANES] = [each.lanes * (each.other_end >= 0) for each in lowered.counters]
-    counters[:, col.CAPACITY] = [each.capacity for each in lowered.counters]
-    counters[:, col.HIGH_AT] = highs_at(lowered)
-    counters[:, col.WAKE_AT], counters[:, col.WAKE_END] = wake_at[:-1], wake_at[1:]
-    components = np.zeros((len(description.components), col.COMPONENT_WIDTH), np.int64)
-    ports = {port.component: number for number, port in enumerate(description.ports)}
-    components[:, col.PORT_OF] = [ports.get(part.name, -1) for part in description.components]
-    return col.Core(
+    rows[:, col.LANE_AT] = lane_at[:-1]
+    wake_at = _starts([len(each.wakes) for each in counters])
+    table = np.zeros((len(counters), col.COUNTER_WIDTH), np.int64)
+    table[:, col.KEPT] = [each.kept for each in counters]
+    table[:, col.OTHER_END] = [each.other_end for each in counters]
+    table[:, col.OPEN_LANES] = [each.lanes * (each.other_end >= 0) for each in counters]
+    table[:, col.CAPACITY] = [each.capacity for each in counters]
+    table[:, col.HIGH_AT] = highs_at(structure)
+    table[:, col.WAKE_AT], table[:, col.WAKE_END] = wake_at[:-1], wake_at[1:]
+    components = np.zeros((len(wiring.parts), col.COMPONENT_WIDTH), np.int64)
+    components[:, col.PORT_OF] = [wiring.port_of.get(name, -1) for name in wiring.names]
+    return _Blank(
         rows,
-        _steps(lowered),
-        counters,
-        np.zeros(len(lowered.counters), np.int64),
+        _steps(structure),
+        table,
         components,
-        np.array([actor for each in lowered.counters for actor in sorted(each.wakes)], np.int64),
-        lowered.arrays.joined(),
-        np.zeros(times_at[-1], np.int64),
-        np.zeros(sum(each.lanes for each in lowered.counters), np.int64),
-        np.zeros(sum(lanes), np.int64),
-        np.zeros(sum(len(step.causes) for actor in actors for step in actor.steps), np.int64),
+        np.array([actor for each in counters for actor in sorted(each.wakes)], np.int64),
         # The first actor is on top.
         np.array([len(actors), *range(len(actors) - 1, -1, -1)], np.int64),
+        np.array([each.lanes for each in counters], np.int64),
+        table[:, col.KEPT].copy(),
+        np.array([ring_room(each.capacity) if each.other_end >= 0 else _NO_RING for each in counters], np.int64),
+        int(lane_at[-1]),
+        len(structure.slots),
     )
 
 
-def highs_at(lowered: Lowered) -> IntArray:
+def core_tables(lowered: Lowered) -> col.Core:
+    """Return actors, steps, counters and components before the first cycle."""
+    blank, sizes = _blank(lowered.structure), np.array(lowered.sizes, np.int64)
+    actors, steps, counters = blank.actors.copy(), blank.steps.copy(), blank.counters.copy()
+    actors[:, col.FIRINGS] = [actor.firings for actor in lowered.actors]
+    steps[:, col.OFFSET], steps[:, col.PACKED] = lowered.offsets, lowered.packed
+    steps[:, col.STALLS_AT] = _starts(_stall_sizes(lowered))[:-1]
+    # Nobody waits for more than the last tokens of a queue, as many as it holds.
+    room = sizes * blank.kept if lowered.whole else np.minimum(sizes * blank.kept, blank.ring)
+    times_at = _starts(room * blank.lanes)
+    counters[:, col.TIMES_AT] = times_at[:-1]
+    # Where all events are kept, no bit of their numbers is masked.
+    counters[:, col.EVENT_MASK] = np.where(room < sizes, room - 1, -1)
+    return col.Core(
+        actors,
+        steps,
+        counters,
+        np.zeros(len(counters), np.int64),
+        blank.components.copy(),
+        blank.wake.copy(),
+        lowered.arrays.joined(),
+        np.zeros(times_at[-1], np.int64),
+        np.zeros(blank.lanes.sum(), np.int64),
+        np.zeros(blank.lane_cycles, np.int64),
+        np.zeros(blank.stalls, np.int64),
+        blank.in_order.copy(),
+    )
+
+
+def highs_at(structure: Structure) -> IntArray:
     """Return where in `highs` the queue of each counter stands, its first lane; both ends of a queue share a place."""
-    own = _starts([each.lanes for each in lowered.counters])[:-1]
-    return np.array([own[max(number, each.other_end)] for number, each in enumerate(lowered.counters)], np.int64)
+    own = _starts([each.lanes for each in structure.counters])[:-1]
+    return np.array([own[max(number, each.other_end)] for number, each in enumerate(structure.counters)], np.int64)
 
 
 def stream_tables(lowered: Lowered) -> col.Streams:
@@ -99,7 +147,7 @@ def stream_tables(lowered: Lowered) -> col.Streams:
     )
     takers = {
         actor.component: number
-        for number, (actor, posts) in enumerate(zip(lowered.actors, _posts(lowered), strict=True))
+        for number, (actor, posts) in enumerate(zip(lowered.actors, lowered.structure.posts, strict=True))
         if not posts
     }
     ports = np.zeros((len(ported), col.PORT_WIDTH), np.int64)
@@ -151,24 +199,16 @@ def trace_buffers(lowered: Lowered, *, traced: bool) -> col.Trace:
     )
 
 
-def _steps(lowered: Lowered) -> IntArray:
-    steps = [step for actor in lowered.actors for step in actor.steps]
+def _steps(structure: Structure) -> IntArray:
+    steps = structure.steps
     rows = np.zeros((len(steps), col.STEP_WIDTH), np.int64)
     rows[:, col.OP] = [step.op for step in steps]
     rows[:, col.WAITS_FOR] = [step.waits_for for step in steps]
     rows[:, col.ADDS_TO] = [step.adds_to for step in steps]
-    rows[:, col.OFFSET] = [step.offset for step in steps]
-    rows[:, col.PACKED] = [step.packed for step in steps]
     rows[:, col.AMOUNT] = [step.amount for step in steps]
-    rows[:, col.STALLS_AT] = _starts(_stall_sizes(lowered))[:-1]
     rows[:, col.SLOT] = _starts([len(step.causes) for step in steps])[:-1]
     rows[:, col.FAN] = [step.fan for step in steps]
     return rows
-
-
-def _posts(lowered: Lowered) -> list[bool]:
-    """Tell which actors post requests."""
-    return [any(step.op is Op.POST for step in actor.steps) for actor in lowered.actors]
 
 
 def _stall_sizes(lowered: Lowered) -> list[int]:
@@ -176,7 +216,7 @@ def _stall_sizes(lowered: Lowered) -> list[int]:
     rooms = _slot_rooms(lowered)
     return [
         rooms[actor.component] * posts
-        for actor, posts in zip(lowered.actors, _posts(lowered), strict=True)
+        for actor, posts in zip(lowered.actors, lowered.structure.posts, strict=True)
         for _ in actor.steps
     ]
 
@@ -214,7 +254,7 @@ def _padded(rows: Sequence[Sequence[int]]) -> IntArray:
     return padded
 
 
-def _starts(lengths: Sequence[int]) -> IntArray:
+def _starts(lengths: Sequence[int] | IntArray) -> IntArray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 

@@ -68,23 +68,23 @@ class ComponentProcess:
         self.watched = True
         self._watchers.append(function)
 
-    def _first_inputs(self) -> Generator[Signal, Any, Delay | None]:
-        """Wait for the inputs of the first firing, which is idle time and no stall; return the last that was late."""
-        last, idle = None, self._idle
+    def _first_inputs(self) -> Generator[Signal, Any, list[Delay]]:
+        """Wait for the inputs of the first firing, which is idle time and no stall; return those that were late."""
+        delays: list[Delay] = []
         for try_now, wait, code in self.inputs.steps:
             if not try_now(0):
-                since_cycle = self._env.cycle
+                since_cycle, kind = self._env.cycle, self.log.kinds[code]
                 self.stalled_at = code
                 yield wait(0)
-                last = self._delay(code, since_cycle) or last
-        if last is not None:
-            idle = self.log.code(State.IDLE, last.kind.cause, last.kind.cause_component)
-        self.log.rows.extend((idle, 0, self._env.cycle, NO_FIRING))
-        return last
+                self._add_delay(delays, kind, since_cycle)
+                idle = self.log.code(State.IDLE, kind.cause, kind.cause_component)
+                self.log.rows.extend((idle, since_cycle, self._env.cycle, NO_FIRING))
+        return delays
 
-    def _delay(self, code: int, since_cycle: int) -> Delay | None:
-        """Return the wait that is over now, None if it has taken no time."""
-        return Delay(self.log.kinds[code], since_cycle) if self._env.cycle > since_cycle else None
+    def _add_delay(self, delays: list[Delay], kind: Kind, since_cycle: int) -> None:
+        """Add the wait that is over now, unless it has taken no time."""
+        if self._env.cycle > since_cycle:
+            delays.append(Delay(kind, since_cycle))
 
     def _after_firing(self, start_cycle: int) -> None:
         """Wake those who wait for the firing that has just ended, and empty the logs."""
@@ -185,7 +185,7 @@ class StreamProcess(ComponentProcess):
     def _post(self) -> Waits:
         assert self.component.requests is not None
         parts = _parts(self.component.requests)
-        delay = yield from self._first_inputs()
+        delays = yield from self._first_inputs()
         before = self.before
         for firing in range(self.component.firings):
             for try_now, wait, code in before:
@@ -194,15 +194,15 @@ class StreamProcess(ComponentProcess):
                     self.stalled_at = code
                     yield wait(firing)
                     self._note_post_stall(code, start_cycle, firing)
-                    delay = self._delay(code, start_cycle) or delay
+                    self._add_delay(delays, self.log.kinds[code], start_cycle)
             if self._posted - self.ended.ended >= self._outstanding:
                 start_cycle = self._env.cycle
                 self._waits_for_slot = True
                 yield self._slot.arm()
-                delay = Delay(self._no_slot, start_cycle) if self._env.cycle > start_cycle else delay
+                self._add_delay(delays, self._no_slot, start_cycle)
             self._post_request(firing, parts[firing])
-            self._postings.add(firing, self._env.cycle, delay)
-            delay = None
+            self._postings.add(firing, self._env.cycle, delays)
+            delays.clear()
             if not firing:
                 before = [*self.inputs.steps, *before]
 

@@ -93,7 +93,13 @@ class DramDevice(BaseModel):
 
 def list_devices() -> list[str]:
     """Return the names of the devices that have a file, sorted."""
-    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+    return list(_device_names())
+
+
+@cache
+def _device_names() -> tuple[str, ...]:
+    """Look once: the files belong to the package, and what they hold is kept too."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 
 
 def dram_device(found: object, field: str, also: tuple[str, ...] = ()) -> DramDevice:

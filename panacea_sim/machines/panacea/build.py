@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 
@@ -18,11 +20,10 @@ from panacea_sim.machines.panacea.encoder import encoder
 from panacea_sim.machines.panacea.pea import (
     MOST_HO_SLICES,
     OPERATORS,
-    pe_array,
+    pe_arrays,
     pea_work,
     settle_steps,
     sum_queue,
-    task_cycles,
     widest_steps,
 )
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
@@ -30,7 +31,7 @@ from panacea_sim.machines.panacea.values import TravellingValues
 from panacea_sim.machines.panacea.work import PanaceaWork, panacea_work
 from panacea_sim.machines.shared.accumulator import accumulator
 from panacea_sim.machines.shared.channels import dram_channels
-from panacea_sim.machines.shared.encoded_outputs import encoded_outputs
+from panacea_sim.machines.shared.encoded_outputs import encoded_outputs, masked_outputs
 from panacea_sim.machines.shared.ppu import ppu
 from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
@@ -40,10 +41,12 @@ from panacea_sim.machines.shared.streams import (
     activation_stream,
     output_stream,
     partial_sum_stream,
+    stage_stream,
     weight_stream,
 )
 from panacea_sim.mapping.outputs import dense_outputs
 from panacea_sim.mapping.plan import plan_layer
+from panacea_sim.mapping.stage import RAW_BYTES, StageWork
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.quant.operands import signed_hint
 from panacea_sim.units import ceil_div
@@ -74,6 +77,16 @@ class Panacea(Machine):
         "encoded_bytes",
     )
     values_ways = ("travel", "check", "off")
+    rates = MappingProxyType(
+        {
+            "w_decoder": ("codec_bytes_per_cycle",),
+            "x_decoder": ("codec_bytes_per_cycle",),
+            "encoder": ("codec_bytes_per_cycle",),
+            "dispatcher": ("sram_bytes_per_cycle",),
+            "pea": ("n_dwo+n_swo", "n_dwo", "n_swo", "n_cs", "n_pea", "dtp"),
+            "q_sum*": ("pea_latency_cycles", "queue_depth"),
+        }
+    )
 
     def check(self, layer: AnyLayer) -> None:
         """Raise ConfigError for symmetric activations: zero points and frequent slices are those of unsigned codes."""
@@ -85,13 +98,27 @@ class Panacea(Machine):
         """Return the tiles, bytes and operator steps of a layer."""
         chosen = panacea_hardware(hardware)
         sizes = (layer.M, layer.K, layer.N, chosen.tile_m, chosen.tile_k, chosen.tile_n)
-        tiling = SlicedTiling(*sizes, chosen.v, repeat=layer.repeat)
+        tiling = _shared(SlicedTiling(*sizes, chosen.v, repeat=layer.repeat))
         masks = SkipMasks.of(layer, chosen.v)
-        outputs = dense_outputs(tiling)
-        if computed is not None and layer.output is not None:
+        outputs, stage = dense_outputs(tiling), None
+        if isinstance(layer, MaskedLayer):
+            outputs = masked_outputs(tiling, layer)
+            if chosen.vector == "unfused" and layer.feeds_stage:
+                stage = None if layer.stage is None else StageWork(layer.stage, outputs)
+                outputs = dense_outputs(tiling, RAW_BYTES)
+        elif computed is not None and layer.output is not None:
             outputs = encoded_outputs(tiling, computed.output, layer.output)
-        passes = layer.passes if chosen.vector == "fused" else 1
-        return PanaceaWork(tiling, outputs, computed, masks, passes=passes)
+        return PanaceaWork(
+            tiling,
+            outputs,
+            computed,
+            masks,
+            passes=_ppu_passes(layer, chosen),
+            sequential=layer.sequential,
+            weight_bits=layer.weight_bits,
+            activation_bits=layer.activation_bits,
+            stage=stage,
+        )
 
     def heights(self, hardware: Hardware) -> tuple[int, ...]:
         """Return the heights that double-tile processing leaves open."""
@@ -105,15 +132,17 @@ class Panacea(Machine):
     def describe(self, program: Program) -> Description:
         """Return the machine that works through the program.
 
-        `s_dma` and PSUM are there only where partial sums are kept between visits; PSUM is taken out of OMEM.
+        `s_dma` and PSUM are there only where partial sums are kept between visits; PSUM is taken out of OMEM. `v_dma`
+        and VMEM are there only where a vector stage follows a layer.
         """
-        hardware, keeps = program.hardware, program.keeps_partial_sums
+        hardware, keeps, has_stages = program.hardware, program.keeps_partial_sums, program.has_stages
         psum_bytes = hardware.psum_bytes if keeps else 0
         streams = [
             Port("w_dma", hardware.w_dma_priority, hardware.outstanding),
             Port("x_dma", hardware.x_dma_priority, hardware.outstanding),
             Port(WRITE_BACK, hardware.o_dma_priority, hardware.outstanding),
-            Port("s_dma", hardware.s_dma_priority, hardware.outstanding),
+            *((Port("s_dma", hardware.s_dma_priority, hardware.outstanding),) if keeps else ()),
+            *((Port("v_dma", hardware.x_dma_priority, hardware.outstanding),) if has_stages else ()),
         ]
         return Description(
             components=_components(program),
@@ -124,9 +153,10 @@ class Panacea(Machine):
                 Memory("AMEM", hardware.amem_bytes),
                 Memory("OMEM", hardware.omem_bytes - psum_bytes),
                 *((Memory("PSUM", psum_bytes),) if keeps else ()),
+                *((Memory("VMEM", hardware.vmem_bytes),) if has_stages else ()),
             ),
             channels=dram_channels(hardware),
-            ports=tuple(streams if keeps else streams[:-1]),
+            ports=tuple(streams),
         )
 
     def units(self, hardware: Hardware) -> int:
@@ -172,22 +202,34 @@ class Panacea(Machine):
         self.checked_values(plan_program(hardware, [plan]), [layer], [computed]).exact()
 
 
+def _ppu_passes(layer: Layer, hardware: PanaceaHardware) -> int:
+    """Return how often each output passes the PPU on its way out, vector work included where that is no stage."""
+    stays = hardware.vector == "fused" or (hardware.vector == "unfused" and layer.sequential)
+    return layer.passes if stays else 1
+
+
 MACHINE = Panacea()
 """What the registry of machines finds under the name of this package."""
 
 
+@lru_cache(maxsize=8)
+def _shared(tiling: SlicedTiling) -> SlicedTiling:
+    """Return an equal tiling, the same one for layers of equal sizes: what follows from it is computed once."""
+    return tiling
+
+
 def _components(program: Program) -> tuple[Component, ...]:
     peas = panacea_hardware(program.hardware).n_pea
-    cycles = task_cycles(program)
     return (
         weight_stream(program),
         activation_stream(program),
         weight_decoder(program),
         activation_decoder(program),
         dispatcher(program),
-        *(pe_array(program, pea, cycles[:, pea]) for pea in range(peas)),
+        *pe_arrays(program),
         accumulator(program, [sum_queue(pea) for pea in range(peas)]),
         *((partial_sum_stream(program),) if program.keeps_partial_sums else ()),
+        *((stage_stream(program),) if program.has_stages else ()),
         ppu(program),
         encoder(program),
         output_stream(program),
@@ -204,6 +246,7 @@ def _queues(program: Program) -> tuple[Queue, ...]:
         *(Queue(sum_queue(pea), depth, hardware.pea_latency_cycles) for pea in peas),
         *((Queue("q_s", depth),) if program.keeps_partial_sums else ()),
         Queue("q_ppu", depth),
+        *((Queue("q_v", depth),) if program.has_stages else ()),
         Queue("q_encode", depth),
         Queue("q_o", depth),
     )

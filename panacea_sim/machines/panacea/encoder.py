@@ -23,18 +23,17 @@ __all__ = ["EncoderWorker", "encode_output_tile", "encoder", "pack_activations"]
 
 
 def encoder(program: Program) -> Component:
-    """Return `encoder`: it encodes the HO slices of an output tile; dense outputs pass in 0 cycles."""
+    """Return `encoder`: it encodes the HO slices of an output tile, in each format; dense outputs pass in 0 cycles."""
     codec_bytes_per_cycle = panacea_hardware(program.hardware).codec_bytes_per_cycle
-    ho_bytes = program.of_tiles(lambda layer: layer.output_bytes.ho)
-    one = repeated(1, len(ho_bytes))
+    ho_bytes = program.of_writes(lambda written: written.output_bytes.ho)
     return Component(
         "encoder",
         "codecs",
         len(ho_bytes),
-        service_cycles=program.of_tiles(lambda layer: ceil_div(layer.output_bytes.ho, codec_bytes_per_cycle)),
-        takes=(Take("q_encode", one),),
-        gives=(Give("q_o", one),),
-        labels=program.output_labels,
+        service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)),
+        takes=(Take("q_encode", program.first_writes()),),
+        gives=(Give("q_o", repeated(1, len(ho_bytes))),),
+        labels=program.write_labels,
         size_bytes=ho_bytes,
         role="codec",
         actions=(action_of("encoded_bytes", "bytes", ho_bytes),),
@@ -63,7 +62,7 @@ class EncoderWorker:
     """Packs each output tile."""
 
     def __init__(self, program: Program, layers: Sequence[GemmLayer]) -> None:
-        self._labels = program.output_labels
+        self._labels = program.write_labels
         self._forms = [layer.output for layer in layers]
         self._hardware = panacea_hardware(program.hardware)
 

@@ -19,12 +19,15 @@ __all__ = ["check_outputs", "check_packed", "weight_addresses"]
 
 def weight_addresses(planned: PlannedLayer) -> IntArray:
     """Return the address of every weight tile [m, k]: those of a stack lie behind each other."""
-    height, sizes = planned.plan.height, planned.plan.work.weight.total
-    before = np.zeros_like(sizes)
-    for place in range(1, height):
-        upper = before[place::height]
-        upper += before[place - 1 :: height][: len(upper)] + sizes[place - 1 :: height][: len(upper)]
-    return np.repeat(planned.layout.weight, height, axis=0)[: len(sizes)] + before
+    height, sizes, tiling = planned.plan.height, planned.plan.work.weight.total, planned.plan.work.tiling
+    m = np.arange(len(sizes))
+    stack = tiling.stack_of(m, height)
+    place = m - tiling.first_m(stack, height)
+    address: IntArray = planned.layout.weight[stack]
+    for above in range(1, height):
+        upper = np.flatnonzero(place == above)
+        address[upper] = address[upper - 1] + sizes[upper - 1]
+    return address
 
 
 def check_packed(what: str, at: tuple[int, ...], found_bytes: int, planned_bytes: int) -> None:
@@ -39,11 +42,11 @@ def check_outputs(
 ) -> None:
     """Raise InvariantError for an output tile whose pieces do not lie where the plan says; `is_at` looks there."""
     tiling = panacea_work(planned.plan.work).tiling
-    for (m, n), first in np.ndenumerate(planned.layout.output):
-        rows = slice(m * tiling.tile_m, (m + 1) * tiling.tile_m)
-        columns = slice(n * tiling.tile_n, (n + 1) * tiling.tile_n)
+    output = wanted.output.reshape(-1, layer.N)
+    for (m, n), first in np.ndenumerate(planned.layout.output[..., 0]):
+        tile = output[tiling.rows_of(m), tiling.columns_of(n)]
         address = int(first)
-        for piece in encode_output_tile(wanted.output[rows, columns], layer.output, tiling.v, tiling.tile_k):
+        for piece in encode_output_tile(tile, layer.output, tiling.v, tiling.tile_k):
             if not is_at(address, piece):
                 raise InvariantError(f"output tile {m}, {n} of {layer.name} was written wrong")
             address += len(piece)

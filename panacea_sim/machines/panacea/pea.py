@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -33,12 +34,11 @@ __all__ = [
     "PeaWork",
     "PeaWorker",
     "activation_factors",
-    "pe_array",
+    "pe_arrays",
     "pea_work",
     "settle_steps",
     "step_totals",
     "sum_queue",
-    "task_cycles",
     "unplanned_work",
     "weight_factors",
     "widest_steps",
@@ -174,9 +174,15 @@ def _quotient_up(dividend: IntArray, divisor: int) -> IntArray:
     return quotient
 
 
-def task_cycles(program: Program) -> IntArray:
-    """Return the service cycles of every task of the program on every PEA, [task, PEA]."""
-    return program.joined(lambda layer: _layer_cycles(program, layer))
+def pe_arrays(program: Program) -> list[Component]:
+    """Return the PEAs, in order.
+
+    They keep the partial sums of a visit and give them away at its end, those of the lowest m first.
+    """
+    hardware = panacea_hardware(program.hardware)
+    task_cycles = program.joined(lambda layer: _layer_cycles(program, layer))
+    steps = _Steps(program)
+    return [_pe_array(program, pea, task_cycles[:, pea], steps) for pea in range(hardware.n_pea)]
 
 
 def work_on_peas(program: Program, layer: PlannedLayer) -> PeaWork:
@@ -193,38 +199,51 @@ def _layer_cycles(program: Program, layer: PlannedLayer) -> IntArray:
     return of_task
 
 
-def pe_array(program: Program, pea: int, service_cycles: IntArray) -> Component:
-    """Return the PEA with this number, which serves each task for the given cycles.
-
-    It keeps the partial sums of a visit and gives them away at its end, those of the lowest m first.
-    """
+def _pe_array(program: Program, pea: int, service_cycles: IntArray, steps: _Steps) -> Component:
+    """Return the PEA with this number, which serves each task for the given cycles."""
+    queue = sum_queue(pea)
     return Component(
         f"pea{pea}",
         "compute",
         len(service_cycles),
         service_cycles=service_cycles,
         takes=(Take(pea_queue(pea), program.one_per_task),),
-        gives=tuple(Give(sum_queue(pea), tokens) for tokens in program.sums_given),
+        gives=tuple([Give(queue, tokens) for tokens in program.sums_given]),
         labels=program.task_labels,
         role="compute",
         group="pea",
-        actions=tuple(_steps(program, pea, operator) for operator in OPERATORS),
+        actions=tuple([steps.action(pea, operator) for operator in OPERATORS]),
     )
 
 
-def _steps(program: Program, pea: int, operator: str) -> Action:
-    """Return the steps of one kind of operator as an action."""
+class _Steps:
+    """The steps of the operators of all PEAs, as actions; what they add up to is found once, when somebody asks."""
 
-    def amounts(firing: IntArray) -> IntArray:
-        return _operator_steps(program, pea, operator, firing)
-
-    def total() -> int:
+    def __init__(self, program: Program) -> None:
+        self._program = program
         hardware = panacea_hardware(program.hardware)
-        works = [(panacea_work(layer.plan.work), layer.plan.height) for layer in program.layers]
-        return sum(step_totals(work, hardware, height)[operator][pea] for work, height in works)
+        self._per_cycle = {"dwo": hardware.n_dwo, "swo": hardware.n_swo, "cs": hardware.n_cs}
 
-    count: int = getattr(panacea_hardware(program.hardware), f"n_{operator}")
-    return Action(f"{operator}_steps", "operator-cycles", amounts, total, count)
+    def action(self, pea: int, operator: str) -> Action:
+        """Return the steps of one kind of operator on a PEA as an action."""
+        return Action(
+            f"{operator}_steps",
+            "operator-cycles",
+            lambda firing: _operator_steps(self._program, pea, operator, firing),
+            lambda: self._totals[operator][pea],
+            self._per_cycle[operator],
+        )
+
+    @cached_property
+    def _totals(self) -> dict[str, list[int]]:
+        """The steps of each kind of operator on each PEA, over all firings."""
+        hardware = panacea_hardware(self._program.hardware)
+        plans = [layer.plan for layer in self._program.layers]
+        of_layers = [step_totals(panacea_work(plan.work), hardware, plan.height) for plan in plans]
+        return {
+            name: [sum(of_pea) for of_pea in zip(*(each[name] for each in of_layers), strict=True)]
+            for name in OPERATORS
+        }
 
 
 def _operator_steps(program: Program, pea: int, operator: str, firing: IntArray) -> IntArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -10,28 +10,36 @@ from pydantic_core import PydanticCustomError
 from panacea_sim.bounds import Bytes, Count, CyclesOrZero, Parts
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware
+from panacea_sim.hardware.knobs import Choice, NoKnob, Split, Step
 from panacea_sim.hardware.validation import accepted_values
 
 __all__ = ["PanaceaHardware", "panacea_hardware"]
+
+_OPERATORS = Split("operators of a PEA")
 
 
 class PanaceaHardware(Hardware):
     """A Panacea-like accelerator: PE arrays with dynamic, static and compensation operators, and run-length codecs."""
 
-    n_pea: Parts
-    v: Literal[1, 2, 4, 8]
-    n_dwo: Count
-    n_swo: Count
-    n_cs: Count
-    pea_latency_cycles: CyclesOrZero
-    dtp: Literal["off", "on", "auto"]
-    codec_bytes_per_cycle: Bytes
-    sram_bytes_per_cycle: Bytes
+    n_pea: Annotated[Parts, Step("rate", "PEAs")]
+    v: Annotated[Literal[1, 2, 4, 8], NoKnob("another length of vectors skips other slices: other data")]
+    n_dwo: Annotated[Count, Step("rate", "operators"), _OPERATORS]
+    n_swo: Annotated[Count, Step("rate", "operators"), _OPERATORS]
+    n_cs: Annotated[Count, Step("rate", "operators")]
+    pea_latency_cycles: Annotated[CyclesOrZero, Step("latency", "cycles")]
+    dtp: Annotated[Literal["off", "on", "auto"], Choice(only=("auto",))]
+    codec_bytes_per_cycle: Annotated[Bytes, Step("rate", "bytes/cycle")]
+    sram_bytes_per_cycle: Annotated[Bytes, Step("rate", "bytes/cycle")]
 
     @property
     def tile_m(self) -> int:
         """Rows of a weight tile: every PEA works on one group of `v`."""
         return self.n_pea * self.v
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers of two 4-bit slices: an operator multiplies two vectors; the CS add only."""
+        return self.n_pea * (self.n_dwo + self.n_swo) * self.v**2
 
     @field_validator("v", mode="before")
     @classmethod

@@ -39,7 +39,7 @@ class TravellingValues:
     """The values that travel through the machine, from the DRAM image and back into it.
 
     `image` maps the address of a tile to its bytes. `workers` maps component names to what they do. After the run,
-    `accumulators` holds what came out, int32 [M, N] for each layer.
+    `accumulators` holds what came out, int32 [M, N] for each layer, [R, M, N] for one of R products.
     """
 
     def __init__(self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> None:
@@ -55,7 +55,7 @@ class TravellingValues:
 
     @property
     def accumulators(self) -> list[npt.NDArray[np.int32]]:
-        """The accumulators of each layer, int32 [M, N]."""
+        """The accumulators of each layer, int32 [M, N], of R products [R, M, N]."""
         return self._sums.results
 
     def exact(self) -> bool:
@@ -75,9 +75,7 @@ class TravellingValues:
     def _store_operands(self, planned: PlannedLayer, layer: GemmLayer) -> None:
         tiling = panacea_work(planned.plan.work).tiling
         for (m, k), address in np.ndenumerate(weight_addresses(planned)):
-            rows = slice(m * tiling.tile_m, (m + 1) * tiling.tile_m)
-            depth = slice(k * tiling.tile_k, (k + 1) * tiling.tile_k)
-            data = _pack_weights(layer, rows, depth, tiling.v, tiling.tile_k)
+            data = _pack_weights(layer, tiling.rows_of(m), tiling.depth_of(k), tiling.v, tiling.tile_k)
             self.image[int(address)] = data
             check_packed("weight", (m, k), len(data), int(planned.plan.work.weight.total[m, k]))
         if not planned.reads_in_place:
@@ -87,9 +85,8 @@ class TravellingValues:
         tiling = panacea_work(planned.plan.work).tiling
         form = OutputFormat(1.0, layer.zero_point, layer.activation_bits, layer.lo_bits, layer.frequent)
         for (n, k), address in np.ndenumerate(planned.layout.activation):
-            rows = slice(k * tiling.tile_k, (k + 1) * tiling.tile_k)
-            columns = slice(n * tiling.tile_n, (n + 1) * tiling.tile_n)
-            data = pack_activations(layer.activation[rows, columns], form, tiling.v, tiling.tile_k)
+            tile = layer.activation_columns[tiling.depth_of(k), tiling.columns_of(n)]
+            data = pack_activations(tile, form, tiling.v, tiling.tile_k)
             self.image[int(address)] = data
             check_packed("activation", (n, k), len(data), int(planned.plan.work.activation.total[n, k]))
 
@@ -117,10 +114,11 @@ class TravellingValues:
 
 def _fetched_weights(planned: PlannedLayer) -> Iterator[list[int]]:
     """Return the addresses of the weight tiles that each fetch brings."""
-    k_tiles = planned.plan.work.tiling.k_tiles
+    tiling, height = planned.plan.work.tiling, planned.plan.height
+    stack = tiling.stack_of(np.arange(tiling.repeat * tiling.m_tiles), height)
     pieces: dict[int, list[int]] = {}
     for (m, k), address in np.ndenumerate(weight_addresses(planned)):
-        pieces.setdefault(m // planned.plan.height * k_tiles + k, []).append(int(address))
+        pieces.setdefault(int(stack[m]) * tiling.k_tiles + k, []).append(int(address))
     return (pieces[tile] for tile in planned.plan.weight_loads.tile.tolist())
 
 

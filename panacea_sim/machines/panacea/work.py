@@ -99,7 +99,8 @@ def _dynamic_steps(
     )
     weight = w_counts.reshape(tiling.repeat, lanes, tiling.K)
     compensation = x_sums.reshape(tiling.repeat, tiling.n_tiles, tiling.k_tiles).astype(x_counts.dtype)
-    panel = np.empty((tiling.repeat, tiling.n_tiles, lanes), x_counts.dtype)
+    # Zeros, because a BLAS may look at what stands there before it writes, and complain of what is no number.
+    panel = np.zeros((tiling.repeat, tiling.n_tiles, lanes), x_counts.dtype)
     block = max(1, _UNTHREADED_PRODUCTS // (tiling.n_tiles * min(tiling.tile_k, tiling.K)))
     for k, first in enumerate(range(0, tiling.K, tiling.tile_k)):
         depth = slice(first, first + tiling.tile_k)

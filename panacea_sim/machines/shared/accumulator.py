@@ -62,11 +62,12 @@ class AccumulatorWorker:
     At the last visit it adds the compensation that was computed off line. Partial sums travel as int32 tiles, None
     where a tile has none yet.
 
-    `results` collects the accumulators of each layer, int32 [M, N].
+    `results` collects the accumulators of each layer, int32 [M, N], of R products [R, M, N].
     """
 
     def __init__(self, program: Program, layers: Sequence[GemmLayer], sum_queues: int) -> None:
-        self.results = [np.zeros((layer.M, layer.N), np.int32) for layer in layers]
+        self.results = [np.zeros((*layer.weight.shape[:-1], layer.N), np.int32) for layer in layers]
+        self._all_rows = [result.reshape(-1, result.shape[-1]) for result in self.results]
         self._labels = program.visit_labels
         self._last = program.joined(lambda layer: layer.plan.visits.last)
         self._returned = program.joined(lambda layer: layer.plan.partial_sums.returned)
@@ -80,8 +81,7 @@ class AccumulatorWorker:
         """Return the finished tile int32 [rows, columns], or the partial one for `s_dma`."""
         number, m, n = (int(axis[firing]) for axis in (self._labels.layer, self._labels.m, self._labels.n))
         tiling = self._tilings[number]
-        rows = slice(m * tiling.tile_m, m * tiling.tile_m + int(tiling.rows[m]))
-        columns = slice(n * tiling.tile_n, n * tiling.tile_n + int(tiling.columns[n]))
+        rows, columns = tiling.rows_of(m), tiling.columns_of(n)
         tile_of = (number, m, n)
         from_queues = inputs[: self._sum_queues]
         sums = np.concatenate([taken[0] for taken in from_queues if taken[0] is not None])
@@ -95,7 +95,7 @@ class AccumulatorWorker:
                 self._on_chip[tile_of] = _wrapped(total)
             return None, _wrapped(total)
         tile = _wrapped(total + self._offline[number][rows, None])
-        self.results[number][rows, columns] = tile
+        self._all_rows[number][rows, columns] = tile
         return (tile, None) if self._keeps_partial_sums else (tile,)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.units import IntArray, ceil_div
+from panacea_sim.units import IntArray, ceil_div, kept
 
 __all__ = ["SlicedTiling"]
 
@@ -33,9 +33,9 @@ class SlicedTiling(Tiling):
     @cached_property
     def row_groups(self) -> IntArray:
         """Weight vectors along M in each m tile, the ragged one included."""
-        return ceil_div(self.rows, self.v)
+        return kept(ceil_div(self.rows, self.v))
 
     @cached_property
     def column_groups(self) -> IntArray:
         """Activation vectors along N in each n tile, the ragged one included."""
-        return ceil_div(self.columns, self.v)
+        return kept(ceil_div(self.columns, self.v))

@@ -5,10 +5,10 @@ All formulas are in docs/model.md, chapter "Bytes of a tile".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +18,13 @@ from panacea_sim.mapping.work import LayerWork, Stored, TileBytes
 from panacea_sim.quant.rle import encoded_bits, stored_with_fillers
 from panacea_sim.quant.vectors import BoolArray, skipped_activation_vectors, skipped_share, skipped_weight_vectors
 from panacea_sim.quant.widths import SLICE_BITS
-from panacea_sim.units import FloatArray, IntArray, bits_to_bytes
+from panacea_sim.units import FloatArray, IntArray, bits_to_bytes, ceil_div
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import Layer
 
 Counts: TypeAlias = npt.NDArray[np.uint8]
+
+_Slice = TypeVar("_Slice", np.int8, np.uint8)
 
 __all__ = ["Counts", "SkipMasks", "SlicedWork", "stream_bytes"]
 
@@ -43,9 +45,14 @@ class SkipMasks:
         """Return the masks of a layer's operands, or those that it has instead of operands."""
         if not isinstance(layer, GemmLayer):
             return cls(*layer.skip_masks(v))
+        weight, activation = layer.weight_slices.ho, layer.activation_slices.ho
+        if layer.repeat > 1:
+            # Vectors end with their product: it is filled up with what they may skip.
+            weight = _filled_up(weight, (0,) * len(weight), layer.repeat, v)
+            activation = _filled_up(activation.swapaxes(1, 2), layer.frequent, layer.repeat, v).swapaxes(1, 2)
         return cls(
-            skipped_weight_vectors(layer.weight_slices.ho, v),
-            skipped_activation_vectors(layer.activation_slices.ho, layer.frequent, v),
+            skipped_weight_vectors(weight, v),
+            skipped_activation_vectors(activation, layer.frequent, v),
         )
 
 
@@ -105,6 +112,17 @@ class SlicedWork(LayerWork):
     def deciding(self) -> Iterable[np.ndarray]:
         """Return the skip masks: which vectors are stored decides bytes and steps."""
         return self.masks.weight, self.masks.activation
+
+
+def _filled_up(slices: npt.NDArray[_Slice], frequent: Sequence[int], products: int, v: int) -> npt.NDArray[_Slice]:
+    """Return slices [S, lane, K] of all products with whole vectors: lanes that are missing have the frequent value."""
+    count, all_lanes, depth = slices.shape
+    lanes = all_lanes // products
+    padded = ceil_div(lanes, v) * v
+    whole = np.empty((count, products, padded, depth), slices.dtype)
+    whole[:, :, :lanes] = slices.reshape(count, products, lanes, depth)
+    whole[:, :, lanes:] = np.array(frequent, slices.dtype)[:, None, None, None]
+    return whole.reshape(count, products * padded, depth)
 
 
 def stream_bytes(entries: IntArray, streams: IntArray, v: int, tile_k: int) -> IntArray:

@@ -9,13 +9,14 @@ import numpy as np
 
 from panacea_sim.description.actions import Action, action_of
 from panacea_sim.description.component import Component
-from panacea_sim.description.steps import Acquire, Put, Release, Requests, Take, Wait
-from panacea_sim.machines.shared.program import Program
+from panacea_sim.description.steps import Acquire, Give, Put, Release, Requests, Take, Wait
+from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.mapping.labels import TileLabels
 from panacea_sim.mapping.layout import ChannelParts, split_over_channels
 from panacea_sim.mapping.loads import Loads
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.mapping.plan import LayerPlan
+from panacea_sim.mapping.stage import RAW_BYTES
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.units import IntArray, narrow, repeated
 from panacea_sim.workload.link import Operand
@@ -31,14 +32,17 @@ __all__ = [
     "output_addresses",
     "output_stream",
     "partial_sum_stream",
+    "stage_stream",
     "weight_stream",
 ]
 
 REGION = {"w": "WMEM", "x": "AMEM"}
 """The memory that holds the encoded tiles of an operand."""
 
+_NOTHING = np.zeros(0, np.int64)
+
 WRITE_BACK = "o_dma"
-"""The component whose firings write output tiles, and for which fetches of what other layers write wait."""
+"""The component that writes output tiles, and for whose firings fetches of what other layers write wait."""
 
 
 def weight_stream(program: Program) -> Component:
@@ -57,22 +61,82 @@ def activation_stream(program: Program) -> Component:
 
 
 def output_stream(program: Program) -> Component:
-    """Return `o_dma`: it writes finished output tiles and then frees their accumulators in OMEM."""
-    labels = program.output_labels
-    firings = len(labels.m)
-    size_bytes = program.of_tiles(lambda layer: layer.output_bytes.total)
+    """Return `o_dma`: it writes finished output tiles in all of their formats and then frees their space in OMEM."""
+    size_bytes = program.of_writes(lambda written: written.output_bytes.total)
+    firings = len(size_bytes)
+    held_bytes = program.joined(_freed_bytes)
     return Component(
         WRITE_BACK,
         "memory",
         firings,
         requests=_as_requests(_split(program, output_addresses(program), size_bytes), np.ones(firings, np.bool_)),
         takes=(Take("q_o", repeated(1, firings)),),
-        releases=(Release("OMEM", program.of_tiles(lambda layer: layer.plan.work.outputs * BYTES_PER_PARTIAL_SUM)),),
-        labels=labels,
+        releases=(Release("OMEM", held_bytes),),
+        labels=program.write_labels,
         size_bytes=size_bytes,
         role="write_back",
         actions=(action_of("written_bytes", "bytes", size_bytes),),
     )
+
+
+def _freed_bytes(layer: PlannedLayer) -> IntArray:
+    """Return the bytes of OMEM that each write frees: those of an output tile with its last one."""
+    freed = [
+        narrow(each.held_outputs * BYTES_PER_PARTIAL_SUM)[each.writes.m, each.writes.n] * each.writes.last
+        for each in layer.written
+    ]
+    return freed[0] if len(freed) == 1 else np.concatenate(freed)
+
+
+def stage_stream(program: Program) -> Component:
+    """Return `v_dma`: it fetches the inputs of vector stages into VMEM, once the layer has written its outputs."""
+    size_bytes = program.joined(_stage_read_bytes)
+    firings = len(size_bytes)
+    split = _split(program, program.joined(_stage_addresses), size_bytes)
+    complete = program.joined(lambda layer: _NOTHING if layer.plan.stage is None else layer.plan.stage.last_input)
+    return Component(
+        "v_dma",
+        "memory",
+        firings,
+        requests=_as_requests(split, np.zeros(firings, np.bool_)),
+        waits=(Wait(WRITE_BACK, _stage_waits(program)),),
+        acquires=(Acquire("VMEM", size_bytes),),
+        gives=(Give("q_v", complete),),
+        labels=program.stage_read_labels,
+        size_bytes=size_bytes,
+        role="fetch",
+        actions=(action_of("read_bytes", "bytes", size_bytes),),
+    )
+
+
+def _stage_read_bytes(layer: PlannedLayer) -> IntArray:
+    stage = layer.plan.stage
+    if stage is None:
+        return _NOTHING
+    return layer.plan.work.outputs[stage.read_m, stage.read_n] * RAW_BYTES
+
+
+def _stage_addresses(layer: PlannedLayer) -> IntArray:
+    """Return the address of each tile that a stage reads: the layer's own outputs are its first input."""
+    stage = layer.plan.stage
+    if stage is None:
+        return _NOTHING
+    inputs = np.concatenate([layer.layout.output, layer.layout.stage_inputs], 2)
+    address: IntArray = inputs[stage.read_m, stage.read_n, stage.read_input]
+    return address
+
+
+def _stage_waits(program: Program) -> IntArray:
+    """Return how many writes must be over before each read of a stage: that of the tile, if it is the layer's own."""
+    waits, before = [], 0
+    for layer in program.layers:
+        stage, writes = layer.plan.stage, layer.plan.writes
+        if stage is not None:
+            written = np.zeros(layer.plan.work.outputs.shape, np.int64)
+            written[writes.m, writes.n] = before + np.arange(1, len(writes.m) + 1)
+            waits.append(written[stage.read_m, stage.read_n] * (stage.read_input == 0))
+        before += layer.plan.write_count
+    return np.concatenate(waits)
 
 
 def partial_sum_stream(program: Program) -> Component:
@@ -131,8 +195,8 @@ def activation_addresses(program: Program) -> IntArray:
 
 
 def output_addresses(program: Program) -> IntArray:
-    """Return the DRAM address of every output tile, in the order in which they are finished."""
-    return program.joined(lambda layer: layer.layout.output[layer.plan.output_m, layer.plan.output_n])
+    """Return the DRAM address at which each write of a tile begins."""
+    return program.of_writes(lambda written: written.address)
 
 
 def _partial_sum_requests(program: Program) -> Requests:
@@ -164,8 +228,8 @@ def _requested_tiles(plan: LayerPlan, first: int, count: int) -> IntArray:
 
 
 def _waits(program: Program, operand: Operand, loads: Sequence[Loads]) -> tuple[Wait, ...]:
-    """Return the wait of a fetch for the last output tile that it needs; none where no layer makes the operand."""
-    if not program.graph.number_of_edges():
+    """Return the wait of a fetch for the last output tile that it needs; none where the run makes no operand."""
+    if not program.has_waits:
         return ()  # at once: most programs are candidates, whose single layer is only to be bounded
     before = program.outputs_before(operand)
     firings = np.concatenate([of_tile[each.tile] for of_tile, each in zip(before, loads, strict=True)])

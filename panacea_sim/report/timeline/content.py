@@ -27,7 +27,7 @@ from panacea_sim.trace.utilization import operator_counts
 from panacea_sim.trace.window import chosen_window, left_out, within
 from panacea_sim.units import IntArray
 
-__all__ = ["MOST_ROWS", "TimelineContent", "timeline_content"]
+__all__ = ["MOST_ROWS", "TimelineContent", "in_tracks", "timeline_content"]
 
 MOST_ROWS = 1_000_000
 """The most intervals, and the most changes of queues, that a page holds one by one."""
@@ -192,10 +192,10 @@ def _layer_spans(run: StoredRun, span: tuple[int, int]) -> list[dict[str, Any]]:
     shown = [layer for layer in spans if layer["start"] < span[1] and layer["end"] > span[0]]
     for layer, forms in zip(shown, name_forms([layer["name"] for layer in shown]), strict=True):
         layer["forms"] = forms
-    return _in_tracks(shown)
+    return in_tracks(shown)
 
 
-def _in_tracks(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def in_tracks(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Give every layer the first track that is free when it begins, because the layers of a chain overlap."""
     free_from: list[int] = []
     for layer in spans:

@@ -22,7 +22,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 from bokeh.transform import linear_cmap
 
-__all__ = ["timeline_document"]
+__all__ = ["lanes_figure", "layers_figure", "timeline_document"]
 
 _FONT = "system-ui, sans-serif"
 _LEFT = 112
@@ -40,8 +40,8 @@ def timeline_document(header: dict[str, Any]) -> Document:
     """Return the document with its figures, one below the other on a common axis of cycles."""
     first_cycle, last_cycle = header["span"]
     cycles = Range1d(first_cycle, last_cycle, bounds=(first_cycle, last_cycle), min_interval=4)
-    layers, layer_source = _layers(cycles, 1 + max((layer["track"] for layer in header["layerSpans"]), default=0))
-    lanes, lane_source, edge_source, mark = _lanes(cycles, header["colours"])
+    layers, layer_source = layers_figure(cycles, 1 + max((layer["track"] for layer in header["layerSpans"]), default=0))
+    lanes, lane_source, edge_source, mark = lanes_figure(cycles, header["colours"])
     occupancy, occupancy_source = _curves(cycles, "occupancy")
     bandwidth, bandwidth_source = _channels(cycles)
     bandwidth.visible = any(curve["panel"] == "dram" for curve in header["curves"])
@@ -115,7 +115,7 @@ def _plain_figure(cycles: Range1d, height: int, **options: Any) -> figure:  # no
     return plot
 
 
-def _layers(cycles: Range1d, tracks: int) -> tuple[figure, ColumnDataSource]:
+def layers_figure(cycles: Range1d, tracks: int) -> tuple[figure, ColumnDataSource]:
     """Return the band that says which layer is worked on."""
     names = ("left", "right", "bottom", "top", "middle", "centre", "colour", "edge", "ink", "text", "name", "i")
     source = ColumnDataSource({name: [] for name in names})
@@ -146,7 +146,9 @@ def _layers(cycles: Range1d, tracks: int) -> tuple[figure, ColumnDataSource]:
     return plot, source
 
 
-def _lanes(cycles: Range1d, colours: list[str]) -> tuple[figure, ColumnDataSource, ColumnDataSource, BoxAnnotation]:
+def lanes_figure(
+    cycles: Range1d, colours: list[str]
+) -> tuple[figure, ColumnDataSource, ColumnDataSource, BoxAnnotation]:
     """Return the lanes, what is drawn in them, the borders of single firings, and the mark of what was searched."""
     names = ("left", "right", "bottom", "top", "paintRight", "paintTop", "state", "i")
     source = ColumnDataSource({name: [] for name in names})

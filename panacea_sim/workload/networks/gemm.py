@@ -10,7 +10,8 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.quant.slicing import weight_ho_factors
 from panacea_sim.quant.widths import require_activation_bits, require_weight_bits
 from panacea_sim.units import ceil_div
-from panacea_sim.workload.networks.vector_work import require_vector_work
+from panacea_sim.workload.networks.vector_work import require_vector_work, stage_of
+from panacea_sim.workload.vector_stage import VectorStage
 
 __all__ = ["Gemm"]
 
@@ -65,6 +66,14 @@ class Gemm:
     def macs(self) -> int:
         """Multiplications of all repeats, without those with the zeros between packed groups."""
         return self.repeat * self.M * self.K * self.N // self.packed
+
+    @property
+    def stage(self) -> VectorStage | None:
+        """The vector work behind this layer as a stage of its own, None without passes.
+
+        That of a sequential layer stays in its products: each needs results of the one before.
+        """
+        return None if self.sequential else stage_of(self.vector)
 
     def tiles(self, tile_m: int, tile_k: int, tile_n: int) -> int:
         """Return the tile tasks of all repeats."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from types import MappingProxyType
 
 from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.workload.vector_stage import VectorStage
 
-__all__ = ["PASSES", "REQUANTIZE_PASSES", "require_vector_work", "total_passes"]
+__all__ = ["PASSES", "REQUANTIZE_PASSES", "require_vector_work", "stage_of", "total_passes"]
 
 REQUANTIZE_PASSES = 1
 """Every output is requantized once, whatever follows."""
@@ -34,9 +35,22 @@ PASSES = MappingProxyType(
 """
 
 
+_SECOND_INPUT = ("residual", "product")
+_REDUCES = ("norm", "softmax")
+
+
 def total_passes(work: Sequence[str]) -> int:
     """Return how often each output of a layer passes the PPU, requantization included."""
     return REQUANTIZE_PASSES + sum(PASSES[name] for name in work)
+
+
+def stage_of(work: Sequence[str]) -> VectorStage | None:
+    """Return vector work as a stage of its own; None where it has no passes: functions stay with requantization."""
+    passes = total_passes(work)
+    if passes == REQUANTIZE_PASSES:
+        return None
+    inputs = 1 + sum(name in _SECOND_INPUT for name in work)
+    return VectorStage(passes, inputs, reduces=any(name in _REDUCES for name in work))
 
 
 def require_vector_work(field: str, work: Sequence[str]) -> None:

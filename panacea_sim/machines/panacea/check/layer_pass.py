@@ -66,7 +66,7 @@ _FAULTS = {
 class LayerPass:
     """What the components do to the tiles of a layer, in the order of its mapping.
 
-    `accumulators` is what came out, int32 [M, N].
+    `accumulators` is what came out, int32 [M, N], of R products [R, M, N].
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class LayerPass:
         self._image = image
         tiling, height = self._work.tiling, planned.plan.height
         sizes = (tiling.M, tiling.K, tiling.N, tiling.tile_m, tiling.tile_k, tiling.tile_n)
-        self._shape = Shape(*sizes, tiling.v, height)
+        self._shape = Shape(*sizes, tiling.v, height, tiling.m_tiles, tiling.n_tiles)
         self._block = max(
             1,
             min(
@@ -90,21 +90,23 @@ class LayerPass:
         self._given = Given(
             _whole(self._work.weight.total),
             _whole(self._work.activation.total),
-            _whole(planned.layout.output),
-            _whole(planned.output_bytes.total),
+            _whole(planned.layout.output[..., 0]),
+            _whole(planned.output_bytes.total[..., 0]),
             _whole(planned.plan.visits.last),
         )
         self._state = State(
-            np.zeros((tiling.M, tiling.N), np.int32),
-            np.zeros((tiling.m_tiles, tiling.n_tiles), np.uint8),
-            np.full((tiling.m_tiles, tiling.n_tiles), NOTHING_WRITTEN),
+            np.zeros((tiling.repeat * tiling.M, tiling.N), np.int32),
+            np.zeros(self._given.output_bytes.shape, np.uint8),
+            np.full(self._given.output_bytes.shape, NOTHING_WRITTEN),
             np.zeros((min(self._block, planned.plan.task_count), height, self._peas, 3), np.int64),
         )
 
     @property
     def accumulators(self) -> npt.NDArray[np.int32]:
-        """The accumulators, int32 [M, N]."""
-        return self._state.sums
+        """The accumulators, int32 [M, N], of R products [R, M, N]."""
+        tiling = self._work.tiling
+        of_products = self._state.sums.reshape(-1, tiling.M, tiling.N)
+        return of_products if tiling.repeat > 1 else of_products[0]
 
     def run(self, threads: Threads) -> None:
         """Do all tasks; raises CodecError for bytes that are no tile, and InvariantError for work of another amount."""
@@ -133,15 +135,15 @@ class LayerPass:
 
     def _tasks(self) -> IntArray:
         """Return the tasks in the order of the mapping; operands lie where their fetches found them."""
-        plan, layout = self.planned.plan, self.planned.layout
+        plan, layout, tiling = self.planned.plan, self.planned.layout, self._work.tiling
         tasks = np.empty((plan.task_count, TASK_WIDTH), np.int64)
-        tasks[:, ROW_TILE] = plan.tasks.stack * plan.height
+        tasks[:, ROW_TILE] = tiling.first_m(plan.tasks.stack.astype(np.int64), plan.height)
         tasks[:, TOKEN_TILE] = plan.tasks.n
         tasks[:, DEPTH_TILE] = plan.tasks.k
         tasks[:, WEIGHT_AT] = layout.weight.ravel()[plan.weight_loads.tile[plan.weight_loads.need]]
         tasks[:, ACTIVATION_AT] = layout.activation.ravel()[plan.activation_loads.tile[plan.activation_loads.need]]
         tasks[:, ENDS_VISIT] = plan.visits.last_task
-        in_stack = np.minimum(plan.height, plan.work.tiling.m_tiles - tasks[:, ROW_TILE])
+        in_stack = np.minimum(plan.height, tiling.m_tiles - tasks[:, ROW_TILE] % tiling.m_tiles)
         visits = plan.visits.last_task * in_stack
         tasks[:, FIRST_VISIT] = np.cumsum(visits) - visits
         return tasks
@@ -171,6 +173,7 @@ class LayerPass:
         found, task, place, operand = fault.tolist()
         if found:
             m, n, k = (int(block[task, axis]) for axis in (ROW_TILE, TOKEN_TILE, DEPTH_TILE))
+            n += m // self._shape.m_tiles * self._shape.n_tiles
             what = f"activation tile {n}, {k}" if operand else f"weight tile {m + place}, {k}"
             raise CodecError(f"{what} of {self.planned.plan.name} {_FAULTS[found]}")
 
@@ -178,7 +181,7 @@ class LayerPass:
         """Compare the steps of every PEA in every task with those that its timing was computed from."""
         work = self._work
         for place in range(self._shape.height):
-            there = np.flatnonzero(block[:, ROW_TILE] + place < work.tiling.m_tiles)
+            there = np.flatnonzero(block[:, ROW_TILE] % work.tiling.m_tiles + place < work.tiling.m_tiles)
             m, n, k = (block[there, axis] for axis in (ROW_TILE, TOKEN_TILE, DEPTH_TILE))
             planned = np.stack([steps[m + place, :, n, k] for steps in (work.dwo, work.swo, work.cs)], axis=2)
             found = self._state.steps[there, place]

@@ -24,8 +24,8 @@ def pack_layer(planned: PlannedLayer, layer: GemmLayer, code: tuple[int, int], i
     work = panacea_work(planned.plan.work)
     tiling, slices = work.tiling, layer.weight_slices
     weight = slices.lo.view(np.uint8), slices.ho.view(np.uint8), np.zeros(len(slices.ho), np.int64)
-    address = weight_addresses(planned)
-    _pack("weight", weight, tiling.most_row_groups, tiling, code, (address, work.weight.total), image)
+    planned_tiles = weight_addresses(planned), work.weight.total
+    _pack("weight", weight, tiling.most_row_groups, tiling, code, planned_tiles, image)
     if not planned.reads_in_place:
         of_tokens = layer.activation_slices
         activation = (
@@ -46,10 +46,16 @@ def _pack(  # an operand, its tiles and their place
     planned_tiles: tuple[IntArray, IntArray],
     image: ByteArray,
 ) -> None:
-    tile = empty_tile(len(slices[1]), groups, tiling.tile_k, tiling.v)
+    lo, ho, frequent = slices
+    tile = empty_tile(len(ho), groups, tiling.tile_k, tiling.v)
     packed = np.zeros(most_bytes(tile, code[0]), np.uint8)
     address, planned_bytes = (np.ascontiguousarray(each, np.int64) for each in planned_tiles)
     found_bytes = np.zeros_like(planned_bytes)
-    pack_operand(slices, tile, code, address, planned_bytes, image, packed, found_bytes)
+    rows, tiles = len(lo) // tiling.repeat, len(address) // tiling.repeat
+    for product in range(tiling.repeat):
+        own, those = slice(product * rows, (product + 1) * rows), slice(product * tiles, (product + 1) * tiles)
+        of_product = lo[own], np.ascontiguousarray(ho[:, own]), frequent
+        planned_of_product = address[those], planned_bytes[those]
+        pack_operand(of_product, tile, code, *planned_of_product, image, packed, found_bytes[those])
     for i, k in np.argwhere(found_bytes != planned_bytes).tolist():
         check_packed(what, (i, k), int(found_bytes[i, k]), int(planned_bytes[i, k]))

@@ -29,14 +29,19 @@ __all__ = [
 ]
 
 ROW_TILE, TOKEN_TILE, DEPTH_TILE, WEIGHT_AT, ACTIVATION_AT, ENDS_VISIT, FIRST_VISIT, TASK_WIDTH = range(8)
-"""The columns of a task: tile coordinates (m is that of the stack's first tile), the addresses of its operands, whether
+"""The columns of a task: tile coordinates (m is that of the stack's first tile, over all products; n is that of the
+output tile, in its product), the addresses of its operands, whether
 it ends a visit, and the number of the first visit that it belongs to."""
 
 NOTHING_WRITTEN = -1
 
 
 class Shape(NamedTuple):
-    """The sizes of a layer and of its tiles; a stack has `height` weight tiles."""
+    """The sizes of a product and of its tiles; a stack has `height` weight tiles.
+
+    The tiles m of all products of a layer have one numbering, and so have the n of activation tiles: `m_tiles` and
+    `n_tiles` are those of a product.
+    """
 
     M: int
     K: int
@@ -46,6 +51,8 @@ class Shape(NamedTuple):
     tile_n: int
     v: int
     height: int
+    m_tiles: int
+    n_tiles: int
 
 
 class Constants(NamedTuple):
@@ -65,7 +72,7 @@ class Constants(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What is planned for a layer.
+    """What is planned for a layer, over all its products.
 
     Bytes of its weight tiles [m, k] and activation tiles [n, k], addresses and bytes of its output tiles [m, n], and
     for each visit whether it is its tile's last.
@@ -81,9 +88,9 @@ class Given(NamedTuple):
 class State(NamedTuple):
     """What the pass writes beside the image.
 
-    `sums` are partial sums and in the end the accumulators, int32 [M, N]; `is_partial` [m, n] says that a tile's sums
-    are to be added to; `written_bytes` [m, n] is what output tiles took, NOTHING_WRITTEN before; `steps` are the DWO,
-    SWO and CS steps of the tasks in hand, [task, place in the stack, PEA, 3].
+    `sums` are partial sums and in the end the accumulators, int32 [R * M, N] for R products; `is_partial` [m, n] says
+    that a tile's sums are to be added to; `written_bytes` [m, n] is what output tiles took, NOTHING_WRITTEN before;
+    `steps` are the DWO, SWO and CS steps of the tasks in hand, [task, place in the stack, PEA, 3].
     """
 
     sums: npt.NDArray[np.int32]

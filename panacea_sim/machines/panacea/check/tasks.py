@@ -101,6 +101,13 @@ def _work_of_pea(  # noqa: PLR0913, PLR0917  # compiled: each number is an argum
 
 
 @inner
+def _rows(shape: Shape, m: int) -> int:
+    """Return the rows of an m tile, which is numbered over all products."""
+    rows: int = min(shape.tile_m, shape.M - m % shape.m_tiles * shape.tile_m)
+    return rows
+
+
+@inner
 def _end_visit(  # the same
     room: Room,
     state: State,
@@ -112,8 +119,9 @@ def _end_visit(  # the same
 ) -> None:
     """Join the sums of a visit with those of the visits before; after the last one make output bytes of them."""
     m, n, place, visit = tile
-    row, column = m * shape.tile_m, n * shape.tile_n
-    rows, columns = min(shape.tile_m, shape.M - row), min(shape.tile_n, shape.N - column)
+    column = n * shape.tile_n
+    rows, columns = _rows(shape, m), min(shape.tile_n, shape.N - column)
+    row = m // shape.m_tiles * shape.M + m % shape.m_tiles * shape.tile_m
     is_last = given.last_visit[visit]
     for i in range(rows):
         offline = constants.offline[row + i] if is_last else 0
@@ -163,21 +171,22 @@ def run_tasks(  # noqa: PLR0913, PLR0917  # the same
 
     `share` is (number of this thread, threads): each does the tasks of its own output tiles.
     """
-    slices, m_tiles, n_tiles = room.activation.stored.shape[0], given.output_at.shape[0], given.output_at.shape[1]
+    slices = room.activation.stored.shape[0]
     for task in range(len(tasks)):
         m, n, k = tasks[task, ROW_TILE], tasks[task, TOKEN_TILE], tasks[task, DEPTH_TILE]
-        if (m // shape.height * n_tiles + n) % share[1] != share[0]:
+        if (m // shape.height * shape.n_tiles + n) % share[1] != share[0]:
             continue
+        in_stack = min(shape.height, shape.m_tiles - m % shape.m_tiles)
         depth = min(shape.tile_k, shape.K - k * shape.tile_k)
         groups = _groups(min(shape.tile_n, shape.N - n * shape.tile_n), shape.v)
-        size = given.activation_bytes[n, k]
+        size = given.activation_bytes[m // shape.m_tiles * shape.n_tiles + n, k]
         found = unpack_tile(room.activation, groups, depth, constants.code[0], image, tasks[task, ACTIVATION_AT], size)
         if not _is_whole(found, room, task, 0, 1):
             return
         _deal_activation(room, constants.activation_factors, groups, depth)
         weight_at = tasks[task, WEIGHT_AT]
-        for place in range(min(shape.height, m_tiles - m)):
-            row_groups = _groups(min(shape.tile_m, shape.M - (m + place) * shape.tile_m), shape.v)
+        for place in range(in_stack):
+            row_groups = _groups(_rows(shape, m + place), shape.v)
             size = given.weight_bytes[m + place, k]
             found = unpack_tile(room.weight, row_groups, depth, constants.code[0], image, weight_at, size)
             if not _is_whole(found, room, task, place, 0):
@@ -189,6 +198,6 @@ def run_tasks(  # noqa: PLR0913, PLR0917  # the same
                     at = (place, pea, slices)
                     _work_of_pea(room, constants.weight_factors, group, at, groups, depth, state.steps, task)
         if tasks[task, ENDS_VISIT]:
-            for place in range(min(shape.height, m_tiles - m)):
+            for place in range(in_stack):
                 tile = (m + place, n, place, tasks[task, FIRST_VISIT] + place)
                 _end_visit(room, state, shape, constants, given, image, tile)

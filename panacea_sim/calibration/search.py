@@ -1,0 +1,106 @@
+"""The search for the policy of a layer that skips most work and keeps its outputs as good as asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import inf
+
+from panacea_sim.calibration.calibrated import CalibratedLayer, calibrate
+from panacea_sim.calibration.observed import ObservedLayer
+from panacea_sim.calibration.policy import QuantizationPolicy
+from panacea_sim.checks import require_number
+
+__all__ = ["FrontierPoint", "Search", "frontier", "search"]
+
+_ALLOWED_LOSS_DB = 3.0
+"""What a layer may lose by default against min-max without ZPM and DBS."""
+
+_PERCENTILES = (None, 99.9)
+_Z = (None, 1.0, 1.5, 2.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """The policies tried for a layer, first min-max without ZPM and DBS, and the least SQNR that is asked for."""
+
+    tried: tuple[CalibratedLayer, ...]
+    min_sqnr_db: float
+
+    @property
+    def plain(self) -> CalibratedLayer:
+        """Min-max without ZPM and DBS."""
+        return self.tried[0]
+
+    @property
+    def chosen(self) -> CalibratedLayer:
+        """What skips most work within the error, of equal ones the most exact; the most exact of all if none is."""
+        good = [each for each in self.tried if _sqnr(each) >= self.min_sqnr_db]
+        if not good:
+            return max(self.tried, key=_sqnr)
+        return max(good, key=lambda each: (each.work.skipped_share, _sqnr(each)))
+
+    def within(self, loss_db: float) -> CalibratedLayer:
+        """Return what skips most if so much may be lost against min-max without ZPM and DBS."""
+        return replace(self, min_sqnr_db=_sqnr(self.plain) - loss_db).chosen
+
+
+@dataclass(frozen=True)
+class FrontierPoint:
+    """The share of the work of all layers that can be skipped if each may lose so many decibels."""
+
+    loss_db: float
+    skipped_share: float
+
+
+def search(
+    observed: ObservedLayer,
+    policy: QuantizationPolicy,
+    min_sqnr_db: float | None = None,
+    v: int = 4,
+    tile_k: int = 32,
+) -> Search:
+    """Return the policies tried for a layer: ranges, ZPM, z of DBS and scales of weights in all combinations.
+
+    Of those that choose the same numbers only the first is kept. Widths and `dbs_offset` are those of `policy`. Raises
+    ConfigError for a bound that is no number.
+    """
+    if min_sqnr_db is not None:
+        require_number("min_sqnr_db", min_sqnr_db, -inf)
+    tried = _each_once(calibrate(observed, each, v, tile_k) for each in _candidates(policy, observed.is_dynamic))
+    least = _sqnr(tried[0]) - _ALLOWED_LOSS_DB if min_sqnr_db is None else min_sqnr_db
+    return Search(tried, least)
+
+
+def frontier(searches: Sequence[Search], losses_db: Sequence[float]) -> tuple[FrontierPoint, ...]:
+    """Return how much of all layers is skipped at each loss that every layer may have."""
+    points = []
+    for loss_db in losses_db:
+        work = [each.within(loss_db).work for each in searches]
+        share = 1 - sum(each.done for each in work) / sum(each.dense for each in work)
+        points.append(FrontierPoint(loss_db, share))
+    return tuple(points)
+
+
+def _candidates(policy: QuantizationPolicy, is_dynamic: bool) -> Iterator[QuantizationPolicy]:  # noqa: FBT001
+    """Return all policies of these widths; the first is min-max without ZPM and DBS, with the scales of `policy`."""
+    scales = (policy.per_channel,) if is_dynamic else (policy.per_channel, not policy.per_channel)
+    steps = [(zpm, z) for z in _Z for zpm in ("off", "auto")] if policy.has_steps else _PLAIN
+    for per_channel in scales:
+        for percentile in _PERCENTILES:
+            for zpm, z in steps:
+                yield replace(policy, per_channel=per_channel, percentile=percentile, zpm=zpm, dbs_z=z)  # type: ignore[arg-type]  # one of its words
+
+
+def _each_once(layers: Iterable[CalibratedLayer]) -> tuple[CalibratedLayer, ...]:
+    found: dict[object, CalibratedLayer] = {}
+    for layer in layers:
+        found.setdefault((layer.policy.per_channel, layer.quantizer), layer)
+    return tuple(found.values())
+
+
+_PLAIN: list[tuple[str, float | None]] = [("off", None)]
+
+
+def _sqnr(layer: CalibratedLayer) -> float:
+    return inf if layer.sqnr_db is None else layer.sqnr_db

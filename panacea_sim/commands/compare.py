@@ -1,0 +1,81 @@
+"""The command `compare`: runs side by side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from panacea_sim.choices import Alignment
+from panacea_sim.commands.options import Force, Json
+from panacea_sim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from panacea_sim.analysis.comparison import Comparison
+    from panacea_sim.explanation.explanation import Explanation
+    from panacea_sim.trace.stored_run import StoredRun
+
+__all__ = ["compare_command"]
+
+_RunFolders = Annotated[
+    list[Path], typer.Argument(metavar="RUN...", help="Run folders, complete or partial, or folders of studies.")
+]
+
+
+def compare_command(
+    runs: _RunFolders,
+    *,
+    as_json: Json = False,
+    html: Annotated[Path | None, typer.Option(help="Page to write: timelines on one axis, and the tables.")] = None,
+    align: Annotated[
+        Alignment | None, typer.Option(help="How the page aligns the runs at first (default: cycle).")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Show runs side by side, the largest difference first.
+
+    The first run is the one that the others are compared with. The folder of a study stands for all of its runs.
+    """
+    if html is None and align is not None:
+        raise ConfigError("--align", f"{align} without --html", "--html FILE beside it: it is about the page")
+    from panacea_sim.analysis.comparison import compare_runs
+    from panacea_sim.commands.opened_run import opened_runs
+    from panacea_sim.commands.written import print_written
+
+    opened = opened_runs(runs)
+    comparison = compare_runs(opened, [_explanation(run) for run in opened])
+    if html is not None:
+        _write_page(comparison, html, align or "cycle", force=force)
+    if html is not None and not as_json:
+        print_written(html)
+    elif as_json:
+        from panacea_sim.report.comparison import comparison_json
+
+        print(json.dumps(comparison_json(comparison), indent=2))  # noqa: T201  # what was asked for
+    else:
+        from panacea_sim.report.comparison import print_comparison
+        from panacea_sim.report.tables import output_console
+
+        print_comparison(output_console(), comparison)
+
+
+def _explanation(run: StoredRun) -> Explanation | None:
+    """Return the explanation in a run's folder, or that of a run that was recorded whole; None for others."""
+    from panacea_sim.explanation.folder import stored_explanation
+
+    stored = stored_explanation(run)
+    if stored is not None or run.is_partial or not run.is_full or run.window or run.heading.topology is None:
+        return stored
+    from panacea_sim.explanation.explained import explained
+
+    return explained(run)
+
+
+def _write_page(comparison: Comparison, path: Path, align: Alignment, *, force: bool) -> None:
+    from panacea_sim.commands.written import written
+    from panacea_sim.report.comparison_page import write_comparison
+
+    with written(path, force=force, option="--html") as (beside,):
+        write_comparison(comparison, beside, align)

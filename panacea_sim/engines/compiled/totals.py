@@ -1,0 +1,155 @@
+"""The totals of a run of the compiled engine: cycles by state and cause, and what went through queues."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+
+from panacea_sim.engines.compiled import columns as col
+from panacea_sim.engines.compiled.lowering import Lowered
+from panacea_sim.engines.compiled.structure import Structure
+from panacea_sim.engines.compiled.tables import highs_at
+from panacea_sim.trace.schema import GAP_REASONS, NO_REQUESTS, State
+from panacea_sim.trace.totals import QueueTotals, StallTotal
+from panacea_sim.units import IntArray
+
+__all__ = ["channel_kind", "cycle_totals", "firing_counts", "queue_totals"]
+
+_Kind: TypeAlias = tuple[State, str, str]
+"""State, cause, and the component at the other end."""
+
+
+def channel_kind(structure: Structure, owner: int, number: int) -> _Kind:
+    """Return what a stream waits for at the channels, or what a channel does; `number` is the one under CONTENDED."""
+    wiring = structure.wiring
+    ports, components = [port.component for port in wiring.ports], len(wiring.parts)
+    if owner < components:
+        channel, what = divmod(number, len(ports) + len(GAP_REASONS))
+        name = wiring.channels[channel]
+        if what < len(ports):
+            return State.CONTENDED, name, ports[what]
+        return State.CONTENDED, f"{name}:{GAP_REASONS[what - len(ports)]}", ""
+    reason, port = divmod(number, len(ports))
+    if not reason:
+        return State.BUSY, "", ports[port]
+    return State.CONTENDED, f"{wiring.channels[owner - components]}:{GAP_REASONS[reason - 1]}", ports[port]
+
+
+@dataclass(frozen=True, eq=False)
+class _Accounts:
+    """The accounts of all `owners`, in their order: whose each is, and cycles of what kind it counts.
+
+    `place` says for each figure of the engine, as `_figures` puts them, in which account it is counted.
+    """
+
+    owners: tuple[str, ...]
+    kinds: list[tuple[str, _Kind]]
+    place: IntArray
+
+
+@lru_cache(maxsize=64)
+def _accounts(structure: Structure) -> _Accounts:
+    wiring = structure.wiring
+    components, ports, channels = len(wiring.parts), len(wiring.ports), len(wiring.channels)
+    waited = channels * (ports + len(GAP_REASONS))
+    numbered = [components + number for number in range(channels)]
+    owned: list[tuple[int, _Kind]] = [
+        *((number, (State.IDLE, "", "")) for number in range(components)),
+        *((number, (State.BUSY, "", "")) for number in range(components)),
+        *((owner, (state, cause, other)) for owner, state, cause, other in structure.slots),
+        *(
+            (number, channel_kind(structure, number, what))
+            for number in (wiring.number[port.component] for port in wiring.ports)
+            for what in range(waited)
+        ),
+        *((number, (State.IDLE, "", "")) for number in numbered),
+        *((number, (State.STARVED, NO_REQUESTS, "")) for number in numbered),
+        *((number, channel_kind(structure, number, port)) for number in numbered for port in range(ports)),
+        *(
+            (number, channel_kind(structure, number, (1 + reason) * ports + port))
+            for number in numbered
+            for port in range(ports)
+            for reason in range(len(GAP_REASONS))
+        ),
+    ]
+    by_owner: list[dict[_Kind, int]] = [{} for _ in range(components + channels)]
+    for owner, kind in owned:
+        by_owner[owner].setdefault(kind, len(by_owner[owner]))
+    starts = np.cumsum([0, *(len(kinds) for kinds in by_owner)]).tolist()
+    owners = (*wiring.names, *wiring.channels)
+    return _Accounts(
+        owners,
+        [(owner, kind) for owner, kinds in zip(owners, by_owner, strict=True) for kind in kinds],
+        np.array([starts[owner] + by_owner[owner][kind] for owner, kind in owned], np.int64),
+    )
+
+
+def cycle_totals(
+    lowered: Lowered, core: col.Core, streams: col.Streams, makespan_cycles: int
+) -> dict[str, list[StallTotal]]:
+    """Return the cycles of each component and channel by state and cause, those that had any."""
+    accounts = _accounts(lowered.structure)
+    cycles = np.zeros(len(accounts.kinds), np.int64)
+    np.add.at(cycles, accounts.place, _figures(lowered, core, streams, makespan_cycles))
+    totals: dict[str, list[StallTotal]] = {owner: [] for owner in accounts.owners}
+    some = np.flatnonzero(cycles)
+    for place, total in zip(some.tolist(), cycles[some].tolist(), strict=True):
+        owner, kind = accounts.kinds[place]
+        totals[owner].append(StallTotal(*kind, total))
+    return totals
+
+
+def _figures(lowered: Lowered, core: col.Core, streams: col.Streams, makespan_cycles: int) -> IntArray:
+    parts, components, channels = lowered.description.components, core.components, streams.channels
+    served = np.array([part.served_cycles for part in parts], np.int64)
+    posted = np.array([part.posted for part in parts])
+    return np.concatenate(
+        [
+            components[:, col.HEAD] + makespan_cycles - components[:, col.LAST_END],
+            np.where(posted, components[:, col.BUSY_CYCLES], served),
+            core.stalled,
+            streams.waits.ravel(),
+            channels[:, col.IDLE_CYCLES] + makespan_cycles - channels[:, col.CHANNEL_END],
+            channels[:, col.STARVED_CYCLES],
+            streams.busy.ravel(),
+            streams.gaps.ravel(),
+        ]
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Ends:
+    """Where the counters of all components, and those of all queues with their highest occupancy, stand."""
+
+    ended: IntArray
+    put: IntArray
+    taken: IntArray
+    high: IntArray
+
+
+@lru_cache(maxsize=64)
+def _ends(structure: Structure) -> _Ends:
+    names, places = [queue.name for queue in structure.wiring.queues], structure.places
+    put = np.array([places[f"put:{name}"] for name in names], np.int64).reshape(-1, 2)
+    taken = np.array([places[f"taken:{name}"][0] for name in names], np.int64)
+    ended = np.array([places[f"ended:{name}"][0] for name in structure.wiring.names], np.int64)
+    return _Ends(ended, put[:, 0], taken, highs_at(structure)[put[:, 0]] + put[:, 1])
+
+
+def firing_counts(structure: Structure, core: col.Core) -> dict[str, int]:
+    """Return how many firings of each component have ended."""
+    return dict(zip(structure.wiring.names, core.events[_ends(structure).ended].tolist(), strict=True))
+
+
+def queue_totals(structure: Structure, core: col.Core) -> dict[str, QueueTotals]:
+    """Return what went through each queue, where its highest occupancy was noted on the way."""
+    ends, queues = _ends(structure), structure.wiring.queues
+    put, taken = core.events[ends.put], core.events[ends.taken]
+    # A token that stays is there at the end of every cycle since.
+    high = np.maximum(core.highs[ends.high], put - taken)
+    counted: Sequence[Sequence[int]] = np.stack([put, taken, high], 1).tolist()
+    return {queue.name: QueueTotals(queue.capacity, *each) for queue, each in zip(queues, counted, strict=True)}

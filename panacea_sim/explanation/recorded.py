@@ -1,0 +1,120 @@
+"""What an explanation needs, out of recorded tables: the same as a recorder keeps, found by time alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from panacea_sim.description.topology import Topology
+from panacea_sim.explanation.records import Grants, Postings, Records, Rows, binding
+from panacea_sim.trace.activity_log import Kind
+from panacea_sim.trace.schema import State
+from panacea_sim.units import IntArray
+
+__all__ = ["TABLES_NEEDED", "table_records"]
+
+TABLES_NEEDED = ("activities", "postings", "dram")
+"""The tables that an explanation is made of."""
+
+
+def table_records(topology: Topology, cycles: tuple[int, int], tables: Mapping[str, pa.Table]) -> Records:
+    """Return what the TABLES_NEEDED say of the cycles from the first to before the second.
+
+    Rows that reach beyond these cycles must be there as they are; cycles count from the first of them.
+    """
+    activities = _Columns(tables["activities"])
+    postings, dram = _Columns(tables["postings"]), _Columns(tables["dram"])
+    names = (*(part.name for part in topology.components), *topology.channels)
+    rows_of, actions = activities.places("component", names), {part.name: part.actions for part in topology.components}
+    kinds, code = _kinds(activities, ("state", "cause", "cause_component"))
+    start, end = activities.numbers("start_cycle") - cycles[0], activities.numbers("end_cycle") - cycles[0]
+
+    def causes(component: str, row: IntArray) -> Sequence[str]:
+        limited = [(name, count) for name, count in actions[component].items() if count]
+        return binding([(name, count, activities.numbers(name)[row]) for name, count in limited])
+
+    rows = {}
+    for name, place in rows_of.items():
+        first = int(start[place[0]]) if len(place) else 0
+        known, own = np.unique(code[place], return_inverse=True)
+        rows[name] = Rows([kinds[each] for each in known.tolist()], first, own.astype(np.int32), end[place], place)
+    return Records(
+        topology,
+        (0, cycles[1] - cycles[0]),
+        rows,
+        _postings(topology, cycles[0], postings, dram),
+        _grants(topology, cycles[0], dram),
+        causes,
+    )
+
+
+class _Columns:
+    """The columns of a table as arrays."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table.unify_dictionaries().combine_chunks()
+
+    def numbers(self, name: str) -> IntArray:
+        numbers: IntArray = self._table.column(name).to_numpy().astype(np.int64)
+        return numbers
+
+    def codes(self, name: str) -> tuple[IntArray, list[str]]:
+        """Return a column of names as numbers, and the names."""
+        column = self._table.column(name).combine_chunks()
+        if not isinstance(column, pa.DictionaryArray):
+            column = column.dictionary_encode()
+        codes: IntArray = column.indices.to_numpy().astype(np.int64)
+        return codes, column.dictionary.to_pylist()
+
+    def places(self, name: str, wanted: Sequence[str]) -> dict[str, IntArray]:
+        """Return the rows that have each of the wanted names, in order."""
+        codes, names = self.codes(name)
+        in_order = np.argsort(codes, kind="stable")
+        bounds = np.searchsorted(codes[in_order], np.arange(len(names) + 1))
+        known = {each: in_order[bounds[number] : bounds[number + 1]] for number, each in enumerate(names)}
+        return {each: known.get(each, np.zeros(0, np.int64)) for each in wanted}
+
+
+def _kinds(columns: _Columns, names: tuple[str, str, str]) -> tuple[list[Kind], IntArray]:
+    """Return the kinds of the rows and which each row has."""
+    (state, states), (cause, causes), (other, others) = (columns.codes(name) for name in names)
+    both = (state * max(len(causes), 1) + cause) * max(len(others), 1) + other
+    known, code = np.unique(both, return_inverse=True)
+    rest, other = np.divmod(known, max(len(others), 1))
+    state, cause = np.divmod(rest, max(len(causes), 1))
+    kinds = [
+        Kind(State(states[a]), causes[b], others[c]) if states[a] else Kind(State.IDLE)
+        for a, b, c in zip(state.tolist(), cause.tolist(), other.tolist(), strict=True)
+    ]
+    return kinds, code.reshape(-1)
+
+
+def _postings(topology: Topology, offset_cycles: int, columns: _Columns, dram: _Columns) -> dict[str, Postings]:
+    kinds, code = _kinds(columns, ("state", "cause", "cause_component"))
+    delays = [None if kind.state is State.IDLE else kind for kind in kinds]
+    firing = columns.numbers("firing")
+    cycle, since = columns.numbers("cycle") - offset_cycles, columns.numbers("since_cycle") - offset_cycles
+    names = [part.name for part in topology.components]
+    found = {
+        name: Postings(delays, firing[place], cycle[place], code[place], since[place])
+        for name, place in columns.places("component", names).items()
+        if len(place)
+    }
+    # In a window a stream may have moved what it has posted before.
+    none = np.zeros(0, np.int64)
+    moved = {name for name, place in dram.places("port", names).items() if len(place)}
+    return {name: found.get(name, Postings((), *[none] * 4)) for name in names if name in moved or name in found}
+
+
+def _grants(topology: Topology, offset_cycles: int, columns: _Columns) -> dict[str, Grants]:
+    names = [part.name for part in topology.components]
+    codes, ports = columns.codes("port")
+    port = np.array([names.index(each) if each in names else -1 for each in ports], np.int64)[codes]
+    firing = columns.numbers("firing")
+    cycles = [columns.numbers(f"{name}_cycle") - offset_cycles for name in ("request", "start", "end", "ready")]
+    return {
+        name: Grants(port[place], firing[place], *(each[place] for each in cycles))
+        for name, place in columns.places("channel", topology.channels).items()
+    }

@@ -1,0 +1,141 @@
+"""What an explanation is made of: rows of time, postings and grants, from a recorder or from recorded tables alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from panacea_sim.description.description import Description
+from panacea_sim.description.topology import Topology, topology_of
+from panacea_sim.trace.activity_log import Kind
+from panacea_sim.trace.recorder import Recorder
+from panacea_sim.units import IntArray, ceil_div
+
+__all__ = ["Grants", "Postings", "Records", "Rows", "binding", "recorder_records"]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The time of a component or channel, without gaps: each row goes on from the end of the one before.
+
+    `code` says which of `kinds` each is; the first begins in `start_cycle`. `reference` leads to the actions of a row:
+    its firing, or its number in the table.
+    """
+
+    kinds: Sequence[Kind]
+    start_cycle: int
+    code: npt.NDArray[np.int32]
+    end_cycle: IntArray
+    reference: IntArray | npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Postings:
+    """What a stream posted: a row for each step that delayed a posting, or one of code 0, of which `kinds` has None."""
+
+    kinds: Sequence[Kind | None]
+    firing: IntArray
+    cycle: IntArray
+    code: IntArray
+    since_cycle: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Grants:
+    """What a channel granted, in order of time; `port` counts the components of the topology."""
+
+    port: IntArray
+    firing: IntArray
+    request_cycle: IntArray
+    start_cycle: IntArray
+    end_cycle: IntArray
+    ready_cycle: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Records:
+    """What was recorded of a machine in the cycles from the first of `cycles` to before the second.
+
+    `rows` has those of components and channels, `postings` those of streams, `grants` those of channels. `causes`
+    returns which of its limited actions made some rows of a component as long as they are; see `binding`.
+    """
+
+    topology: Topology
+    cycles: tuple[int, int]
+    rows: Mapping[str, Rows]
+    postings: Mapping[str, Postings]
+    grants: Mapping[str, Grants]
+    causes: Callable[[str, IntArray], Sequence[str]]
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The names of the components, then of the channels, in the machine's order."""
+        return (*(part.name for part in self.topology.components), *self.topology.channels)
+
+
+def recorder_records(description: Description, recorder: Recorder, makespan_cycles: int) -> Records:
+    """Return what a recorder that explains has kept of a run; the recorder lets go of it."""
+    topology = topology_of(description)
+    names = [part.name for part in description.components]
+    port = np.array([names.index(each.component) for each in description.ports], np.int64)
+    actions = {part.name: [each for each in part.actions if each.per_cycle] for part in description.components}
+
+    def causes(component: str, firing: IntArray) -> Sequence[str]:
+        mine = actions[component]
+        return binding([(each.name, each.per_cycle, each.amounts(firing)) for each in mine])
+
+    rows = {name: _taken_rows(recorder, name) for name in (*names, *topology.channels)}
+    return Records(
+        topology,
+        (0, makespan_cycles),
+        rows,
+        {name: _taken_postings(recorder, name) for name in recorder.postings},
+        {name: _taken_grants(recorder, name, port) for name in topology.channels},
+        causes,
+    )
+
+
+def binding(actions: Sequence[tuple[str, int, IntArray]]) -> Sequence[str]:
+    """Return for each row the action that needs most cycles, without its unit; of equal ones the first.
+
+    `actions` are name, how many a cycle, and amounts [rows]. Empty where there are not at least two actions, or where
+    a row has none of them.
+    """
+    if len(actions) <= 1:
+        return [""] * (len(actions[0][2]) if actions else 0)
+    cycles = np.stack([ceil_div(amounts, per_cycle) for _, per_cycle, amounts in actions])
+    names = np.array([name.rpartition("_")[0] for name, _, _ in actions], object)[cycles.argmax(0)]
+    names[cycles.max(0) == 0] = ""
+    chosen: list[str] = names.tolist()
+    return chosen
+
+
+def _taken_rows(recorder: Recorder, name: str) -> Rows:
+    log = recorder.activities[name]
+    log.flush()
+    kept = log.kept
+    code = np.concatenate([np.zeros(0, np.int32), *(each.code for each in kept)])
+    end = np.concatenate([np.zeros(0, np.int64), *(each.end_cycle for each in kept)])
+    firing = np.concatenate([np.zeros(0, np.int32), *(each.firing for each in kept)])
+    kept.clear()
+    return Rows(log.kinds, 0, code, end, firing)
+
+
+def _taken_postings(recorder: Recorder, name: str) -> Postings:
+    log = recorder.postings[name]
+    log.flush()
+    columns = np.concatenate([np.zeros((4, 0), np.int64), *log.kept], axis=1)
+    log.kept.clear()
+    return Postings(log.kinds, *columns)
+
+
+def _taken_grants(recorder: Recorder, name: str, components: IntArray) -> Grants:
+    log = recorder.accesses[name]
+    log.flush()
+    columns = np.concatenate([np.zeros((10, 0), np.int64), *log.kept], axis=1)
+    log.kept.clear()
+    _, _, port, firing, request, start, end, ready, _, _ = columns
+    return Grants(components[port], firing, request, start, end, ready)

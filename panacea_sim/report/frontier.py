@@ -1,0 +1,95 @@
+"""What the policies of a layer skip and cost as a picture: each one a point, and the line of those that none beats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from panacea_sim.calibration.calibrated import CalibratedLayer
+from panacea_sim.calibration.search import Search
+
+__all__ = ["frontier_figure", "unbeaten", "write_frontier"]
+
+_PER_CHANNEL, _PER_TENSOR, _CHOSEN = "#0072b2", "#e69f00", "#d55e00"
+"""Okabe and Ito's palette."""
+
+_FONT_POINTS = 9
+
+
+def write_frontier(found: Search, path: Path, ending: str) -> None:
+    """Write the picture as png, svg or pdf."""
+    metadata: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[ending]
+    with rc_context({"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "panacea_sim"}):
+        frontier_figure(found).savefig(path, format=ending, metadata=metadata)
+
+
+def frontier_figure(found: Search) -> Figure:
+    """Return the picture of a search; policies that lose nothing have no place in decibels and are left out."""
+    with rc_context({"font.size": _FONT_POINTS, "axes.linewidth": 0.6, "font.family": "DejaVu Sans"}):
+        figure = Figure(figsize=(7.5, 4.6), dpi=120, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots()
+        _draw_points(axes, found)
+        line = unbeaten(found.tried)
+        axes.step(*_places(line), where="pre", color="#222222", linewidth=0.9, label="not beaten by any other")
+        axes.axvline(found.min_sqnr_db, color=_CHOSEN, linewidth=0.8, linestyle="--", label="least SQNR asked for")
+        axes.scatter(*_places([found.chosen]), s=130, facecolors="none", edgecolors=_CHOSEN, label="chosen")
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.set_xlabel("SQNR of the outputs, dB")
+        axes.set_ylabel("work skipped")
+        axes.legend(frameon=False, fontsize=_FONT_POINTS - 1.5)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        # A dollar would start a formula.
+        figure.suptitle(f"{found.plain.name}: what policies skip and cost".replace("$", r"\$"), x=0.01, ha="left")
+    return figure
+
+
+def unbeaten(tried: Sequence[CalibratedLayer]) -> list[CalibratedLayer]:
+    """Return the policies than which none is more exact and skips as much, the least exact first."""
+    found: list[CalibratedLayer] = []
+    ordered = sorted(
+        (each for each in tried if each.sqnr_db is not None),
+        key=lambda each: (-(each.sqnr_db or 0), -each.work.skipped_share),
+    )
+    for each in ordered:
+        if not found or each.work.skipped_share > found[-1].work.skipped_share:
+            found.append(each)
+    return found[::-1]
+
+
+def _draw_points(axes: Axes, found: Search) -> None:
+    for per_channel, colour in ((True, _PER_CHANNEL), (False, _PER_TENSOR)):
+        some = [each for each in found.tried if each.policy.per_channel is per_channel]
+        label = "weights " + ("per channel" if per_channel else "per tensor")
+        axes.scatter(*_places(some), s=22, color=colour, label=label)
+    for each in unbeaten(found.tried):
+        axes.annotate(
+            _short(each),
+            (each.sqnr_db or 0, each.work.skipped_share),
+            (4, 4),
+            textcoords="offset points",
+            fontsize=_FONT_POINTS - 2.5,
+        )
+
+
+def _places(layers: Sequence[CalibratedLayer]) -> tuple[list[float], list[float]]:
+    shown = [each for each in layers if each.sqnr_db is not None]
+    return [each.sqnr_db or 0 for each in shown], [each.work.skipped_share for each in shown]
+
+
+def _short(layer: CalibratedLayer) -> str:
+    policy = layer.policy
+    parts = [
+        "" if policy.percentile is None else f"{policy.percentile:g} %",
+        "" if policy.zpm == "off" else "ZPM",
+        "" if policy.dbs_z is None else f"DBS z={policy.dbs_z:g}",
+    ]
+    return ", ".join(filter(None, parts)) or "min-max"

@@ -1,0 +1,1 @@
+"""What-if: a run made again on changed machines, never estimated."""

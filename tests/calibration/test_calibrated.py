@@ -1,0 +1,200 @@
+"""A calibrated layer against a second, plain writing: loops over real numbers, slices and vectors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from panacea_sim import RunOptions, Scenario, TraceOptions, load_hardware, run
+from panacea_sim.calibration.calibrated import CalibratedLayer, calibrate
+from panacea_sim.calibration.observed import ObservedLayer
+from panacea_sim.calibration.policy import QuantizationPolicy
+from panacea_sim.errors import ConfigError
+
+V, TILE_K = 4, 32
+
+
+def observed(seed: int, samples: int = 5, *, products: int = 1, dynamic: bool = False) -> ObservedLayer:
+    """Return a layer with skewed activations and a few heavy rows, ragged in all directions."""
+    generator = np.random.default_rng(seed)
+    layer = ObservedLayer(f"layer{seed}", dynamic)
+    weight = generator.standard_t(4, (products, 10, 37)) * 0.1
+    for _ in range(samples):
+        if dynamic:
+            weight = generator.standard_t(4, (products, 10, 37)) * 0.1
+        columns = int(generator.integers(3, 12))
+        activation = np.maximum(generator.standard_normal((products, 37, columns)) ** 3, -0.5)
+        layer.add(weight, activation, np.arange(10.0 * products).reshape(products, 10))
+    return layer
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> QuantizationPolicy:
+    """Draw a policy, with 8-bit activations mostly."""
+    return QuantizationPolicy(
+        percentile=draw(st.sampled_from([None, 99.0, 90.0])),
+        zpm=draw(st.sampled_from(["auto", "on", "off"])),
+        dbs_z=draw(st.sampled_from([None, 1.0, 2.0])),
+        dbs_offset=draw(st.sampled_from(["midpoint", "floor"])),
+        per_channel=draw(st.booleans()),
+        weight_bits=draw(st.sampled_from([4, 7, 10])),
+        activation_bits=draw(st.sampled_from([8, 8, 4, 12])),
+    )
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@given(seed=st.integers(0, 50), policy=policies(), products=st.sampled_from([1, 2]))
+def test_figures_are_those_of_a_plain_writing(
+    seed: int, policy: QuantizationPolicy, products: int, *, dynamic: bool
+) -> None:
+    """Shares, saturation and decibels on held-out samples, of one product or several, whatever the policy."""
+    layer = observed(seed, products=products, dynamic=dynamic)
+    found = calibrate(layer, policy, V, TILE_K)
+    quantizer = found.quantizer
+    stored = vectors = clipped = values = 0
+    signal = noise = 0.0
+    for sample in layer.samples[4:]:
+        for product in range(products):
+            weight = plain_weight(found, sample.weight, product)
+            raw = np.rint(sample.activation[product] / quantizer.scale) + quantizer.zero_point
+            codes = raw.clip(0, 2**quantizer.bits - 1)
+            clipped += int((codes != raw).sum())
+            values += raw.size
+            skipped, count = plain_skips(codes, found)
+            stored, vectors = stored + count - skipped, vectors + count
+            dropped = codes % 2 ** (quantizer.lo_bits - 4)
+            middle = (2 ** (quantizer.lo_bits - 4) - 1) / 2 if policy.dbs_offset == "midpoint" else 0
+            real = (codes - dropped + middle - quantizer.zero_point) * quantizer.scale
+            exact = sample.weight[product].astype(float) @ sample.activation[product]
+            signal += float((exact**2).sum())
+            noise += float(((weight @ real - exact) ** 2).sum())
+    assert found.rho_x == (pytest.approx(1 - stored / vectors) if vectors else None)
+    assert found.clipped_share == pytest.approx(clipped / values)
+    assert found.sqnr_db == pytest.approx(10 * math.log10(signal / noise))
+
+
+def plain_weight(found: CalibratedLayer, weights: np.ndarray, product: int) -> np.ndarray:
+    """Return the real numbers that the codes of a product's weight stand for."""
+    limit = 2 ** (found.policy.weight_bits - 1) - 1
+    calibrating = [each.weight for each in found.observed.samples[:4]]
+    if found.observed.is_dynamic:
+        scale = max(np.abs(each).max() for each in calibrating) / limit
+        return (np.floor(weights[product] / scale + 0.5)).clip(-limit, limit) * scale
+    if not found.policy.per_channel:
+        scale = np.abs(weights).max() / limit
+    else:
+        scale = np.abs(weights[product]).max(1, keepdims=True) / limit
+    return np.rint(weights[product] / scale).clip(-limit, limit) * scale
+
+
+def plain_skips(codes: np.ndarray, found: CalibratedLayer) -> tuple[int, int]:
+    """Return how many vectors of each HO slice hold r only, and how many there are."""
+    skipped = count = 0
+    for number, r in enumerate(found.frequent):
+        slices = codes.astype(int) >> (found.quantizer.lo_bits + 4 * number) & 15
+        for row in slices:
+            for first in range(0, len(row), V):
+                skipped += all(each == r for each in row[first : first + V])
+                count += 1
+    return skipped, count
+
+
+@pytest.mark.parametrize("products", [1, 3])
+@pytest.mark.parametrize("weight_bits", [4, 7, 10])
+def test_work_is_what_the_machine_does(weight_bits: int, products: int) -> None:
+    """The steps of DWOs and SWOs in a run are the work, fillers, ragged tiles and all."""
+    policy = QuantizationPolicy(weight_bits=weight_bits, dbs_z=1.0, per_channel=False)
+    found = calibrate(observed(3, samples=1, products=products), policy, V, TILE_K)
+    scenario = Scenario("work", found.layer(), load_hardware("panacea", {"dtp": "off"}), values="off")
+    actions = run(scenario, RunOptions(trace=TraceOptions("off"))).summary.actions
+    steps = sum(each["dwo_steps"] + each["swo_steps"] for name, each in actions.items() if name.startswith("pea"))
+    # A PEA takes padding rows as zeros: whole groups of rows that are not there cost it nothing.
+    assert steps == found.work.done
+    groups = products * 3 * 37 * math.ceil(found.layer().N / V)
+    assert found.work.dense == groups * len((4, 7, 10)[: (4, 7, 10).index(weight_bits) + 1]) * 2
+
+
+def test_steps_lead_from_zero_skipping_to_panacea() -> None:
+    """Each step is what a calibration with just these choices has; a policy without them shows them all the same."""
+    layer = observed(7, samples=8)
+    steps = calibrate(layer, QuantizationPolicy(zpm="off", dbs_z=None)).steps
+    plain = calibrate(layer, QuantizationPolicy(zpm="off", dbs_z=None))
+    assert steps.frequent == plain.rho_x
+    assert steps.zpm == calibrate(layer, QuantizationPolicy(dbs_z=None)).rho_x
+    assert steps.dbs == calibrate(layer, QuantizationPolicy()).rho_x
+    codes = np.concatenate([plain.quantizer.quantize(each.activation[0]).ravel() for each in layer.held_out])
+    assert steps.zero is not None
+    assert steps.zero <= np.mean(codes < 16)
+    assert calibrate(layer, QuantizationPolicy(activation_bits=12)).steps.dbs is None
+
+
+@pytest.mark.parametrize(
+    ("samples", "chosen_by", "judges"), [(1, 1, 1), (2, 1, 1), (5, 4, 1), (8, 6, 2), (200, 150, 50)]
+)
+def test_the_last_quarter_is_held_out(samples: int, chosen_by: int, judges: int) -> None:
+    """At least one sample judges; a single one does both, which is known."""
+    layer = ObservedLayer("a")
+    for number in range(samples):
+        layer.add(np.ones((2, 2)), np.full((2, 3), number + 1.0))
+    found = calibrate(layer, QuantizationPolicy(zpm="off"))
+    assert (len(layer.calibrating), len(layer.held_out)) == (chosen_by, judges)
+    assert found.is_held_out == (samples > 1)
+    assert found.quantizer.scale == pytest.approx(chosen_by / 255)
+    assert len(layer.samples) - judges == (chosen_by if samples > 1 else 0)
+
+
+def test_what_is_observed_is_kept_as_it_was() -> None:
+    """Whoever observes may write into the array again; an unchanging weight is kept once."""
+    layer = ObservedLayer("a")
+    weight, activation = np.ones((4, 4)), np.ones((4, 4))
+    layer.add(weight, activation)
+    activation[:] = 9
+    layer.add(weight.copy(), activation)
+    assert layer.samples[0].activation.max() == 1
+    assert layer.samples[0].weight is layer.samples[1].weight
+
+
+@pytest.mark.parametrize(
+    ("weight", "activation", "message"),
+    [
+        (np.ones((2, 3)), np.ones((4, 2)), r"layer 'a': found weight \(2, 3\) and activation \(4, 2\)"),
+        (np.ones((2, 2, 3)), np.ones((3, 2)), "R products"),
+        (np.ones(3), np.ones((3, 2)), r"weight: found shape \(3,\)"),
+        (np.full((2, 3), np.nan), np.ones((3, 2)), "weight: found 6 values that are not finite"),
+        (np.ones((2, 3)), np.ones((3, 2), bool), "activation: found bool numbers"),
+        (np.ones((2, 3)), np.ones((3, 0)), "activation: found shape"),
+    ],
+)
+def test_operands_that_are_none(weight: Any, activation: Any, message: str) -> None:  # noqa: ANN401  # anything
+    """One message each, and no sample more."""
+    layer = ObservedLayer("a")
+    with pytest.raises(ConfigError, match=message):
+        layer.add(weight, activation)
+    assert not layer.samples
+
+
+def test_a_weight_that_changes() -> None:
+    """It is dynamic, or wrong."""
+    layer = ObservedLayer("a")
+    layer.add(np.ones((2, 2)), np.ones((2, 2)))
+    with pytest.raises(ConfigError, match=r"a weight that has changed.*dynamic_weight=True"):
+        layer.add(np.zeros((2, 2)), np.ones((2, 2)))
+    dynamic = ObservedLayer("a", is_dynamic=True)
+    dynamic.add(np.ones((2, 2, 2)), np.ones((2, 2, 2)))
+    with pytest.raises(ConfigError, match="found 1 products; accepted: 2"):
+        dynamic.add(np.ones((2, 2)), np.ones((2, 2)))
+    with pytest.raises(ConfigError, match="no samples"):
+        calibrate(ObservedLayer("b"), QuantizationPolicy())
+
+
+def test_a_sample_that_is_not_there() -> None:
+    """The held-out ones have numbers of their own."""
+    found = calibrate(observed(1, samples=8), QuantizationPolicy())
+    assert found.observed.samples[7].activation.shape[2] == found.layer(1).N
+    with pytest.raises(ConfigError, match=r"found 2; accepted: 0 \.\. 1"):
+        found.layer(2)

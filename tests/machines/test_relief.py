@@ -1,0 +1,60 @@
+"""Which fields relieve what a run waits for: all of them are there, and every part that takes time has one."""
+
+from __future__ import annotations
+
+import pytest
+
+from panacea_sim.hardware.config import load_hardware
+from panacea_sim.hardware.knobs import declarations
+from panacea_sim.machines.machine import machine_of
+from panacea_sim.running.prepare import Prepared, prepare
+from panacea_sim.running.scenario import Scenario
+from panacea_sim.workload.masked_layer import MaskedLayer
+
+_HARDWARE = load_hardware("panacea", {"loop_order": "kmn"})
+_KNOBS = {each.field for each in declarations(type(_HARDWARE))} | {
+    trial.knob
+    for each in declarations(type(_HARDWARE))
+    for hardware in (_HARDWARE, load_hardware("panacea", {"dram": "ideal"}))
+    for trial in each.knob.trials(each.field, hardware)
+}
+
+
+def _machine() -> Prepared:
+    found = prepare(Scenario("p", MaskedLayer("p", 128, 96, 128, 0.5, 0.5, 0), _HARDWARE, values="off"), "reference")
+    assert isinstance(found, Prepared)
+    return found
+
+
+def test_every_part_of_the_machine_has_a_field() -> None:
+    """Whoever serves, holds or passes on something is faster or larger by a knob that there is."""
+    description, machine = _machine().description, machine_of(_HARDWARE)
+    found = [("service", part.group) for part in description.components if part.service_cycles is not None]
+    found += [("queue", queue.name) for queue in description.queues]
+    found += [("memory", memory.name) for memory in description.memories]
+    found += [(kind, port.component) for port in description.ports for kind in ("slot", "order", "transfer")]
+    found += [(kind, channel.name) for channel in description.channels for kind in ("device", "latency")]
+    for kind, name in found:
+        fields = machine.relief(kind, name)
+        assert fields, (kind, name)
+        assert set(fields) <= _KNOBS, (kind, name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "first"),
+    [
+        ("service", "pea", "n_dwo+n_swo"),
+        ("latency", "q_sum*", "pea_latency_cycles"),
+        ("memory", "WMEM", "wmem_bytes"),
+        ("order", "x_dma", "x_dma_priority"),
+        ("transfer", "w_dma", "dram_channels"),
+    ],
+)
+def test_the_likeliest_field_comes_first(kind: str, name: str, first: str) -> None:
+    """What only the machine knows stands beside what all machines share."""
+    assert machine_of(_HARDWARE).relief(kind, name)[0] == first
+
+
+def test_no_field_changes_dataflow() -> None:
+    """Layers wait for layers whatever the machine is."""
+    assert machine_of(_HARDWARE).relief("dataflow", "x_dma") == ()
