@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from panacea_sim.calibration.calibrated import CalibratedLayer, calibrate
+from panacea_sim.calibration.calibrated import LayerRecord, calibrate, record_of
 from panacea_sim.calibration.observed import ObservedLayer
 from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.checks import require_number
@@ -24,23 +24,23 @@ _Z = (None, 1.0, 1.5, 2.0)
 class Search:
     """The policies tried for a layer, first min-max without ZPM and DBS, and the least SQNR that is asked for."""
 
-    tried: tuple[CalibratedLayer, ...]
+    tried: tuple[LayerRecord, ...]
     min_sqnr_db: float
 
     @property
-    def plain(self) -> CalibratedLayer:
+    def plain(self) -> LayerRecord:
         """Min-max without ZPM and DBS."""
         return self.tried[0]
 
     @property
-    def chosen(self) -> CalibratedLayer:
+    def chosen(self) -> LayerRecord:
         """What skips most work within the error, of equal ones the most exact; the most exact of all if none is."""
         good = [each for each in self.tried if _sqnr(each) >= self.min_sqnr_db]
         if not good:
             return max(self.tried, key=_sqnr)
-        return max(good, key=lambda each: (each.work.skipped_share, _sqnr(each)))
+        return max(good, key=lambda each: (each.figures.work.skipped_share, _sqnr(each)))
 
-    def within(self, loss_db: float) -> CalibratedLayer:
+    def within(self, loss_db: float) -> LayerRecord:
         """Return what skips most if so much may be lost against min-max without ZPM and DBS."""
         return replace(self, min_sqnr_db=_sqnr(self.plain) - loss_db).chosen
 
@@ -67,7 +67,9 @@ def search(
     """
     if min_sqnr_db is not None:
         require_number("min_sqnr_db", min_sqnr_db, -inf)
-    tried = _each_once(calibrate(observed, each, v, tile_k) for each in _candidates(policy, observed.is_dynamic))
+    tried = _each_once(
+        record_of(calibrate(observed, each, v, tile_k)) for each in _candidates(policy, observed.is_dynamic)
+    )
     least = _sqnr(tried[0]) - _ALLOWED_LOSS_DB if min_sqnr_db is None else min_sqnr_db
     return Search(tried, least)
 
@@ -76,7 +78,7 @@ def frontier(searches: Sequence[Search], losses_db: Sequence[float]) -> tuple[Fr
     """Return how much of all layers is skipped at each loss that every layer may have."""
     points = []
     for loss_db in losses_db:
-        work = [each.within(loss_db).work for each in searches]
+        work = [each.within(loss_db).figures.work for each in searches]
         share = 1 - sum(each.done for each in work) / sum(each.dense for each in work)
         points.append(FrontierPoint(loss_db, share))
     return tuple(points)
@@ -92,15 +94,15 @@ def _candidates(policy: QuantizationPolicy, is_dynamic: bool) -> Iterator[Quanti
                 yield replace(policy, per_channel=per_channel, percentile=percentile, zpm=zpm, dbs_z=z)  # type: ignore[arg-type]  # one of its words
 
 
-def _each_once(layers: Iterable[CalibratedLayer]) -> tuple[CalibratedLayer, ...]:
-    found: dict[object, CalibratedLayer] = {}
+def _each_once(layers: Iterable[LayerRecord]) -> tuple[LayerRecord, ...]:
+    found: dict[object, LayerRecord] = {}
     for layer in layers:
-        found.setdefault((layer.policy.per_channel, layer.quantizer), layer)
+        found.setdefault((layer.scales.policy.per_channel, layer.scales.quantizer), layer)
     return tuple(found.values())
 
 
 _PLAIN: list[tuple[str, float | None]] = [("off", None)]
 
 
-def _sqnr(layer: CalibratedLayer) -> float:
-    return inf if layer.sqnr_db is None else layer.sqnr_db
+def _sqnr(layer: LayerRecord) -> float:
+    return inf if layer.figures.sqnr_db is None else layer.figures.sqnr_db

@@ -12,7 +12,7 @@ from panacea_sim.commands.options import Force, Json
 from panacea_sim.errors import ConfigError
 
 if TYPE_CHECKING:
-    from panacea_sim.calibration.calibrated import CalibratedLayer
+    from panacea_sim.calibration.calibrated import LayerRecord
     from panacea_sim.calibration.search import Search
 
 __all__ = ["quantize_command"]
@@ -44,7 +44,7 @@ def quantize_command(  # noqa: PLR0913  # its options
     for option, given in (("--min-sqnr", min_sqnr), ("--picture", picture)):
         if given is not None and not search:
             raise ConfigError(option, given, "--search beside it: it is about the search")
-    from panacea_sim.calibration.calibrated import calibrate
+    from panacea_sim.calibration.calibrated import calibrate, record_of
     from panacea_sim.calibration.float_file import read_float_layer
     from panacea_sim.calibration.policy import parse_policy
     from panacea_sim.calibration.search import search as search_policies
@@ -61,7 +61,9 @@ def quantize_command(  # noqa: PLR0913  # its options
         raise ConfigError("--hardware", hardware, "a machine whose values are vectors of slices")
     observed = read_float_layer(layer)
     found = search_policies(observed, policy, min_sqnr, lanes, machine.tile_k) if search else None
-    chosen = calibrate(observed, policy, lanes, machine.tile_k) if found is None else found.chosen
+    if found is not None:
+        policy = found.chosen.scales.policy
+    chosen = calibrate(observed, policy, lanes, machine.tile_k)
     codes = chosen.layer(sample)
     files = [path for path in (out, picture) if path is not None]
     with written(*files, force=force) as besides:
@@ -73,12 +75,12 @@ def quantize_command(  # noqa: PLR0913  # its options
                 from panacea_sim.report.frontier import write_frontier
 
                 write_frontier(found, beside, ending)
-    _show(chosen, found, as_json=as_json)
+    _show(record_of(chosen), found, as_json=as_json)
     if not as_json:
         print_written(*files)
 
 
-def _show(chosen: CalibratedLayer, found: Search | None, *, as_json: bool) -> None:
+def _show(chosen: LayerRecord, found: Search | None, *, as_json: bool) -> None:
     from panacea_sim.report import calibration
     from panacea_sim.report.tables import output_console
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from panacea_sim.calibration.calibrated import CalibratedLayer
+from panacea_sim.calibration.calibrated import LayerRecord
 from panacea_sim.calibration.search import Search
 from panacea_sim.report.tables import Column, print_table
 
@@ -36,27 +36,27 @@ _COLUMNS = (
 )
 
 
-def calibrated_row(layer: CalibratedLayer) -> dict[str, Any]:
+def calibrated_row(layer: LayerRecord) -> dict[str, Any]:
     """Return what is known of a layer as JSON; null stands for a step that its width has not, and for no error."""
-    products, rows, depth = layer.observed.samples[0].weight.shape
-    steps = layer.steps
+    products, rows, depth = layer.sizes
+    scales, figures, steps = layer.scales, layer.figures, layer.figures.steps
     return {
         "name": layer.name,
         "M": rows,
         "K": depth,
         "repeat": products,
-        "policy": layer.policy.options(),
-        "samples": {"calibrating": len(layer.observed.calibrating), "held_out": len(layer.observed.held_out)},
-        "zero_point": layer.quantizer.zero_point,
-        "lo_bits": layer.quantizer.lo_bits,
-        "r": list(layer.frequent),
-        "activation_scale": layer.quantizer.scale,
-        "rho_w": list(layer.rho_w),
-        "rho_x": layer.rho_x,
+        "policy": scales.policy.options(),
+        "samples": {"calibrating": layer.calibrating, "held_out": layer.held_out},
+        "zero_point": scales.quantizer.zero_point,
+        "lo_bits": scales.quantizer.lo_bits,
+        "r": list(scales.frequent),
+        "activation_scale": scales.quantizer.scale,
+        "rho_w": list(figures.rho_w),
+        "rho_x": figures.rho_x,
         "rho_x_steps": {"zero": steps.zero, "frequent": steps.frequent, "zpm": steps.zpm, "dbs": steps.dbs},
-        "clipped_share": layer.clipped_share,
-        "sqnr_db": layer.sqnr_db,
-        "work": {"done": layer.work.done, "dense": layer.work.dense, "skipped_share": layer.work.skipped_share},
+        "clipped_share": figures.clipped_share,
+        "sqnr_db": figures.sqnr_db,
+        "work": {"done": figures.work.done, "dense": figures.work.dense, "skipped_share": figures.work.skipped_share},
     }
 
 
@@ -65,21 +65,21 @@ def searched_row(found: Search) -> dict[str, Any]:
     return {
         "name": found.plain.name,
         "min_sqnr_db": found.min_sqnr_db,
-        "chosen": found.chosen.policy.options(),
+        "chosen": found.chosen.scales.policy.options(),
         "tried": [
             {
-                "policy": each.policy.options(),
-                "sqnr_db": each.sqnr_db,
-                "rho_w": list(each.rho_w),
-                "rho_x": each.rho_x,
-                "skipped_share": each.work.skipped_share,
+                "policy": each.scales.policy.options(),
+                "sqnr_db": each.figures.sqnr_db,
+                "rho_w": list(each.figures.rho_w),
+                "rho_x": each.figures.rho_x,
+                "skipped_share": each.figures.work.skipped_share,
             }
             for each in found.tried
         ],
     }
 
 
-def print_calibrated(console: Console, layers: Sequence[CalibratedLayer]) -> None:
+def print_calibrated(console: Console, layers: Sequence[LayerRecord]) -> None:
     """Print a row for each layer, and what the columns mean."""
     print_table(console, _COLUMNS, [_cells(layer) for layer in layers])
     console.print(
@@ -93,14 +93,14 @@ def print_calibrated(console: Console, layers: Sequence[CalibratedLayer]) -> Non
 
 def print_search(console: Console, found: Search) -> None:
     """Print the policies that were tried for a layer, what skips most first."""
-    ordered = sorted(found.tried, key=lambda each: -each.work.skipped_share)
+    ordered = sorted(found.tried, key=lambda each: -each.figures.work.skipped_share)
     rows = [
         [
-            *list(each.policy.options().values())[:4],
-            _shares(each.rho_w),
-            _share(each.rho_x),
-            sqnr_text(each.sqnr_db),
-            f"{each.work.skipped_share:.1%}",
+            *list(each.scales.policy.options().values())[:4],
+            _shares(each.figures.rho_w),
+            _share(each.figures.rho_x),
+            sqnr_text(each.figures.sqnr_db),
+            f"{each.figures.work.skipped_share:.1%}",
             "chosen" if each is found.chosen else "",
         ]
         for each in ordered
@@ -109,18 +109,18 @@ def print_search(console: Console, found: Search) -> None:
     print_table(console, _POLICY_COLUMNS, rows, title=f"{found.plain.name}: policies, {bound} asked for")
 
 
-def _cells(layer: CalibratedLayer) -> list[str]:
-    steps = layer.steps
+def _cells(layer: LayerRecord) -> list[str]:
+    steps = layer.figures.steps
     return [
         layer.name,
-        str(layer.quantizer.zero_point),
-        str(layer.quantizer.lo_bits),
-        ", ".join(map(str, layer.frequent)) or "-",
-        _shares(layer.rho_w),
-        *map(_share, (steps.zero, steps.frequent, steps.zpm, steps.dbs, layer.rho_x)),
-        f"{layer.clipped_share:.2%}",
-        sqnr_text(layer.sqnr_db),
-        f"{layer.work.skipped_share:.1%}",
+        str(layer.scales.quantizer.zero_point),
+        str(layer.scales.quantizer.lo_bits),
+        ", ".join(map(str, layer.scales.frequent)) or "-",
+        _shares(layer.figures.rho_w),
+        *map(_share, (steps.zero, steps.frequent, steps.zpm, steps.dbs, layer.figures.rho_x)),
+        f"{layer.figures.clipped_share:.2%}",
+        sqnr_text(layer.figures.sqnr_db),
+        f"{layer.figures.work.skipped_share:.1%}",
     ]
 
 

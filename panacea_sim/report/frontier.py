@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from panacea_sim.calibration.calibrated import CalibratedLayer
+from panacea_sim.calibration.calibrated import LayerRecord
 from panacea_sim.calibration.search import Search
 
 __all__ = ["frontier_figure", "unbeaten", "write_frontier"]
@@ -52,41 +52,41 @@ def frontier_figure(found: Search) -> Figure:
     return figure
 
 
-def unbeaten(tried: Sequence[CalibratedLayer]) -> list[CalibratedLayer]:
+def unbeaten(tried: Sequence[LayerRecord]) -> list[LayerRecord]:
     """Return the policies than which none is more exact and skips as much, the least exact first."""
-    found: list[CalibratedLayer] = []
+    found: list[LayerRecord] = []
     ordered = sorted(
-        (each for each in tried if each.sqnr_db is not None),
-        key=lambda each: (-(each.sqnr_db or 0), -each.work.skipped_share),
+        (each for each in tried if each.figures.sqnr_db is not None),
+        key=lambda each: (-(each.figures.sqnr_db or 0), -each.figures.work.skipped_share),
     )
     for each in ordered:
-        if not found or each.work.skipped_share > found[-1].work.skipped_share:
+        if not found or each.figures.work.skipped_share > found[-1].figures.work.skipped_share:
             found.append(each)
     return found[::-1]
 
 
 def _draw_points(axes: Axes, found: Search) -> None:
     for per_channel, colour in ((True, _PER_CHANNEL), (False, _PER_TENSOR)):
-        some = [each for each in found.tried if each.policy.per_channel is per_channel]
+        some = [each for each in found.tried if each.scales.policy.per_channel is per_channel]
         label = "weights " + ("per channel" if per_channel else "per tensor")
         axes.scatter(*_places(some), s=22, color=colour, label=label)
     for each in unbeaten(found.tried):
         axes.annotate(
             _short(each),
-            (each.sqnr_db or 0, each.work.skipped_share),
+            (each.figures.sqnr_db or 0, each.figures.work.skipped_share),
             (4, 4),
             textcoords="offset points",
             fontsize=_FONT_POINTS - 2.5,
         )
 
 
-def _places(layers: Sequence[CalibratedLayer]) -> tuple[list[float], list[float]]:
-    shown = [each for each in layers if each.sqnr_db is not None]
-    return [each.sqnr_db or 0 for each in shown], [each.work.skipped_share for each in shown]
+def _places(layers: Sequence[LayerRecord]) -> tuple[list[float], list[float]]:
+    shown = [each for each in layers if each.figures.sqnr_db is not None]
+    return [each.figures.sqnr_db or 0 for each in shown], [each.figures.work.skipped_share for each in shown]
 
 
-def _short(layer: CalibratedLayer) -> str:
-    policy = layer.policy
+def _short(layer: LayerRecord) -> str:
+    policy = layer.scales.policy
     parts = [
         "" if policy.percentile is None else f"{policy.percentile:g} %",
         "" if policy.zpm == "off" else "ZPM",

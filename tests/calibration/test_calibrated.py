@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panacea_sim import RunOptions, Scenario, TraceOptions, load_hardware, run
-from panacea_sim.calibration.calibrated import CalibratedLayer, calibrate
+from panacea_sim.calibration.calibrated import CalibratedLayer, calibrate, record_of
 from panacea_sim.calibration.observed import ObservedLayer
 from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.errors import ConfigError
@@ -55,7 +55,7 @@ def test_figures_are_those_of_a_plain_writing(
     """Shares, saturation and decibels on held-out samples, of one product or several, whatever the policy."""
     layer = observed(seed, products=products, dynamic=dynamic)
     found = calibrate(layer, policy, V, TILE_K)
-    quantizer = found.quantizer
+    quantizer = found.scales.quantizer
     stored = vectors = clipped = values = 0
     signal = noise = 0.0
     for sample in layer.samples[4:]:
@@ -73,19 +73,19 @@ def test_figures_are_those_of_a_plain_writing(
             exact = sample.weight[product].astype(float) @ sample.activation[product]
             signal += float((exact**2).sum())
             noise += float(((weight @ real - exact) ** 2).sum())
-    assert found.rho_x == (pytest.approx(1 - stored / vectors) if vectors else None)
-    assert found.clipped_share == pytest.approx(clipped / values)
-    assert found.sqnr_db == pytest.approx(10 * math.log10(signal / noise))
+    assert found.figures.rho_x == (pytest.approx(1 - stored / vectors) if vectors else None)
+    assert found.figures.clipped_share == pytest.approx(clipped / values)
+    assert found.figures.sqnr_db == pytest.approx(10 * math.log10(signal / noise))
 
 
 def plain_weight(found: CalibratedLayer, weights: np.ndarray, product: int) -> np.ndarray:
     """Return the real numbers that the codes of a product's weight stand for."""
-    limit = 2 ** (found.policy.weight_bits - 1) - 1
+    limit = 2 ** (found.scales.policy.weight_bits - 1) - 1
     calibrating = [each.weight for each in found.observed.samples[:4]]
     if found.observed.is_dynamic:
         scale = max(np.abs(each).max() for each in calibrating) / limit
         return (np.floor(weights[product] / scale + 0.5)).clip(-limit, limit) * scale
-    if not found.policy.per_channel:
+    if not found.scales.policy.per_channel:
         scale = np.abs(weights).max() / limit
     else:
         scale = np.abs(weights[product]).max(1, keepdims=True) / limit
@@ -95,8 +95,8 @@ def plain_weight(found: CalibratedLayer, weights: np.ndarray, product: int) -> n
 def plain_skips(codes: np.ndarray, found: CalibratedLayer) -> tuple[int, int]:
     """Return how many vectors of each HO slice hold r only, and how many there are."""
     skipped = count = 0
-    for number, r in enumerate(found.frequent):
-        slices = codes.astype(int) >> (found.quantizer.lo_bits + 4 * number) & 15
+    for number, r in enumerate(found.scales.frequent):
+        slices = codes.astype(int) >> (found.scales.quantizer.lo_bits + 4 * number) & 15
         for row in slices:
             for first in range(0, len(row), V):
                 skipped += all(each == r for each in row[first : first + V])
@@ -114,23 +114,23 @@ def test_work_is_what_the_machine_does(weight_bits: int, products: int) -> None:
     actions = run(scenario, RunOptions(trace=TraceOptions("off"))).summary.actions
     steps = sum(each["dwo_steps"] + each["swo_steps"] for name, each in actions.items() if name.startswith("pea"))
     # A PEA takes padding rows as zeros: whole groups of rows that are not there cost it nothing.
-    assert steps == found.work.done
+    assert steps == found.figures.work.done
     groups = products * 3 * 37 * math.ceil(found.layer().N / V)
-    assert found.work.dense == groups * len((4, 7, 10)[: (4, 7, 10).index(weight_bits) + 1]) * 2
+    assert found.figures.work.dense == groups * len((4, 7, 10)[: (4, 7, 10).index(weight_bits) + 1]) * 2
 
 
 def test_steps_lead_from_zero_skipping_to_panacea() -> None:
     """Each step is what a calibration with just these choices has; a policy without them shows them all the same."""
     layer = observed(7, samples=8)
-    steps = calibrate(layer, QuantizationPolicy(zpm="off", dbs_z=None)).steps
+    steps = calibrate(layer, QuantizationPolicy(zpm="off", dbs_z=None)).figures.steps
     plain = calibrate(layer, QuantizationPolicy(zpm="off", dbs_z=None))
-    assert steps.frequent == plain.rho_x
-    assert steps.zpm == calibrate(layer, QuantizationPolicy(dbs_z=None)).rho_x
-    assert steps.dbs == calibrate(layer, QuantizationPolicy()).rho_x
-    codes = np.concatenate([plain.quantizer.quantize(each.activation[0]).ravel() for each in layer.held_out])
+    assert steps.frequent == plain.figures.rho_x
+    assert steps.zpm == calibrate(layer, QuantizationPolicy(dbs_z=None)).figures.rho_x
+    assert steps.dbs == calibrate(layer, QuantizationPolicy()).figures.rho_x
+    codes = np.concatenate([plain.scales.quantizer.quantize(each.activation[0]).ravel() for each in layer.held_out])
     assert steps.zero is not None
     assert steps.zero <= np.mean(codes < 16)
-    assert calibrate(layer, QuantizationPolicy(activation_bits=12)).steps.dbs is None
+    assert calibrate(layer, QuantizationPolicy(activation_bits=12)).figures.steps.dbs is None
 
 
 @pytest.mark.parametrize(
@@ -143,8 +143,9 @@ def test_the_last_quarter_is_held_out(samples: int, chosen_by: int, judges: int)
         layer.add(np.ones((2, 2)), np.full((2, 3), number + 1.0))
     found = calibrate(layer, QuantizationPolicy(zpm="off"))
     assert (len(layer.calibrating), len(layer.held_out)) == (chosen_by, judges)
-    assert found.is_held_out == (samples > 1)
-    assert found.quantizer.scale == pytest.approx(chosen_by / 255)
+    record = record_of(found)
+    assert (record.calibrating, record.held_out, record.is_held_out) == (chosen_by, judges, samples > 1)
+    assert found.scales.quantizer.scale == pytest.approx(chosen_by / 255)
     assert len(layer.samples) - judges == (chosen_by if samples > 1 else 0)
 
 

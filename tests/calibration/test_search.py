@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from panacea_sim.calibration.calibrated import CalibratedLayer, calibrate
+from panacea_sim.calibration.calibrated import LayerRecord, calibrate
 from panacea_sim.calibration.calibrator import Calibrator
 from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.calibration.search import Search, frontier
@@ -27,27 +27,27 @@ def calibrator() -> Calibrator:
     return made
 
 
-def sqnr(layer: CalibratedLayer) -> float:
+def sqnr(layer: LayerRecord) -> float:
     """Return decibels that can be compared."""
-    return math.inf if layer.sqnr_db is None else layer.sqnr_db
+    return math.inf if layer.figures.sqnr_db is None else layer.figures.sqnr_db
 
 
 def test_what_skips_most_within_the_error_is_taken(calibrator: Calibrator) -> None:
     """By default it may lose 3 dB against min-max without ZPM and DBS; nothing that was tried is better."""
     found = calibrator.search("layer1")
     plain = calibrate(observed(1, samples=4), QuantizationPolicy(zpm="off", dbs_z=None))
-    assert found.plain.quantizer == plain.quantizer
+    assert found.plain.scales.quantizer == plain.scales.quantizer
     assert found.min_sqnr_db == pytest.approx(sqnr(plain) - 3)
     good = [each for each in found.tried if sqnr(each) >= found.min_sqnr_db]
     assert found.chosen in good
-    assert all(each.work.skipped_share <= found.chosen.work.skipped_share for each in good)
-    assert len({(each.policy.per_channel, each.quantizer) for each in found.tried}) == len(found.tried)
+    assert all(each.figures.work.skipped_share <= found.chosen.figures.work.skipped_share for each in good)
+    assert len({(each.scales.policy.per_channel, each.scales.quantizer) for each in found.tried}) == len(found.tried)
 
 
 def test_a_bound_of_ones_own(calibrator: Calibrator) -> None:
     """A low bound takes what skips most of all, one that none reaches the most exact."""
     loose, strict = calibrator.search("layer2", -100.0), calibrator.search("layer2", 1000.0)
-    assert loose.chosen.work.skipped_share == max(each.work.skipped_share for each in loose.tried)
+    assert loose.chosen.figures.work.skipped_share == max(each.figures.work.skipped_share for each in loose.tried)
     assert sqnr(strict.chosen) == max(map(sqnr, strict.tried))
     with pytest.raises(ConfigError, match="min_sqnr_db"):
         calibrator.search("layer2", math.nan)
@@ -59,8 +59,8 @@ def test_the_frontier_rises_with_what_may_be_lost(calibrator: Calibrator) -> Non
     points = frontier(searches, [0.0, 1.0, 3.0, 10.0, 100.0])
     shares = [point.skipped_share for point in points]
     assert shares == sorted(shares)
-    done = sum(max(each.tried, key=lambda one: one.work.skipped_share).work.done for each in searches)
-    assert shares[-1] == pytest.approx(1 - done / sum(each.plain.work.dense for each in searches))
+    done = sum(max(each.tried, key=lambda one: one.figures.work.skipped_share).figures.work.done for each in searches)
+    assert shares[-1] == pytest.approx(1 - done / sum(each.plain.figures.work.dense for each in searches))
 
 
 def test_nobody_beats_the_line(calibrator: Calibrator) -> None:
@@ -68,16 +68,24 @@ def test_nobody_beats_the_line(calibrator: Calibrator) -> None:
     found: Search = calibrator.search("layer1")
     line = unbeaten(found.tried)
     assert [sqnr(each) for each in line] == sorted(map(sqnr, line))
-    assert [each.work.skipped_share for each in line] == sorted((e.work.skipped_share for e in line), reverse=True)
+    assert [each.figures.work.skipped_share for each in line] == sorted(
+        (e.figures.work.skipped_share for e in line), reverse=True
+    )
     for each in found.tried:
-        assert any(sqnr(one) >= sqnr(each) and one.work.skipped_share >= each.work.skipped_share for one in line)
+        assert any(
+            sqnr(one) >= sqnr(each) and one.figures.work.skipped_share >= each.figures.work.skipped_share
+            for one in line
+        )
 
 
 def test_a_calibrator_knows_its_layers(calibrator: Calibrator) -> None:
     """In the order in which they were observed; unknown names are refused."""
     assert len(calibrator) == 2
     assert [each.name for each in calibrator.layers()] == ["layer1", "layer2"]
-    assert calibrator.layer("layer2").rho_x == calibrate(observed(2, samples=4), QuantizationPolicy()).rho_x
+    assert (
+        calibrator.layer("layer2").figures.rho_x
+        == calibrate(observed(2, samples=4), QuantizationPolicy()).figures.rho_x
+    )
     with pytest.raises(ConfigError, match=r"layer3.*layer1, layer2"):
         calibrator.layer("layer3")
 
