@@ -11,9 +11,9 @@ from panacea_sim.calibration.observed import ObservedLayer
 from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.checks import require_number
 
-__all__ = ["FrontierPoint", "Search", "frontier", "search"]
+__all__ = ["ALLOWED_LOSS_DB", "FrontierPoint", "Search", "frontier", "search"]
 
-_ALLOWED_LOSS_DB = 3.0
+ALLOWED_LOSS_DB = 3.0
 """What a layer may lose by default against min-max without ZPM and DBS."""
 
 _PERCENTILES = (None, 99.9)
@@ -70,7 +70,7 @@ def search(
     tried = _each_once(
         record_of(calibrate(observed, each, v, tile_k)) for each in _candidates(policy, observed.is_dynamic)
     )
-    least = _sqnr(tried[0]) - _ALLOWED_LOSS_DB if min_sqnr_db is None else min_sqnr_db
+    least = _sqnr(tried[0]) - ALLOWED_LOSS_DB if min_sqnr_db is None else min_sqnr_db
     return Search(tried, least)
 
 

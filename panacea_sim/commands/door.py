@@ -23,6 +23,7 @@ COMMANDS = (
     "run",
     "gemm",
     "quantize",
+    "calibrate",
     "map",
     "whatif",
     "why",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -13,42 +15,62 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from panacea_sim.calibration.calibrated import LayerRecord
-from panacea_sim.calibration.search import Search
+from panacea_sim.calibration.search import ALLOWED_LOSS_DB, Search, frontier
 
-__all__ = ["frontier_figure", "unbeaten", "write_frontier"]
+__all__ = ["frontier_figure", "network_figure", "unbeaten", "write_frontier", "write_network_frontier"]
 
 _PER_CHANNEL, _PER_TENSOR, _CHOSEN = "#0072b2", "#e69f00", "#d55e00"
 """Okabe and Ito's palette."""
 
 _FONT_POINTS = 9
+_LOSSES_DB = np.arange(0.0, 20.25, 0.25).tolist()
 
 
 def write_frontier(found: Search, path: Path, ending: str) -> None:
-    """Write the picture as png, svg or pdf."""
+    """Write the picture of a layer's search as png, svg or pdf."""
+    _write(frontier_figure(found), path, ending)
+
+
+def write_network_frontier(searches: Sequence[Search], path: Path, ending: str) -> None:
+    """Write the picture of all layers' searches as png, svg or pdf."""
+    _write(network_figure(searches), path, ending)
+
+
+def _write(figure: Figure, path: Path, ending: str) -> None:
     metadata: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[ending]
     with rc_context({"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "panacea_sim"}):
-        frontier_figure(found).savefig(path, format=ending, metadata=metadata)
+        figure.savefig(path, format=ending, metadata=metadata)
 
 
 def frontier_figure(found: Search) -> Figure:
     """Return the picture of a search; policies that lose nothing have no place in decibels and are left out."""
-    with rc_context({"font.size": _FONT_POINTS, "axes.linewidth": 0.6, "font.family": "DejaVu Sans"}):
-        figure = Figure(figsize=(7.5, 4.6), dpi=120, layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots()
+    with _style():
+        figure, axes = _figure()
         _draw_points(axes, found)
         line = unbeaten(found.tried)
         axes.step(*_places(line), where="pre", color="#222222", linewidth=0.9, label="not beaten by any other")
         axes.axvline(found.min_sqnr_db, color=_CHOSEN, linewidth=0.8, linestyle="--", label="least SQNR asked for")
         axes.scatter(*_places([found.chosen]), s=130, facecolors="none", edgecolors=_CHOSEN, label="chosen")
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.set_xlabel("SQNR of the outputs, dB")
         axes.set_ylabel("work skipped")
         axes.legend(frameon=False, fontsize=_FONT_POINTS - 1.5)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
         # A dollar would start a formula.
         figure.suptitle(f"{found.plain.name}: what policies skip and cost".replace("$", r"\$"), x=0.01, ha="left")
+    return figure
+
+
+def network_figure(searches: Sequence[Search]) -> Figure:
+    """Return the share of the work of all layers that is skipped if each may lose so much against plain min-max."""
+    points = frontier(searches, _LOSSES_DB)
+    with _style():
+        figure, axes = _figure()
+        losses, shares = [point.loss_db for point in points], [point.skipped_share for point in points]
+        axes.step(losses, shares, where="post", color=_PER_CHANNEL)
+        axes.axvline(ALLOWED_LOSS_DB, color=_CHOSEN, linewidth=0.8, linestyle="--", label="default of --search")
+        axes.set_xlabel("what each layer may lose against min-max without ZPM and DBS, dB of SQNR")
+        axes.set_ylabel("work skipped, all layers")
+        axes.legend(frameon=False, fontsize=_FONT_POINTS - 1.5)
+        figure.suptitle(f"{len(searches)} layers: what may be skipped at which loss", x=0.01, ha="left")
     return figure
 
 
@@ -63,6 +85,20 @@ def unbeaten(tried: Sequence[LayerRecord]) -> list[LayerRecord]:
         if not found or each.figures.work.skipped_share > found[-1].figures.work.skipped_share:
             found.append(each)
     return found[::-1]
+
+
+def _style() -> AbstractContextManager[None]:
+    return rc_context({"font.size": _FONT_POINTS, "axes.linewidth": 0.6, "font.family": "DejaVu Sans"})
+
+
+def _figure() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(7.5, 4.6), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure, axes
 
 
 def _draw_points(axes: Axes, found: Search) -> None:

@@ -1,0 +1,18 @@
+"""The sizes of a machine that decide what is skipped of a layer."""
+
+from __future__ import annotations
+
+from panacea_sim.errors import ConfigError
+
+__all__ = ["vector_sizes"]
+
+
+def vector_sizes(hardware: str) -> tuple[int, int]:
+    """Return v and T_K of a preset or YAML file; raises ConfigError for a machine without vectors of slices."""
+    from panacea_sim.hardware.config import load_hardware
+
+    machine = load_hardware(hardware)
+    v = getattr(machine, "v", None)
+    if v is None:
+        raise ConfigError("--hardware", hardware, "a machine that multiplies vectors of slices, such as panacea")
+    return int(v), machine.tile_k
