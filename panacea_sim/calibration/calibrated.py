@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from panacea_sim.units import FloatArray
 from panacea_sim.workload.functional import real_outputs
 from panacea_sim.workload.gemm_layer import GemmLayer
 
-__all__ = ["CalibratedLayer", "LayerRecord", "LayerScales", "calibrate", "record_of"]
+__all__ = ["CalibratedLayer", "Calibration", "LayerRecord", "LayerScales", "calibrate", "record_of"]
 
 _DEFAULT_Z = 2.0
 """The z of DBS in the steps of a policy that has none."""
@@ -116,13 +117,8 @@ def calibrate(observed: ObservedLayer, policy: QuantizationPolicy, v: int = 4, t
     `v` and `tile_k` are the machine's, whose vectors are counted. A dynamic weight has one scale over all products;
     what lies beyond it is clipped. Raises ConfigError if there is no sample.
     """
-    if not observed.samples:
-        raise ConfigError(f"layer {observed.name!r}", "no samples", "at least one")
-    if observed.is_dynamic:
-        policy = replace(policy, per_channel=False)
-    quantizer = _quantizer(observed, policy, v)
-    scales = LayerScales(policy, observed.is_dynamic, _weight_scale(observed, policy), quantizer)
-    return CalibratedLayer(observed, scales, _figures(observed, scales, v, tile_k))
+    calibration = Calibration(observed, v, tile_k)
+    return calibration.judged(calibration.scales(policy))
 
 
 def record_of(layer: CalibratedLayer) -> LayerRecord:
@@ -133,44 +129,89 @@ def record_of(layer: CalibratedLayer) -> LayerRecord:
     return LayerRecord(layer.name, (products, rows, depth), *counts, layer.scales, layer.figures)
 
 
-def _figures(observed: ObservedLayer, scales: LayerScales, v: int, tile_k: int) -> LayerFigures:
-    steps = _steps(observed, scales.policy, v)
-    found = LayerFigures(steps)
-    for sample in observed.held_out:
-        layer = scales.layer(observed.name, sample)
-        outputs = real_outputs(layer, layer.reference_accumulator()).reshape(len(sample.weight), layer.M, layer.N)
-        exact = np.matmul(sample.weight.astype(np.float64), sample.activation.astype(np.float64))
-        clipped = scales.quantizer.clipped(sample.activation)
-        found += LayerFigures(
-            steps,
-            skipped_weights(layer, v),
-            _skipped(sample, scales.quantizer, scales.frequent, v),
-            Counts.of(clipped),
-            OutputError.of(exact, outputs),
-            work_of(layer, v, tile_k),
-        )
-    return found
+class Calibration:
+    """The calibration of a layer by any number of policies: what they share is computed once.
 
+    Raises ConfigError if there is no sample.
+    """
 
-def _steps(observed: ObservedLayer, policy: QuantizationPolicy, v: int) -> SkipSteps:
-    """Return what each step of a policy skips; of one without ZPM or DBS, what they would."""
+    def __init__(self, observed: ObservedLayer, v: int = 4, tile_k: int = 32) -> None:
+        if not observed.samples:
+            raise ConfigError(f"layer {observed.name!r}", "no samples", "at least one")
+        self._observed = observed
+        self._v, self._tile_k = v, tile_k
+        self._steps: dict[QuantizationPolicy, SkipSteps] = {}
+        self._quantizers: dict[QuantizationPolicy, ActivationQuantizer] = {}
 
-    def share(quantizer: ActivationQuantizer, frequent: Sequence[int]) -> float | None:
-        return sum((_skipped(each, quantizer, frequent, v) for each in observed.held_out), Counts()).share
+    def scales(self, policy: QuantizationPolicy) -> LayerScales:
+        """Return what a policy chooses."""
+        observed = self._observed
+        if observed.is_dynamic:
+            policy = replace(policy, per_channel=False)
+        return LayerScales(policy, observed.is_dynamic, _weight_scale(observed, policy), self._quantizer(policy))
 
-    plain = _quantizer(observed, replace(policy, zpm="off", dbs_z=None), v)
-    zero, frequent = (share(plain, r) for r in ((0,) * len(_frequent(plain)), _frequent(plain)))
-    if not policy.has_steps:
-        return SkipSteps(zero, frequent, None, None)
-    with_zpm = replace(policy, zpm="auto" if policy.zpm == "off" else policy.zpm, dbs_z=None)
-    moved = _quantizer(observed, with_zpm, v)
-    sliced = _quantizer(observed, replace(with_zpm, dbs_z=policy.dbs_z or _DEFAULT_Z), v)
-    return SkipSteps(zero, frequent, *(share(each, _frequent(each)) for each in (moved, sliced)))
+    def judged(self, scales: LayerScales) -> CalibratedLayer:
+        """Return the layer with these scales, and their figures on the held-out samples."""
+        steps = self._steps_of(scales.policy)
+        found = LayerFigures(steps)
+        for sample, exact in zip(self._observed.held_out, self._exact, strict=True):
+            layer = scales.layer(self._observed.name, sample)
+            found += LayerFigures(
+                steps,
+                skipped_weights(layer, self._v),
+                self._skipped(sample, scales.quantizer, scales.frequent),
+                Counts.of(scales.quantizer.clipped(sample.activation)),
+                OutputError.of(exact, real_outputs(layer, layer.reference_accumulator()).reshape(exact.shape)),
+                work_of(layer, self._v, self._tile_k),
+            )
+        return CalibratedLayer(self._observed, scales, found)
 
+    @cached_property
+    def _exact(self) -> list[FloatArray]:
+        """The real outputs of each held-out sample, [R, M, N]."""
+        held_out = self._observed.held_out
+        return [np.matmul(each.weight, each.activation, dtype=np.float64) for each in held_out]
 
-def _skipped(sample: Sample, quantizer: ActivationQuantizer, frequent: Sequence[int], v: int) -> Counts:
-    codes = quantizer.quantize(sample.activation)
-    return skipped_activations(codes, quantizer.bits, quantizer.lo_bits, frequent, v)
+    @cached_property
+    def _columns(self) -> RealArray:
+        """The activations of all calibrating samples side by side."""
+        samples = self._observed.calibrating
+        return np.concatenate([product for each in samples for product in each.activation], axis=1)
+
+    def _steps_of(self, policy: QuantizationPolicy) -> SkipSteps:
+        """Return what each step of a policy skips; of one without ZPM or DBS, what they would."""
+        zpm = "auto" if policy.zpm == "off" else policy.zpm
+        whole = replace(policy, zpm=zpm, dbs_z=policy.dbs_z or _DEFAULT_Z, per_channel=True)
+        if whole not in self._steps:
+            plain = self._quantizer(replace(whole, zpm="off", dbs_z=None))
+            zero, frequent = (self._share(plain, r) for r in ((0,) * len(_frequent(plain)), _frequent(plain)))
+            more = [self._quantizer(each) for each in (replace(whole, dbs_z=None), whole)] if policy.has_steps else []
+            shares = [self._share(each, _frequent(each)) for each in more] or [None, None]
+            self._steps[whole] = SkipSteps(zero, frequent, *shares)
+        return self._steps[whole]
+
+    def _share(self, quantizer: ActivationQuantizer, frequent: Sequence[int]) -> float | None:
+        held_out = self._observed.held_out
+        return sum((self._skipped(each, quantizer, frequent) for each in held_out), Counts()).share
+
+    def _skipped(self, sample: Sample, quantizer: ActivationQuantizer, frequent: Sequence[int]) -> Counts:
+        codes = quantizer.quantize(sample.activation)
+        return skipped_activations(codes, quantizer.bits, quantizer.lo_bits, frequent, self._v)
+
+    def _quantizer(self, policy: QuantizationPolicy) -> ActivationQuantizer:
+        """Return what a policy chooses for the activations; the weight has no part in it."""
+        key = replace(policy, per_channel=True)
+        if key not in self._quantizers:
+            self._quantizers[key] = panacea_quantizer(
+                self._columns,
+                policy.activation_bits,
+                percentile=policy.percentile,
+                zpm=policy.zpm if policy.has_steps else "off",
+                dbs=policy.has_steps and policy.dbs_z is not None,
+                v=self._v,
+                z=policy.dbs_z or _DEFAULT_Z,
+            )
+        return self._quantizers[key]
 
 
 def _frequent(quantizer: ActivationQuantizer) -> tuple[int, ...]:
@@ -183,22 +224,3 @@ def _weight_scale(observed: ObservedLayer, policy: QuantizationPolicy) -> float 
         # One number over all products and samples: the largest of those of the samples.
         return max(float(weight_scale(each, policy.weight_bits, per_channel=False)[0]) for each in rows)
     return weight_scale(rows[0], policy.weight_bits, per_channel=policy.per_channel)
-
-
-def _quantizer(observed: ObservedLayer, policy: QuantizationPolicy, v: int) -> ActivationQuantizer:
-    """Return what a policy chooses on the calibrating samples, all their columns side by side."""
-    columns = np.concatenate(list(_columns(observed.calibrating)), axis=1)
-    return panacea_quantizer(
-        columns,
-        policy.activation_bits,
-        percentile=policy.percentile,
-        zpm=policy.zpm if policy.has_steps else "off",
-        dbs=policy.has_steps and policy.dbs_z is not None,
-        v=v,
-        z=policy.dbs_z or _DEFAULT_Z,
-    )
-
-
-def _columns(samples: Sequence[Sample]) -> Iterator[RealArray]:
-    for sample in samples:
-        yield from sample.activation

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from panacea_sim.calibration.calibrated import LayerRecord, calibrate, record_of
+from panacea_sim.calibration.calibrated import Calibration, LayerRecord, LayerScales, record_of
 from panacea_sim.calibration.observed import ObservedLayer
 from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.checks import require_number
@@ -67,9 +67,12 @@ def search(
     """
     if min_sqnr_db is not None:
         require_number("min_sqnr_db", min_sqnr_db, -inf)
-    tried = _each_once(
-        record_of(calibrate(observed, each, v, tile_k)) for each in _candidates(policy, observed.is_dynamic)
-    )
+    calibration = Calibration(observed, v, tile_k)
+    chosen: dict[object, LayerScales] = {}
+    for each in _candidates(policy, observed.is_dynamic):
+        scales = calibration.scales(each)
+        chosen.setdefault((scales.policy.per_channel, scales.quantizer), scales)
+    tried = tuple(record_of(calibration.judged(scales)) for scales in chosen.values())
     least = _sqnr(tried[0]) - ALLOWED_LOSS_DB if min_sqnr_db is None else min_sqnr_db
     return Search(tried, least)
 
@@ -92,13 +95,6 @@ def _candidates(policy: QuantizationPolicy, is_dynamic: bool) -> Iterator[Quanti
         for percentile in _PERCENTILES:
             for zpm, z in steps:
                 yield replace(policy, per_channel=per_channel, percentile=percentile, zpm=zpm, dbs_z=z)  # type: ignore[arg-type]  # one of its words
-
-
-def _each_once(layers: Iterable[LayerRecord]) -> tuple[LayerRecord, ...]:
-    found: dict[object, LayerRecord] = {}
-    for layer in layers:
-        found.setdefault((layer.scales.policy.per_channel, layer.scales.quantizer), layer)
-    return tuple(found.values())
 
 
 _PLAIN: list[tuple[str, float | None]] = [("off", None)]

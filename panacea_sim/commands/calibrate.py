@@ -37,7 +37,7 @@ def calibrate_command(  # noqa: PLR0913  # its options
     as_json: Json = False,
     force: Force = False,
 ) -> None:
-    """Quantize the layers of a model, and tell what that skips and costs.
+    """Quantize the layers of a model: what is skipped, what is lost.
 
     The last quarter of the samples judges: layer by layer, and the outputs of the model with quantized products.
     """
