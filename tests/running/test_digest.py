@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin
 
 import numpy as np
 import pytest
+from case_counts import at_most
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import gemm_layers
@@ -40,6 +41,7 @@ def test_a_digest_is_64_hex_digits() -> None:
     assert set(_digest()) <= set("0123456789abcdef")
 
 
+@at_most(150)
 @given(gemm_layers())
 def test_where_a_layer_comes_from_does_not_count(layer: GemmLayer) -> None:
     """Operands in memory, in a file and in wider types, and a layer of another name, are the same content."""
@@ -50,6 +52,7 @@ def test_where_a_layer_comes_from_does_not_count(layer: GemmLayer) -> None:
     assert {_digest(layer), _digest(wider), _digest(replace(layer, name="other"))} == {stored}
 
 
+@at_most(150)
 @given(gemm_layers(), st.data())
 def test_every_neighbour_of_a_layer_has_another_digest(layer: GemmLayer, data: st.DataObject) -> None:
     """One operand, scale, bias, zero point or frequent slice more or less changes the digest."""
