@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from panacea_sim.errors import ConfigError
-from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.npz import load_layer, read_form
+from panacea_sim.workload.output_format import OutputFormat, ReadFormat
 
 __all__ = ["LayerFile", "layer_file"]
 
@@ -17,7 +18,7 @@ __all__ = ["LayerFile", "layer_file"]
 class LayerFile:
     """A layer in a LAYER.npz file, of which only the headers were read: name, sizes and kind of codes are known.
 
-    `output` and `source`, which no layer file has, are those of the layer in its network. `size_bytes` and
+    `output`, `source` and `formats`, which no layer file has, are those of the layer in its network. `size_bytes` and
     `modified_ns` are the file's when the headers were read. Make one with `layer_file`.
     """
 
@@ -32,6 +33,7 @@ class LayerFile:
     modified_ns: int
     output: OutputFormat | None = None
     source: str | None = None
+    formats: tuple[ReadFormat, ...] = ()
 
     sequential = False
     """No product waits for the one before: all have their operands from the start."""
@@ -48,12 +50,13 @@ class LayerFile:
         """
         self._check_unchanged()
         layer = load_layer(self.path)
-        if (layer.name, layer.output, layer.source) == (self.name, self.output, self.source):
+        given = {name: getattr(self, name) for name in ("name", "output", "source", "formats")}
+        if all(getattr(layer, name) == value for name, value in given.items()):
             return layer  # making a layer anew checks all its values once more
-        return replace(layer, name=self.name, output=self.output, source=self.source)
+        return replace(layer, **given)
 
     def copy_to(self, path: Path) -> None:
-        """Copy the file as it is, without output and source; raises ConfigError if it has changed or cannot be read."""
+        """Copy the file as it is, which knows no network; raises ConfigError if it has changed or cannot be read."""
         self._check_unchanged()
         try:
             shutil.copyfile(self.path, path)
