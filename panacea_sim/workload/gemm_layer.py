@@ -107,7 +107,7 @@ class GemmLayer:
         self._check_operands()
         self._check_frequent()
         self._check_real_values()
-        self._check_formats()
+        check_formats(self.output, self.formats, len(self.weight_rows))
         self._drop_axis_of_one()
 
     @property
@@ -218,14 +218,6 @@ class GemmLayer:
         _set(self, "activation_scale", require_scale("layer.activation_scale", self.activation_scale))
         if self.bias is not None:
             _set(self, "bias", _read_only(require_row_numbers("layer.bias", self.bias, *rows)))
-
-    def _check_formats(self) -> None:
-        if not isinstance(self.formats, tuple):
-            raise ConfigError("layer.formats", repr(self.formats), "a tuple of ReadFormat")
-        if self.formats and self.output is not None:
-            hint = "Put ReadFormat(output) among the formats"
-            raise ConfigError("layer.formats", "formats beside an output", "one of the two", hint)
-        check_formats(self.formats, self.repeat * self.M)
 
     def _drop_axis_of_one(self) -> None:
         """Take away the leading axis of the operands and row numbers of a single product."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from panacea_sim.errors import ConfigError
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.npz import load_layer, read_form
-from panacea_sim.workload.output_format import OutputFormat, ReadFormat
+from panacea_sim.workload.output_format import OutputFormat, ReadFormat, check_formats
 
 __all__ = ["LayerFile", "layer_file"]
 
@@ -19,7 +19,8 @@ class LayerFile:
     """A layer in a LAYER.npz file, of which only the headers were read: name, sizes and kind of codes are known.
 
     `output`, `source` and `formats`, which no layer file has, are those of the layer in its network. `size_bytes` and
-    `modified_ns` are the file's when the headers were read. Make one with `layer_file`.
+    `modified_ns` are the file's when the headers were read. Make one with `layer_file`. Raises ConfigError for formats
+    that do not fit the layer.
     """
 
     path: Path
@@ -42,6 +43,10 @@ class LayerFile:
     kind = ""
     block = ""
     """Nothing is known of a network around the layer."""
+
+    def __post_init__(self) -> None:
+        """Check the formats, as far as it can be known without the operands."""
+        check_formats(self.output, self.formats, self.repeat * self.M)
 
     def load(self) -> GemmLayer:
         """Return the layer with its operands.

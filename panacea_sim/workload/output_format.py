@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -122,18 +121,23 @@ class ReadFormat:
             check_ranges(self.features)
             _set(self, "features", tuple((int(first), int(end)) for first, end in self.features))
 
+    def ranges(self, count: int) -> tuple[tuple[int, int], ...]:
+        """Return the ranges of features that are read, of `count` features in all."""
+        return ((0, count),) if self.features is None else self.features
+
     def rows(self, count: int) -> IntArray:
         """Return the features that are read, of `count` features in all."""
-        ranges = ((0, count),) if self.features is None else self.features
-        rows: IntArray = np.concatenate([np.arange(first, end) for first, end in ranges])
+        rows: IntArray = np.concatenate([np.arange(first, end) for first, end in self.ranges(count)])
         return rows
 
 
-def check_formats(formats: Sequence[ReadFormat], features: int) -> None:
-    """Check the formats of a layer with so many features; raises ConfigError naming `layer.formats`."""
-    for each in formats:
-        if not isinstance(each, ReadFormat):
-            raise ConfigError("layer.formats", repr(each), "a ReadFormat for each format")
+def check_formats(output: OutputFormat | None, formats: object, features: int) -> None:
+    """Check the formats of a layer with so many features, which has no `output` beside them; raises ConfigError."""
+    if not isinstance(formats, tuple) or not all(isinstance(each, ReadFormat) for each in formats):
+        raise ConfigError("layer.formats", repr(formats), "a tuple of ReadFormat")
+    if formats and output is not None:
+        hint = "Put ReadFormat(output) among the formats"
+        raise ConfigError("layer.formats", "formats beside an output", "one of the two", hint)
     ends = [each.features[-1][1] for each in formats if each.features is not None]
     check_forms([each.format.form for each in formats], ends, features)
 
