@@ -153,10 +153,12 @@ class LayerEntry(Entry):
         origins = [name for name in ("file", "synthetic", "masked") if getattr(self, name) is not None]
         if len(origins) != 1:
             raise refusal(" and ".join(origins) or "none of them", "exactly one of file, synthetic and masked")
-        for name in ("source", "output", "formats"):
-            if self.masked is not None and getattr(self, name):
+        for name in ("source", "output"):
+            if self.masked is not None and getattr(self, name) is not None:
                 hint = "A masked layer has no values that could be read or written"
-                raise refusal(name, "no source, no output and no formats beside masked", f".{name}", hint)
+                raise refusal(name, "no source and no output beside masked", f".{name}", hint)
+        if self.masked is not None and self.formats:
+            raise refusal("formats", "none beside masked", ".formats", "Put them into masked.formats, without values")
         return self
 
 
