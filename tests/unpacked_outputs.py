@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from panacea_sim.machines.panacea.values import TravellingValues
 from panacea_sim.machines.shared.program import PlannedLayer
 from panacea_sim.machines.shared.tile_format import TileShape, unpack_tile
 from panacea_sim.workload.output_format import OutputFormat, WeightFormat
 
-__all__ = ["unpacked_outputs"]
+__all__ = ["piece_at", "unpacked_outputs"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -44,6 +46,14 @@ def unpacked_outputs(
             assert used == sizes
             found[np.ix_(rows, columns)] = tile
     return found
+
+
+def piece_at(values: Any) -> Callable[[int], bytes]:  # noqa: ANN401  # those that travel or those that are checked
+    """Return what gives the bytes that begin at an address."""
+    if isinstance(values, TravellingValues):
+        return values.image.__getitem__
+    image = values.image.tobytes()
+    return lambda address: image[address : address + 4096]
 
 
 def _tile(

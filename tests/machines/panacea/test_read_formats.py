@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
-from unpacked_outputs import unpacked_outputs
+from unpacked_outputs import piece_at, unpacked_outputs
 
 pytest.importorskip("numba")
 
@@ -67,14 +67,6 @@ def ran(layer: GemmLayer, settings: dict[str, Any], mode: str) -> tuple[Prepared
     if isinstance(values, TravellingValues):
         run_reference(prepared.description, Recorder(TraceOptions("off")), values.workers)
     return prepared, values
-
-
-def piece_at(values: TravellingValues | CheckedValues) -> Callable[[int], bytes]:
-    """Return what gives the bytes that begin at an address."""
-    if isinstance(values, TravellingValues):
-        return values.image.__getitem__
-    image = values.image.tobytes()
-    return lambda address: image[address : address + 4096]
 
 
 _ACTIVATIONS = [
