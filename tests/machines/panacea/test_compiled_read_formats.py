@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from read_formats import LAYER, MACHINE, WRONG, Case, assert_dram_holds_the_codes, cases, ran
+from hypothesis import example, given, settings
+from read_formats import DEEP, LAYER, MACHINE, WRONG, Case, assert_dram_holds_the_codes, cases, ran
 
 pytest.importorskip("numba")
 
 from panacea_sim.errors import InvariantError
 
 
+@settings(max_examples=60)
 @given(case=cases())
+@example(case=DEEP)
 def test_what_lies_in_dram_are_the_codes_of_the_plain_model(case: Case) -> None:
     """Every format, range of features, product and ragged tile: packed as planned, and what int64 says."""
     assert_dram_holds_the_codes(case, "check")
