@@ -50,10 +50,11 @@ __all__ = ["LayerPass"]
 _BLOCK_PRODUCTS = 1 << 28
 """Products of a weight with an activation between two visits to Python, where an interrupt is heard."""
 
-_NOTHING_WRITTEN = -1
-
 _BLOCK_STEPS = 1 << 18
 """Step counts that are kept at once: tasks of a block times PEAs."""
+
+_NOTHING_WRITTEN = -1
+"""What stands for the bytes of a tile before it is written."""
 
 _FAULTS = {
     LO_SHORT: "has no room for its LO slices",
