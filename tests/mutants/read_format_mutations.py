@@ -12,7 +12,7 @@ _PLANNED = "panacea_sim/machines/shared/encoded_outputs.py"
 _PPU = "panacea_sim/machines/shared/ppu.py"
 _FUNCTIONAL = "panacea_sim/workload/functional.py"
 _PATH = "panacea_sim/machines/shared/compiled/output_path.py"
-_PASS = "panacea_sim/machines/panacea/check/layer_pass.py"
+_LAYER = "panacea_sim/machines/panacea/check/layer_pass.py"
 
 _TRAVEL = ("tests/machines/panacea/test_read_formats.py",)
 _CHECK = ("tests/machines/panacea/test_compiled_read_formats.py",)
@@ -133,7 +133,7 @@ READ_FORMAT_MUTATIONS = (
     ),
     Mutation(
         "the check writes all formats where the first one lies",
-        _PASS,
+        _LAYER,
         "_whole(self.planned.layout.output[..., number]),",
         "_whole(self.planned.layout.output[..., 0]),",
         _CHECK,
