@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from case_counts import at_most
 from hypothesis import given
 from several_products import MACHINE, ODD_LAYER, odd_products, plain_products
 from strategies import repeated_scenarios
@@ -49,6 +50,7 @@ def _check(scenario: Scenario) -> None:
         assert checked.image[address : address + len(tile)].tobytes() == tile
 
 
+@at_most(150)
 @given(repeated_scenarios())
 def test_products_of_any_widths_are_checked(scenario: Scenario) -> None:
     """Any operands on any small machine: accumulators, operand bytes and output bytes."""
