@@ -24,6 +24,7 @@ from panacea_sim.workload.chain import calibrated_output, following
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.npz import save_layer
+from panacea_sim.workload.output_format import ReadFormat, WeightFormat
 from panacea_sim.workload.synthetic import synthetic_layer
 
 PANACEA = load_hardware("panacea")
@@ -109,6 +110,26 @@ def test_every_field_of_an_output_counts(change: dict[str, Any]) -> None:
     assert _digest(replace(SYNTHETIC, output=replace(form, **change))) != _digest(replace(SYNTHETIC, output=form))
 
 
+def test_every_part_of_formats_counts() -> None:
+    """Formats, their order, and the features of each; features that are left out are all of them."""
+    x, w = OutputFormat(1.0, 128), WeightFormat("k")
+    some: list[tuple[ReadFormat, ...]] = [
+        (),
+        (ReadFormat(x),),
+        (ReadFormat(w),),
+        (ReadFormat(x), ReadFormat(w)),
+        (ReadFormat(w), ReadFormat(x)),
+        (ReadFormat(w, ((0, 3),)),),
+        (ReadFormat(WeightFormat("m")),),
+        (ReadFormat(WeightFormat("k", 10)),),
+        (ReadFormat(WeightFormat("k", scale=1.0)),),
+        (ReadFormat(replace(x, zero_point=127)),),
+    ]
+    assert len({_digest(replace(SYNTHETIC, formats=each)) for each in some}) == len(some)
+    spelt = ReadFormat(replace(x, r=x.frequent), ((0, SYNTHETIC.M),))
+    assert _digest(replace(SYNTHETIC, formats=(spelt,))) == _digest(replace(SYNTHETIC, formats=(ReadFormat(x),)))
+
+
 def _neighbour(field: str, value: object) -> object:
     kind = type(PANACEA).model_fields[field].annotation
     if get_origin(kind) is not None and isinstance(value, str):
@@ -172,12 +193,19 @@ def test_a_source_counts_by_its_place() -> None:
 
 @pytest.mark.parametrize("schedule", ["overlap", "barrier"])
 def test_a_kept_scenario_has_the_digest_of_its_script(schedule: Any, tmp_path: Path) -> None:  # noqa: ANN401  # a literal
-    """scenario.yaml, with recipes, files and an output, has the digest of the scenario that was run."""
-    layers = (replace(SYNTHETIC, output=OutputFormat(4.0, 128)), replace(SYNTHETIC, name="file", r=(2,)), MASKED)
+    """scenario.yaml, with recipes, files and formats, has the digest of the scenario that was run."""
+    formats = (ReadFormat(OutputFormat(4.0, 128)), ReadFormat(WeightFormat("m"), ((0, 3), (4, 7))))
+    layers = (
+        replace(SYNTHETIC, output=OutputFormat(4.0, 128)),
+        replace(SYNTHETIC, name="file", r=(2,), formats=formats),
+        replace(SYNTHETIC, name="drawn", formats=formats[1:]),
+        MASKED,
+    )
     scenario = Scenario("kept", layers, settings={"n_pea": 8}, values=False, schedule=schedule)
     run(scenario, RunOptions(tmp_path / "out", trace=TraceOptions("off"), engine="reference"))
     kept = load_scenario(tmp_path / "out" / "scenario.yaml")
     assert isinstance(kept, Scenario)
+    assert [each.formats for each in kept.layers] == [each.formats for each in layers]
     assert kept.digest() == scenario.digest()
 
 
