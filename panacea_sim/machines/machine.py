@@ -106,6 +106,13 @@ class Machine(ABC):
         """
         return 0
 
+    def batched(self, works: Sequence[LayerWork]) -> LayerWork | None:  # noqa: ARG002  # the same
+        """Return the work of layers of one shape as that of a layer of so many products; None if they have to run alone.
+
+        What the machine describes for it must be what it describes for each of the layers, one behind the other.
+        """
+        return None
+
     def settle(self, program: Program) -> None:  # noqa: B027  # most machines keep nothing
         """Let go of what was only needed to choose the mapping of the program's layers."""
 
