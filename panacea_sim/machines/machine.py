@@ -107,9 +107,10 @@ class Machine(ABC):
         return 0
 
     def batched(self, works: Sequence[LayerWork]) -> LayerWork | None:  # noqa: ARG002  # the same
-        """Return the work of layers of one shape as that of a layer of so many products; None if they have to run alone.
+        """Return the work of layers of one shape as that of one layer; None if each has to run alone.
 
-        What the machine describes for it must be what it describes for each of the layers, one behind the other.
+        It is that of a layer of all their products, for which the machine must describe what it does for each of them, one
+        behind the other.
         """
         return None
 

@@ -99,9 +99,7 @@ class LayerPlan:
         return len(self.writes.m) + (0 if self.stage is None else len(self.stage.writes.m))
 
 
-def plan_layer(
-    name: str, work: LayerWork, hardware: Hardware, order: str, height: int, batch: int = 1
-) -> LayerPlan:
+def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, height: int, batch: int = 1) -> LayerPlan:
     """Return the plan of a layer on this hardware in the given loop order, or of a batch: `work` is that of all of it.
 
     Raises MappingError if a tile, a panel that must be resident, or partial sums do not fit their memory, and for a

@@ -11,6 +11,7 @@ from panacea_sim.description import topology, wiring
 from panacea_sim.engines.compiled import lanes, structure, tables, totals
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.hardware.config import Hardware, load_hardware
+from panacea_sim.machines.panacea import build
 from panacea_sim.machines.shared import sliced_tiling
 from panacea_sim.mapping import plan
 from panacea_sim.mapping.kept import Kept

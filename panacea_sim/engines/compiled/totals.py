@@ -9,13 +9,16 @@ from typing import TypeAlias
 
 import numpy as np
 
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
+from panacea_sim.description.parts import Channel
 from panacea_sim.engines.compiled import columns as col
 from panacea_sim.engines.compiled.lowering import Lowered
 from panacea_sim.engines.compiled.structure import Structure
 from panacea_sim.engines.compiled.tables import highs_at
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.trace.schema import GAP_REASONS, NO_REQUESTS, State
-from panacea_sim.trace.totals import QueueTotals, StallTotal
+from panacea_sim.trace.totals import ChannelTotals, QueueTotals, StallTotal
 from panacea_sim.units import IntArray
 
 __all__ = [
@@ -23,11 +26,14 @@ __all__ = [
     "Kind",
     "accounts_of",
     "channel_kind",
+    "channel_totals",
     "cycle_totals",
     "ends_of",
     "figures_of",
     "firing_counts",
+    "queue_figures",
     "queue_totals",
+    "served_cycles",
 ]
 
 Kind: TypeAlias = tuple[State, str, str]
@@ -118,7 +124,7 @@ def cycle_totals(
 ) -> dict[str, list[StallTotal]]:
     """Return the cycles of each component and channel by state and cause, those that had any."""
     accounts = accounts_of(lowered.structure)
-    served = np.array([part.served_cycles for part in lowered.description.components], np.int64)
+    (served,) = served_cycles(lowered.description, 1)
     cycles = accounts.cycles(figures_of(accounts, served, core, streams, makespan_cycles))
     totals: dict[str, list[StallTotal]] = {owner: [] for owner in accounts.owners}
     some = np.flatnonzero(cycles)
@@ -126,6 +132,20 @@ def cycle_totals(
         owner, kind = accounts.kinds[place]
         totals[owner].append(StallTotal(*kind, total))
     return totals
+
+
+def served_cycles(description: Description, runs: int) -> IntArray:
+    """Return the cycles of private service, [run, component]; none where a component posts requests instead."""
+    return np.stack([_served(part, runs) for part in description.components], 1)
+
+
+def _served(part: Component, runs: int) -> IntArray:
+    if runs == 1:
+        return np.array([part.served_cycles])
+    if part.service_cycles is None:
+        return np.zeros(runs, np.int64)
+    served: IntArray = part.service_cycles.reshape(runs, -1).sum(1)
+    return served
 
 
 def figures_of(
@@ -174,9 +194,25 @@ def firing_counts(structure: Structure, core: col.Core) -> dict[str, int]:
 
 def queue_totals(structure: Structure, core: col.Core) -> dict[str, QueueTotals]:
     """Return what went through each queue, where its highest occupancy was noted on the way."""
-    ends, queues = ends_of(structure), structure.wiring.queues
+    queues = structure.wiring.queues
+    counted: Sequence[Sequence[int]] = queue_figures(ends_of(structure), core).tolist()
+    return {queue.name: QueueTotals(queue.capacity, *each) for queue, each in zip(queues, counted, strict=True)}
+
+
+def queue_figures(ends: Ends, core: col.Core) -> IntArray:
+    """Return what went into each queue, what came out, and the highest occupancy, [queue, 3]."""
     put, taken = core.events[ends.put], core.events[ends.taken]
     # A token that stays is there at the end of every cycle since.
-    high = np.maximum(core.highs[ends.high], put - taken)
-    counted: Sequence[Sequence[int]] = np.stack([put, taken, high], 1).tolist()
-    return {queue.name: QueueTotals(queue.capacity, *each) for queue, each in zip(queues, counted, strict=True)}
+    return np.stack([put, taken, np.maximum(core.highs[ends.high], put - taken)], 1)
+
+
+def channel_totals(streams: col.Streams, number: int, channel: Channel, makespan_cycles: int) -> ChannelTotals:
+    """Return what a channel did."""
+    row = streams.channels[number].tolist()
+    row_hits, row_misses = row[col.ROW_HITS], row[col.ROW_MISSES]
+    state = streams.device[number, : row[col.STATE_SIZE]].tolist()
+    events = channel.device.events(state, row_hits + row_misses, makespan_cycles)
+    busy_cycles = int(streams.busy[number].sum())
+    return ChannelTotals(
+        row[col.READ_BYTES], row[col.WRITE_BYTES], row_hits, row_misses, busy_cycles, **events._asdict()
+    )
