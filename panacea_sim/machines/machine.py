@@ -109,8 +109,8 @@ class Machine(ABC):
     def batched(self, works: Sequence[LayerWork]) -> LayerWork | None:  # noqa: ARG002  # the same
         """Return the work of layers of one shape as that of one layer; None if each has to run alone.
 
-        It is that of a layer of all their products, for which the machine must describe what it does for each of them, one
-        behind the other.
+        It is that of a layer of all their products, for which the machine must describe what it does for each of them,
+        one behind the other.
         """
         return None
 

@@ -47,8 +47,8 @@ def dram_layout(
 ) -> DramLayout:
     """Return the layout of one layer from address `start`.
 
-    All layers of a batch begin there. `written_activation` holds the addresses at which an earlier layer has written the
-    activation tiles, [n, k]; without it they get a place of their own.
+    All layers of a batch begin there. `written_activation` holds the addresses at which an earlier layer has written
+    the activation tiles, [n, k]; without it they get a place of their own.
     """
     work = plan.work
     batch = plan.batch

@@ -45,8 +45,8 @@ def plan_loads(  # an operand, its region and the rule
     set of distinct tiles fits the region, each tile is fetched once for each set, otherwise once for each task. Sets of
     the layers of a `batch` follow each other, as many of each.
 
-    Raises MappingError if a single tile does not fit, or with `must_stay` a reuse set, or if the sets of some layers of a
-    batch fit and those of others do not.
+    Raises MappingError if a single tile does not fit, or with `must_stay` a reuse set, or if the sets of some layers of
+    a batch fit and those of others do not.
     """
     largest = int(tile_bytes.max())
     if largest > capacity_bytes:

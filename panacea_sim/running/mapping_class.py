@@ -84,7 +84,7 @@ def masked_class(layer: MaskedLayer) -> LayerClass:
     return LayerClass(*_sizes_of(layer), rho_w, _sixteenths(layer.rho_x), layer.sequential, formats, *stage)
 
 
-def _sizes_of(layer: Layer) -> tuple[int, ...]:
+def _sizes_of(layer: Layer) -> tuple[int, int, int, int, int, int, int]:
     return (layer.M, layer.K, layer.N, layer.repeat, layer.weight_bits, layer.activation_bits, layer.passes)
 
 

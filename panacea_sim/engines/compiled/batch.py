@@ -8,7 +8,6 @@ from dataclasses import astuple
 import numpy as np
 
 from panacea_sim.description.description import Description
-from panacea_sim.description.parts import Queue
 from panacea_sim.engines.compiled import columns as col
 from panacea_sim.engines.compiled.columns import PAUSED, STUCK
 from panacea_sim.engines.compiled.evaluation import evaluate
@@ -94,8 +93,8 @@ class _Batch:
         for name, times in self._times.items():
             times.append(self._events(name).copy())
         for name in self._first_starts:
-            self._first_starts[name].append(int(self._events(f"started:{name}")[0]))
-            self._last_ends[name].append(int(self._events(f"ended:{name}")[-1]))
+            self._first_starts[name].append(int(self._events(f"started:{name}").min()))
+            self._last_ends[name].append(int(self._events(f"ended:{name}").max()))
 
     def result(self) -> BatchResult:
         """Return what all runs gave."""
@@ -103,7 +102,8 @@ class _Batch:
         cycles = self._accounts.cycles(np.array(self._figures))
         some = np.flatnonzero(cycles.any(0))
         queues, channels = np.array(self._queues), np.array(self._channels)
-        stores = (*description.queues, *description.memories)
+        capacities = {queue.name: queue.capacity for queue in description.queues}
+        capacities |= {memory.name: memory.capacity_bytes for memory in description.memories}
         return BatchResult(
             np.array(self._makespans),
             self._accounts.owners,
@@ -111,7 +111,7 @@ class _Batch:
             cycles[:, some],
             wiring.names,
             np.array(self._firings),
-            {each.name: each.capacity if isinstance(each, Queue) else each.capacity_bytes for each in stores},
+            capacities,
             {queue.name: queues[:, number] for number, queue in enumerate(description.queues)},
             {memory.name: self._memory_figures(memory.name) for memory in description.memories},
             {channel.name: channels[:, number] for number, channel in enumerate(description.channels)},

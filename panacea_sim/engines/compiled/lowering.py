@@ -76,7 +76,7 @@ def lower(description: Description, keep_times: Collection[str] = (), *, whole: 
     ]
     offsets, packed = [offset for offset, _ in stored], [is_packed for _, is_packed in stored]
     firings = [actor.firings for actor in actors for _ in actor.steps]
-    strides = [_words(step, *each) for step, *each in zip(structure.steps, firings, offsets, packed, strict=True)]
+    strides = [_words(*each) for each in zip(structure.steps, firings, stored, strict=True)]
     return Lowered(description, structure, whole, actors, arrays, offsets, packed, sizes, strides, runs)
 
 
@@ -85,8 +85,9 @@ def ring_room(most: int) -> int:
     return 1 << (most - 1).bit_length()
 
 
-def _words(step: LoweredStep, firings: int, offset: int, packed: bool) -> int:  # noqa: FBT001  # a column
-    """Return the words of a step in all firings of a run."""
+def _words(step: LoweredStep, firings: int, stored: tuple[int, bool]) -> int:
+    """Return the words that a step has in so many firings."""
+    offset, packed = stored
     lanes = step.fan if step.op is Op.SERVE else 1
     return 0 if offset == UNIFORM else firings * ((lanes + packed) >> packed)
 
