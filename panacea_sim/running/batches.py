@@ -87,10 +87,12 @@ def run_together(tasks: Sequence[LayerTask]) -> list[LayerRun]:
             fresh.append(number)
         if task.memoizes:
             known.add(key)
+    if not fresh:
+        return [LayerRun(key, None) for key in keys]
     outcome = _run(task, [tasks[number].layer.name for number in fresh], [works[number] for number in fresh])
     if outcome is None:
         # One of them does not fit, or not all of them fit one plan.
-        return [run_layer(each) for each in tasks]
+        return [run_layer(each, work) for each, work in zip(tasks, works, strict=True)]
     place = {number: at for at, number in enumerate(fresh)}
     return [
         LayerRun(key, BatchedOutcome(outcome, place[number]) if number in place else None)
@@ -105,7 +107,7 @@ def _run(task: LayerTask, names: Sequence[str], works: Sequence[LayerWork]) -> B
 
     hardware, runs, layer = task.hardware, len(works), _masked(task)
     machine = machine_of(hardware)
-    work = machine.batched(works) if works else None
+    work = machine.batched(works)
     if work is None:
         return None
     try:

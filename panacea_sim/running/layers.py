@@ -16,6 +16,7 @@ from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
+from panacea_sim.mapping.work import LayerWork
 from panacea_sim.running.batch_outcome import BatchedOutcome
 from panacea_sim.running.planning import AS_SCENARIO, Planning
 from panacea_sim.running.prepare import planned_alone, work_of
@@ -98,13 +99,13 @@ class LayerRun:
     outcome: LayerOutcome | BatchedOutcome | None
 
 
-def run_layer(task: LayerTask) -> LayerRun:
-    """Read, plan, describe, run and check one layer, unless its key is known.
+def run_layer(task: LayerTask, known_work: LayerWork | None = None) -> LayerRun:
+    """Read, plan, describe, run and check one layer, unless its key is known; its work may be known before.
 
     Raises ConfigError for a layer in a file, MappingError, DeadlockError and InvariantError.
     """
     layer = _checked(task)
-    work = work_of(layer, task.hardware, values=task.values != "off")
+    work = known_work or work_of(layer, task.hardware, values=task.values != "off")
     key = work.key() + repr(task.planning.mappings).encode()
     if key in task.known:
         return LayerRun(key, None)
