@@ -103,8 +103,14 @@ class MaskedLayer:
     @property
     def recipe(self) -> dict[str, object]:
         """The arguments that draw the same masks again; those that have their default are left out."""
-        given = asdict(self)
-        return {each.name: given[each.name] for each in fields(self) if given[each.name] != each.default}
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        changed = {each.name: given[each.name] for each in fields(self) if given[each.name] != each.default}
+        # Numbers and words need no copies, which take long in networks of many layers.
+        if self.formats:
+            changed["formats"] = tuple([dict(vars(each)) for each in self.formats])
+        if self.stage is not None:
+            changed["stage"] = asdict(self.stage)
+        return changed
 
     @property
     def ho_slices(self) -> tuple[int, int]:
