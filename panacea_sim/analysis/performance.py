@@ -9,7 +9,7 @@ from panacea_sim.trace.schema import State
 from panacea_sim.trace.summary import LayerSummary, Summary
 from panacea_sim.units import ceil_div
 
-__all__ = ["Balance", "Performance", "balances", "performance"]
+__all__ = ["Balance", "Performance", "balances", "layer_performances", "performance"]
 
 _PRODUCTS_A_MAC = 4
 """Products of two 4-bit slices in a multiplication of 8 by 8 bits."""
@@ -93,6 +93,37 @@ def performance(summary: Summary, hardware: Hardware) -> Performance:
         multipliers,
         dense_cycles,
         summary.dram.read_bytes + summary.dram.write_bytes,
+        hardware.dram_peak_bytes_per_cycle,
+    )
+
+
+def layer_performances(summary: Summary, hardware: Hardware) -> list[Performance | None]:
+    """Return the rates of each layer by itself, from its first fetch to its last write; None for one without a cycle.
+
+    Where layers overlap, they share the machine in these cycles. DRAM moves for a layer what its figures say: operands,
+    outputs, partial sums and the inputs of its vector stage.
+    """
+    return [_of_layer(layer, summary.clock_hz, hardware) for layer in summary.layers]
+
+
+def _of_layer(layer: LayerSummary, clock_hz: int, hardware: Hardware) -> Performance | None:
+    cycles, multipliers = layer.end_cycle - layer.start_cycle, hardware.multipliers
+    if cycles <= 0:
+        return None
+    moved = (
+        layer.weight_bytes,
+        layer.activation_bytes,
+        layer.output_bytes,
+        layer.spilled_bytes,
+        layer.vector_bytes,
+    )
+    return Performance(
+        _macs(layer),
+        cycles,
+        cycles / clock_hz,
+        multipliers,
+        None if multipliers is None else ceil_div(_PRODUCTS_A_MAC * _macs(layer), multipliers),
+        sum(moved),
         hardware.dram_peak_bytes_per_cycle,
     )
 
