@@ -88,7 +88,7 @@ def explained_part(run: StoredRun) -> ExplainedPart | None:
     return ExplainedPart(
         first_line(summary, bound_of(explanation.classes, summary)).plain,
         Chart(themed_svg(path_shares_figure(explanation), "path", "Cycles of the critical path by what it does")),
-        _layer_chart(explanation),
+        _layer_chart(summary, explanation),
         _longest(explanation, layers),
         roofline,
         _tornado(run),
@@ -121,10 +121,12 @@ def _roofline(run: Performance, layers: Sequence[RooflinePoint]) -> Chart:
     return Chart(themed_svg(roofline_figure(run, layers), "roofline", "MACs a cycle by MACs for each byte of DRAM"))
 
 
-def _layer_chart(explanation: Explanation) -> Chart | None:
+def _layer_chart(summary: Summary, explanation: Explanation) -> Chart | None:
     if not explanation.layers:
         return None
-    return Chart(themed_svg(layer_shares_figure(explanation), "layers", "Classes of the critical path of each layer"))
+    blocks = {layer.name: layer.block for layer in summary.layers}
+    figure = layer_shares_figure(explanation, [blocks.get(name, "") for name, _ in explanation.layers])
+    return Chart(themed_svg(figure, "layers", "Classes of the critical path of each layer"))
 
 
 def _longest(explanation: Explanation, layers: Sequence[RooflinePoint]) -> tuple[LongLayer, ...]:

@@ -15,6 +15,7 @@ from panacea_sim.explanation.explanation import Explanation, PathRow
 from panacea_sim.report.charts import CHART_INCHES, chart_style
 from panacea_sim.report.names import name_forms, shortened
 from panacea_sim.report.themes import LIGHT, class_curves
+from panacea_sim.units import IntArray
 
 __all__ = ["layer_shares_figure", "path_shares_figure"]
 
@@ -23,7 +24,7 @@ _MOST_ROWS = 12
 _LANE_INCHES = 0.25
 _LAYERS_INCHES = 2.9
 _LETTERS_PER_INCH = 11.5
-_LEAST_LETTERS = 3
+_LEAST_LETTERS = 4
 _SEEN_SHARE = 0.0005
 
 
@@ -49,8 +50,10 @@ def path_shares_figure(explanation: Explanation) -> Figure:
         for place, (_, count, curve) in enumerate(bars):
             colour = LIGHT.muted if curve is None else LIGHT.curves[curve]
             below.barh(place, count / cycles, 0.72, color=colour)
-            text = f"{count:,}  {count / cycles:.1%}"
-            below.annotate(text, (count / cycles, place), (4, 0), textcoords="offset points", va="center")
+            share = f"{count / cycles:.1%}" if count >= _SEEN_SHARE * cycles else "under 0.1%"
+            below.annotate(
+                f"{count:,} ({share})", (count / cycles, place), (4, 0), textcoords="offset points", va="center"
+            )
         below.set_yticks(range(len(bars)), [text for text, _, _ in bars])
         below.set_ylim(len(bars) - 0.4, -0.6)
         below.set_xlim(0, 1.12)
@@ -62,10 +65,11 @@ def path_shares_figure(explanation: Explanation) -> Figure:
     return figure
 
 
-def layer_shares_figure(explanation: Explanation) -> Figure:
+def layer_shares_figure(explanation: Explanation, blocks: Sequence[str]) -> Figure:
     """Return the classes of each layer's critical path: a layer is as wide as it takes cycles, so areas are cycles.
 
-    Raises ValueError for an explanation without layers, or without a path.
+    `blocks` names the block of each layer, empty for one that is in none: layers of a block that follow each other
+    share their name above. Raises ValueError for an explanation without layers, or without a path.
     """
     if not explanation.layers:
         raise ValueError("a run in one simulation has one critical path")
@@ -83,7 +87,7 @@ def layer_shares_figure(explanation: Explanation) -> Figure:
             colour = LIGHT.curves[curves[name]]
             axes.stairs(below + share, edges, baseline=below, fill=True, color=colour, linewidth=0)
             below = below + share
-        _draw_names(names, [name for name, _ in explanation.layers], edges)
+        _draw_names(names, [block or name for block, (name, _) in zip(blocks, explanation.layers, strict=True)], edges)
         axes.set_ylim(0, 1)
         axes.set_xlim(0, edges[-1] or 1)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -109,19 +113,19 @@ def _draw_classes(axes: Axes, classes: Mapping[str, int], cycles: int, curves: M
     axes.set_yticks([0], ["all by class"])
 
 
-def _draw_names(axes: Axes, names: Sequence[str], edges: np.ndarray) -> None:
-    """Mark every layer above its column, and name those that have room."""
+def _draw_names(axes: Axes, names: Sequence[str], edges: IntArray) -> None:
+    """Mark every layer or block above its column, and name those that have room."""
     axes.set_ylim(0, 1)
     axes.set_yticks([])
-    for number, (name, forms) in enumerate(zip(names, name_forms(names), strict=True)):
-        start, end = float(edges[number]), float(edges[number + 1])
-        letters = int((end - start) / max(float(edges[-1]), 1) * CHART_INCHES * _LETTERS_PER_INCH)
-        axes.broken_barh(
-            [(start, end - start)], (0.1, 0.8), facecolor=(LIGHT.line, LIGHT.grid)[number % 2], linewidth=0
-        )
-        if letters >= max(_LEAST_LETTERS, min(len(name), 2 * _LEAST_LETTERS)):
+    firsts = [at for at, name in enumerate(names) if at == 0 or names[at - 1] != name]
+    bands = list(zip(firsts, [*firsts[1:], len(names)], name_forms([names[at] for at in firsts]), strict=True))
+    for number, (first, last, forms) in enumerate(bands):
+        start, width = float(edges[first]), float(edges[last] - edges[first])
+        letters = int(width / max(float(edges[-1]), 1) * CHART_INCHES * _LETTERS_PER_INCH)
+        axes.broken_barh([(start, width)], (0.1, 0.8), facecolor=LIGHT.layers[number % 2], linewidth=0)
+        if letters >= min(len(forms[-1]), _LEAST_LETTERS):
             text = shortened(forms, letters)
-            axes.text((start + end) / 2, 0.46, text, ha="center", va="center", clip_on=True, parse_math=False)
+            axes.text(start + width / 2, 0.46, text, ha="center", va="center", clip_on=True, parse_math=False)
 
 
 def _strip(*figure_axes: Axes) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from panacea_sim.analysis.performance import Performance
 from panacea_sim.report.charts import CHART_INCHES, chart_style
@@ -19,7 +20,7 @@ __all__ = ["RooflinePoint", "roofline_figure"]
 
 _FONT_POINTS = 9
 _HEIGHT_INCHES = 4.2
-_ROOM = 2.5
+_ROOM = 3.0
 """By what factor the axes go on beyond points and ridge."""
 
 _NAMED = 6
@@ -77,6 +78,7 @@ def _scale(axes: Axes, drawn: Sequence[Performance]) -> None:
         axes.set_xlim(min(across) / _ROOM, max(across) * _ROOM)
         axes.set_ylim(min(up) / _ROOM, max(up) * _ROOM)
     for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
         axis.set_minor_locator(NullLocator())
     axes.grid(color=LIGHT.grid, linewidth=0.6)
@@ -98,15 +100,15 @@ def _draw_roofs(axes: Axes, run: Performance) -> None:
             ha="right",
         )
     axes.plot(across, up, color=LIGHT.ink, linewidth=1.2, zorder=2)
-    # Where the roof comes in, from below or from the left.
-    low = axes.get_ylim()[0]
-    at = max(left, low / bandwidth)
+    # Below the middle of what is seen of the slope.
+    at = math.sqrt(max(left, axes.get_ylim()[0] / bandwidth) * ridge)
     axes.annotate(
         f"{bandwidth:,.4g} bytes a cycle: all channels",
         (at, at * bandwidth),
-        (8, 2),
+        (10, -4),
         textcoords="offset points",
         ha="left",
+        va="top",
     )
 
 
@@ -133,5 +135,12 @@ def _draw_layers(axes: Axes, points: Sequence[RooflinePoint]) -> None:
         is_free = all(abs(y - other) > _NAME_PIXELS[1] or abs(x - left) > _NAME_PIXELS[0] for left, other in named)
         if is_free and len(named) < _NAMED:
             named.append((x, y))
-            text = shortened(forms[at], _LETTERS)
-            axes.annotate(text, place, (8, -3), textcoords="offset points", color=LIGHT.muted, parse_math=False)
+            axes.annotate(
+                shortened(forms[at], _LETTERS),
+                place,
+                (0, math.sqrt(areas[at]) / 2 + 2),
+                textcoords="offset points",
+                ha="center",
+                color=LIGHT.muted,
+                parse_math=False,
+            )

@@ -72,14 +72,16 @@ def theme_css() -> str:
 
 def _variables(theme: Theme) -> str:
     single = {name: colour for name, colour in asdict(theme).items() if isinstance(colour, str)}
-    single |= {f"curve-{number}": colour for number, colour in enumerate(theme.curves)}
+    for name, colours in (("curve", theme.curves), ("layer", theme.layers)):
+        single |= {f"{name}-{number}": colour for number, colour in enumerate(colours)}
     return " ".join(f"--{name}: {colour};" for name, colour in single.items())
 
 
 def colour_variables() -> dict[str, str]:
     """Return for colours of the light theme the variable of CSS that stands for each in `theme_css`."""
-    curves = {colour: f"var(--curve-{number})" for number, colour in enumerate(LIGHT.curves)}
-    return curves | {getattr(LIGHT, name): f"var(--{name})" for name in ("paper", "ink", "muted", "line", "grid")}
+    found = {colour: f"var(--curve-{number})" for number, colour in enumerate(LIGHT.curves)}
+    found |= {colour: f"var(--layer-{number})" for number, colour in enumerate(LIGHT.layers)}
+    return found | {getattr(LIGHT, name): f"var(--{name})" for name in ("paper", "ink", "muted", "line", "grid")}
 
 
 _CLASS_CURVES = {"bandwidth": 0, "latency": 4, "refresh": 3, "row and turnaround": 6}
