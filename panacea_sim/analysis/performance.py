@@ -98,16 +98,23 @@ def performance(summary: Summary, hardware: Hardware) -> Performance:
 
 
 def layer_performances(summary: Summary, hardware: Hardware) -> list[Performance | None]:
-    """Return the rates of each layer by itself, from its first fetch to its last write; None for one without a cycle.
+    """Return the rates of each layer by itself; None for one without a cycle.
 
-    Where layers overlap, they share the machine in these cycles. DRAM moves for a layer what its figures say: operands,
+    A layer that ran alone lasts from the end of the one before, any other from its first fetch, to its last write:
+    layers that overlap share the machine in these cycles. DRAM moves for a layer what its figures say: operands,
     outputs, partial sums and the inputs of its vector stage.
     """
-    return [_of_layer(layer, summary.clock_hz, hardware) for layer in summary.layers]
+    starts = [layer.start_cycle for layer in summary.layers]
+    if summary.schedule == "barrier":
+        starts = [0, *(layer.end_cycle for layer in summary.layers[:-1])]
+    return [
+        _of_layer(layer, layer.end_cycle - start, summary.clock_hz, hardware)
+        for layer, start in zip(summary.layers, starts, strict=True)
+    ]
 
 
-def _of_layer(layer: LayerSummary, clock_hz: int, hardware: Hardware) -> Performance | None:
-    cycles, multipliers = layer.end_cycle - layer.start_cycle, hardware.multipliers
+def _of_layer(layer: LayerSummary, cycles: int, clock_hz: int, hardware: Hardware) -> Performance | None:
+    multipliers = hardware.multipliers
     if cycles <= 0:
         return None
     moved = (

@@ -90,3 +90,10 @@ def test_a_layer_without_a_cycle_has_no_rates(summary: Summary, hardware: Hardwa
     found = layer_performances(summary.model_copy(update={"layers": (none, second)}), hardware)
     assert found[0] is None
     assert found[1] is not None
+
+
+def test_layers_that_ran_alone_fill_the_run(hardware: Hardware) -> None:
+    """Their cycles are those of the run, together with what was waited for before the first data."""
+    summary = run(Scenario("alone", _LAYERS, schedule="barrier", values="off")).summary
+    found = layer_performances(summary, hardware)
+    assert sum(each.cycles for each in found if each is not None) == summary.makespan_cycles
