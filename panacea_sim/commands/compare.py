@@ -41,7 +41,7 @@ def compare_command(
     from panacea_sim.analysis.comparison import compare_runs
     from panacea_sim.commands.opened_run import opened_runs
     from panacea_sim.commands.written import print_written
-    from panacea_sim.explanation.explained import known_explanation
+    from panacea_sim.explanation.known import known_explanation
 
     opened = opened_runs(runs)
     comparison = compare_runs(opened, [known_explanation(run) for run in opened])

@@ -16,10 +16,12 @@ __all__ = ["path_or_note"]
 
 def path_or_note(run: StoredRun) -> pa.Table | None:
     """Return the critical path of a stored run stretch by stretch; None, after a note, where it cannot be known."""
-    from panacea_sim.explanation.explained import path_obstacle, recorded_segments
+    from panacea_sim.explanation.known import path_obstacle
 
     obstacle = path_obstacle(run)
-    if obstacle is None:
-        return recorded_segments(run)
-    tell(f"{run.path}: without the critical path: {obstacle}")
-    return None
+    if obstacle is not None:
+        tell(f"{run.path}: without the critical path: {obstacle}")
+        return None
+    from panacea_sim.explanation.explained import recorded_segments
+
+    return recorded_segments(run)

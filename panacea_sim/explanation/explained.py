@@ -25,14 +25,7 @@ from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.summary import Summary
 
-__all__ = [
-    "explained",
-    "explained_run",
-    "keep_explanation",
-    "known_explanation",
-    "path_obstacle",
-    "recorded_segments",
-]
+__all__ = ["explained", "explained_run", "keep_explanation", "recorded_segments"]
 
 
 def explained_run(description: Description, recorder: Recorder, result: EngineResult) -> Explanation:
@@ -71,23 +64,6 @@ def explained(run: StoredRun) -> Explanation:
             [(layer.name, explain(_records(run, each))) for layer, each in zip(summary.layers, cycles, strict=True)]
         )
     return explain(_records(run, (0, summary.makespan_cycles)))
-
-
-def known_explanation(run: StoredRun) -> Explanation | None:
-    """Return the explanation in a run's folder, or that of a run that was recorded whole; None for others."""
-    stored = stored_explanation(run)
-    return explained(run) if stored is None and path_obstacle(run) is None else stored
-
-
-def path_obstacle(run: StoredRun) -> str | None:
-    """Return why the critical path of a stored run cannot be followed stretch by stretch, None where it can be."""
-    if run.summary is None:
-        return "the run has not reached its end"
-    if run.heading.topology is None:
-        return f"a run of schema {run.heading.schema_version} does not say what joins its components"
-    if run.level != "full":
-        return "nothing was recorded" if run.level == "off" else "only stalls were recorded (--trace stalls)"
-    return None if run.window is None else "only a window of the run was recorded (--window)"
 
 
 def recorded_segments(run: StoredRun) -> pa.Table:

@@ -9,8 +9,8 @@ from panacea_sim.analysis.performance import Performance, layer_performances, pe
 from panacea_sim.analysis.whatif import stored_whatif
 from panacea_sim.errors import ConfigError
 from panacea_sim.explanation.diagnosis import bound_of
-from panacea_sim.explanation.explained import known_explanation, path_obstacle
 from panacea_sim.explanation.explanation import Explanation
+from panacea_sim.explanation.known import known_explanation, path_obstacle
 from panacea_sim.hardware.config import Hardware, from_mapping
 from panacea_sim.hardware.yaml_file import read_mapping
 from panacea_sim.report.charts import themed_svg

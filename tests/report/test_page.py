@@ -21,7 +21,7 @@ from panacea_sim.analysis.query import longest
 from panacea_sim.analysis.selection import Selection
 from panacea_sim.commands.door import run_command_line
 from panacea_sim.errors import ConfigError
-from panacea_sim.explanation.explained import known_explanation
+from panacea_sim.explanation.known import known_explanation
 from panacea_sim.hardware.config import load_hardware
 from panacea_sim.report import page
 from panacea_sim.report.explained_part import explained_part
