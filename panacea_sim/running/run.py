@@ -97,6 +97,21 @@ class RunOutcome:
         annotate_graphs(self.prepared.program, self.prepared.description, self.result)
         return [layer.plan.graph for layer in self.prepared.program.layers]
 
+    def path_on_tile_groups(self) -> tuple[list[TileGroupGraph], int]:
+        """Return the same graphs, each node with its `path_cycles`, and the cycles of the path that no group owns.
+
+        With those of all nodes they add up to the makespan. The run is made once more for this, without values. A run
+        of layers that ran alone has no graphs, and all of its cycles are left.
+        """
+        if not isinstance(self.prepared, Prepared):
+            return [], self.summary.makespan_cycles
+        # It takes a while to import, and few ask.
+        from panacea_sim.running.path_groups import annotate_path  # noqa: PLC0415
+
+        engine = chosen_engine("auto", values=False)
+        _check_memory(self.prepared, RunOptions(explain=True), engine)
+        return annotate_path(self.prepared, engine)
+
 
 class Interrupted(KeyboardInterrupt):
     """The user stopped a run; `partial` is the folder that holds what had been recorded, if there is one."""
@@ -278,6 +293,7 @@ class _OneRun:
     def run_layers(self, prepared: PreparedLayers) -> RunOutcome:
         """Run each layer alone, and put them one behind the other."""
         # Processes and joined traces take a while to import.
+        from panacea_sim.running.batch_outcome import BatchedOutcome  # noqa: PLC0415
         from panacea_sim.running.layers import LayerOutcome  # noqa: PLC0415
         from panacea_sim.running.sequence import LayerSequence, SequenceOptions  # noqa: PLC0415
 
@@ -304,12 +320,12 @@ class _OneRun:
             if options.progress is not None:
                 options.progress(sum(done_tiles), sum(tiles))
 
-        def note(number: int, outcome: LayerOutcome | None) -> None:
-            cycles = None if outcome is None else outcome.result.makespan_cycles
+        def note(number: int, outcome: LayerOutcome | BatchedOutcome | None) -> None:
+            cycles = None if outcome is None else outcome.makespan_cycles
             self.log.info("layer", layer=names[number], makespan_cycles=cycles, simulated=outcome is not None)
-            if outcome is not None and len(outcome.parts.topology.components) > len(known):
-                known[:] = outcome.parts.topology.components
-                self._write_partial(names, outcome.parts.topology)
+            if outcome is not None and len(outcome.topology.components) > len(known):
+                known[:] = outcome.topology.components
+                self._write_partial(names, outcome.topology)
             done.append(names[number])
             watch(number, tiles[number])
             if options.layer_progress is not None:

@@ -106,7 +106,7 @@ def test_a_fault_in_the_compensation_of_a_product_is_caught(product: int) -> Non
 def test_a_fault_in_the_output_path_of_a_product_is_caught(product: int) -> None:
     """Each output row of each product has an offset of its own."""
     checked = _checked()
-    checked.constants[0].output.offset[product * 22 + 9] += 5000
+    checked.outputs[0][0].offset[product * 22 + 9] += 5000
     with pytest.raises(InvariantError, match=rf"^output tile {3 * product + 1}, 0 of .* was written wrong"):
         checked.exact()
 

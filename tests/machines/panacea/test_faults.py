@@ -95,8 +95,8 @@ def _outputs_requantized_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     correct = ppu.PpuWorker.fire
 
     def fire(self: ppu.PpuWorker, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
-        (tile,) = correct(self, firing, inputs)
-        return (tile ^ 1,)
+        (tiles,) = correct(self, firing, inputs)
+        return ([tile ^ 1 for tile in tiles],)
 
     monkeypatch.setattr(ppu.PpuWorker, "fire", fire)
 
