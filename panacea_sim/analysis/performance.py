@@ -9,7 +9,7 @@ from panacea_sim.trace.schema import State
 from panacea_sim.trace.summary import LayerSummary, Summary
 from panacea_sim.units import ceil_div
 
-__all__ = ["Balance", "Performance", "balances", "performance"]
+__all__ = ["Balance", "Performance", "balances", "layer_performances", "performance"]
 
 _PRODUCTS_A_MAC = 4
 """Products of two 4-bit slices in a multiplication of 8 by 8 bits."""
@@ -93,6 +93,44 @@ def performance(summary: Summary, hardware: Hardware) -> Performance:
         multipliers,
         dense_cycles,
         summary.dram.read_bytes + summary.dram.write_bytes,
+        hardware.dram_peak_bytes_per_cycle,
+    )
+
+
+def layer_performances(summary: Summary, hardware: Hardware) -> list[Performance | None]:
+    """Return the rates of each layer by itself; None for one without a cycle.
+
+    A layer that ran alone lasts from the end of the one before, any other from its first fetch, to its last write:
+    layers that overlap share the machine in these cycles. DRAM moves for a layer what its figures say: operands,
+    outputs, partial sums and the inputs of its vector stage.
+    """
+    starts = [layer.start_cycle for layer in summary.layers]
+    if summary.schedule == "barrier":
+        starts = [0, *(layer.end_cycle for layer in summary.layers[:-1])]
+    return [
+        _of_layer(layer, layer.end_cycle - start, summary.clock_hz, hardware)
+        for layer, start in zip(summary.layers, starts, strict=True)
+    ]
+
+
+def _of_layer(layer: LayerSummary, cycles: int, clock_hz: int, hardware: Hardware) -> Performance | None:
+    multipliers = hardware.multipliers
+    if cycles <= 0:
+        return None
+    moved = (
+        layer.weight_bytes,
+        layer.activation_bytes,
+        layer.output_bytes,
+        layer.spilled_bytes,
+        layer.vector_bytes,
+    )
+    return Performance(
+        _macs(layer),
+        cycles,
+        cycles / clock_hz,
+        multipliers,
+        None if multipliers is None else ceil_div(_PRODUCTS_A_MAC * _macs(layer), multipliers),
+        sum(moved),
         hardware.dram_peak_bytes_per_cycle,
     )
 

@@ -14,8 +14,6 @@ from panacea_sim.errors import ConfigError
 
 if TYPE_CHECKING:
     from panacea_sim.analysis.comparison import Comparison
-    from panacea_sim.explanation.explanation import Explanation
-    from panacea_sim.trace.stored_run import StoredRun
 
 __all__ = ["compare_command"]
 
@@ -43,9 +41,10 @@ def compare_command(
     from panacea_sim.analysis.comparison import compare_runs
     from panacea_sim.commands.opened_run import opened_runs
     from panacea_sim.commands.written import print_written
+    from panacea_sim.explanation.known import known_explanation
 
     opened = opened_runs(runs)
-    comparison = compare_runs(opened, [_explanation(run) for run in opened])
+    comparison = compare_runs(opened, [known_explanation(run) for run in opened])
     if html is not None:
         _write_page(comparison, html, align or "cycle", force=force)
     if html is not None and not as_json:
@@ -59,18 +58,6 @@ def compare_command(
         from panacea_sim.report.tables import output_console
 
         print_comparison(output_console(), comparison)
-
-
-def _explanation(run: StoredRun) -> Explanation | None:
-    """Return the explanation in a run's folder, or that of a run that was recorded whole; None for others."""
-    from panacea_sim.explanation.folder import stored_explanation
-
-    stored = stored_explanation(run)
-    if stored is not None or run.is_partial or not run.is_full or run.window or run.heading.topology is None:
-        return stored
-    from panacea_sim.explanation.explained import explained
-
-    return explained(run)
 
 
 def _write_page(comparison: Comparison, path: Path, align: Alignment, *, force: bool) -> None:

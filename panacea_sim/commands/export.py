@@ -50,11 +50,12 @@ def export_command(
 def _perfetto(
     run: StoredRun, out: Path | None, window: tuple[int, int] | None, progress: Progress, *, force: bool
 ) -> list[Path]:
+    from panacea_sim.commands.recorded_path import path_or_note
     from panacea_sim.trace.exporters.perfetto import write_perfetto
 
     path = out or run.path / PERFETTO_NAME
     with written(path, force=force) as (beside,):
-        write_perfetto(run, beside, window, progress)
+        write_perfetto(run, beside, window, progress, path_or_note(run))
     return [path]
 
 

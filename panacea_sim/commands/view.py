@@ -27,6 +27,7 @@ def view_command(
     It is served offline, on the loopback address.
     """
     from panacea_sim.commands.opened_run import opened_run
+    from panacea_sim.commands.recorded_path import path_or_note
     from panacea_sim.report.viewer import TraceServer, perfetto_ui
     from panacea_sim.trace.exporters.perfetto import write_perfetto
     from panacea_sim.trace.options import parse_window
@@ -36,7 +37,7 @@ def view_command(
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace.pftrace.gz"
         with shown_progress(f"{stored.name}: perfetto") as progress:
-            write_perfetto(stored, trace, cycles, progress)
+            write_perfetto(stored, trace, cycles, progress, path_or_note(stored))
         # Ctrl-C is how the user ends this.
         with suppress(KeyboardInterrupt), TraceServer(trace, port) as server:
             print(f"{server.url}   (Ctrl-C ends)", flush=True)  # noqa: T201  # for the user's browser

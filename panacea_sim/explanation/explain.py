@@ -19,7 +19,7 @@ from panacea_sim.explanation.sweep import Chains, sweep
 from panacea_sim.explanation.walk import LOST, PLACE_WIDTH, SEGMENT_WIDTH, walk
 from panacea_sim.units import IntArray
 
-__all__ = ["SEGMENTS", "explain", "path_segments"]
+__all__ = ["SEGMENTS", "explain", "path_segments", "walked_segments"]
 
 SEGMENTS = pa.schema(
     [
@@ -44,7 +44,7 @@ def explain(records: Records, *, with_path: bool = True) -> Explanation:
     events = events_of(records, kinds)
     sums = PathSums(records, events, kinds)
     if with_path:
-        for segments in _segments(records, events):
+        for segments in walked_segments(records, events):
             sums.add(segments)
         if sums.cycles != records.cycles[1] - records.cycles[0]:
             raise InvariantError(f"the critical path has {sums.cycles} cycles of {records.cycles[1]}")
@@ -70,11 +70,11 @@ def path_segments(records: Records) -> pa.Table:
     """Return the stretches of the critical path as SEGMENTS; raises InvariantError as `explain` does."""
     kinds = RowKinds(records.topology, frozenset(records.postings))
     events = events_of(records, kinds)
-    batches = [segment_rows(records, events, kinds, each, SEGMENTS) for each in _segments(records, events)]
+    batches = [segment_rows(records, events, kinds, each, SEGMENTS) for each in walked_segments(records, events)]
     return pa.Table.from_batches(batches[::-1], SEGMENTS)
 
 
-def _segments(records: Records, events: Events) -> Iterator[IntArray]:
+def walked_segments(records: Records, events: Events) -> Iterator[IntArray]:
     """Walk back through a run; return the segments of walk.py, the last ones first."""
     place, cursors = _last_place(records, events), events.rows_at[1:] - 1
     if place is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["DARK", "LIGHT", "Theme", "theme_css", "themes"]
+__all__ = ["DARK", "LIGHT", "Theme", "class_curves", "colour_variables", "theme_css", "themes"]
 
 
 @dataclass(frozen=True)
@@ -71,4 +72,28 @@ def theme_css() -> str:
 
 def _variables(theme: Theme) -> str:
     single = {name: colour for name, colour in asdict(theme).items() if isinstance(colour, str)}
+    for name, colours in (("curve", theme.curves), ("layer", theme.layers)):
+        single |= {f"{name}-{number}": colour for number, colour in enumerate(colours)}
     return " ".join(f"--{name}: {colour};" for name, colour in single.items())
+
+
+def colour_variables() -> dict[str, str]:
+    """Return for colours of the light theme the variable of CSS that stands for each in `theme_css`."""
+    found = {colour: f"var(--curve-{number})" for number, colour in enumerate(LIGHT.curves)}
+    found |= {colour: f"var(--layer-{number})" for number, colour in enumerate(LIGHT.layers)}
+    return found | {getattr(LIGHT, name): f"var(--{name})" for name in ("paper", "ink", "muted", "line", "grid")}
+
+
+_CLASS_CURVES = {"bandwidth": 0, "latency": 4, "refresh": 3, "row and turnaround": 6}
+_COMPUTE_CURVES = (2, 5, 1)
+_OTHER_CURVE = 7
+
+
+def class_curves(classes: Sequence[str]) -> dict[str, int]:
+    """Return which of the `curves` stands for each class of the critical path.
+
+    What computes takes its colours in the order in which it comes; what comes late shares the last one.
+    """
+    computing = [name for name in classes if name not in _CLASS_CURVES]
+    taken = dict(zip(computing, _COMPUTE_CURVES, strict=False))
+    return {name: _CLASS_CURVES.get(name, taken.get(name, _OTHER_CURVE)) for name in classes}

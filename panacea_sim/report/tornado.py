@@ -15,11 +15,12 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from panacea_sim.analysis.whatif import Kind, WhatIf, WhatIfRow
+from panacea_sim.report.charts import CHART_INCHES, chart_style
+from panacea_sim.report.themes import LIGHT
 
 __all__ = ["tornado_figure", "write_tornado"]
 
-_FASTER, _SLOWER, _BOUND = "#009e73", "#d55e00", "#0072b2"
-"""Okabe and Ito's palette, as the states have."""
+_BOUND, _SLOWER, _FASTER = LIGHT.curves[:3]
 
 _MOST_KNOBS = 24
 _LEAST_SHARE = 0.0005
@@ -29,7 +30,7 @@ _WIDEST_SHARE = 1.0
 """Bars end here: a run of several times the length would make all others too short to be seen."""
 
 _BAR = 0.72
-_LANE_INCHES, _WIDTH_INCHES, _FONT_POINTS = 0.27, 10.5, 9
+_LANE_INCHES, _FONT_POINTS = 0.27, 9
 _GAP_LANES = 0.8
 
 
@@ -57,8 +58,8 @@ def tornado_figure(found: WhatIf) -> Figure:
     kinds = (_knobs(found), _alone(found, "data"), _alone(found, "pair"), _alone(found, "ideal"))
     sections = [lanes for lanes in kinds if lanes]
     lanes = max(1, sum(map(len, sections)) + _GAP_LANES * max(len(sections) - 1, 0))
-    with rc_context({"font.size": _FONT_POINTS, "axes.linewidth": 0.6, "font.family": "DejaVu Sans"}):
-        figure = Figure(figsize=(_WIDTH_INCHES, lanes * _LANE_INCHES + 1.5), dpi=120, layout="constrained")
+    with chart_style(_FONT_POINTS):
+        figure = Figure(figsize=(CHART_INCHES, lanes * _LANE_INCHES + 1.5), dpi=120, layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots()
         _draw(axes, sections)
@@ -109,7 +110,7 @@ def _draw(axes: Axes, sections: Sequence[Sequence[_Lane]]) -> None:
     for top, lane in zip(tops, lanes, strict=True):
         for row in lane.rows:
             _draw_bar(axes, top, row)
-    axes.axvline(0, color="#222222", linewidth=0.8)
+    axes.axvline(0, color=LIGHT.ink, linewidth=0.8)
     axes.set_yticks(tops, [lane.label for lane in lanes])
     axes.set_ylim(max(tops, default=0) + 0.6, -0.6)
     _set_room(axes, [_end(row) for lane in lanes for row in lane.rows])
@@ -133,7 +134,7 @@ def _draw_bar(axes: Axes, top: float, row: WhatIfRow) -> None:
     """Draw a bar, and outside of it its text, which a short bar would cut."""
     end = _end(row)
     hatch = "///" if row.kind == "ideal" else None
-    axes.barh(top, end, _BAR, color=_colour(row), hatch=hatch, edgecolor="white", linewidth=0)
+    axes.barh(top, end, _BAR, color=_colour(row), hatch=hatch, edgecolor=LIGHT.paper, linewidth=0)
     side, away = ("right", -3) if end < 0 else ("left", 3)
     axes.annotate(
         _text(row),

@@ -97,6 +97,21 @@ class RunOutcome:
         annotate_graphs(self.prepared.program, self.prepared.description, self.result)
         return [layer.plan.graph for layer in self.prepared.program.layers]
 
+    def path_on_tile_groups(self) -> tuple[list[TileGroupGraph], int]:
+        """Return the same graphs, each node with its `path_cycles`, and the cycles of the path that no group owns.
+
+        With those of all nodes they add up to the makespan. The run is made once more for this, without values. A run
+        of layers that ran alone has no graphs, and all of its cycles are left.
+        """
+        if not isinstance(self.prepared, Prepared):
+            return [], self.summary.makespan_cycles
+        # It takes a while to import, and few ask.
+        from panacea_sim.running.path_groups import annotate_path  # noqa: PLC0415
+
+        engine = chosen_engine("auto", values=False)
+        _check_memory(self.prepared, RunOptions(explain=True), engine)
+        return annotate_path(self.prepared, engine)
+
 
 class Interrupted(KeyboardInterrupt):
     """The user stopped a run; `partial` is the folder that holds what had been recorded, if there is one."""

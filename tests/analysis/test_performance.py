@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from panacea_sim.analysis.performance import Performance, balances, performance
+from panacea_sim.analysis.performance import Performance, balances, layer_performances, performance
 from panacea_sim.hardware.config import Hardware, load_hardware
 from panacea_sim.running.run import run
 from panacea_sim.running.scenario import Scenario
@@ -68,3 +68,32 @@ def test_balance_by_hand(summary: Summary) -> None:
     assert found.mean_cycles == sum(busy.values()) / 16
     assert found.imbalance == max(busy.values()) * 16 / sum(busy.values()) - 1
     assert found.imbalance > 0
+
+
+def test_layers_share_the_macs_and_bytes_of_the_run(summary: Summary, hardware: Hardware) -> None:
+    """Each layer has its own rates; MACs, dense cycles and bytes of all add up to those of the run."""
+    whole, layers = performance(summary, hardware), layer_performances(summary, hardware)
+    assert [each.macs for each in layers if each is not None] == [100 * 70 * 90, 3 * 64 * 33 * 5]
+    assert sum(each.dram_bytes for each in layers if each is not None) == whole.dram_bytes
+    assert sum(each.dense_cycles or 0 for each in layers if each is not None) == whole.dense_cycles
+    for layer, each in zip(summary.layers, layers, strict=True):
+        assert each is not None
+        assert each.cycles == layer.end_cycle - layer.start_cycle
+        assert each.seconds == each.cycles / 1e9
+        assert (each.multipliers, each.peak_bytes_per_cycle) == (whole.multipliers, whole.peak_bytes_per_cycle)
+
+
+def test_a_layer_without_a_cycle_has_no_rates(summary: Summary, hardware: Hardware) -> None:
+    """A layer that took no time has none."""
+    first, second = summary.layers
+    none = first.model_copy(update={"end_cycle": first.start_cycle})
+    found = layer_performances(summary.model_copy(update={"layers": (none, second)}), hardware)
+    assert found[0] is None
+    assert found[1] is not None
+
+
+def test_layers_that_ran_alone_fill_the_run(hardware: Hardware) -> None:
+    """Their cycles are those of the run, together with what was waited for before the first data."""
+    summary = run(Scenario("alone", _LAYERS, schedule="barrier", values="off")).summary
+    found = layer_performances(summary, hardware)
+    assert sum(each.cycles for each in found if each is not None) == summary.makespan_cycles

@@ -80,3 +80,27 @@ def test_the_report_is_dark_with_its_timeline(report: Path, open_page: Open) -> 
     frame.wait_for_function("window.panacea && panacea.ready && panacea.drawn > 0")
     assert _colour(frame, "body", "backgroundColor") == DARK.paper
     assert frame.evaluate("panacea.models().laneAxis.major_label_text_color") == DARK.ink
+
+
+def test_charts_have_the_colours_of_the_page(report: Path, open_page: Open) -> None:
+    """Texts and bars of the charts follow the page into the dark and back onto paper, and keep inside of its width."""
+    page = open_page(report, is_timeline=False)
+    charts = page.locator(".chart svg")
+    assert charts.count() == 2
+    for media, theme in (("dark", DARK), ("light", LIGHT)):
+        page.emulate_media(color_scheme=media)
+        colours = {_colour(page, ".chart svg text", "fill")}
+        assert colours == {theme.ink}
+        bars = page.evaluate(
+            "[...document.querySelectorAll('.chart svg path')].map((bar) => getComputedStyle(bar).fill)"
+        )
+        shown = {"#" + bytes(int(part) for part in bar[4:-1].split(",")).hex() for bar in bars if bar[:4] == "rgb("}
+        assert shown & {*theme.curves}
+        assert not shown - {*theme.curves, theme.paper, theme.ink, theme.muted, "#000000"}
+    page.emulate_media(media="print", color_scheme="dark")
+    assert _colour(page, ".chart svg text", "fill") == LIGHT.ink
+    page.set_viewport_size({"width": _A4_PIXELS, "height": 1000})
+    assert all(charts.nth(number).bounding_box()["width"] <= _A4_PIXELS for number in range(2))  # type: ignore[index]
+    fonts = page.evaluate("getComputedStyle(document.querySelector('.chart svg text')).fontFamily")
+    assert "DejaVu Sans" in fonts
+    assert "sans-serif" in fonts

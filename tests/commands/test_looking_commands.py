@@ -172,7 +172,24 @@ def test_a_partial_run_is_noted(command: str, tmp_path: Path, capsys: pytest.Cap
     partial = RUNS["partial"](tmp_path)
     arguments = [str(partial.path.with_suffix("")) if word == "RUN" else word for word in _COMMANDS[command]]
     assert main(arguments) == 0
-    assert capsys.readouterr().err == f"{partial.path} is partial: the trace ends where the run stopped\n"
+    note, *more = capsys.readouterr().err.splitlines()
+    assert note == f"{partial.path} is partial: the trace ends where the run stopped"
+    path = f"{partial.path}: without the critical path: the run has not reached its end"
+    assert more == ([path] if command == "perfetto" else [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("window", "only a window of the run was recorded (--window)"), ("stalls", "only stalls were recorded (--trace")],
+)
+def test_an_export_says_why_it_has_no_critical_path(
+    kind: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a run that was not recorded whole Perfetto's file has no path, and one line says why."""
+    run = RUNS[kind](tmp_path)
+    assert main(["export", str(run.path), "--format", "perfetto", "--out", str(tmp_path / "trace")]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{run.path}: without the critical path: {reason}")
 
 
 def test_exports_go_into_the_run_folder(

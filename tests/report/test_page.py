@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import base64
 import html
+import json
 import re
+import shutil
 from collections import Counter
 from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
-from stored_runs import rows
+from stored_runs import RUNS, rows
+from test_tornado import FOUND
 
+from panacea_sim.analysis.performance import performance
 from panacea_sim.analysis.query import longest
 from panacea_sim.analysis.selection import Selection
+from panacea_sim.commands.door import run_command_line
+from panacea_sim.errors import ConfigError
+from panacea_sim.explanation.known import known_explanation
+from panacea_sim.hardware.config import load_hardware
 from panacea_sim.report import page
+from panacea_sim.report.explained_part import explained_part
 from panacea_sim.report.page import report_page
 from panacea_sim.report.themes import theme_css
 from panacea_sim.report.timeline import timeline_html
-from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.running.run import RunOptions, run
+from panacea_sim.running.scenario import Scenario
+from panacea_sim.trace.options import NO_TRACE
+from panacea_sim.trace.stored_run import StoredRun, open_run
 from panacea_sim.trace.window import left_out
+from panacea_sim.workload.masked_layer import MaskedLayer
 
 _VOID = {"meta", "img"}
 
@@ -64,6 +79,11 @@ def _quick_parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(page, "timeline_html", lambda *_: "")
     if request.function is not test_the_picture_is_in_the_page:
         monkeypatch.setattr(page, "_picture", lambda *_: "iVBORw0KGgo=")
+    if (
+        "explained" not in request.function.__name__
+        and request.function is not test_pages_of_all_runs_need_nothing_else
+    ):
+        monkeypatch.setattr(page, "explained_part", lambda _: None)
 
 
 def test_the_picture_is_in_the_page(full_run: StoredRun) -> None:
@@ -161,3 +181,119 @@ def test_the_timeline_is_a_page_inside(full_run: StoredRun, monkeypatch: pytest.
     embedded = re.search(r'<iframe [^>]*srcdoc="([^"]*)">', report_page(full_run))
     assert embedded is not None
     assert html.unescape(embedded[1]) == drawn
+
+
+def _part(text: str) -> str:
+    return text.partition("Why it took so long")[2].partition("<h2>")[0]
+
+
+def test_a_run_recorded_whole_is_explained(full_run: StoredRun) -> None:
+    """What bounds it, its critical path, its roofline, and the command that measures gains; of layers nothing."""
+    text = _part(report_page(full_run))
+    explanation, summary = known_explanation(full_run), full_run.summary
+    assert explanation is not None
+    assert f"bound by {explanation.bound}, " in text
+    assert re.findall("<h3>(.*)</h3>", text) == ["The critical path", "Roofline", "What each change gains"]
+    assert text.count("<svg") == 2
+    row = explanation.path[0]
+    assert f"{row.cycles:,} ({row.cycles / summary.makespan_cycles:.1%})" in text
+    assert f"What each knob gains is measured by: panacea-sim whatif {full_run.path}" in text
+    rates = performance(summary, load_hardware("panacea"))
+    assert f"{rates.peak_macs_per_cycle:,.0f} MACs a cycle: all multipliers" in text
+    assert len(text) < 80_000
+
+
+def test_an_explained_window_of_the_page_is_of_the_whole_run(full_run: StoredRun) -> None:
+    """A part of the run has no path of its own."""
+    assert "Why it took so long of the whole run</h2>" in report_page(full_run, (900, 1200))
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"), [("window", "only a window of the run was recorded"), ("stalls", "only stalls were recorded")]
+)
+def test_one_line_says_why_a_run_is_not_explained(kind: str, reason: str, tmp_path: Path) -> None:
+    """With the command that explains it; the roofline needs no path."""
+    stored = RUNS[kind](tmp_path)
+    text = html.unescape(_part(report_page(stored)))
+    (line,) = re.findall("<p>(This run is not explained.*)</p>", text)
+    assert reason in line
+    assert line.endswith(f"panacea-sim run {stored.path / 'scenario.yaml'} --explain --out NEW")
+    assert re.findall("<h3>(.*)</h3>", text) == ["The critical path", "Roofline", "What each change gains"]
+    assert text.count("<svg") == 1
+
+
+def test_the_command_for_an_explained_run_works(tmp_path: Path) -> None:
+    """What the line says explains the run."""
+    line = (
+        html.unescape(_part(report_page(RUNS["window"](tmp_path))))
+        .partition("Explain it with: panacea-sim ")[2]
+        .partition("</p>")[0]
+    )
+    arguments = [str(tmp_path / "new") if word == "NEW" else word for word in line.split()]
+    assert run_command_line(arguments, frozenset()) == 0
+    assert "bound by" in _part(report_page(open_run(tmp_path / "new")))
+
+
+def test_a_partial_run_is_not_explained(tmp_path: Path) -> None:
+    """Nothing is said of what cannot be known."""
+    assert "Why it took so long" not in report_page(RUNS["partial"](tmp_path))
+
+
+def test_results_of_whatif_are_in_an_explained_page(full_run: StoredRun, tmp_path: Path) -> None:
+    """Where the folder has them the gains of the knobs are drawn."""
+    shutil.copytree(full_run.path, tmp_path / "run")
+    (tmp_path / "run" / "whatif").mkdir()
+    (tmp_path / "run" / "whatif" / "whatif.json").write_text(json.dumps(FOUND.to_json()))
+    text = _part(report_page(open_run(tmp_path / "run")))
+    assert text.count("<svg") == 3
+    assert "1+11: +300.0% &gt;&gt;" in text
+    assert "panacea-sim whatif" not in text
+
+
+def test_an_explained_network_needs_no_trace(tmp_path: Path) -> None:
+    """Of layers that ran alone each has a column, a point and a row; what was not recorded is left out, and said."""
+    layers = tuple(MaskedLayer(f"layer{number}", 80, 60 + 20 * number, 40, 0.5, 0.5, number) for number in range(3))
+    scenario = Scenario("network <1>", layers, schedule="barrier", values=False)
+    run(scenario, RunOptions(tmp_path / "run", trace=NO_TRACE, explain=True))
+    stored = open_run(tmp_path / "run")
+    text = report_page(stored)
+    found = _read(text).rows
+    assert "No cycle was recorded (--trace off)" in text
+    assert not {"Timeline", "Longest stalls", "Where the time went"} & set(re.findall("<h2>(.*)</h2>", text))
+    part = _part(text)
+    assert part.count("<svg") == 3
+    assert "The critical path of each layer" in part
+    names = [row[0] for row in found[1:4]]
+    ends = [0, *(layer.end_cycle for layer in stored.summary.layers)]
+    lengths = {layer.name: end - start for layer, (start, end) in zip(layers, pairwise(ends), strict=True)}
+    assert names == sorted(lengths, key=lambda name: -lengths[name])
+    assert [row[1] for row in found[1:4]] == [f"{lengths[name]:,}" for name in names]
+    shares = next(row for row in found if row[0] == "pea0" and row[1] == "compute")
+    busy = stored.summary.components["pea0"]["busy"] / stored.summary.makespan_cycles
+    assert shares[3] == f"{busy:.1%}"
+    name, cause = next((name, stalls[0]) for name, stalls in stored.summary.stalls.items() if stalls)
+    assert any(row[:3] == [name, cause.state.value, cause.cause] for row in found)
+    with pytest.raises(ConfigError, match=r"no activities\.parquet"):
+        report_page(stored, (0, 10))
+
+
+def test_an_unexplained_network_says_so(tmp_path: Path) -> None:
+    """Without --explain the roofline is there, and the command for the rest."""
+    layers = tuple(MaskedLayer(f"layer{number}", 40, 40, 40, 0.5, 0.5, number) for number in range(2))
+    run(Scenario("plain", layers, schedule="barrier", values=False), RunOptions(tmp_path / "run", trace=NO_TRACE))
+    text = _part(report_page(open_run(tmp_path / "run")))
+    assert "This run is not explained: nothing was recorded." in text
+    assert text.count("<svg") == 1
+
+
+def test_a_scenario_that_cannot_be_read_costs_the_roofline_alone(
+    full_run: StoredRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine's roofs stand in scenario.yaml; without it a line says what is wrong."""
+    shutil.copytree(full_run.path, tmp_path / "run")
+    (tmp_path / "run" / "scenario.yaml").write_text("name: small\n")
+    monkeypatch.setattr(page, "explained_part", explained_part)
+    text = _part(report_page(open_run(tmp_path / "run")))
+    assert "There is no roofline: " in text
+    assert "scenario.yaml: hardware: found nothing" in text
+    assert text.count("<svg") == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections import defaultdict
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ import pytest
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TracePacket, TrackEvent
 from stored_runs import RUNS, rows
 
+from panacea_sim.explanation.explained import recorded_segments
 from panacea_sim.trace.bandwidth import bandwidth
 from panacea_sim.trace.binning import bin_edges
 from panacea_sim.trace.exporters import perfetto
-from panacea_sim.trace.exporters.perfetto import BANDWIDTH_BINS, SLICE_NAMES, write_perfetto
+from panacea_sim.trace.exporters.perfetto import BANDWIDTH_BINS, PATH_NAME, SLICE_NAMES, write_perfetto
 from panacea_sim.trace.schema import ACTIVITIES, State
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.units import cycles_to_ns
@@ -25,7 +26,10 @@ from panacea_sim.units import cycles_to_ns
 
 @dataclass
 class _Read:
-    """What a trace says: slices and counters by the names of track and group, and the two ends of each arrow."""
+    """What a trace says: slices and counters by the names of track and group, and the two ends of each arrow.
+
+    `inner` are slices inside of others, which they have as `outer`; `flows` the slices that name an arrow, in order.
+    """
 
     slices: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     counters: dict[tuple[str, str], list[tuple[int, float]]] = field(default_factory=lambda: defaultdict(list))
@@ -33,6 +37,9 @@ class _Read:
     sources: dict[int, dict[str, Any]] = field(default_factory=dict)
     stalls: dict[int, dict[str, Any]] = field(default_factory=dict)
     tracks: list[tuple[str, str]] = field(default_factory=list)
+    open: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    inner: list[dict[str, Any]] = field(default_factory=list)
+    flows: dict[int, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
 
 
 def _read(path: Path) -> _Read:
@@ -62,7 +69,7 @@ def _read_event(read: _Read, packet: Any, track: tuple[str, str], interned: dict
         value = event.counter_value if event.HasField("counter_value") else event.double_counter_value
         read.counters[track].append((packet.timestamp, value))
     elif event.type == TrackEvent.TYPE_SLICE_END:
-        read.slices[track][-1]["end"] = packet.timestamp
+        read.open[track].pop()["end"] = packet.timestamp
     else:
         found = {
             "name": event.name or interned["event_names"][event.name_iid],
@@ -72,6 +79,14 @@ def _read_event(read: _Read, packet: Any, track: tuple[str, str], interned: dict
         for note in event.debug_annotations:
             text = interned["debug_annotation_string_values"].get(note.string_value_iid)
             found[interned["debug_annotation_names"][note.name_iid]] = note.int_value if text is None else text
+        read.open[track].append(found)
+        if len(read.open[track]) > 1:
+            read.inner.append(found | {"outer": read.open[track][-2]})
+            read.open[track][-1] = read.inner[-1]
+            for arrow in event.flow_ids:
+                read.flows[arrow].append(read.inner[-1])
+            assert not event.terminating_flow_ids
+            return
         read.slices[track].append(found)
         read.sources |= dict.fromkeys(event.flow_ids, found)
         read.stalls |= dict.fromkeys(event.terminating_flow_ids, found)
@@ -227,3 +242,81 @@ def test_equal_runs_give_equal_files(full_run: StoredRun, tmp_path: Path) -> Non
     write_perfetto(full_run, tmp_path / "a")
     write_perfetto(full_run, tmp_path / "b")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+_WHOLE = ("full", "compiled", "700 MHz", "ideal")
+
+
+def _stretches(segments: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the stretches that lie on a track, with its name, in order of time."""
+    on_channel = [{**each, "track": each["cause"]} for each in segments if each["kind"] == "transfer"]
+    on_part = [{**each, "track": each["component"]} for each in segments if each["kind"] in {"service", "device"}]
+    return sorted([*on_channel, *on_part], key=lambda each: each["start_cycle"])
+
+
+@pytest.mark.parametrize("kind", _WHOLE)
+def test_the_critical_path_lies_on_the_tracks(kind: str, tmp_path: Path) -> None:
+    """Each stretch but latencies is a slice inside the row of its track, and arrows join them where the track changes.
+
+    There are as many arrows as changes; each begins in a slice and ends in the next one, and begins where the one
+    before has ended, or in a later slice of that track.
+    """
+    if kind == "compiled":
+        pytest.importorskip("numba")
+    run = RUNS[kind](tmp_path)
+    path = recorded_segments(run)
+    write_perfetto(run, tmp_path / "trace", critical_path=path)
+    read = _read(tmp_path / "trace")
+    stretches = _stretches(path.to_pylist())
+    expected = [(each["track"], *_ns(run, each["start_cycle"], each["end_cycle"])) for each in stretches]
+    found = sorted(read.inner, key=lambda each: (each["start"], each["end"]))
+    assert [(each["track"], each["start"], each["end"]) for each in found] == expected
+    assert {each["name"] for each in found} == {PATH_NAME}
+    for each, stretch in zip(found, stretches, strict=True):
+        assert each["outer"]["start"] <= each["start"] <= each["end"] <= each["outer"]["end"]
+        assert each["outer"]["name"] == ("[contended]" if stretch["kind"] == "device" else "busy")
+        if stretch["kind"] == "transfer":
+            assert each["outer"]["cause_component"] == stretch["component"]
+    changes = [
+        (before, after) for before, after in pairwise(range(len(found))) if expected[before][0] != expected[after][0]
+    ]
+    order = {id(each): place for place, each in enumerate(found)}
+    joined = {arrow: sorted(order[id(end)] for end in ends) for arrow, ends in read.flows.items()}
+    assert sorted(map(tuple, joined.values())) == changes
+    assert len(changes) > 4
+    assert not {*joined} & {*read.sources}
+    arrows = sorted(joined.values())
+    for (_, into), (out, _) in pairwise(arrows):
+        assert into <= out
+        assert {found[place]["track"] for place in range(into, out + 1)} == {found[into]["track"]}
+
+
+def test_a_window_has_its_part_of_the_path(full_run: StoredRun, tmp_path: Path) -> None:
+    """Stretches are cut to the window, as rows are, and arrows lead between those in it only."""
+    path = recorded_segments(full_run)
+    stretches = _stretches(path.to_pylist())
+    changes = [place for place, (one, other) in enumerate(pairwise(stretches)) if one["track"] != other["track"]]
+    first, last = stretches[changes[0] - 1]["end_cycle"] - 1, stretches[changes[1] + 1]["start_cycle"] + 1
+    write_perfetto(full_run, tmp_path / "trace", (first, last), critical_path=path)
+    read = _read(tmp_path / "trace")
+    inside = [each for each in stretches if each["start_cycle"] < last and each["end_cycle"] > first]
+    expected = [
+        (each["track"], *_ns(full_run, max(each["start_cycle"], first), min(each["end_cycle"], last)))
+        for each in inside
+    ]
+    found = sorted(read.inner, key=lambda each: (each["start"], each["end"]))
+    assert [(each["track"], each["start"], each["end"]) for each in found] == expected
+    assert found[0]["end"] - found[0]["start"] == found[-1]["end"] - found[-1]["start"] == 1
+    assert [len(ends) for ends in read.flows.values()] == [2, 2]
+
+
+def test_without_a_path_nothing_is_marked(full_run: StoredRun, tmp_path: Path) -> None:
+    """What is not given is not drawn."""
+    write_perfetto(full_run, tmp_path / "trace")
+    assert not _read(tmp_path / "trace").inner
+
+
+def test_the_path_has_a_colour_of_its_own() -> None:
+    """Its hue lies far from those of the slices that it lies in."""
+    outer = [SLICE_NAMES[State.BUSY], SLICE_NAMES[State.CONTENDED]]
+    assert all(_least_distance([_hue(PATH_NAME), _hue(name)]) >= 40 for name in outer)

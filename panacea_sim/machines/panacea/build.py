@@ -105,8 +105,8 @@ class Panacea(Machine):
             if chosen.vector == "unfused" and layer.feeds_stage:
                 stage = None if layer.stage is None else StageWork(layer.stage, outputs)
                 outputs = dense_outputs(tiling, RAW_BYTES)
-        elif computed is not None and layer.output is not None:
-            outputs = encoded_outputs(tiling, computed.output, layer.output)
+        elif computed is not None and layer.read_formats:
+            outputs = encoded_outputs(tiling, layer, computed)
         return PanaceaWork(
             tiling,
             outputs,

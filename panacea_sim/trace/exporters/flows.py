@@ -1,4 +1,4 @@
-"""Arrows from causes to stalls."""
+"""Arrows from causes to stalls, over the rows that are drawn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.units import IntArray
 
-__all__ = ["Flows", "find_flows"]
+__all__ = ["DrawnRows", "Flows", "drawn_rows", "find_flows"]
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,13 @@ class Flows:
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """All rows: the number of the component, and that of the one at the other end of a stall, -1 without one."""
+class DrawnRows:
+    """Rows of activities, in their order: the numbers of the component and of the one at the other end of a stall.
+
+    Numbers count the components and channels of the run; -1 stands for none. `components` is how many there are.
+    """
+
+    components: int
 
     component: npt.NDArray[np.int16]
     other: npt.NDArray[np.int16]
@@ -64,17 +69,14 @@ class _Rows:
     end_cycle: IntArray
 
 
-def find_flows(run: StoredRun, where: ds.Expression | None = None) -> Flows:
+def find_flows(rows: DrawnRows) -> Flows:
     """Return the arrows of a run: from what a component did in the cycle before another one began to wait for it.
 
     A stall has none at cycle 0, without a component at the other end, or if that one's row was not recorded. This
     needs some tens of bytes of memory for each activity.
     """
-    rows = _read_rows(run, where)
     sources, stalls = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    if rows is None:
-        return Flows(sources[0], stalls[0])
-    for number in range(len(run.sections)):
+    for number in range(rows.components):
         own = np.flatnonzero(rows.component == number)
         waiting = np.flatnonzero(rows.other == number)
         if not len(own) or not len(waiting):
@@ -89,10 +91,12 @@ def find_flows(run: StoredRun, where: ds.Expression | None = None) -> Flows:
     return Flows(source[order], stall[order])
 
 
-def _read_rows(run: StoredRun, where: ds.Expression | None) -> _Rows | None:
+def drawn_rows(run: StoredRun, where: ds.Expression | None = None) -> DrawnRows:
+    """Return the rows of activities that `where` keeps."""
     numbers = {name: number for number, name in enumerate(run.sections)}
     no_stalls = {State.BUSY.value: 1, State.IDLE.value: 1}
-    parts = []
+    nothing = np.zeros(0, np.int64)
+    parts = [(nothing.astype(np.int16), nothing.astype(np.int16), nothing, nothing)]
     columns = ["component", "state", "cause_component", "start_cycle", "end_cycle"]
     for batch in column_batches(run, "activities", columns, where):
         other = codes(batch["cause_component"], numbers)
@@ -100,4 +104,4 @@ def _read_rows(run: StoredRun, where: ds.Expression | None) -> _Rows | None:
         component = codes(batch["component"], numbers)
         start, end = batch["start_cycle"].to_numpy(), batch["end_cycle"].to_numpy()
         parts.append((component.astype(np.int16), other.astype(np.int16), start, end))
-    return _Rows(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else None
+    return DrawnRows(len(numbers), *(np.concatenate(column) for column in zip(*parts, strict=True)))

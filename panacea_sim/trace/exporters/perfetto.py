@@ -1,4 +1,4 @@
-"""A run as a trace for Perfetto: slices, counters and arrows.
+"""A run as a trace for Perfetto: slices, counters and arrows, and the critical path on the tracks.
 
 Times are in ns: cycles / clock, rounded down, which is exact at 1 GHz.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,15 +26,26 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import (
 from panacea_sim.trace.bandwidth import bandwidth
 from panacea_sim.trace.binning import bin_edges
 from panacea_sim.trace.column_batches import column_batches
-from panacea_sim.trace.exporters.flows import Flows, find_flows
+from panacea_sim.trace.exporters.flows import Flows, drawn_rows, find_flows
+from panacea_sim.trace.exporters.path_slices import NO_PATH, PathSlices, find_path_slices
 from panacea_sim.trace.exporters.progress import Progress, silent
-from panacea_sim.trace.exporters.protobuf_rows import Pieces, double, fixed64, joined, message, number, only, to_bytes
+from panacea_sim.trace.exporters.protobuf_rows import (
+    NOTHING,
+    Pieces,
+    double,
+    fixed64,
+    joined,
+    message,
+    number,
+    only,
+    to_bytes,
+)
 from panacea_sim.trace.schema import ACTIVITIES, QUEUES, State
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.window import changes_within, chosen_window, within
 from panacea_sim.units import IntArray, cycles_to_ns
 
-__all__ = ["BANDWIDTH_BINS", "SLICE_NAMES", "write_perfetto"]
+__all__ = ["BANDWIDTH_BINS", "PATH_NAME", "SLICE_NAMES", "write_perfetto"]
 
 BANDWIDTH_BINS = 4096
 """Steps of the counters of DRAM bandwidth over the time that is written."""
@@ -46,6 +58,9 @@ SLICE_NAMES: dict[State, str] = {
 Perfetto chooses a colour by the hash of the name: `busy`, `blocked` and `contended` as such would all be green.
 """
 
+PATH_NAME = "Critical path"
+"""What a stretch of the critical path is called, inside the slice of its row; its colour differs from all of those."""
+
 _SEQUENCE = 1
 _ROWS_AT_ONCE = 8192
 """Rows that are made into packets at once, so that their bytes stay in the processor's cache."""
@@ -55,9 +70,15 @@ _TEXTS = ("layer", "cause", "cause_component")
 
 
 def write_perfetto(
-    run: StoredRun, path: Path, window: tuple[int, int] | None = None, progress: Progress = silent
+    run: StoredRun,
+    path: Path,
+    window: tuple[int, int] | None = None,
+    progress: Progress = silent,
+    critical_path: pa.Table | None = None,
 ) -> None:
     """Write the recorded cycles of a run, or those in `window`, as a gzipped protobuf trace.
+
+    `critical_path` has the stretches of the path (find_path_slices), which are drawn on the tracks.
 
     Nothing is written before or after them: slices are cut there, because a viewer draws counters up to the end.
     Packets leave memory soon after they were made; only the arrows are held for the whole run (find_flows). `progress`
@@ -69,7 +90,7 @@ def write_perfetto(
         writer = _Writer(stream, run.heading.clock_hz)
         root = writer.group(run.name)
         _write_layers(writer, run, root, span)
-        _write_activities(writer, run, root, span, progress)
+        _write_activities(writer, run, root, span, progress, critical_path)
         _write_bandwidth(writer, run, root, span)
         _write_queues(writer, run, root, span)
         writer.flush()
@@ -169,21 +190,43 @@ def _write_layers(writer: _Writer, run: StoredRun, root: int, span: tuple[int, i
             writer.event(track, end_ns, TrackEvent.TYPE_SLICE_END)
 
 
-def _write_activities(writer: _Writer, run: StoredRun, root: int, span: tuple[int, int], progress: Progress) -> None:
+@dataclass(frozen=True)
+class _Marks:
+    """What slices carry beside their own row: arrows, and the stretches of the critical path in them.
+
+    `rows` is how many rows there are: the arrows of the path are numbered behind those that lead to a row.
+    """
+
+    flows: Flows
+    path: PathSlices
+    rows: int
+
+
+def _write_activities(
+    writer: _Writer,
+    run: StoredRun,
+    root: int,
+    span: tuple[int, int],
+    progress: Progress,
+    critical_path: pa.Table | None,
+) -> None:
     where = within(span) & (ds.field("state") != State.IDLE.value)
     groups = {section: writer.group(section, root) for section in dict.fromkeys(run.sections.values())}
     tracks = {name: writer.group(name, groups[section]) for name, section in run.sections.items()}
-    flows = find_flows(run, where)
-    row, rows = 0, run.dataset("activities").count_rows(filter=where)
+    drawn = drawn_rows(run, where)
+    path = NO_PATH if critical_path is None else find_path_slices(run, drawn, span, critical_path)
+    row, rows = 0, len(drawn.component)
+    marks = _Marks(find_flows(drawn), path, rows)
+    del drawn
     for batch in column_batches(run, "activities", run.dataset("activities").schema.names, where):
         progress(row, rows)
         for column in ("start_cycle", "end_cycle"):
             batch[column] = pa.array(np.clip(batch[column].to_numpy(), *span))
-        _write_slices(writer, batch, tracks, flows, row)
+        _write_slices(writer, batch, tracks, marks, row)
         row += len(batch["state"])
 
 
-def _write_slices(writer: _Writer, batch: dict[str, Any], tracks: dict[str, int], flows: Flows, row: int) -> None:
+def _write_slices(writer: _Writer, batch: dict[str, Any], tracks: dict[str, int], marks: _Marks, row: int) -> None:
     """Write the rows of a batch, the first of which is number `row` of all, a part of them at a time."""
     names = dict(zip(SLICE_NAMES, writer.intern("event_names", SLICE_NAMES.values()), strict=True))
     states = [State(name) for name in batch["state"].dictionary.to_pylist()]
@@ -197,16 +240,22 @@ def _write_slices(writer: _Writer, batch: dict[str, Any], tracks: dict[str, int]
     }
     columns |= {name: batch[name].fill_null(0).to_numpy().astype(np.int64) for name in numbers}
     columns |= {name: _text_iids(writer, batch[name]) for name in _TEXTS}
+    (path_name,) = writer.intern("event_names", [PATH_NAME])
     writer.flush()
     for first in range(0, len(columns["track"]), _ROWS_AT_ONCE):
         part = {name: values[first : first + _ROWS_AT_ONCE] for name, values in columns.items()}
-        writer.write(_slices(part, iids, flows, row + first), len(part["track"]))
+        rows = len(part["track"])
+        track = number(TrackEvent, "track_uuid", part["track"])
+        begin, end = _slice(part, track, iids, marks.flows, row + first)
+        inside = _path_slice(marks, track, path_name, row + first, rows, writer.clock_hz)
+        writer.write(joined(begin, inside, end), rows)
 
 
-def _slices(part: Mapping[str, IntArray], iids: Mapping[str, int], flows: Flows, row: int) -> Pieces:
+def _slice(
+    part: Mapping[str, IntArray], track: Pieces, iids: Mapping[str, int], flows: Flows, row: int
+) -> tuple[Pieces, Pieces]:
     """Return the two packets of each slice; a value that says nothing is left out: no tile, no bytes, no text."""
     rows = len(part["track"])
-    track = number(TrackEvent, "track_uuid", part["track"])
     begin = [number(TrackEvent, "type", TrackEvent.TYPE_SLICE_BEGIN), track]
     begin.append(number(TrackEvent, "name_iid", part["name"]))
     for name, iid in iids.items():
@@ -223,7 +272,27 @@ def _slices(part: Mapping[str, IntArray], iids: Mapping[str, int], flows: Flows,
         own = np.arange(row + 1, row + rows + 1)
         begin.append(only(fixed64(TrackEvent, "terminating_flow_ids", own), arriving))
     end = (number(TrackEvent, "type", TrackEvent.TYPE_SLICE_END), track)
-    return joined(_packet(part["start_ns"], joined(*begin)), _packet(part["end_ns"], joined(*end)))
+    return _packet(part["start_ns"], joined(*begin)), _packet(part["end_ns"], joined(*end))
+
+
+def _path_slice(marks: _Marks, track: Pieces, name: int, row: int, rows: int, clock_hz: int) -> Pieces:
+    """Return the two packets of the stretch of the critical path in each row that has one.
+
+    Both ends of an arrow have its number in the same field: where two stretches begin in one ns, none of them must come
+    first in the file.
+    """
+    stretch = marks.path.of_rows(row, rows)
+    present = stretch["start_cycle"] >= 0
+    if not present.any():
+        return NOTHING
+    times_ns = {name: cycles_to_ns(np.maximum(stretch[name], 0), clock_hz) for name in ("start_cycle", "end_cycle")}
+    begin = [number(TrackEvent, "type", TrackEvent.TYPE_SLICE_BEGIN), track, number(TrackEvent, "name_iid", name)]
+    for side in ("arriving", "leaving"):
+        arrow = stretch[side]
+        begin.append(only(fixed64(TrackEvent, "flow_ids", marks.rows + arrow), arrow > 0))
+    end = (number(TrackEvent, "type", TrackEvent.TYPE_SLICE_END), track)
+    packets = (_packet(times_ns["start_cycle"], joined(*begin)), _packet(times_ns["end_cycle"], joined(*end)))
+    return only(joined(*packets), present)
 
 
 def _packet(times_ns: IntArray, event: Pieces) -> Pieces:

@@ -1,0 +1,86 @@
+"""For which firing each stretch of a critical path was spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from panacea_sim.explanation.events import G_END, G_PORT, G_START, Events, events_of
+from panacea_sim.explanation.explain import walked_segments
+from panacea_sim.explanation.records import Records
+from panacea_sim.explanation.row_kinds import NONE, RowKinds
+from panacea_sim.explanation.walk import LATENCY_OF, REASON, SERVICE, TRANSFER
+from panacea_sim.units import IntArray
+
+__all__ = ["PathOwners", "path_owners"]
+
+
+@dataclass(frozen=True)
+class PathOwners:
+    """The stretches of a critical path in order of time: their cycles, and the component and firing that each is for.
+
+    `component` counts those of the topology; both are -1 for a stretch that is for none.
+    """
+
+    cycles: IntArray
+    component: IntArray
+    firing: IntArray
+
+
+def path_owners(records: Records) -> PathOwners:
+    """Return for which firing each stretch of the critical path was spent, from what a recorder has kept.
+
+    A service is for its own firing; a transfer, the device's reasons before it and the latency of its data for the one
+    whose request it is; the latency of a token for the firing of the next stretch, which waited for it: the last
+    stretch of all may be for none. Raises InvariantError as `explain` does.
+    """
+    kinds = RowKinds(records.topology, frozenset(records.postings))
+    events = events_of(records, kinds)
+    empty = np.zeros((0, 4), np.int64)
+    stretches = np.concatenate([empty, *(each[::-1] for each in list(walked_segments(records, events))[::-1])])
+    stretches = stretches[np.isin(stretches[:, 0], (SERVICE, TRANSFER, REASON, LATENCY_OF))]
+    component, firing = np.full(len(stretches), NONE), np.full(len(stretches), NONE)
+    _own_services(records, events, stretches, component, firing)
+    _own_grants(records, events, kinds, stretches, component, firing)
+    # Latencies of tokens: the next stretch with an owner.
+    places = np.where(component == NONE, len(stretches), np.arange(len(stretches)))
+    following = np.minimum.accumulate(places[::-1])[::-1]
+    component, firing = np.append(component, NONE)[following], np.append(firing, NONE)[following]
+    return PathOwners(stretches[:, 3] - stretches[:, 2], component, firing)
+
+
+def _own_services(records: Records, events: Events, stretches: IntArray, component: IntArray, firing: IntArray) -> None:
+    places = np.flatnonzero(stretches[:, 0] == SERVICE)
+    rows = stretches[places, 1]
+    owners = np.searchsorted(events.rows_at, rows, side="right") - 1
+    component[places] = owners
+    for owner in np.unique(owners).tolist():
+        mine = owners == owner
+        reference = records.rows[records.owners[owner]].reference
+        firing[places[mine]] = reference[rows[mine] - events.rows_at[owner]]
+
+
+def _own_grants(  # the records, and what to fill
+    records: Records, events: Events, kinds: RowKinds, stretches: IntArray, component: IntArray, firing: IntArray
+) -> None:
+    """Find the grant of transfers by its end, of reasons before it by its start, of read latency by its end before."""
+    channels = records.topology.channels
+    terminal_channel = np.array(
+        [
+            channels.index(name) if (name := each.cause if each.kind == "transfer" else each.name) in channels else NONE
+            for each in kinds.terminals
+        ],
+        np.int64,
+    )
+    of_channel = np.full(len(stretches), NONE)
+    others = stretches[:, 0] != SERVICE
+    of_channel[others] = terminal_channel[stretches[others, 1]]
+    for number, name in enumerate(channels):
+        first, end = events.grants_at[number], events.grants_at[number + 1]
+        grants = events.grants[first:end]
+        for what, column, edge in ((TRANSFER, G_END, 3), (REASON, G_START, 3), (LATENCY_OF, G_END, 2)):
+            places = np.flatnonzero((of_channel == number) & (stretches[:, 0] == what))
+            grant = np.searchsorted(grants[:, column], stretches[places, edge])
+            component[places] = grants[grant, G_PORT]
+            firing[places] = records.grants[name].firing[grant]
