@@ -117,6 +117,7 @@ def main() -> None:
         figure("layer of 2048 x 80 x 1 among others, CPU time", "ms", own_ms, None),
         figure("such a product in a layer with repeat, CPU time", "ms", repeated_ms, None),
         figure("layer / product on them", "times", own_ms / repeated_ms, None),
+        figure("such a layer as a row of a table, whole command, CPU time", "ms", table_row_ms(), None),
         *of_networks,
         *of_schedules,
         figure("peak memory of this benchmark", "MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, None),
@@ -259,6 +260,23 @@ def small_layers() -> tuple[float, float]:
 
     own_ms, repeated_ms = (1e3 * (each(many) - each(few)) / (many - few) for each in (layers_s, products_s))
     return own_ms, repeated_ms
+
+
+def table_row_ms() -> float:
+    """Return the CPU ms of such a layer in a table, its lines in the files of the run included; start-up left out."""
+    few, many = 100, 400
+
+    def command_cpu_s(rows: int) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            table = Path(folder) / "table.csv"
+            table.write_text("Layer,M,N,K\n" + "".join(f"layer {row},1,2048,80\n" for row in range(rows)))
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            command_s(table, "--no-memoize", "--workers", "1", "--trace", "off", "--out", f"{folder}/run")
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    best_few, best_many = (min(command_cpu_s(rows) for _ in range(3)) for rows in (few, many))
+    return 1e3 * (best_many - best_few) / (many - few)
 
 
 def network_s(layers: list[MaskedLayer]) -> float:

@@ -15,6 +15,7 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 
 from panacea_sim.analysis.comparison import compare_runs
+from panacea_sim.hardware.config import load_hardware
 from panacea_sim.report.comparison_page import write_comparison
 from panacea_sim.report.terminal import print_run
 from panacea_sim.report.timeline import write_timeline
@@ -38,7 +39,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         outcome = run(_scenario("quickstart"), RunOptions(Path(folder) / "quickstart"))
         draw_terminal(outcome)
-        draw_tornado(Path(folder))
+        draw_tornado(DOCS.parent / "scenarios" / "contention.py", Path(folder) / "tornado")
+        draw_tornado(_tutorial_run(Path(folder)), Path(folder) / "tutorial")
         chromium = shutil.which("chromium")
         if chromium is None:
             sys.exit("The pictures of pages stay as they are: they need chromium (Debian: apt install chromium)")
@@ -63,13 +65,27 @@ def draw_terminal(outcome: RunOutcome) -> None:
     (DOCS / "images" / "quickstart.svg").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def draw_tornado(folder: Path) -> None:
-    """Draw what each knob of the scenario contention gains as docs/images/tornado.png."""
-    base = read_base(DOCS.parent / "scenarios" / "contention.py")
-    with opened_store(base, folder / "whatif") as store:
+def _tutorial_run(folder: Path) -> Path:
+    """Return the folder of the first run of docs/tutorial.md, on the machine that the page gives."""
+    page = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+    machine = re.search(r"^```yaml file=(\S+)\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    layer = re.search(r"gemm (scenarios/\S+\.npz)", page)
+    assert machine is not None
+    assert layer is not None
+    file = folder / machine[1]
+    file.write_text(machine[2], encoding="utf-8")
+    path = DOCS.parent / layer[1]
+    run(Scenario(path.stem, path, load_hardware(file)), RunOptions(folder / file.stem))
+    return folder / file.stem
+
+
+def draw_tornado(start: Path, store_folder: Path) -> None:
+    """Draw what each knob gains, from a scenario or a run, as docs/images/NAME.png; NAME is that of the store."""
+    base = read_base(start)
+    with opened_store(base, store_folder) as store:
         variants = variants_of(base.scenario.resolved_hardware(), layers=base.scenario.known_layers())
         found = Exploration(base, variants, store, workers=1).run(lambda _done, _known: None)
-    write_tornado(found, DOCS / "images" / "tornado.png", "png")
+    write_tornado(found, DOCS / "images" / f"{store_folder.name}.png", "png")
 
 
 def draw_timeline(folder: Path, chromium: str) -> None:

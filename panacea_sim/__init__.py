@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
     from panacea_sim.workload.masked_layer import MaskedLayer
     from panacea_sim.workload.npz import load_layer, save_layer
+    from panacea_sim.workload.output_format import ReadFormat, WeightFormat
     from panacea_sim.workload.synthetic import synthetic_layer
 
 __all__ = [
@@ -32,11 +33,13 @@ __all__ = [
     "MaskedLayer",
     "OutputFormat",
     "PanaceaError",
+    "ReadFormat",
     "Run",
     "RunOptions",
     "Scenario",
     "Study",
     "TraceOptions",
+    "WeightFormat",
     "calibrate_activations",
     "calibrated_output",
     "dbs_bias",
@@ -74,6 +77,7 @@ _MODULES = {
     "workload.gemm_layer": ("GemmLayer", "OutputFormat"),
     "workload.masked_layer": ("MaskedLayer",),
     "workload.npz": ("load_layer", "save_layer"),
+    "workload.output_format": ("ReadFormat", "WeightFormat"),
     "workload.synthetic": ("synthetic_layer",),
 }
 """Where the names are: a script that wants a part of the package should not wait for the rest."""

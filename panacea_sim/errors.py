@@ -81,6 +81,8 @@ def with_article(name: str) -> str:
 
 
 def nearest_name(name: str, valid: Iterable[str]) -> str:
-    """Return a hint that names the valid name closest to `name`, or an empty string if none is close."""
-    matches = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
+    """Return a hint that names the valid name that begins with `name` or is closest to it; none is an empty string."""
+    names = list(valid)
+    begun = [each for each in names if name and each.startswith(name)]
+    matches = difflib.get_close_matches(name, begun or names, n=1, cutoff=0 if begun else 0.5)
     return f"Did you mean {matches[0]!r}?" if matches else ""

@@ -14,9 +14,11 @@ from naive_mapping import loop_nest, visits
 from panacea_sim.machines.panacea.build import MACHINE
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.plan import LayerPlan
+from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import Layer
-from panacea_sim.workload.link import Columns, Link
+from panacea_sim.workload.link import Columns, Link, Operand
 from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.output_format import OutputFormat, ReadFormat, WeightFormat
 from panacea_sim.workload.written_format import WrittenFormat
 
 __all__ = [
@@ -188,9 +190,21 @@ def _has_stage(layer: Layer, vector: str) -> bool:
 
 def _formats_of(layer: Layer, vector: str) -> tuple[WrittenFormat, ...]:
     """Return the formats in which a layer, or the stage behind it, is read; none of one that feeds a later stage."""
+    if isinstance(layer, GemmLayer):
+        return tuple(_without_values(read, layer.repeat * layer.M) for read in layer.formats)
     if not isinstance(layer, MaskedLayer) or (vector == "unfused" and layer.feeds_stage and layer.stage is None):
         return ()
     return layer.formats
+
+
+def _without_values(read: ReadFormat, features: int) -> WrittenFormat:
+    """Return what a format of a layer with values says of who waits for what."""
+    on_features = isinstance(read.format, WeightFormat) and read.format.features_on == "m"
+    operand: Operand = "x" if isinstance(read.format, OutputFormat) else "w"
+    bits = read.format.bits
+    slices = bits // 4 - 1 if operand == "x" else (bits - 1) // 3 - 1
+    ranges = read.features or ((0, features),)
+    return WrittenFormat(operand, "features" if on_features else "columns", bits, ranges, (0.0,) * slices)
 
 
 def stream_waits(program: Program, operand: str) -> list[tuple[OperandTile, int]]:

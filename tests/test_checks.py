@@ -39,6 +39,15 @@ def test_a_refused_choice_is_told_what_was_meant(value: object) -> None:
         require_choice("c", value, ("off", "on"))
 
 
+def test_a_name_that_was_begun_is_meant() -> None:
+    """A longer name that begins like this one comes before one that shares as many letters; of several the closest."""
+    devices = ("hbm2", "lpddr5_6400", "lpddr4_3200")
+    with pytest.raises(ConfigError, match=r"Did you mean 'lpddr4_3200'\?$"):
+        require_choice("dram", "lpddr4", devices)
+    with pytest.raises(ConfigError, match=r"Did you mean 'lpddr4_32'\?$"):
+        require_choice("dram", "lpddr4", (*devices, "lpddr4_32"))
+
+
 @pytest.mark.parametrize("value", [None, 1, "", [], "perhaps"])
 def test_a_choice_far_from_all_is_refused_without_a_hint(value: object) -> None:
     """No name is made up for what is like none."""

@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
 FOLLOWED = [
     "README.md",
+    "docs/first-steps.md",
     "docs/tutorial.md",
     "docs/how-to-add-a-component.md",
     "docs/how-to-add-a-machine.md",

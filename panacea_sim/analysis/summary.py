@@ -33,7 +33,15 @@ from panacea_sim.trace.summary import (
 from panacea_sim.trace.totals import ChannelTotals, StallTotal
 from panacea_sim.units import cycles_to_seconds
 
-__all__ = ["Accumulators", "Heading", "SummaryParts", "partial_summary", "summarize", "summarize_parts"]
+__all__ = [
+    "Accumulators",
+    "Heading",
+    "SummaryParts",
+    "layer_summary",
+    "partial_summary",
+    "summarize",
+    "summarize_parts",
+]
 
 Accumulators = Sequence[npt.NDArray[np.int32]]
 
@@ -86,7 +94,7 @@ def summarize_parts(
 ) -> SummaryParts:
     """Return what a summary says of the work of a run; the result must have the times that `layer_span` takes."""
     layers = tuple(
-        _layer(program, number, layer_span(description, result, number), accumulators)
+        layer_summary(program, number, layer_span(description, result, number), accumulators)
         for number in range(len(program.layers))
     )
     actions = {part.name: {each.name: each.total() for each in part.actions} for part in description.components}
@@ -122,7 +130,10 @@ def partial_summary(heading: Heading, layers: Sequence[str], topology: Topology)
     return PartialSummary(**dict(heading.over(topology)), layers=tuple(LayerName(name=layer) for layer in layers))
 
 
-def _layer(program: Program, number: int, span: tuple[int, int], accumulators: Accumulators | None) -> LayerSummary:
+def layer_summary(
+    program: Program, number: int, span: tuple[int, int], accumulators: Accumulators | None
+) -> LayerSummary:
+    """Return what a summary says of the work of a layer, which took from the first to the last cycle of `span`."""
     layer = program.layers[number]
     plan, tiling, work = layer.plan, layer.plan.work.tiling, layer.plan.work
     sha256 = None

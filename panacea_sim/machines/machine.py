@@ -106,6 +106,14 @@ class Machine(ABC):
         """
         return 0
 
+    def batched(self, works: Sequence[LayerWork]) -> LayerWork | None:  # noqa: ARG002  # the same
+        """Return the work of layers of one shape as that of one layer; None if each has to run alone.
+
+        It is that of a layer of all their products, for which the machine must describe what it does for each of them,
+        one behind the other.
+        """
+        return None
+
     def settle(self, program: Program) -> None:  # noqa: B027  # most machines keep nothing
         """Let go of what was only needed to choose the mapping of the program's layers."""
 

@@ -47,22 +47,24 @@ def dram_layout(
 ) -> DramLayout:
     """Return the layout of one layer from address `start`.
 
-    `written_activation` holds the addresses at which an earlier layer has written the activation tiles, [n, k]; without
-    it they get a place of their own.
+    All layers of a batch begin there. `written_activation` holds the addresses at which an earlier layer has written
+    the activation tiles, [n, k]; without it they get a place of their own.
     """
     work = plan.work
+    batch = plan.batch
     partial_bytes = work.outputs * BYTES_PER_PARTIAL_SUM * plan.partial_sums.spills
     own_activation = work.activation.total * (written_activation is None)
     sizes = [plan.weight.total, own_activation, work.output_bytes.total, partial_bytes, *_stage_bytes(work)]
-    padded = ceil_div(np.concatenate([size.ravel() for size in sizes]), alignment_bytes) * alignment_bytes
-    ends = start + np.cumsum(padded)
-    firsts = np.split(ends - padded, np.cumsum([size.size for size in sizes])[:-1])
+    by_layer = np.concatenate([size.reshape(batch, -1) for size in sizes], 1)
+    padded = ceil_div(by_layer, alignment_bytes) * alignment_bytes
+    ends = start + np.cumsum(padded, 1)
+    firsts = np.split(ends - padded, np.cumsum([size.size // batch for size in sizes])[:-1], 1)
     weight, activation, output, partial_sums, stage_inputs, stage_output = (
         first.reshape(size.shape) for first, size in zip(firsts, sizes, strict=True)
     )
     if written_activation is not None:
         activation = written_activation
-    return DramLayout(weight, activation, output, partial_sums, stage_inputs, stage_output, int(ends[-1]))
+    return DramLayout(weight, activation, output, partial_sums, stage_inputs, stage_output, int(ends[:, -1].max()))
 
 
 def _stage_bytes(work: LayerWork) -> tuple[IntArray, IntArray]:

@@ -37,13 +37,16 @@ def plan_loads(  # an operand, its region and the rule
     reuse_set: Callable[[IntArray], IntArray],
     *,
     must_stay: bool,
+    batch: int = 1,
 ) -> Loads:
     """Return the fetches for tasks that use the tiles `task_tile` in this order.
 
     `tile_bytes` is indexed by flat tile. `reuse_set` gives the number of the set to which tasks belong: if the largest
-    set of distinct tiles fits the region, each tile is fetched once for each set, otherwise once for each task.
+    set of distinct tiles fits the region, each tile is fetched once for each set, otherwise once for each task. Sets of
+    the layers of a `batch` follow each other, as many of each.
 
-    Raises MappingError if a single tile does not fit, or with `must_stay` a reuse set.
+    Raises MappingError if a single tile does not fit, or with `must_stay` a reuse set, or if the sets of some layers of
+    a batch fit and those of others do not.
     """
     largest = int(tile_bytes.max())
     if largest > capacity_bytes:
@@ -60,6 +63,8 @@ def plan_loads(  # an operand, its region and the rule
     set_bytes = np.bincount(reuse_set(first_use), weights=tile_bytes[used])
     largest_set = int(set_bytes.max())
     resident = largest_set <= capacity_bytes
+    if batch > 1 and not resident and (set_bytes.reshape(batch, -1).max(1) <= capacity_bytes).any():
+        raise MappingError(f"{region} holds the reuse sets of some layers of a batch only")
     if must_stay and not resident:
         raise MappingError(
             f"{region} holds {capacity_bytes} bytes, but the tiles that must stay need {largest_set}: "

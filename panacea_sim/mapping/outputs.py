@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +13,7 @@ from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.units import IntArray, narrow, repeated
 from panacea_sim.workload.written_format import Form
 
-__all__ = ["OutputBytes", "Writes", "dense_outputs", "writes_of"]
+__all__ = ["OutputBytes", "Writes", "dense_outputs", "joined_outputs", "writes_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +80,15 @@ def writes_of(outputs: OutputBytes, m: IntArray, n: IntArray) -> Writes:
     is_new = np.diff(tile, prepend=-1, append=len(m)) > 0
     first, last = (narrow(each.astype(np.int64)) for each in (is_new[:-1], is_new[1:]))
     return Writes(m[tile], n[tile], narrow(form), first, last)
+
+
+def joined_outputs(each: Sequence[OutputBytes]) -> OutputBytes | None:
+    """Return the outputs of layers of one shape, one behind the other; None if not all write the same tiles."""
+    first = each[0]
+    if any(other.forms != first.forms or not np.array_equal(other.fires, first.fires) for other in each):
+        return None
+    ho, total = (np.concatenate(parts) for parts in zip(*((other.ho, other.total) for other in each), strict=True))
+    return OutputBytes(ho, total, first.forms)
 
 
 def dense_outputs(tiling: Tiling, element_bytes: int = 1) -> OutputBytes:

@@ -11,6 +11,7 @@ import numpy as np
 
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
+from panacea_sim.mapping.batch import partial_sums_of_batch, tasks_of_batch, visits_of_batch
 from panacea_sim.mapping.graph import TileGroupGraph, issue_order, tile_group_graph
 from panacea_sim.mapping.kept import Kept
 from panacea_sim.mapping.loads import Loads, plan_loads
@@ -34,6 +35,7 @@ class LayerPlan:
     `height` is 2 with double-tile processing, else 1: so many weight tiles make a stack, which is fetched, decoded and
     multiplied as one. `weight` holds the bytes of each stack, [stack, k]. `output_m`, `output_n` are the output tiles
     in the order in which they are finished. `stage` is vector work behind the layer that reads and writes by itself.
+    It may be the plan of a `batch` of so many layers (batch.py).
     """
 
     name: str
@@ -47,6 +49,7 @@ class LayerPlan:
     activation_loads: Loads
     partial_sums: PartialSums
     stage: StagePlan | None = None
+    batch: int = 1
 
     @cached_property
     def graph(self) -> TileGroupGraph:
@@ -96,14 +99,15 @@ class LayerPlan:
         return len(self.writes.m) + (0 if self.stage is None else len(self.stage.writes.m))
 
 
-def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, height: int) -> LayerPlan:
-    """Return the plan of a layer on this hardware in the given loop order.
+def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, height: int, batch: int = 1) -> LayerPlan:
+    """Return the plan of a layer on this hardware in the given loop order, or of a batch: `work` is that of all of it.
 
-    Raises MappingError if a tile, a panel that must be resident, or partial sums do not fit their memory.
+    Raises MappingError if a tile, a panel that must be resident, or partial sums do not fit their memory, and for a
+    batch in which not all layers can have one plan.
     """
     tiling = work.tiling
-    key = (tiling, order, height, hardware.psum_bytes, hardware.spill)
-    tasks, visits, partial_sums = _kept.of(key, lambda: _scheduled(tiling, order, height, hardware))
+    key = (tiling, order, height, hardware.psum_bytes, hardware.spill, batch)
+    tasks, visits, partial_sums = _kept.of(key, lambda: _scheduled(tiling, order, height, hardware, batch))
     check_output_tile(work, hardware, keeps_partial_sums=partial_sums.firings > 0)
     weight = _stacked(work.weight, tiling, height)
     must_stay = hardware.residency == "resident"
@@ -114,6 +118,7 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
         _flat_index(tasks.stack, tasks.k, tiling.k_tiles),
         lambda some: tasks.reuse_set("n", some),
         must_stay=must_stay,
+        batch=batch,
     )
     activation_loads = plan_loads(
         "AMEM",
@@ -122,6 +127,7 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
         _activation_tile(tasks, tiling, height),
         lambda some: tasks.reuse_set("m", some),
         must_stay=must_stay,
+        batch=batch,
     )
     return LayerPlan(
         name,
@@ -135,19 +141,31 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
         activation_loads,
         partial_sums,
         None if work.stage is None else plan_stage(work.stage, tiling, hardware.vmem_bytes),
+        batch,
     )
 
 
-def _scheduled(tiling: Tiling, order: str, height: int, hardware: Hardware) -> _Schedule:
+def _scheduled(tiling: Tiling, order: str, height: int, hardware: Hardware, batch: int) -> _Schedule:
     """Return what follows from the shape of a layer: its tasks, its visits, and what becomes of partial sums."""
+    schedule = _of_shape(replace(tiling, repeat=tiling.repeat // batch), order, height, hardware)
+    if batch > 1:
+        tasks, visits, partial_sums = schedule
+        schedule = (
+            tasks_of_batch(tasks, batch, tiling.all_stacks(height) // batch),
+            visits_of_batch(visits, batch, len(tiling.rows) // batch),
+            partial_sums_of_batch(partial_sums, batch, len(visits.m)),
+        )
+    for each in _arrays_of(schedule):
+        kept(each)
+    return schedule
+
+
+def _of_shape(tiling: Tiling, order: str, height: int, hardware: Hardware) -> _Schedule:
     tasks = task_sequence(order, *_issue_order(tiling, order, height), tiling, height)
     visits = visits_of(tasks, tiling, height)
     outputs = tiling.outputs[visits.m, visits.n]
     may_spill = hardware.spill == "allow"
-    schedule = tasks, visits, plan_partial_sums(visits, outputs, hardware.psum_bytes, may_spill=may_spill)
-    for each in _arrays_of(schedule):
-        kept(each)
-    return schedule
+    return tasks, visits, plan_partial_sums(visits, outputs, hardware.psum_bytes, may_spill=may_spill)
 
 
 def _arrays_of(schedule: _Schedule) -> Iterator[IntArray]:

@@ -85,6 +85,10 @@ class LayerWork(ABC):
         """What is stored of the activations."""
         return Stored(None, 0)
 
+    def stored_by_run(self, runs: int) -> list[tuple[Stored, Stored]]:
+        """Return what is stored of weights and activations in each layer of a batch."""
+        return [(self.stored_w, self.stored_x)] * runs
+
     @property
     def outputs(self) -> IntArray:
         """Outputs of each output tile [m, n]."""

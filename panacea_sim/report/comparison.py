@@ -16,6 +16,7 @@ from panacea_sim.units import duration_text
 
 __all__ = [
     "TITLES",
+    "bounds_text",
     "change_text",
     "comparison_json",
     "has_changes",
@@ -56,9 +57,9 @@ _SETTINGS = {"configuration", "mapping"}
 def print_comparison(console: Console, comparison: Comparison) -> None:
     """Print the runs, what is not known of them, and the rows of each section that differ, largest difference first."""
     _print_runs(console, comparison.runs)
-    note = not_explained(comparison)
-    if note:
-        console.print(Text(note))
+    for note in (bounds_text(comparison), not_explained(comparison)):
+        if note:
+            console.print(Text(note))
     for each in comparison.sections:
         _print_section(console, comparison.runs, each)
 
@@ -68,6 +69,17 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
     return {"runs": [_run_json(each) for each in comparison.runs]} | {
         each.name: [_row_json(each, row) for row in each.rows] for each in comparison.sections
     }
+
+
+def bounds_text(comparison: Comparison) -> str:
+    """Return what bounds each run whose critical path is known, with its share of the path; empty if none is."""
+    texts = []
+    for each in comparison.runs:
+        if each.explained is not None and each.explained.path is not None and each.explained.classes:
+            classes = each.explained.classes
+            name = max(classes, key=lambda name: classes[name])
+            texts.append(f"{each.label} by {name} ({classes[name] / sum(classes.values()):.1%})")
+    return f"Bound: {', '.join(texts)}" if texts else ""
 
 
 def not_explained(comparison: Comparison) -> str:

@@ -19,11 +19,11 @@ _COLUMNS = (
     Column("knob", "name"),
     Column("from", "name"),
     Column("to", "name"),
-    Column("cycles"),
+    Column("cycles", leaves=1),  # the gain says it too
     Column("gain"),
     Column("share"),
     Column("mapping\nheld"),
-    Column("cost", "name", leaves=1),
+    Column("cost", "name", leaves=2),
 )
 _DATA_COLUMNS = (*_COLUMNS[:7], Column("SQNR"))
 _BOUND_COLUMNS = (Column("ideal machine", "name"), *_COLUMNS[3:7])

@@ -156,6 +156,18 @@ def _print_layers(console: Console, explanation: Explanation) -> None:
     ]
     if rows:
         print_table(console, _LAYER_COLUMNS, rows, f"The longest of {len(layers):,} layers")
+        _say(console, f"Layers by bound: {'; '.join(_bound_texts(explanation))}.")
+
+
+def _bound_texts(explanation: Explanation) -> Iterator[str]:
+    """Return how many layers each class bounds, their share of the cycles and the longest, most cycles first."""
+    groups: dict[str, list[tuple[int, str]]] = {}
+    for name, each in explanation.layers:
+        groups.setdefault(each.bound or "nothing that is known", []).append((each.makespan_cycles, name))
+    for bound, layers in sorted(groups.items(), key=lambda each: -sum(cycles for cycles, _ in each[1])):
+        share = sum(cycles for cycles, _ in layers) / explanation.makespan_cycles
+        longest = max(layers, key=lambda each: each[0])[1]
+        yield f"{bound} {len(layers):,} ({share:.1%} of the cycles, the longest is {longest})"
 
 
 def _bound_text(explanation: Explanation) -> str:
@@ -167,11 +179,14 @@ def _bound_text(explanation: Explanation) -> str:
 def _rate_lines(rates: Performance) -> Iterator[str]:
     text = f"Rates: {rates.macs_per_cycle:,.1f} effective MACs a cycle, {rates.tops:,.3g} TOPS"
     if rates.peak_share is not None and rates.speedup_over_dense is not None:
-        text += f", {rates.peak_share:.1%} of the {rates.peak_macs_per_cycle:,.0f} of {rates.multipliers:,} multipliers"
+        text += (
+            f", {rates.peak_share:.1%} of the {rates.peak_macs_per_cycle:,.0f} that {rates.multipliers:,} multipliers"
+        )
+        text += " do without skipping"
         text += f"; {rates.speedup_over_dense:.2f} times as fast as a dense machine that never waits"
     yield f"{text}."
     if rates.macs_per_byte is not None and rates.ridge_macs_per_byte and rates.roof_macs_per_cycle:
-        side = "bandwidth" if rates.macs_per_byte < rates.ridge_macs_per_byte else "multipliers"
+        side = "bandwidth" if rates.macs_per_byte < rates.ridge_macs_per_byte else "multipliers without skipping"
         yield (
             f"Roofline: {rates.macs_per_byte:,.1f} MACs a byte (ridge {rates.ridge_macs_per_byte:,.1f}): under the "
             f"roof of {side}, at {rates.macs_per_cycle / rates.roof_macs_per_cycle:.1%} of it."

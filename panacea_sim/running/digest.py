@@ -16,10 +16,11 @@ import numpy.typing as npt
 from panacea_sim.choices import MappingFrom, Schedule
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.workload.chain import source_numbers
-from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import AnyLayer, Layer, loaded
 from panacea_sim.workload.link import Columns
 from panacea_sim.workload.network import LayerLink
+from panacea_sim.workload.output_format import OutputFormat, WeightFormat
 
 __all__ = ["code_digest", "content_digest", "hardware_figures", "layers_digest", "run_digest"]
 
@@ -138,6 +139,9 @@ def _add_operands(content: _Content, layer: GemmLayer) -> None:
         "activation", [layer.zero_point, layer.activation_scale, [int(r) for r in layer.frequent], layer.dbs_offset]
     )
     content.add("output", _meaning_of(layer.output))
+    if layer.formats:
+        count = layer.repeat * layer.M
+        content.add("formats", [[_meaning_of(each.format), each.ranges(count)] for each in layer.formats])
     content.add_array("weight", layer.weight, "<i2")
     if layer.is_symmetric:
         content.add("symmetric", True)
@@ -160,5 +164,7 @@ def _meaning_of_link(numbers: Mapping[str, int], given: LayerLink) -> str:
     return json.dumps([numbers[producer], numbers[consumer], plain], sort_keys=True)
 
 
-def _meaning_of(output: OutputFormat | None) -> dict[str, object] | None:
+def _meaning_of(output: OutputFormat | WeightFormat | None) -> dict[str, object] | None:
+    if isinstance(output, WeightFormat):
+        return asdict(output)
     return None if output is None else asdict(output) | {"r": list(output.frequent)}

@@ -137,7 +137,7 @@ def check_mapping(layer: AnyLayer, hardware: Hardware, order: str, height: int, 
 def _sizes(layer: AnyLayer) -> tuple[object, ...]:
     """Return everything of a layer that `mapping_bytes` may look at."""
     widths = (layer.weight_bits, layer.activation_bits) if isinstance(layer, MaskedLayer) else ()
-    return layer.M, layer.K, layer.N, layer.repeat, layer.output is None, widths
+    return layer.M, layer.K, layer.N, layer.repeat, layer.output is None, len(layer.formats), widths
 
 
 def _mappings(layer: AnyLayer, hardware: Hardware, kind: RunKind) -> Iterator[tuple[int, str, int]]:
@@ -150,8 +150,8 @@ def _value_bytes(layer: AnyLayer, kind: RunKind) -> int:
     """Return the bytes of a layer's operands and slices, and of its results where they are computed."""
     if isinstance(layer, MaskedLayer):
         return 0
-    computed = kind.values or layer.output is not None
-    of_product = (layer.M + layer.N) * layer.K * _ELEMENT_BYTES + layer.M * layer.N * _OUTPUT_BYTES * computed
+    written = max(len(layer.formats), int(kind.values or layer.output is not None))
+    of_product = (layer.M + layer.N) * layer.K * _ELEMENT_BYTES + layer.M * layer.N * _OUTPUT_BYTES * written
     return layer.repeat * of_product
 
 

@@ -15,11 +15,12 @@ from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 from panacea_sim.bounds import Count, Seed, Size
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.validation import refusal
-from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import AnyLayer
 from panacea_sim.workload.layer_file import LayerFile, layer_file
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.npz import save_layer
+from panacea_sim.workload.output_format import OutputFormat, ReadFormat, WeightFormat
 from panacea_sim.workload.synthetic import synthetic_layer
 from panacea_sim.workload.vector_stage import VectorStage
 from panacea_sim.workload.written_format import WrittenFormat
@@ -105,6 +106,29 @@ class OutputEntry(Entry):
     function: str = "none"
 
 
+class WeightEntry(Entry):
+    """Outputs that are read as weight: the fields of a WeightFormat."""
+
+    features_on: str
+    bits: int = 7
+    scale: float | None = None
+
+
+class ReadEntry(Entry):
+    """A format in which outputs of a layer with values are read, one of the two, and the features that are read."""
+
+    activation: OutputEntry | None = None
+    weight: WeightEntry | None = None
+    features: list[list[int]] | None = None
+
+    @model_validator(mode="after")
+    def _one_format(self) -> Self:
+        given = [name for name in ("activation", "weight") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise refusal(" and ".join(given) or "none of them", "exactly one of activation and weight")
+        return self
+
+
 class LayerEntry(Entry):
     """A layer: its name, where it comes from and, where it has them, whose outputs it reads and what it writes."""
 
@@ -114,6 +138,7 @@ class LayerEntry(Entry):
     masked: MaskedEntry | None = None
     source: _Text | None = None
     output: OutputEntry | None = None
+    formats: list[ReadEntry] = []
 
     @field_validator("file")
     @classmethod
@@ -132,6 +157,8 @@ class LayerEntry(Entry):
             if self.masked is not None and getattr(self, name) is not None:
                 hint = "A masked layer has no values that could be read or written"
                 raise refusal(name, "no source and no output beside masked", f".{name}", hint)
+        if self.masked is not None and self.formats:
+            raise refusal("formats", "none beside masked", ".formats", "Put them into masked.formats, without values")
         return self
 
 
@@ -141,22 +168,26 @@ def layer_of(entry: LayerEntry, place: str, folder: Path) -> AnyLayer:
     Raises ConfigError naming `place`, which is that of the entry, or the layer file.
     """
     output = None if entry.output is None else _output_of(entry.output, f"{place}.output")
+    formats = tuple(_read_of(each, f"{place}.formats[{number}]") for number, each in enumerate(entry.formats))
+    in_network: dict[str, Any] = {"name": entry.name, "output": output, "source": entry.source, "formats": formats}
     if entry.masked is not None:
-        formats = tuple(
+        written = tuple(
             _format_of(each, f"{place}.masked.formats[{number}]") for number, each in enumerate(entry.masked.formats)
         )
         with _placed(f"{place}.masked", "layer."):
             stage = None if entry.masked.stage is None else VectorStage(**entry.masked.stage.model_dump())
-            return MaskedLayer(**entry.masked.model_dump() | {"name": entry.name, "formats": formats, "stage": stage})
+            return MaskedLayer(**entry.masked.model_dump() | {"name": entry.name, "formats": written, "stage": stage})
     if entry.synthetic is not None:
         with _placed(f"{place}.synthetic", "layer."):
             drawn = synthetic_layer(**entry.synthetic.model_dump())
-        return replace(drawn, name=entry.name, output=output, source=entry.source)
+        with _placed(place, "layer."):
+            return replace(drawn, **in_network)
     assert entry.file is not None
     path = folder / entry.file
     if not path.is_file():
         raise ConfigError(f"{place}.file", f"{entry.file!r}, which does not exist", "a LAYER.npz beside scenario.yaml")
-    return replace(layer_file(path), name=entry.name, output=output, source=entry.source)
+    with _placed(place, "layer."):
+        return replace(layer_file(path), **in_network)
 
 
 def entry_of(layer: AnyLayer, number: int, folder: Path) -> LayerEntry:
@@ -172,9 +203,22 @@ def entry_of(layer: AnyLayer, number: int, folder: Path) -> LayerEntry:
     if layer.source is not None:
         given["source"] = layer.source
     if layer.output is not None:
-        output = asdict(layer.output)
-        given["output"] = OutputEntry(**output | {"r": output["r"] and list(output["r"])})
+        given["output"] = _entry_of_output(layer.output)
+    if layer.formats:
+        given["formats"] = [_entry_of_read(each) for each in layer.formats]
     return LayerEntry(**given)
+
+
+def _entry_of_output(output: OutputFormat) -> OutputEntry:
+    given = asdict(output)
+    return OutputEntry(**given | {"r": given["r"] and list(given["r"])})
+
+
+def _entry_of_read(read: ReadFormat) -> ReadEntry:
+    given: dict[str, Any] = {} if read.features is None else {"features": _as_lists(read.features)}
+    if isinstance(read.format, OutputFormat):
+        return ReadEntry(activation=_entry_of_output(read.format), **given)
+    return ReadEntry(weight=WeightEntry(**asdict(read.format)), **given)
 
 
 def _listed(recipe: Mapping[str, object]) -> dict[str, object]:
@@ -192,17 +236,17 @@ def _write_operands(layer: GemmLayer | LayerFile, path: Path) -> None:
     if isinstance(layer, LayerFile):
         layer.copy_to(path)
     else:
-        save_layer(replace(layer, output=None, source=None), path)
+        save_layer(replace(layer, output=None, source=None, formats=()), path)
 
 
 def _is_as_drawn(layer: GemmLayer) -> bool:
-    """Return whether the recipe of a synthetic layer still gives this layer, name and output format aside."""
+    """Return whether the recipe of a synthetic layer still gives this layer, name and output formats aside."""
     assert layer.recipe is not None
     drawn = synthetic_layer(**layer.recipe)  # type: ignore[arg-type]  # the recipe is what synthetic_layer was given
     return all(
         np.array_equal(getattr(drawn, each.name), getattr(layer, each.name))
         for each in fields(GemmLayer)
-        if each.name not in {"name", "output", "source", "recipe"}
+        if each.name not in {"name", "output", "source", "recipe", "formats"}
     )
 
 
@@ -210,6 +254,18 @@ def _format_of(entry: FormatEntry, place: str) -> WrittenFormat:
     with _placed(place, "format."):
         given = entry.model_dump()
         return WrittenFormat(**given | {name: _as_tuples(given[name]) for name in ("features", "skipped")})
+
+
+def _read_of(entry: ReadEntry, place: str) -> ReadFormat:
+    form: OutputFormat | WeightFormat
+    if entry.activation is not None:
+        form = _output_of(entry.activation, f"{place}.activation")
+    else:
+        assert entry.weight is not None
+        with _placed(f"{place}.weight", "output."):
+            form = WeightFormat(**entry.weight.model_dump())
+    with _placed(place, "format."):
+        return ReadFormat(form, _as_tuples(entry.features))
 
 
 def _as_tuples(value: Any) -> Any:  # noqa: ANN401  # lists in lists

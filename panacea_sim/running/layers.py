@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from panacea_sim.analysis.accounting import check_conservation
+from panacea_sim.analysis.alone import border_cycles, busiest_part
 from panacea_sim.analysis.summary import SummaryParts, summarize_parts
 from panacea_sim.choices import ChosenValues, MappingFrom
+from panacea_sim.description.topology import Topology
 from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
+from panacea_sim.mapping.work import LayerWork
+from panacea_sim.running.batch_outcome import BatchedOutcome
 from panacea_sim.running.planning import AS_SCENARIO, Planning
 from panacea_sim.running.prepare import planned_alone, work_of
-from panacea_sim.running.processes import Executor
 from panacea_sim.trace.joined_trace import TracePart
 from panacea_sim.trace.options import NO_TRACE, TraceOptions
 from panacea_sim.trace.recorder import Recorder
+from panacea_sim.trace.summary import LayerSummary
 from panacea_sim.workload.chain import check_link
 from panacea_sim.workload.functional import functional_pass
 from panacea_sim.workload.gemm_layer import GemmLayer
@@ -30,13 +33,14 @@ from panacea_sim.workload.layer_file import LayerFile
 if TYPE_CHECKING:
     from panacea_sim.explanation.explanation import Explanation
 
-__all__ = ["LayerOutcome", "LayerRun", "LayerTask", "run_layer", "run_layers"]
+__all__ = ["LayerOutcome", "LayerRun", "LayerTask", "run_layer"]
 
 
 @dataclass(frozen=True, eq=False)
 class LayerTask:
     """A layer to run alone. `known` are the keys of layers that need not run again; `spill_folder` takes its trace.
 
+    With `memoizes` a layer of a batch need not run if one before it in the batch has its key.
     `watch` hears of output tiles done, in this process. `producer` is the layer whose outputs are the activations of
     this one, where that could not be checked before because one of the two is in a file. `explain` asks for an
     explanation, `planning` is that of this layer.
@@ -48,6 +52,7 @@ class LayerTask:
     engine: ChosenEngine
     mapping: MappingFrom = "layer"
     known: frozenset[bytes] = frozenset()
+    memoizes: bool = False
     trace: TraceOptions = NO_TRACE
     spill_folder: Path | None = None
     watch: Callable[[int], None] | None = None
@@ -65,6 +70,23 @@ class LayerOutcome:
     trace: TracePart | None
     explanation: Explanation | None = None
 
+    @property
+    def makespan_cycles(self) -> int:
+        """The cycles of the layer."""
+        return self.result.makespan_cycles
+
+    @property
+    def topology(self) -> Topology:
+        """The machine on which the layer ran."""
+        return self.parts.topology
+
+    @property
+    def summary(self) -> LayerSummary:
+        """What a summary says of the layer."""
+        topology, totals, (layer,) = self.parts.topology, self.result.totals, self.parts.layers
+        found = {"busiest": busiest_part(topology, totals), "border_cycles": border_cycles(topology, totals)}
+        return layer.model_copy(update=found)
+
 
 @dataclass(frozen=True, eq=False)
 class LayerRun:
@@ -74,28 +96,16 @@ class LayerRun:
     """
 
     key: bytes
-    outcome: LayerOutcome | None
+    outcome: LayerOutcome | BatchedOutcome | None
 
 
-def run_layers(
-    tasks: Iterable[LayerTask], executor: Executor, watch: Callable[[int, int], None] | None = None
-) -> Iterator[tuple[int, LayerRun]]:
-    """Return the runs of layers as they come, each with the number of its task, as `Executor.results` does.
-
-    `watch` hears the number of a task that runs in this process, and its output tiles done. Raises what a layer raises.
-    """
-    if watch is not None and executor.is_local:
-        tasks = (replace(task, watch=partial(watch, number)) for number, task in enumerate(tasks))
-    return executor.results(run_layer, tasks)
-
-
-def run_layer(task: LayerTask) -> LayerRun:
-    """Read, plan, describe, run and check one layer, unless its key is known.
+def run_layer(task: LayerTask, known_work: LayerWork | None = None) -> LayerRun:
+    """Read, plan, describe, run and check one layer, unless its key is known; its work may be known before.
 
     Raises ConfigError for a layer in a file, MappingError, DeadlockError and InvariantError.
     """
     layer = _checked(task)
-    work = work_of(layer, task.hardware, values=task.values != "off")
+    work = known_work or work_of(layer, task.hardware, values=task.values != "off")
     key = work.key() + repr(task.planning.mappings).encode()
     if key in task.known:
         return LayerRun(key, None)

@@ -19,7 +19,7 @@ from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.vector_stage import VectorStage
 from panacea_sim.workload.written_format import WrittenFormat
 
-__all__ = ["LayerClass", "class_mapping", "class_of"]
+__all__ = ["LayerClass", "class_mapping", "class_of", "mapping_of_class", "masked_class"]
 
 _DENSITY_STEPS = 16
 """Densities of a class are whole sixteenths."""
@@ -69,13 +69,23 @@ def class_of(layer: Layer, work: LayerWork) -> LayerClass:
 
     Densities are those that masks are drawn with, or those that operands have.
     """
-    sizes = (layer.M, layer.K, layer.N, layer.repeat, layer.weight_bits, layer.activation_bits, layer.passes)
     if isinstance(layer, MaskedLayer):
-        rho_w = tuple(map(_sixteenths, layer.rho_w)) if isinstance(layer.rho_w, tuple) else _sixteenths(layer.rho_w)
-        formats = tuple(map(_rounded, layer.formats))
-        stage = layer.feeds_stage, layer.stage
-        return LayerClass(*sizes, rho_w, _sixteenths(layer.rho_x), layer.sequential, formats, *stage)
-    return LayerClass(*sizes, _sixteenths(work.stored_w.rho), _sixteenths(work.stored_x.rho), layer.sequential)
+        return masked_class(layer)
+    return LayerClass(
+        *_sizes_of(layer), _sixteenths(work.stored_w.rho), _sixteenths(work.stored_x.rho), layer.sequential
+    )
+
+
+def masked_class(layer: MaskedLayer) -> LayerClass:
+    """Return the class of a layer whose masks are drawn with its densities."""
+    rho_w = tuple(map(_sixteenths, layer.rho_w)) if isinstance(layer.rho_w, tuple) else _sixteenths(layer.rho_w)
+    formats = tuple(map(_rounded, layer.formats))
+    stage = layer.feeds_stage, layer.stage
+    return LayerClass(*_sizes_of(layer), rho_w, _sixteenths(layer.rho_x), layer.sequential, formats, *stage)
+
+
+def _sizes_of(layer: Layer) -> tuple[int, int, int, int, int, int, int]:
+    return (layer.M, layer.K, layer.N, layer.repeat, layer.weight_bits, layer.activation_bits, layer.passes)
 
 
 def class_mapping(
@@ -86,7 +96,7 @@ def class_mapping(
     Engines are equal, so the choice does not depend on `engine`. `check` may refuse a mapping of this layer before it
     is planned. Raises MappingError if no mapping fits.
     """
-    order, height = _chosen(class_of(layer, work), hardware, engine)
+    order, height = mapping_of_class(class_of(layer, work), hardware, engine)
     if check is not None:
         check(order, height)
     found = mapped(layer.name, work, hardware, order, height)
@@ -96,8 +106,8 @@ def class_mapping(
 
 
 @lru_cache(maxsize=4096)
-def _chosen(layer_class: LayerClass, hardware: Hardware, engine: ChosenEngine) -> tuple[str, int]:
-    """Return order and height of a class."""
+def mapping_of_class(layer_class: LayerClass, hardware: Hardware, engine: ChosenEngine) -> tuple[str, int]:
+    """Return order and height of a class; raises MappingError if no mapping fits."""
     layer = layer_class.typical_layer()
     work = machine_of(hardware).work(layer, hardware, None)
     best = choose_mapping(layer.name, work, hardware, partial(run_engine, engine))

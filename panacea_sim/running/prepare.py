@@ -173,7 +173,8 @@ def work_of(layer: Layer, hardware: Hardware, *, values: bool) -> LayerWork:
 
     The machine must accept the layer (`Machine.check`).
     """
-    return machine_of(hardware).work(layer, hardware, _functional(layer, wanted=values or layer.output is not None))
+    is_read = layer.output is not None or bool(layer.formats)
+    return machine_of(hardware).work(layer, hardware, _functional(layer, wanted=values or is_read))
 
 
 def planned_alone(

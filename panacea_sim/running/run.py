@@ -293,6 +293,7 @@ class _OneRun:
     def run_layers(self, prepared: PreparedLayers) -> RunOutcome:
         """Run each layer alone, and put them one behind the other."""
         # Processes and joined traces take a while to import.
+        from panacea_sim.running.batch_outcome import BatchedOutcome  # noqa: PLC0415
         from panacea_sim.running.layers import LayerOutcome  # noqa: PLC0415
         from panacea_sim.running.sequence import LayerSequence, SequenceOptions  # noqa: PLC0415
 
@@ -319,12 +320,12 @@ class _OneRun:
             if options.progress is not None:
                 options.progress(sum(done_tiles), sum(tiles))
 
-        def note(number: int, outcome: LayerOutcome | None) -> None:
-            cycles = None if outcome is None else outcome.result.makespan_cycles
+        def note(number: int, outcome: LayerOutcome | BatchedOutcome | None) -> None:
+            cycles = None if outcome is None else outcome.makespan_cycles
             self.log.info("layer", layer=names[number], makespan_cycles=cycles, simulated=outcome is not None)
-            if outcome is not None and len(outcome.parts.topology.components) > len(known):
-                known[:] = outcome.parts.topology.components
-                self._write_partial(names, outcome.parts.topology)
+            if outcome is not None and len(outcome.topology.components) > len(known):
+                known[:] = outcome.topology.components
+                self._write_partial(names, outcome.topology)
             done.append(names[number])
             watch(number, tiles[number])
             if options.layer_progress is not None:

@@ -7,20 +7,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from panacea_sim.analysis.alone import border_cycles, busiest_part
+import numpy as np
+
 from panacea_sim.analysis.joined_results import joined_results
 from panacea_sim.analysis.summary import SummaryParts
 from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.running.layers import LayerOutcome, LayerTask, run_layers
+from panacea_sim.running.batch_outcome import BatchedOutcome, BatchOutcome
+from panacea_sim.running.batches import batches_of, run_batches
+from panacea_sim.running.layers import LayerOutcome, LayerTask
+from panacea_sim.running.planning import AS_SCENARIO
 from panacea_sim.running.prepare import PreparedLayers
 from panacea_sim.running.processes import opened_executor
 from panacea_sim.trace.joined_trace import JoinedTrace, TracePart
 from panacea_sim.trace.options import NO_TRACE, TraceOptions
 from panacea_sim.trace.summary import LayerSummary
 from panacea_sim.trace.writing import writing
+from panacea_sim.units import IntArray, repeated
 from panacea_sim.workload.layer import AnyLayer
 from panacea_sim.workload.layer_file import LayerFile
 
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
     from panacea_sim.explanation.explanation import Explanation
 
 __all__ = ["LayerSequence", "SequenceOptions"]
+
+_ONCE = repeated(1, 1)
 
 
 @dataclass(frozen=True)
@@ -58,9 +65,11 @@ class LayerSequence:
         # Rows of a layer that runs once for several would have to be written for each; values have to be compared.
         self._memoizes = options.memoize and self._recorded.level == "off" and prepared.values_way == "off"
         self._keys: dict[int, bytes] = {}
-        self._outcomes: dict[int, LayerOutcome] = {}
+        self._outcomes: dict[int, LayerOutcome | BatchedOutcome] = {}
 
-    def run(self, note: Callable[[int, LayerOutcome | None], None], watch: Callable[[int, int], None]) -> None:
+    def run(
+        self, note: Callable[[int, LayerOutcome | BatchedOutcome | None], None], watch: Callable[[int, int], None]
+    ) -> None:
         """Run all layers.
 
         `note` hears the number of each layer that is done, with its outcome if it was simulated; `watch` hears numbers
@@ -71,7 +80,7 @@ class LayerSequence:
         compiles = self._options.engine == "compiled" or self._prepared.values_way == "check"
         meanwhile = self._load_compiled if compiles else None
         with opened_executor(workers, work="layer", meanwhile=meanwhile) as executor:
-            for number, layer_run in run_layers(self._tasks(), executor, watch):
+            for number, layer_run in run_batches(self._batches(), executor, watch):
                 self._keys[number] = layer_run.key
                 if layer_run.outcome is not None:
                     self._outcomes[number] = layer_run.outcome
@@ -86,16 +95,26 @@ class LayerSequence:
 
     def result(self) -> EngineResult:
         """Return the figures of all layers together."""
-        return joined_results([outcome.result for _, outcome in self._done()])
+        return joined_results(
+            [
+                part.result.result(times) if isinstance(part, BatchOutcome) else part.result
+                for part, times in self._counted()
+            ]
+        )
 
     def parts(self) -> SummaryParts:
         """Return what the summary says of the layers, with their cycles in the whole run."""
-        parts = [outcome.parts for _, outcome in self._done()]
-        exact = [each.exact for each in parts]
+        counted = list(self._counted())
+        exact = [None if isinstance(part, BatchOutcome) else part.parts.exact for part, _ in counted]
         return SummaryParts(
             tuple(self._layers()),
-            max((each.topology for each in parts), key=lambda topology: len(topology.components)),
-            _summed([each.actions for each in parts]),
+            max((part.topology for part, _ in counted), key=lambda topology: len(topology.components)),
+            _summed(
+                [
+                    part.action_totals(times) if isinstance(part, BatchOutcome) else part.parts.actions
+                    for part, times in counted
+                ]
+            ),
             None if None in exact else all(exact),
         )
 
@@ -107,12 +126,12 @@ class LayerSequence:
         from panacea_sim.explanation.explanation import joined  # noqa: PLC0415
 
         named = zip((layer.name for layer in self._prepared.layers), self._done(), strict=False)
-        found = [(name, outcome.explanation) for name, (_, outcome) in named]
+        found = [(name, outcome.explanation) for name, (_, outcome) in named if isinstance(outcome, LayerOutcome)]
         return joined([(name, each) for name, each in found if each is not None])
 
     def trace(self) -> JoinedTrace:
         """Return what was recorded of the layers that are done."""
-        parts = [outcome.trace for _, outcome in self._done()]
+        parts = [outcome.trace for _, outcome in self._done() if isinstance(outcome, LayerOutcome)]
         return JoinedTrace(self._recorded, [part for part in parts if isinstance(part, TracePart)])
 
     def _load_compiled(self) -> None:
@@ -125,8 +144,22 @@ class LayerSequence:
         if self._prepared.values_way == "check":
             machine_of(self._prepared.hardware).load_check()
 
-    def _tasks(self) -> Iterator[LayerTask]:
-        return map(self._task_of, range(len(self._prepared.layers)))
+    def _batches(self) -> Iterator[list[LayerTask]]:
+        """Return the layers, as many at a time as may run together; those of each come when their turn does."""
+        prepared, options = self._prepared, self._options
+        may_run_together = (
+            options.engine == "compiled"
+            and prepared.values_way == "off"
+            and prepared.scenario.mapping == "class"
+            and prepared.planning == AS_SCENARIO
+            and self._recorded.level == "off"
+            and options.spill_folder is None
+            and not options.explain
+        )
+        together = [range(number, number + 1) for number in range(len(prepared.layers))]
+        if may_run_together:
+            together = batches_of(prepared.layers, prepared.hardware)
+        return ([self._task_of(number) for number in numbers] for numbers in together)
 
     def _task_of(self, number: int) -> LayerTask:
         prepared, folder = self._prepared, self._options.spill_folder
@@ -137,6 +170,7 @@ class LayerSequence:
             self._options.engine,
             prepared.scenario.mapping,
             frozenset(self._keys.values()) if self._memoizes else frozenset(),
+            self._memoizes,
             self._trace_options(),
             None if folder is None else _made(folder.absolute() / f"{number:04d}"),
             producer=self._unchecked_producer(number),
@@ -156,11 +190,24 @@ class LayerSequence:
         """Return what to record of the next layer; with a window, all before it are done."""
         if self._recorded.window is None:
             return self._recorded
-        offset_cycles = sum(outcome.result.makespan_cycles for _, outcome in self._done())
+        offset_cycles = sum(outcome.makespan_cycles for _, outcome in self._done())
         first, last = (cycle - offset_cycles for cycle in self._recorded.window)
         return replace(self._recorded, window=(first, last)) if last > 0 else NO_TRACE
 
-    def _done(self) -> Iterator[tuple[int, LayerOutcome]]:
+    def _counted(self) -> Iterator[tuple[LayerOutcome | BatchOutcome, IntArray]]:
+        """Return what was simulated for the layers that are done: alone or in a batch, and how often each layer counts.
+
+        A layer that ran alone comes once for each layer for which it stands.
+        """
+        counts: dict[BatchOutcome, IntArray] = {}
+        for _, outcome in self._done():
+            if isinstance(outcome, LayerOutcome):
+                yield outcome, _ONCE
+            else:
+                counts.setdefault(outcome.batch, np.zeros(len(outcome.batch.layers), np.int64))[outcome.number] += 1
+        yield from counts.items()
+
+    def _done(self) -> Iterator[tuple[int, LayerOutcome | BatchedOutcome]]:
         """Return the layers that are done, in order, each with the number of the layer that was simulated for it."""
         first: dict[bytes, int] = {}
         for number in range(len(self._prepared.layers)):
@@ -174,20 +221,18 @@ class LayerSequence:
         layers = self._prepared.layers
         offset_cycles = 0
         for number, (simulated, outcome) in enumerate(self._done()):
-            (layer,) = outcome.parts.layers
+            layer = outcome.summary
             changes = {
                 "name": layers[number].name,
                 "kind": layers[number].kind,
                 "block": layers[number].block,
                 "mapping_from": self._prepared.scenario.mapping,
-                "busiest": busiest_part(outcome.parts.topology, outcome.result.totals),
-                "border_cycles": border_cycles(outcome.parts.topology, outcome.result.totals),
                 "start_cycle": layer.start_cycle + offset_cycles,
                 "end_cycle": layer.end_cycle + offset_cycles,
                 "memoized_from": None if simulated == number else layers[simulated].name,
             }
             yield layer.model_copy(update=changes)
-            offset_cycles += outcome.result.makespan_cycles
+            offset_cycles += outcome.makespan_cycles
 
 
 def _summed(all_actions: Sequence[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.quant.quantizer import dbs_bias, weight_scale
-from panacea_sim.quant.requantizer import WeightRequantizer, weight_requantizer_for
-from panacea_sim.workload.functional import bias_of, real_outputs, scale_of_rows
+from panacea_sim.quant.requantizer import WeightRequantizer
+from panacea_sim.workload.functional import written_codes
 from panacea_sim.workload.gemm_layer import GemmLayer
+from panacea_sim.workload.output_format import WeightFormat
 
 __all__ = ["DynamicWeight", "dynamic_weight"]
 
@@ -40,18 +40,9 @@ def dynamic_weight(layer: GemmLayer, bits: int = _BITS, scale: float | None = No
     does not fit int32, or a ratio of scales the fixed-point form.
     """
     accumulator = layer.reference_accumulator()
-    if scale is None:
-        real = real_outputs(layer, accumulator).reshape(-1, layer.N)
-        scale = float(weight_scale(real, bits, per_channel=False)[0])
-    requantizer = weight_requantizer_for(
-        layer.weight_rows,
-        scale_of_rows(layer),
-        layer.activation_scale,
-        layer.zero_point,
-        bias_of(layer).ravel(),
-        scale,
-        bits=bits,
-        correction=dbs_bias(layer.weight_rows, layer.lo_bits, layer.dbs_offset),
-    )
-    codes = requantizer.apply(accumulator.reshape(-1, layer.N)).reshape(accumulator.shape)
-    return DynamicWeight(codes, scale, requantizer)
+    form = WeightFormat("k", bits, scale)  # codes do not depend on the axis on which their features lie
+    written = written_codes(layer, accumulator, form, np.arange(len(layer.weight_rows)))
+    assert isinstance(written.format, WeightFormat)
+    assert written.format.scale is not None
+    assert isinstance(written.post_processor, WeightRequantizer)
+    return DynamicWeight(written.codes.reshape(accumulator.shape), written.format.scale, written.post_processor)

@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from panacea_sim.checks import require_channel_scales, require_choice, require_row_numbers, require_scale
 from panacea_sim.errors import ConfigError
-from panacea_sim.quant.activation_functions import ACTIVATION_FUNCTIONS, ActivationFunction
 from panacea_sim.quant.aqs_gemm import check_accumulator, integer_gemm
 from panacea_sim.quant.operands import (
     RANKS_OF_PRODUCTS,
@@ -21,7 +20,6 @@ from panacea_sim.quant.operands import (
     require_symmetric_activation,
     require_weight,
 )
-from panacea_sim.quant.quantizer import ActivationQuantizer
 from panacea_sim.quant.slicing import (
     ActivationSlices,
     WeightSlices,
@@ -39,6 +37,7 @@ from panacea_sim.quant.widths import (
     require_zero_point,
 )
 from panacea_sim.units import FloatArray
+from panacea_sim.workload.output_format import OutputFormat, ReadFormat, check_formats
 
 __all__ = ["ACTIVATION_DTYPES", "DBS_OFFSETS", "SYMMETRIC_DTYPES", "WEIGHT_DTYPES", "GemmLayer", "OutputFormat"]
 
@@ -50,44 +49,6 @@ SYMMETRIC_DTYPES = ("int8",)
 _MATRIX_RANK = 2
 
 
-@dataclass(frozen=True)
-class OutputFormat:
-    """How the next layer wants its activations: real value = `scale` * (x - `zero_point`).
-
-    `r` holds the frequent slice value of every HO slice, least significant first; None takes the slices of the zero
-    point. `function` is the activation function between the two layers. Raises ConfigError naming `output.<field>`.
-    """
-
-    scale: float
-    zero_point: int
-    bits: int = 8
-    lo_bits: int = 4
-    r: tuple[int, ...] | None = None
-    function: ActivationFunction = "none"
-
-    def __post_init__(self) -> None:
-        """Validate every field and make numpy scalars plain numbers."""
-        bits = require_activation_bits("output.bits", self.bits)
-        lo_bits = require_lo_bits("output.lo_bits", self.lo_bits, bits)
-        _set(self, "bits", bits)
-        _set(self, "lo_bits", lo_bits)
-        _set(self, "scale", require_scale("output.scale", self.scale))
-        _set(self, "zero_point", require_zero_point("output.zero_point", self.zero_point, bits))
-        if self.r is not None:
-            _set(self, "r", require_frequent("output.r", self.r, bits, lo_bits))
-        require_choice("output.function", self.function, ACTIVATION_FUNCTIONS)
-
-    @property
-    def frequent(self) -> tuple[int, ...]:
-        """The frequent slice value of every HO slice, least significant first."""
-        return frequent_slices(self.zero_point, self.bits, self.lo_bits) if self.r is None else self.r
-
-    @property
-    def quantizer(self) -> ActivationQuantizer:
-        """The quantizer from real outputs to codes; its `error_on(outputs)` says what this format costs."""
-        return ActivationQuantizer(self.scale, self.zero_point, self.bits, self.lo_bits)
-
-
 @dataclass(frozen=True, eq=False)
 class GemmLayer:
     """The product of a weight matrix and an activation matrix, both quantized, with everything that gives it meaning.
@@ -97,9 +58,11 @@ class GemmLayer:
     point 0, no DBS and no r. Each machine says which of them it accepts. Both are kept as read-only views, because
     slices are cached. `r` is the frequent slice value of every HO slice, least significant first; None takes the
     slices of the zero point, "mode" the most frequent ones. `weight_scale` is one number or float64 [M], `bias` float64
-    [M] in real units. `output` is None where no layer follows. `source` names the layer whose outputs the activation
-    is, None where it is in DRAM from the start. `recipe` holds the arguments of `synthetic_layer` that draw the same
-    operands again, None for operands from elsewhere. Formulas are in docs/model.md.
+    [M] in real units. `output` is how the next layer reads all outputs; `formats`, in its place, are the ways in which
+    several layers read them, as activations or as weight, each with the features that are read. Without either nobody
+    reads them. `source` names the layer whose outputs the activation is, None where it is in DRAM from the start.
+    `recipe` holds the arguments of `synthetic_layer` that draw the same operands again, None for operands from
+    elsewhere. Formulas are in docs/model.md.
 
     Operands with a leading axis, [R, M, K] and [R, K, N], are those of R products, which are one layer with `repeat` R.
     Zero point, bits, l, r, activation scale and output are those of all; `weight_scale` is one number or [R, M], `bias`
@@ -124,6 +87,7 @@ class GemmLayer:
     output: OutputFormat | None = None
     source: str | None = None
     recipe: Mapping[str, object] | None = None
+    formats: tuple[ReadFormat, ...] = ()
 
     sequential = False
     """No product waits for the one before: all have their operands from the start."""
@@ -143,6 +107,7 @@ class GemmLayer:
         self._check_operands()
         self._check_frequent()
         self._check_real_values()
+        check_formats(self.output, self.formats, len(self.weight_rows))
         self._drop_axis_of_one()
 
     @property
@@ -164,6 +129,11 @@ class GemmLayer:
     def N(self) -> int:  # noqa: N802 (the field's name)
         """Tokens: columns of the activation and of the output of a product."""
         return int(self.activation.shape[-1])
+
+    @property
+    def read_formats(self) -> tuple[ReadFormat, ...]:
+        """The formats in which outputs are written, in the order of their writes; none where nobody reads them."""
+        return self.formats if self.output is None else (ReadFormat(self.output),)
 
     @cached_property
     def weight_rows(self) -> npt.NDArray[np.signedinteger[Any]]:
@@ -257,7 +227,7 @@ class GemmLayer:
                     _set(self, field, getattr(self, field)[0])
 
 
-def _set(instance: GemmLayer | OutputFormat, field: str, value: object) -> None:
+def _set(instance: GemmLayer, field: str, value: object) -> None:
     # The only way to normalise a field of a frozen dataclass.
     object.__setattr__(instance, field, value)
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from panacea_sim.errors import ConfigError
-from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.npz import load_layer, read_form
+from panacea_sim.workload.output_format import OutputFormat, ReadFormat, check_formats
 
 __all__ = ["LayerFile", "layer_file"]
 
@@ -17,8 +18,9 @@ __all__ = ["LayerFile", "layer_file"]
 class LayerFile:
     """A layer in a LAYER.npz file, of which only the headers were read: name, sizes and kind of codes are known.
 
-    `output` and `source`, which no layer file has, are those of the layer in its network. `size_bytes` and
-    `modified_ns` are the file's when the headers were read. Make one with `layer_file`.
+    `output`, `source` and `formats`, which no layer file has, are those of the layer in its network. `size_bytes` and
+    `modified_ns` are the file's when the headers were read. Make one with `layer_file`. Raises ConfigError for formats
+    that do not fit the layer.
     """
 
     path: Path
@@ -32,6 +34,7 @@ class LayerFile:
     modified_ns: int
     output: OutputFormat | None = None
     source: str | None = None
+    formats: tuple[ReadFormat, ...] = ()
 
     sequential = False
     """No product waits for the one before: all have their operands from the start."""
@@ -41,6 +44,10 @@ class LayerFile:
     block = ""
     """Nothing is known of a network around the layer."""
 
+    def __post_init__(self) -> None:
+        """Check the formats, as far as it can be known without the operands."""
+        check_formats(self.output, self.formats, self.repeat * self.M)
+
     def load(self) -> GemmLayer:
         """Return the layer with its operands.
 
@@ -48,12 +55,13 @@ class LayerFile:
         """
         self._check_unchanged()
         layer = load_layer(self.path)
-        if (layer.name, layer.output, layer.source) == (self.name, self.output, self.source):
+        given = {name: getattr(self, name) for name in ("name", "output", "source", "formats")}
+        if all(getattr(layer, name) == value for name, value in given.items()):
             return layer  # making a layer anew checks all its values once more
-        return replace(layer, name=self.name, output=self.output, source=self.source)
+        return replace(layer, **given)
 
     def copy_to(self, path: Path) -> None:
-        """Copy the file as it is, without output and source; raises ConfigError if it has changed or cannot be read."""
+        """Copy the file as it is, which knows no network; raises ConfigError if it has changed or cannot be read."""
         self._check_unchanged()
         try:
             shutil.copyfile(self.path, path)

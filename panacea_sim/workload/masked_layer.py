@@ -16,7 +16,7 @@ from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.quant.widths import SLICE_BITS, require_activation_bits, require_weight_bits
 from panacea_sim.units import FloatArray, ceil_div
 from panacea_sim.workload.vector_stage import VectorStage
-from panacea_sim.workload.written_format import WrittenFormat
+from panacea_sim.workload.written_format import WrittenFormat, check_forms
 
 __all__ = ["MaskedLayer"]
 
@@ -97,21 +97,20 @@ class MaskedLayer:
             object.__setattr__(self, field, value)
 
     def _check_formats(self) -> None:
-        count = self.repeat * self.M
-        for written in self.formats:
-            end = written.features[-1][1]
-            if end > count:
-                raise ConfigError("layer.formats", f"features 0 .. {end - 1}", f"those that it has, 0 .. {count - 1}")
-        forms = [each.form for each in self.formats]
-        for form in forms:
-            if forms.count(form) > 1:
-                raise ConfigError("layer.formats", f"{tuple(form)} twice", "each operand, axis and width once")
+        ends = [written.features[-1][1] for written in self.formats]
+        check_forms([each.form for each in self.formats], ends, self.repeat * self.M)
 
     @property
     def recipe(self) -> dict[str, object]:
         """The arguments that draw the same masks again; those that have their default are left out."""
-        given = asdict(self)
-        return {each.name: given[each.name] for each in fields(self) if given[each.name] != each.default}
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        changed = {each.name: given[each.name] for each in fields(self) if given[each.name] != each.default}
+        # Numbers and words need no copies, which take long in networks of many layers.
+        if self.formats:
+            changed["formats"] = tuple([dict(vars(each)) for each in self.formats])
+        if self.stage is not None:
+            changed["stage"] = asdict(self.stage)
+        return changed
 
     @property
     def ho_slices(self) -> tuple[int, int]:

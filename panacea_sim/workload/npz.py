@@ -73,13 +73,13 @@ def read_form(path: str | Path) -> tuple[str, int, int, int, int, bool]:
 def save_layer(layer: GemmLayer, path: str | Path) -> None:
     """Write `layer` to a LAYER.npz file (the suffix is added if missing), replacing what is there.
 
-    The recipe of a synthetic layer is not kept: the operands are. Raises ConfigError for a layer with an output format,
-    which belongs to the network, and for a path that cannot be written.
+    The recipe of a synthetic layer is not kept: the operands are. Raises ConfigError for a layer with output formats,
+    which belong to the network, and for a path that cannot be written.
     """
-    for field in ("output", "source"):
-        if getattr(layer, field) is not None:
-            hint = f"Save dataclasses.replace(layer, {field}=None)"
-            raise ConfigError(f"layer.{field}", getattr(layer, field), "None in a layer file", hint)
+    for field, nothing in (("output", None), ("source", None), ("formats", ())):
+        if getattr(layer, field) != nothing:
+            hint = f"Save dataclasses.replace(layer, {field}={nothing})"
+            raise ConfigError(f"layer.{field}", getattr(layer, field), f"{nothing} in a layer file", hint)
     arrays: dict[str, Any] = {key: np.asarray(getattr(layer, key)) for key in _KEYS if getattr(layer, key) is not None}
     if isinstance(layer.r, tuple):
         # Without a dtype, an r without slices would become an array of floats.

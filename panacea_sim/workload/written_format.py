@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -16,7 +17,9 @@ from panacea_sim.quant.widths import SLICE_BITS, require_activation_bits, requir
 from panacea_sim.units import IntArray
 from panacea_sim.workload.link import Link, Operand
 
-__all__ = ["Form", "VectorAxis", "WrittenFormat", "form_read", "joined_ranges"]
+__all__ = ["Form", "VectorAxis", "WrittenFormat", "check_forms", "check_ranges", "form_read", "joined_ranges"]
+
+_BOUNDS = 2
 
 VectorAxis = Literal["columns", "features"]
 """The axis of the outputs along which v slices make a vector; streams of the run-length code run along the other."""
@@ -65,7 +68,7 @@ class WrittenFormat:
         require_choice("format.vectors_on", self.vectors_on, axes)
         require_bits = require_weight_bits if self.operand == "w" else require_activation_bits
         require_bits("format.bits", self.bits)
-        _check_ranges(self.features)
+        check_ranges(self.features)
         slices = self.form.ho_slices
         if len(self.skipped) != slices:
             accepted = f"{slices}: one for each HO slice of {self.bits} bits"
@@ -105,9 +108,22 @@ def joined_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], .
     return tuple(joined)
 
 
-def _check_ranges(features: tuple[tuple[int, int], ...]) -> None:
-    bounds = [bound for pair in features for bound in pair]
-    is_rising = all(low < high for low, high in pairwise(bounds))
-    if not bounds or bounds[0] < 0 or not is_rising:
-        accepted = "ranges first .. before last from 0 on, in rising order, with gaps between them"
+def check_ranges(features: tuple[tuple[int, int], ...]) -> None:
+    """Check ranges of features; raises ConfigError naming `format.features`."""
+    accepted = "ranges first .. before last from 0 on, in rising order, with gaps between them"
+    are_pairs = isinstance(features, tuple) and all(isinstance(p, tuple) and len(p) == _BOUNDS for p in features)
+    bounds = [bound for pair in features for bound in pair] if are_pairs else []
+    are_whole = all(isinstance(bound, Integral) for bound in bounds)
+    if not bounds or not are_whole or bounds[0] < 0 or not all(low < high for low, high in pairwise(bounds)):
         raise ConfigError("format.features", features, accepted)
+
+
+def check_forms(forms: Sequence[Form], ends: Iterable[int], features: int) -> None:
+    """Check the formats of a layer with so many features, and where ranges end; raises ConfigError."""
+    for end in ends:
+        if end > features:
+            found = f"features 0 .. {end - 1}"
+            raise ConfigError("layer.formats", found, f"those that it has, 0 .. {features - 1}")
+    for form in forms:
+        if forms.count(form) > 1:
+            raise ConfigError("layer.formats", f"{tuple(form)} twice", "each operand, axis and width once")

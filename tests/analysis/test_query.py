@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import assume, given, settings
+from case_counts import at_most
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from stored_runs import bare_run
 from strategies import TRACED_ACTIONS, TRACED_COMPONENTS, TRACED_LAYERS, activity_rows, trace_selections
@@ -35,7 +36,7 @@ Rows = list[dict[str, Any]]
 _TRACED = with_actions(action_column(name, "operator-cycles") for name in TRACED_ACTIONS)
 
 # Every example writes a file.
-_fewer = settings(max_examples=min(settings.default.max_examples, 120))
+_fewer = at_most(120)  # every example writes a file
 
 
 @contextmanager

@@ -101,6 +101,19 @@ def test_layers_that_ran_alone(folder: Path, capsys: pytest.CaptureFixture[str])
     assert not (folder / "table" / "activities.parquet").exists()
 
 
+def test_layers_are_counted_by_their_bound(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every layer is counted where its bound is named, with the share of the cycles and the longest of them."""
+    layers = _json(capsys, str(folder / "table"), "--seconds", "0")["layers"]
+    assert main(["why", str(folder / "table"), "--seconds", "0"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    total = sum(layer["cycles"] for layer in layers)
+    for bound in {layer["bound"] for layer in layers}:
+        mine = [layer for layer in layers if layer["bound"] == bound]
+        longest = max(mine, key=lambda layer: layer["cycles"])["name"]
+        share = sum(layer["cycles"] for layer in mine) / total
+        assert f"{bound} {len(mine)} ({share:.1%} of the cycles, the longest is {longest})" in printed
+
+
 @NEEDS_NUMBA
 def test_stored_whatif_results_are_shown(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What whatif has found is not run again."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from case_counts import at_most
 from engine_runs import reference
 from hypothesis import event, given, settings
 from naive import NaiveResult, StuckError, interpret
@@ -41,6 +42,7 @@ def test_equal_where_a_request_takes_several_grants(machine: Description) -> Non
     assert _outcome(reference, machine) == _outcome(interpret, machine)
 
 
+@at_most(200)
 @given(chains())
 def test_equal_on_real_programs(scenario: Scenario) -> None:
     """Both agree on whole machines at work on one layer or two chained ones, in any order, with stacks and spills."""
@@ -62,6 +64,7 @@ def test_equal_with_banks_and_refresh(machine: Description) -> None:
     assert _outcome(reference, machine) == expected
 
 
+@at_most(200)
 @given(machines() | machines(BANKED_DEVICES))
 def test_states_add_up_to_the_makespan(machine: Description) -> None:
     """The six states of every component and channel sum to the makespan exactly."""
@@ -71,6 +74,7 @@ def test_states_add_up_to_the_makespan(machine: Description) -> None:
 
 
 @pytest.mark.parametrize("run", [interpret, reference], ids=["naive", "reference"])
+@at_most(100)
 @given(machine=machines())
 def test_order_of_components_does_not_matter(run: Callable[[Description], NaiveResult], machine: Description) -> None:
     """A machine behaves the same when its components are listed the other way round (ports keep their order)."""

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from case_counts import at_most
 from engine_runs import LAYERS, NEEDS_NUMBA
 from hypothesis import event, given
 from naive import NaiveResult, accounted
@@ -32,6 +33,7 @@ _LONGEST_CYCLES = 1_500
 """Machines up to this makespan are judged, cycle by cycle."""
 
 
+@at_most(250)
 @given(machines())
 @NEEDS_NUMBA
 def test_equal_on_ideal_channels(machine: Description) -> None:
@@ -39,6 +41,7 @@ def test_equal_on_ideal_channels(machine: Description) -> None:
     _check(machine)
 
 
+@at_most(250)
 @given(machines(BANKED_DEVICES))
 @NEEDS_NUMBA
 def test_equal_with_banks_and_refresh(machine: Description) -> None:
@@ -46,6 +49,7 @@ def test_equal_with_banks_and_refresh(machine: Description) -> None:
     _check(machine)
 
 
+@at_most(200)
 @given(programs)
 @NEEDS_NUMBA
 def test_equal_on_real_programs(scenario: Scenario) -> None:
@@ -53,6 +57,7 @@ def test_equal_on_real_programs(scenario: Scenario) -> None:
     _check(prepare(replace(scenario, values=False)).description)
 
 
+@at_most(200)
 @given(machines(SPLITTING_DEVICES))
 def test_equal_where_a_request_takes_several_grants(machine: Description) -> None:
     """The reference engine and the judge agree where other grants come between those of one request."""

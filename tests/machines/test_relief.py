@@ -55,6 +55,14 @@ def test_the_likeliest_field_comes_first(kind: str, name: str, first: str) -> No
     assert machine_of(_HARDWARE).relief(kind, name)[0] == first
 
 
+@pytest.mark.parametrize("stream", ["w_dma", "x_dma"])
+def test_fewer_fetches_relieve_a_channel_too(stream: str) -> None:
+    """After the bandwidth come the sizes that decide how often operands are fetched; outputs are written once."""
+    after = ("tile_n", "wmem_bytes", "amem_bytes")
+    assert machine_of(_HARDWARE).relief("transfer", stream)[-3:] == after
+    assert not set(after) & set(machine_of(_HARDWARE).relief("transfer", "o_dma"))
+
+
 def test_no_field_changes_dataflow() -> None:
     """Layers wait for layers whatever the machine is."""
     assert machine_of(_HARDWARE).relief("dataflow", "x_dma") == ()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -13,7 +16,17 @@ from panacea_sim.machines.shared.encoded_outputs import encoded_outputs
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.mapping.outputs import OutputBytes, dense_outputs
 from panacea_sim.mapping.tiling import Tiling
-from panacea_sim.workload.gemm_layer import OutputFormat
+from panacea_sim.workload.functional import FunctionalPass, functional_pass
+from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+
+
+def _written(output: npt.NDArray[np.unsignedinteger], form: OutputFormat) -> tuple[GemmLayer, FunctionalPass]:
+    """Return a layer with this output format, and these codes as what it writes."""
+    rows, columns = output.shape
+    layer = GemmLayer("any", np.zeros((rows, 1), np.int8), np.zeros((1, columns), np.uint8), 0, output=form)
+    computed = functional_pass(layer)
+    return layer, replace(computed, written=(replace(computed.written[0], codes=output),))
+
 
 _FORMS = st.sampled_from([(4, 4), (8, 4), (8, 5), (8, 6), (12, 4)])
 
@@ -54,7 +67,7 @@ def test_planned_bytes_are_packed_bytes(  # noqa: PLR0913  # the axes of one law
     form = OutputFormat(1.0, 3, *widths)
     values = generator.integers(0, 1 << widths[0], shape)
     output = np.where(generator.random(shape) < frequent_share, 3, values).astype(np.uint16)
-    planned = encoded_outputs(tiling, output, form)
+    planned = encoded_outputs(tiling, *_written(output, form))
     for m in range(tiling.m_tiles):
         for n in range(tiling.n_tiles):
             tile = output[m * tiling.tile_m : (m + 1) * tiling.tile_m, n * tiling.tile_n : (n + 1) * tiling.tile_n]
@@ -77,4 +90,4 @@ def test_tiles_that_the_next_layer_cannot_read_are_refused() -> None:
     """An output tile that is no whole number of the next layer's tiles is a MappingError with both figures."""
     tiling = SlicedTiling(8, 8, 4, v=4, tile_m=8, tile_k=3, tile_n=4)
     with pytest.raises(MappingError, match=r"An output tile has 8 rows, which is not a multiple of tile_k = 3"):
-        encoded_outputs(tiling, np.zeros((8, 4), np.uint8), OutputFormat(1.0, 0))
+        encoded_outputs(tiling, *_written(np.zeros((8, 4), np.uint8), OutputFormat(1.0, 0)))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import networkx as nx
 import numpy as np
 import pytest
+from case_counts import at_most
 from hypothesis import given
 from strategies import scenarios
 
@@ -38,6 +39,7 @@ def _ordered_plan(order: str, height: int, **settings: object) -> LayerPlan:
     return plan_layer("layer", work_of(layer, hardware, values=False), hardware, order, height)
 
 
+@at_most(200)
 @given(scenarios())
 def test_every_task_finds_its_tiles(scenario: Scenario) -> None:
     """The fetch that a task needs brings the tile of its coordinates."""
@@ -47,6 +49,7 @@ def test_every_task_finds_its_tiles(scenario: Scenario) -> None:
     assert (plan.activation_loads.tile[plan.activation_loads.need] == plan.tasks.n * k_tiles + plan.tasks.k).all()
 
 
+@at_most(200)
 @given(scenarios())
 def test_fetches_come_in_the_order_of_use(scenario: Scenario) -> None:
     """Each fetch is needed, and a fetch is first needed after those before it."""
@@ -57,6 +60,7 @@ def test_fetches_come_in_the_order_of_use(scenario: Scenario) -> None:
         assert first_use == sorted(first_use)
 
 
+@at_most(200)
 @given(scenarios())
 def test_bytes_of_a_tile_are_freed_after_its_last_use(scenario: Scenario) -> None:
     """All bytes are freed in the end, in the order of the fetches, and each as soon as no later task needs them."""

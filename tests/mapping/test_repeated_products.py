@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from case_counts import at_most
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 from panacea_works import layer_work
@@ -51,7 +52,7 @@ def _joined(works: list[PanaceaWork], name: str, axis: int = 0) -> np.ndarray:
     return np.concatenate([getattr(work, name) for work in works], axis)
 
 
-@settings(phases=[Phase.explicit, Phase.reuse, Phase.generate])  # the data are too large to be shrunk
+@settings(at_most(150), phases=[Phase.explicit, Phase.reuse, Phase.generate])  # the data are too large to be shrunk
 @given(st.data())
 def test_work_is_that_of_the_products(data: st.DataObject) -> None:
     """Bytes, entries and steps of every tile are those that the products have alone."""
@@ -92,7 +93,7 @@ def _run(hardware: Hardware, plans: list[LayerPlan]) -> tuple[Description, Engin
     return description, run_reference(description, Recorder(layers=[plan.name for plan in plans]), None, names)
 
 
-@settings(phases=[Phase.explicit, Phase.reuse, Phase.generate])  # the data are too large to be shrunk
+@settings(at_most(100), phases=[Phase.explicit, Phase.reuse, Phase.generate])  # the data are too large to be shrunk
 @given(st.data())
 def test_a_layer_of_products_takes_the_cycles_of_the_products(data: st.DataObject) -> None:
     """Every firing of every component begins and ends when it does in a run of the products as layers of their own."""
@@ -116,7 +117,7 @@ def test_a_layer_of_products_takes_the_cycles_of_the_products(data: st.DataObjec
     assert together.memories == wanted.memories
 
 
-@settings(phases=[Phase.explicit, Phase.reuse, Phase.generate])  # the data are too large to be shrunk
+@settings(at_most(100), phases=[Phase.explicit, Phase.reuse, Phase.generate])  # the data are too large to be shrunk
 @given(st.data())
 def test_steps_of_a_firing_are_those_of_its_product(data: st.DataObject) -> None:
     """Whatever a firing of a decoder, the dispatcher, a PEA or the output path counts, it counts for its product."""

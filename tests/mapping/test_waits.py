@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import event, given, settings
+from case_counts import at_most
+from hypothesis import event, given
 from naive_waits import assert_waits, stream_waits
 from strategies import chains, linked_programs
 
@@ -23,7 +24,7 @@ from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.network import layers_in_order
 
 
-@settings(max_examples=300)
+@at_most(200)
 @given(linked_programs())
 def test_a_fetch_waits_for_the_last_output_that_it_needs(program: Program) -> None:
     """Whatever the links, nothing is fetched before all that it needs is written, and nothing waits longer."""
@@ -36,6 +37,7 @@ def test_a_fetch_waits_for_the_last_output_that_it_needs(program: Program) -> No
     assert_waits(program)
 
 
+@at_most(200)
 @given(chains())
 def test_a_chained_fetch_waits_for_the_tile_that_holds_it(scenario: Scenario) -> None:
     """A layer that reads another's outputs in place waits for the same outputs that it reads."""

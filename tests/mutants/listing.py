@@ -15,6 +15,7 @@ from layer_mutations import LAYER_MUTATIONS
 from mutations import MUTATIONS, Mutation
 from network_mutations import NETWORK_MUTATIONS
 from product_mutations import PRODUCT_MUTATIONS
+from read_format_mutations import READ_FORMAT_MUTATIONS
 from stage_mutations import STAGE_MUTATIONS
 from value_mutations import VALUE_MUTATIONS
 
@@ -30,6 +31,7 @@ LISTED = (
     *FOLDER_MUTATIONS,
     *NETWORK_MUTATIONS,
     *FORMAT_MUTATIONS,
+    *READ_FORMAT_MUTATIONS,
     *STAGE_MUTATIONS,
     *KEPT_MUTATIONS,
     *COMPARISON_MUTATIONS,

@@ -17,6 +17,7 @@ from stored_runs import RUNS, small_run
 from panacea_sim.analysis.comparison import Comparison, compare_runs
 from panacea_sim.analysis.comparison.rows import section
 from panacea_sim.report.comparison import (
+    bounds_text,
     change_text,
     comparison_json,
     key_cells,
@@ -58,6 +59,22 @@ def _printed(comparison: Comparison, width: int) -> str:
     print_comparison(console, comparison)
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
+
+
+class _Path(_Nothing):
+    """An explanation with a path of two classes."""
+
+    path = ()
+    classes = MappingProxyType({"latency": 1, "bandwidth": 3})
+
+
+def test_the_bound_of_each_run_is_told_before_the_tables(compared: Comparison) -> None:
+    """The class with most of the path, of the runs that have one; nothing where none has."""
+    first, *others = compared.runs
+    found = Comparison((first, replace(others[0], explained=_Path()), replace(others[1], explained=_Nothing())), ())
+    assert bounds_text(found) == "Bound: B by bandwidth (75.0%)"
+    assert bounds_text(found) in _printed(found, 160)
+    assert bounds_text(compared) == ""
 
 
 @pytest.mark.parametrize("width", [40, 80, 120, 200])

@@ -5,22 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from engine_runs import ENGINES, NEEDS_NUMBA
+from naive_waits import assert_waits, needed_outputs
+from unpacked_outputs import piece_at, unpacked_outputs
 
 from panacea_sim.choices import Engine, Schedule, ValuesChoice
 from panacea_sim.commands.main import main
+from panacea_sim.engines.reference.engine import run_reference
+from panacea_sim.running.prepare import Prepared, prepare
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario, load_scenario
 from panacea_sim.trace.options import TraceOptions
+from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.dynamic_weight import dynamic_weight
 from panacea_sim.workload.functional import functional_pass
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
-from panacea_sim.workload.networks.attention import Attention
+from panacea_sim.workload.link import Link
+from panacea_sim.workload.network import LayerLink
+from panacea_sim.workload.networks.attention import Attention, Part, link_attention, links_to_heads
 from panacea_sim.workload.networks.attention_operands import (
     grouped_queries,
     joined_heads,
@@ -28,6 +37,7 @@ from panacea_sim.workload.networks.attention_operands import (
     value_weights,
 )
 from panacea_sim.workload.npz import save_layer
+from panacea_sim.workload.output_format import ReadFormat, WeightFormat
 
 HEADS, KV_HEADS, SIZE, TOKENS, HIDDEN = 4, 2, 40, 37, 52
 GROUP = HEADS // KV_HEADS
@@ -106,6 +116,38 @@ def _layers() -> tuple[GemmLayer, ...]:
     return q, k, v, qk, pv, GemmLayer("out", weights["out"], heads, PV_ZERO_POINT)
 
 
+def _fused_layers(layers: tuple[GemmLayer, ...]) -> tuple[GemmLayer, ...]:
+    """Return the block with q, k and v as one layer, which writes three formats, as PV writes one of its own."""
+    q, k, v, qk, pv, out = layers
+    assert q.output is not None
+    assert pv.output is not None
+    ends = np.cumsum([0, q.M, k.M, v.M]).tolist()
+    forms = (q.output, WeightFormat("k", scale=2.0**K_SHIFT), WeightFormat("m", scale=2.0**V_SHIFT))
+    formats = tuple(ReadFormat(form, (span,)) for form, span in zip(forms, pairwise(ends), strict=True))
+    weight = np.concatenate([q.weight, k.weight, v.weight])
+    qkv = GemmLayer("qkv", weight, q.activation, ZERO_POINT, formats=formats)
+    return qkv, qk, replace(pv, output=None, formats=(ReadFormat(pv.output),)), out
+
+
+class _Links:
+    """Takes what `link_attention` says as the links of a scenario."""
+
+    def __init__(self) -> None:
+        self.links: list[LayerLink] = []
+
+    def link(self, producer: str, consumer: str, *links: Link) -> None:
+        self.links += [(producer, consumer, link) for link in links]
+
+
+def _fused_block(layers: tuple[GemmLayer, ...], **options: Any) -> Scenario:  # noqa: ANN401  # fields of a Scenario
+    """Return the scenario of the fused block, with what each layer needs of the others."""
+    found = _Links()
+    parts = (Part("qkv"), Part("qkv", HEADS * SIZE), Part("qkv", (HEADS + KV_HEADS) * SIZE))
+    link_attention(found, SIZES, parts, ("qk", "pv"), rotary=False)  # type: ignore[arg-type]  # all that it needs
+    found.link("pv", "out", *links_to_heads(SIZES))
+    return Scenario("block", _fused_layers(layers), settings=MACHINE, links=tuple(found.links), **options)
+
+
 @pytest.fixture(scope="module")
 def layers() -> tuple[GemmLayer, ...]:
     """Return the products of the block."""
@@ -173,6 +215,73 @@ def test_mappings_of_the_block(dtp: str, engine: Engine, layers: tuple[GemmLayer
     summary = run(scenario, RunOptions(engine=engine, trace=TraceOptions("off"))).summary
     assert summary.exact is True
     assert [layer.output_sha256 for layer in summary.layers] == hashes
+
+
+@pytest.mark.parametrize("schedule", ["barrier", "overlap"])
+@pytest.mark.parametrize(
+    ("values", "engine"),
+    [
+        ("travel", "reference"),
+        pytest.param("check", "reference", marks=NEEDS_NUMBA),
+        pytest.param("check", "compiled", marks=NEEDS_NUMBA),
+    ],
+)
+def test_a_fused_layer_writes_three_formats(
+    values: ValuesChoice, engine: Engine, schedule: Schedule, layers: tuple[GemmLayer, ...], hashes: list[str]
+) -> None:
+    """With q, k and v in one layer the block has the sums of the plain model, and each tile is written once a format.
+
+    Times are those without values.
+    """
+    wanted = _model()
+    of_qkv = hashlib.sha256(np.concatenate([wanted[name] for name in "qkv"]).astype("<i4").tobytes()).hexdigest()
+    scenario = _fused_block(layers, values=values, schedule=schedule)
+    options = RunOptions(engine=engine, trace=TraceOptions("off"))
+    summary = run(scenario, options).summary
+    assert summary.exact is True
+    assert [layer.output_sha256 for layer in summary.layers] == [of_qkv, *hashes[3:]]
+    unchecked = run(replace(scenario, values="off"), options).summary
+    assert summary.makespan_cycles == unchecked.makespan_cycles
+    assert summary.layers[0].output_bytes == unchecked.layers[0].output_bytes
+
+
+@pytest.mark.parametrize("values", ["travel", pytest.param("check", marks=NEEDS_NUMBA)])
+@pytest.mark.parametrize("dtp", ["on", "off"])
+def test_what_is_written_is_what_is_read(values: ValuesChoice, dtp: str, layers: tuple[GemmLayer, ...]) -> None:
+    """The codes in DRAM are those of the stored operands of QK, PV and the projection: heads, grouped, K transposed."""
+    scenario = replace(_fused_block(layers, values=values), settings={**MACHINE, "dtp": dtp})
+    prepared = prepare(scenario)
+    assert isinstance(prepared, Prepared)
+    held = prepared.values
+    assert held is not None
+    if values == "travel":
+        run_reference(prepared.description, Recorder(TraceOptions("off")), held.workers)
+    assert held.exact()
+    qkv, qk, pv, out = prepared.layers
+    planned = {each.plan.name: each for each in prepared.program.layers}
+    found = []
+    for layer in (qkv, pv):
+        assert isinstance(layer, GemmLayer)
+        for number, read in enumerate(layer.formats):
+            features = read.rows(layer.repeat * layer.M).tolist()
+            found.append(unpacked_outputs(planned[layer.name], number, read.format, features, piece_at(held)))
+    q, k, v, heads = found
+    assert np.array_equal(grouped_queries(q, SIZES), qk.activation)
+    assert np.array_equal(key_weights(k, SIZES), qk.weight)
+    assert np.array_equal(value_weights(v, SIZES), pv.weight)
+    assert np.array_equal(joined_heads(heads.reshape(KV_HEADS, SIZE, -1), SIZES), out.activation)
+
+
+def test_each_fetch_waits_for_the_format_that_it_reads(layers: tuple[GemmLayer, ...]) -> None:
+    """Queries, keys and values are fetched once their last tile has been written as such, and not later."""
+    prepared = prepare(_fused_block(layers, values="off"))
+    assert isinstance(prepared, Prepared)
+    assert_waits(prepared.program)
+    written, needed = needed_outputs(prepared.program)
+    # Features end at 160, 240 and 320, tiles at each 32: of ten rows of tiles one has both keys and values.
+    assert sum(layer == "qkv" for layer, *_ in written) == (10 + 1) * 3
+    forms = {(tile.layer, tile.operand, form) for tile, some in needed.items() for _, _, _, form in some}
+    assert forms == {("qk", "x", 0), ("qk", "w", 1), ("pv", "x", 0), ("pv", "w", 2), ("out", "x", 0)}
 
 
 _SCRIPT = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from case_counts import at_most
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from panacea_sim.running.prepare import work_of
 from panacea_sim.workload.masked_layer import MaskedLayer
 
 
+@at_most(150)
 @given(
     st.tuples(st.integers(1, 400), st.integers(1, 200), st.integers(1, 300)),
     st.sampled_from([0.0, 0.5, 0.97]),

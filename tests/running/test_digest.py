@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin
 
 import numpy as np
 import pytest
+from case_counts import at_most
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import gemm_layers
@@ -23,6 +24,7 @@ from panacea_sim.workload.chain import calibrated_output, following
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.npz import save_layer
+from panacea_sim.workload.output_format import ReadFormat, WeightFormat
 from panacea_sim.workload.synthetic import synthetic_layer
 
 PANACEA = load_hardware("panacea")
@@ -40,6 +42,7 @@ def test_a_digest_is_64_hex_digits() -> None:
     assert set(_digest()) <= set("0123456789abcdef")
 
 
+@at_most(150)
 @given(gemm_layers())
 def test_where_a_layer_comes_from_does_not_count(layer: GemmLayer) -> None:
     """Operands in memory, in a file and in wider types, and a layer of another name, are the same content."""
@@ -50,6 +53,7 @@ def test_where_a_layer_comes_from_does_not_count(layer: GemmLayer) -> None:
     assert {_digest(layer), _digest(wider), _digest(replace(layer, name="other"))} == {stored}
 
 
+@at_most(150)
 @given(gemm_layers(), st.data())
 def test_every_neighbour_of_a_layer_has_another_digest(layer: GemmLayer, data: st.DataObject) -> None:
     """One operand, scale, bias, zero point or frequent slice more or less changes the digest."""
@@ -104,6 +108,26 @@ def test_every_field_of_an_output_counts(change: dict[str, Any]) -> None:
     """Another output format is another scenario."""
     form = OutputFormat(1.0, 128)
     assert _digest(replace(SYNTHETIC, output=replace(form, **change))) != _digest(replace(SYNTHETIC, output=form))
+
+
+def test_every_part_of_formats_counts() -> None:
+    """Formats, their order, and the features of each; features that are left out are all of them."""
+    x, w = OutputFormat(1.0, 128), WeightFormat("k")
+    some: list[tuple[ReadFormat, ...]] = [
+        (),
+        (ReadFormat(x),),
+        (ReadFormat(w),),
+        (ReadFormat(x), ReadFormat(w)),
+        (ReadFormat(w), ReadFormat(x)),
+        (ReadFormat(w, ((0, 3),)),),
+        (ReadFormat(WeightFormat("m")),),
+        (ReadFormat(WeightFormat("k", 10)),),
+        (ReadFormat(WeightFormat("k", scale=1.0)),),
+        (ReadFormat(replace(x, zero_point=127)),),
+    ]
+    assert len({_digest(replace(SYNTHETIC, formats=each)) for each in some}) == len(some)
+    spelt = ReadFormat(replace(x, r=x.frequent), ((0, SYNTHETIC.M),))
+    assert _digest(replace(SYNTHETIC, formats=(spelt,))) == _digest(replace(SYNTHETIC, formats=(ReadFormat(x),)))
 
 
 def _neighbour(field: str, value: object) -> object:
@@ -169,12 +193,19 @@ def test_a_source_counts_by_its_place() -> None:
 
 @pytest.mark.parametrize("schedule", ["overlap", "barrier"])
 def test_a_kept_scenario_has_the_digest_of_its_script(schedule: Any, tmp_path: Path) -> None:  # noqa: ANN401  # a literal
-    """scenario.yaml, with recipes, files and an output, has the digest of the scenario that was run."""
-    layers = (replace(SYNTHETIC, output=OutputFormat(4.0, 128)), replace(SYNTHETIC, name="file", r=(2,)), MASKED)
+    """scenario.yaml, with recipes, files and formats, has the digest of the scenario that was run."""
+    formats = (ReadFormat(OutputFormat(4.0, 128)), ReadFormat(WeightFormat("m"), ((0, 3), (4, 7))))
+    layers = (
+        replace(SYNTHETIC, output=OutputFormat(4.0, 128)),
+        replace(SYNTHETIC, name="file", r=(2,), formats=formats),
+        replace(SYNTHETIC, name="drawn", formats=formats[1:]),
+        MASKED,
+    )
     scenario = Scenario("kept", layers, settings={"n_pea": 8}, values=False, schedule=schedule)
     run(scenario, RunOptions(tmp_path / "out", trace=TraceOptions("off"), engine="reference"))
     kept = load_scenario(tmp_path / "out" / "scenario.yaml")
     assert isinstance(kept, Scenario)
+    assert [each.formats for each in kept.layers] == [each.formats for each in layers]
     assert kept.digest() == scenario.digest()
 
 

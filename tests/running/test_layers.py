@@ -28,7 +28,8 @@ from panacea_sim.commands.main import main
 from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.errors import ConfigError, InvariantError, MappingError
 from panacea_sim.hardware.config import load_hardware
-from panacea_sim.running.layers import LayerTask, run_layer, run_layers
+from panacea_sim.running.batches import run_batches
+from panacea_sim.running.layers import LayerTask, run_layer
 from panacea_sim.running.prepare import work_of
 from panacea_sim.running.processes import WorkerError, opened_executor
 from panacea_sim.running.run import Interrupted, RunOptions, run
@@ -415,7 +416,7 @@ def test_a_process_that_dies_is_told() -> None:
     task = LayerTask(layer, load_hardware("panacea"), values="off", engine="reference")
     message = r"a worker process ended before its layer was done.*--workers 1.*__main__"
     with pytest.raises(WorkerError, match=message), opened_executor(2, work="layer") as executor:
-        list(run_layers([task, task], executor))
+        list(run_batches([[task], [task]], executor))
     assert active_children() == []
 
 

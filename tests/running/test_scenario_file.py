@@ -26,6 +26,7 @@ from panacea_sim.workload.synthetic import synthetic_layer
 
 FORMAT = {"operand": "x", "vectors_on": "columns", "bits": 8, "features": [[0, 8]], "skipped": [0.5]}
 OUTPUT = {"scale": 4.0, "zero_point": 128, "bits": 8, "lo_bits": 4, "r": None, "function": "none"}
+READ: dict[str, Any] = {"weight": {"features_on": "k"}, "features": [[0, 4], [6, 8]]}
 CONTENT: dict[str, Any] = {
     "schema": 1,
     "name": "kept",
@@ -193,6 +194,50 @@ BAD: dict[str, tuple[Change, str]] = {
     "output_r_item": (_in(0, "output", r=["a"]), r"layers\[0\]\.output\.r\[0\]: found 'a'; accepted: a whole number"),
     "output_r_length": (_in(0, "output", r=[1, 2]), r"layers\[0\]\.output\.r: found \(1, 2\); accepted: 1 whole"),
     "output_function": (_in(0, "output", function="gelo"), r"output\.function: found 'gelo'.*Did you mean 'gelu'"),
+    "formats_masked": (
+        _layer(1, formats=[READ]),
+        r"layers\[1\]\.formats: found formats; accepted: none beside masked.*masked\.formats",
+    ),
+    "formats_output": (
+        _layer(0, formats=[READ]),
+        r"layers\[0\]\.formats: found formats beside an output; accepted: one",
+    ),
+    "formats_none": (
+        _layer(2, formats=[{"features": [[0, 4]]}]),
+        r"layers\[2\]\.formats\[0\]: found none of them; accepted: exactly one of activation and weight",
+    ),
+    "formats_both": (
+        _layer(2, formats=[READ | {"activation": OUTPUT}]),
+        r"layers\[2\]\.formats\[0\]: found activation and weight; accepted: exactly one of activation and weight",
+    ),
+    "formats_bits": (
+        _layer(2, formats=[{"weight": {"features_on": "k", "bits": 8}}]),
+        r"layers\[2\]\.formats\[0\]\.weight\.bits: found 8; accepted: 4, 7, 10",
+    ),
+    "formats_axis": (
+        _layer(2, formats=[{"weight": {"features_on": "n"}}]),
+        r"layers\[2\]\.formats\[0\]\.weight\.features_on: found 'n'; accepted: k, m",
+    ),
+    "formats_scale": (
+        _layer(2, formats=[{"weight": {"features_on": "k", "scale": 0.0}}]),
+        r"layers\[2\]\.formats\[0\]\.weight\.scale: found 0\.0; accepted: finite numbers > 0",
+    ),
+    "formats_zero_point": (
+        _layer(2, formats=[{"activation": OUTPUT | {"zero_point": 256}}]),
+        r"layers\[2\]\.formats\[0\]\.activation\.zero_point: found 256; accepted: ",
+    ),
+    "formats_features": (
+        _layer(2, formats=[READ | {"features": [[4, 4]]}]),
+        r"layers\[2\]\.formats\[0\]\.features: found \(\(4, 4\),\); accepted: ranges first \.\. before last",
+    ),
+    "formats_beyond": (
+        _layer(2, formats=[READ | {"features": [[0, 9]]}]),
+        r"layers\[2\]\.formats: found features 0 \.\. 8; accepted: those that it has, 0 \.\. 7",
+    ),
+    "formats_twice": (
+        _layer(2, formats=[READ, READ]),
+        r"layers\[2\]\.formats: found \('w', 'columns', 7\) twice; accepted: each operand, axis and width once",
+    ),
     "source_self": (_layer(2, source="stored"), r"layers\[2\]\.source: found 'stored'; accepted: a layer before"),
     "source_unknown": (_layer(2, source="drwan"), r"layers\[2\]\.source: found 'drwan'.*Did you mean 'drawn'"),
     "source_number": (_layer(2, source=0), r"layers\[2\]\.source: found 0; accepted: text"),

@@ -39,7 +39,7 @@ def python_accumulator(weight: list[list[int]], activation: list[list[int]], lo_
 
 def python_outputs(layer: GemmLayer, accumulator: list[list[int]]) -> list[list[int]]:
     """Return the output codes in Python integers, from the constants that are computed off line."""
-    post_processor = functional_pass(layer).post_processor
+    post_processor = functional_pass(layer).written[0].post_processor
     codes = requantized(post_processor.requantizer, accumulator)
     table = post_processor.codes
     return codes if table is None else [[int(table[code]) for code in row] for row in codes]

@@ -21,6 +21,7 @@ from panacea_sim.workload.layer import loaded
 from panacea_sim.workload.layer_file import layer_file
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.npz import load_layer, save_layer
+from panacea_sim.workload.output_format import ReadFormat, WeightFormat
 from panacea_sim.workload.synthetic import synthetic_layer
 
 ARRAYS: dict[str, Any] = {
@@ -146,6 +147,10 @@ def test_the_place_in_a_network_is_kept(tmp_path: Path) -> None:
     """Name, output and source are those of the network, not of the file; a copy is the file."""
     path = _written(tmp_path)
     known = replace(layer_file(path), name="second", output=OutputFormat(1.0, 3), source="first")
+    read = replace(known, output=None, formats=(ReadFormat(WeightFormat("m")),))
+    assert (read.load().output, read.load().formats) == (None, read.formats)
+    with pytest.raises(ConfigError, match=r"^layer\.formats: found features 0 \.\. 98; accepted: those that it has, 0"):
+        replace(read, formats=(ReadFormat(WeightFormat("m"), ((0, 99),)),))
     layer = known.load()
     assert (layer.name, layer.output, layer.source) == ("second", OutputFormat(1.0, 3), "first")
     known.copy_to(tmp_path / "copy.npz")

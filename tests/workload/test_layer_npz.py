@@ -20,6 +20,7 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.quant.vectors import skipped_activation_vectors, skipped_share, skipped_weight_vectors
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.npz import load_layer, save_layer
+from panacea_sim.workload.output_format import ReadFormat, WeightFormat
 from panacea_sim.workload.synthetic import synthetic_layer
 
 DATA = Path(__file__).parents[2] / "scenarios" / "data"
@@ -52,7 +53,7 @@ def test_round_trip(layer: GemmLayer) -> None:
         assert np.array_equal(before, after)
     for field in (
         *("name", "zero_point", "weight_bits", "activation_bits", "lo_bits"),
-        *("r", "dbs_offset", "activation_scale", "output", "recipe"),
+        *("r", "dbs_offset", "activation_scale", "output", "recipe", "formats"),
     ):
         assert getattr(layer, field) == getattr(loaded, field)
 
@@ -194,6 +195,17 @@ def test_refused_value(tmp_path: Path, changes: dict[str, Any], text: str) -> No
     path = write(tmp_path, **changes)
     with pytest.raises(ConfigError, match=f"^{re.escape(text)}.*File: {re.escape(str(path))}$"):
         load_layer(path)
+
+
+def test_read_formats_are_not_stored(tmp_path: Path) -> None:
+    """Neither are the formats in which several layers read it."""
+    formats = (ReadFormat(WeightFormat("k")),)
+    layer = GemmLayer("any", ARRAYS["weight"], ARRAYS["activation"], 7, formats=formats)
+    with pytest.raises(
+        ConfigError, match=r"^layer\.formats: found \(ReadFormat.*Save dataclasses\.replace\(layer, formats=\(\)\)$"
+    ):
+        save_layer(layer, tmp_path / "any.npz")
+    assert not list(tmp_path.iterdir())
 
 
 def test_output_format_is_not_stored(tmp_path: Path) -> None:

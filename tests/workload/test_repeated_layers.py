@@ -78,10 +78,10 @@ def test_numbers_are_those_of_the_products(layer: GemmLayer) -> None:
     assert np.array_equal(whole.accumulator, np.stack([part.accumulator for part in parts]))
     assert np.array_equal(whole.output, np.stack([part.output for part in parts]))
     assert whole.output.dtype == parts[0].output.dtype
-    requantizers = [part.post_processor.requantizer for part in parts]
+    requantizers = [part.written[0].post_processor.requantizer for part in parts]
     for field in ("multiplier", "shift", "offset"):
         wanted = np.concatenate([getattr(each, field) for each in requantizers])
-        assert np.array_equal(getattr(whole.post_processor.requantizer, field), wanted)
+        assert np.array_equal(getattr(whole.written[0].post_processor.requantizer, field), wanted)
     compensation = np.concatenate([offline_compensation(single) for single in singles])
     assert np.array_equal(offline_compensation(layer), compensation)
     real = [real_outputs(single, part.accumulator) for single, part in zip(singles, parts, strict=True)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description, joined_labels
-from panacea_sim.description.parts import Channel, Queue
+from panacea_sim.description.parts import Queue
 from panacea_sim.description.steps import Give, Take
 from panacea_sim.engines.compiled import columns as col
 from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
@@ -19,8 +19,9 @@ from panacea_sim.engines.compiled.delays import first_delays, posting_columns
 from panacea_sim.engines.compiled.evaluation import evaluate
 from panacea_sim.engines.compiled.kept_rows import RowSorter
 from panacea_sim.engines.compiled.lowering import lower
+from panacea_sim.engines.compiled.occupancy import high_water, moved_bytes
 from panacea_sim.engines.compiled.tables import core_tables, stream_tables, trace_buffers
-from panacea_sim.engines.compiled.totals import channel_kind, cycle_totals, firing_counts, queue_totals
+from panacea_sim.engines.compiled.totals import channel_kind, channel_totals, cycle_totals, firing_counts, queue_totals
 from panacea_sim.engines.deadlock import StandStill, describe_deadlock
 from panacea_sim.engines.result import EngineResult, FiringTimes
 from panacea_sim.errors import DeadlockError
@@ -28,7 +29,7 @@ from panacea_sim.trace.activity_log import NO_FIRING, ActivityLog, KeptRows
 from panacea_sim.trace.options import NO_TRACE
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import NO_REQUESTS, State
-from panacea_sim.trace.totals import ChannelTotals, QueueTotals
+from panacea_sim.trace.totals import QueueTotals
 from panacea_sim.units import IntArray
 
 __all__ = ["load_compiled", "run_compiled"]
@@ -219,21 +220,10 @@ class _Engine:
             else {queue.name: self._queue_totals(queue.name, queue.capacity) for queue in description.queues},
             {memory.name: self._memory_totals(memory.name, memory.capacity_bytes) for memory in description.memories},
             {
-                channel.name: self._moved(number, channel, makespan_cycles)
+                channel.name: channel_totals(self._streams, number, channel, makespan_cycles)
                 for number, channel in enumerate(description.channels)
             },
             {name: self._times(name) for name in self._names if name in self._keep_times},
-        )
-
-    def _moved(self, number: int, channel: Channel, makespan_cycles: int) -> ChannelTotals:
-        streams = self._streams
-        row = streams.channels[number].tolist()
-        row_hits, row_misses = row[col.ROW_HITS], row[col.ROW_MISSES]
-        state = streams.device[number, : row[col.STATE_SIZE]].tolist()
-        events = channel.device.events(state, row_hits + row_misses, makespan_cycles)
-        busy_cycles = int(streams.busy[number].sum())
-        return ChannelTotals(
-            row[col.READ_BYTES], row[col.WRITE_BYTES], row_hits, row_misses, busy_cycles, **events._asdict()
         )
 
     def _events(self, counter: str) -> IntArray:
@@ -256,10 +246,10 @@ class _Engine:
         return QueueTotals(capacity, len(put), len(taken), log.high_water())
 
     def _memory_totals(self, name: str, capacity_bytes: int) -> QueueTotals:
-        acquired, released = _sizes(self._description, name)
+        acquired, released = moved_bytes(self._description, name)
         if self._recorder.options.level != "full":
             times = self._events(f"acquired:{name}"), self._events(f"released:{name}")
-            high = _high_water(times[0], acquired, times[1], released[released > 0])
+            high = high_water(times[0], acquired, times[1], released[released > 0])
             return QueueTotals(capacity_bytes, int(acquired.sum()), int(released.sum()), high)
         log = self._recorder.occupancy_log(name)
         cycle = np.concatenate([self._events(f"acquired:{name}"), self._events(f"released:{name}")])
@@ -270,33 +260,3 @@ class _Engine:
 
     def _times(self, name: str) -> FiringTimes:
         return FiringTimes(self._events(f"started:{name}"), self._events(f"ended:{name}"))
-
-
-_BLOCK = 1 << 16
-"""Acquisitions whose occupancy is found at once."""
-
-
-def _high_water(
-    acquired_cycle: IntArray, acquired_bytes: IntArray, released_cycle: IntArray, released_bytes: IntArray
-) -> int:
-    """Return the most bytes that the end of any cycle found held; both cycles are in order of time."""
-    highest, taken_bytes, back_bytes, back = 0, 0, 0, 0
-    for first in range(0, len(acquired_cycle), _BLOCK):
-        block = slice(first, first + _BLOCK)
-        taken = taken_bytes + np.cumsum(acquired_bytes[block])
-        # Of the acquisitions of one cycle the last finds the most, and what comes back in that cycle is not there.
-        gone = np.searchsorted(released_cycle, acquired_cycle[block], side="right")
-        given_back = back_bytes + np.append(0, np.cumsum(released_bytes[back : gone[-1]]))
-        highest = max(highest, int((taken - given_back[np.maximum(gone - back, 0)]).max()))
-        taken_bytes, back_bytes, back = int(taken[-1]), int(given_back[-1]), int(gone[-1])
-    return highest
-
-
-def _sizes(description: Description, memory: str) -> tuple[IntArray, IntArray]:
-    """Return the bytes of all acquisitions and of all releases of a memory."""
-    wiring, parts = description.wiring, description.components
-    acquirer, releaser = (parts[wiring.number[end[memory]]] for end in (wiring.consumer, wiring.producer))
-    return (
-        next(each.size_bytes for each in acquirer.acquires if each.memory == memory),
-        next(each.size_bytes for each in releaser.releases if each.memory == memory),
-    )

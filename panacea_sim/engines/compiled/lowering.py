@@ -33,6 +33,9 @@ class Lowered:
     `arrays` are those of the steps, of which `offsets` tells where each begins and `packed` whether two lanes share a
     word; `sizes` counts the events of each counter. Unless `whole`, of queues and requests in flight only those times
     are kept for which somebody may still wait.
+
+    Firings may be those of several `runs`, as many of each, one behind the other. Then actors and counters are those of
+    one run; the words of each step begin `strides` further on for each run, and refer to nothing beyond it.
     """
 
     description: Description
@@ -43,6 +46,8 @@ class Lowered:
     offsets: list[int]
     packed: list[bool]
     sizes: list[int]
+    strides: list[int]
+    runs: int = 1
 
     @property
     def counters(self) -> list[Counter]:
@@ -55,16 +60,24 @@ class Lowered:
         return self.structure.places
 
 
-def lower(description: Description, keep_times: Collection[str] = (), *, whole: bool = True) -> Lowered:
-    """Return the lowered form of a description; the components in `keep_times` get a counter "started:NAME"."""
+def lower(description: Description, keep_times: Collection[str] = (), *, whole: bool = True, runs: int = 1) -> Lowered:
+    """Return the lowered form of a description; the components in `keep_times` get a counter "started:NAME".
+
+    With several `runs` each component must fire as often in each of them.
+    """
     groups = find_lane_groups(description, keep_times)
     structure = structure_of(description.wiring, frozenset(keep_times), tuple(groups))
     parts, arrays = description.components, StepArrays()
-    actors = [Actor(each.component, parts[each.component].firings, each.steps, each.lanes) for each in structure.actors]
-    stored = [_stored(description, arrays, step) for step in structure.steps]
-    sizes = [sum([_events(description, arrays, each) for each in counter.sized_by]) for counter in structure.counters]
+    fires = [part.firings // runs for part in parts]
+    actors = [Actor(each.component, fires[each.component], each.steps, each.lanes) for each in structure.actors]
+    stored = [_stored(description, arrays, step, runs) for step in structure.steps]
+    sizes = [
+        sum([_events(description, arrays, each, runs) for each in counter.sized_by]) for counter in structure.counters
+    ]
     offsets, packed = [offset for offset, _ in stored], [is_packed for _, is_packed in stored]
-    return Lowered(description, structure, whole, actors, arrays, offsets, packed, sizes)
+    firings = [actor.firings for actor in actors for _ in actor.steps]
+    strides = [_words(*each) for each in zip(structure.steps, firings, stored, strict=True)]
+    return Lowered(description, structure, whole, actors, arrays, offsets, packed, sizes, strides, runs)
 
 
 def ring_room(most: int) -> int:
@@ -72,7 +85,14 @@ def ring_room(most: int) -> int:
     return 1 << (most - 1).bit_length()
 
 
-def _stored(description: Description, arrays: StepArrays, step: LoweredStep) -> tuple[int, bool]:
+def _words(step: LoweredStep, firings: int, stored: tuple[int, bool]) -> int:
+    """Return the words that a step has in so many firings."""
+    offset, packed = stored
+    lanes = step.fan if step.op is Op.SERVE else 1
+    return 0 if offset == UNIFORM else firings * ((lanes + packed) >> packed)
+
+
+def _stored(description: Description, arrays: StepArrays, step: LoweredStep, runs: int) -> tuple[int, bool]:
     """Store the numbers of a step; return where they begin, and whether they are packed."""
     source = step.source
     if source is None:
@@ -82,7 +102,7 @@ def _stored(description: Description, arrays: StepArrays, step: LoweredStep) -> 
         return arrays.side_by_side([lane.service_cycles for lane in lanes if lane.service_cycles is not None])
     if source.op in _TOKENS:
         return arrays.offset(_tokens(description, source)), False
-    return arrays.stored(_numbers(description, source)), False
+    return arrays.stored(_numbers(description, source, runs)), False
 
 
 _TOKENS = (Op.TAKE, Op.GIVE)
@@ -95,38 +115,67 @@ def _tokens(description: Description, source: Source) -> IntArray:
     return (component.takes if source.op is Op.TAKE else component.gives)[source.place].tokens
 
 
-def _numbers(description: Description, source: Source) -> IntArray:
+def _numbers(description: Description, source: Source, runs: int) -> IntArray:
     """Return what each firing needs, waits for or releases, or the release that makes room for what it acquires."""
     component, place = description.components[source.component], source.place
     if source.op is Op.NEED:
-        return component.needs[place].index
+        need = component.needs[place]
+        return _of_its_run(description, need.index, description.producer[need.store], runs)
     if source.op is Op.WAIT:
-        return narrow(component.waits[place].firings - 1)
+        wait = component.waits[place]
+        return _of_its_run(description, narrow(wait.firings - 1), wait.component, runs)
     if source.op is Op.RELEASE:
         return component.releases[place].size_bytes
     acquire = component.acquires[place]
-    return _releases_awaited(description, acquire.memory, acquire.size_bytes)
+    return _releases_awaited(description, acquire.memory, acquire.size_bytes, runs)
 
 
-def _events(description: Description, arrays: StepArrays, source: Source) -> int:
-    """Return how many events the numbers at a source make."""
+def _of_its_run(description: Description, index: IntArray, component: str, runs: int) -> IntArray:
+    """Return indices of firings of a component as those in their own run; negative ones stand for nothing."""
+    if runs == 1:
+        return index
+    firings = description.components[description.wiring.number[component]].firings // runs
+    by_run = index.reshape(runs, -1)
+    return np.where(by_run < 0, by_run, by_run - np.arange(runs)[:, None] * firings).ravel()
+
+
+def _events(description: Description, arrays: StepArrays, source: Source, runs: int) -> int:
+    """Return how many events the numbers at a source make, in the run with the most."""
     component = description.components[source.component]
     if source.op is Op.RELEASE:
-        return int(np.count_nonzero(component.releases[source.place].size_bytes > 0))
+        return _most_of_a_run(component.releases[source.place].size_bytes > 0, runs)
     if source.op is Op.END:
-        return component.firings
+        return component.firings // runs
     tokens = _tokens(description, source)
-    return component.firings if arrays.offset(tokens) == UNIFORM else int(tokens.sum())
+    return component.firings // runs if arrays.offset(tokens) == UNIFORM else _most_of_a_run(tokens, runs)
 
 
-def _releases_awaited(description: Description, memory: str, acquired_bytes: IntArray) -> IntArray:
+def _most_of_a_run(counts: np.ndarray, runs: int) -> int:
+    return int(counts.sum() if runs == 1 else counts.reshape(runs, -1).sum(1).max(initial=0))
+
+
+def _releases_awaited(description: Description, memory: str, acquired_bytes: IntArray, runs: int) -> IntArray:
     """Return the release that makes room for each acquisition: -1 for none, one too many where none is enough."""
     wiring = description.wiring
     releaser = description.components[wiring.number[wiring.producer[memory]]]
     released_bytes = next(each.size_bytes for each in releaser.releases if each.memory == memory)
     capacity_bytes = next(each.capacity_bytes for each in wiring.memories if each.name == memory)
+    if runs > 1:
+        return _awaited_by_run(acquired_bytes, released_bytes, capacity_bytes, runs)
     short_bytes = np.cumsum(acquired_bytes) - capacity_bytes
     index = narrow(np.searchsorted(np.cumsum(released_bytes[released_bytes > 0]), short_bytes))
     # An acquisition of nothing waits for nothing, whatever is held.
     index[(short_bytes <= 0) | (acquired_bytes == 0)] = -1
     return index
+
+
+def _awaited_by_run(acquired_bytes: IntArray, released_bytes: IntArray, capacity_bytes: int, runs: int) -> IntArray:
+    """Return the same for several runs: their bytes are put so far apart that one search does for all of them."""
+    acquired, released = acquired_bytes.reshape(runs, -1), released_bytes.reshape(runs, -1)
+    taken, back, some = np.cumsum(acquired, 1), np.cumsum(released, 1), released > 0
+    apart = np.arange(runs)[:, None] * (max(int(taken.max(initial=0)), int(back.max(initial=0))) + capacity_bytes + 1)
+    before = np.cumsum(np.count_nonzero(some, 1)) - np.count_nonzero(some, 1)
+    short = taken - capacity_bytes
+    index = np.searchsorted((back + apart)[some], short + apart) - before[:, None]
+    index[(short <= 0) | (acquired == 0)] = -1
+    return narrow(index.ravel())

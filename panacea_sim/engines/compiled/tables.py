@@ -155,7 +155,7 @@ def stream_tables(lowered: Lowered) -> col.Streams:
     ports[:, col.FIRST_REQUEST] = first_request[:-1]
     ports[:, col.SLOTS_AT] = slots_at[:-1]
     ports[:, col.SLOT_MASK] = [
-        room - 1 if room < part.firings else -1 for room, part in zip(rooms, ported, strict=True)
+        room - 1 if room < part.firings // lowered.runs else -1 for room, part in zip(rooms, ported, strict=True)
     ]
     ports[:, col.TAKER] = [takers[names.index(part.name)] for part in ported]
     # Parts of one firing may go to one channel, so a queue may have to hold them all.
@@ -227,7 +227,7 @@ def _slot_rooms(lowered: Lowered) -> dict[int, int]:
     return {
         number: part.firings
         if lowered.whole or part.name not in outstanding
-        else min(part.firings, ring_room(outstanding[part.name] + 1))
+        else min(part.firings // lowered.runs, ring_room(outstanding[part.name] + 1))
         for number, part in enumerate(lowered.description.components)
     }
 

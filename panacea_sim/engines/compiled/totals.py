@@ -9,21 +9,38 @@ from typing import TypeAlias
 
 import numpy as np
 
+from panacea_sim.description.component import Component
+from panacea_sim.description.description import Description
+from panacea_sim.description.parts import Channel
 from panacea_sim.engines.compiled import columns as col
 from panacea_sim.engines.compiled.lowering import Lowered
 from panacea_sim.engines.compiled.structure import Structure
 from panacea_sim.engines.compiled.tables import highs_at
+from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.trace.schema import GAP_REASONS, NO_REQUESTS, State
-from panacea_sim.trace.totals import QueueTotals, StallTotal
+from panacea_sim.trace.totals import ChannelTotals, QueueTotals, StallTotal
 from panacea_sim.units import IntArray
 
-__all__ = ["channel_kind", "cycle_totals", "firing_counts", "queue_totals"]
+__all__ = [
+    "Accounts",
+    "Kind",
+    "accounts_of",
+    "channel_kind",
+    "channel_totals",
+    "cycle_totals",
+    "ends_of",
+    "figures_of",
+    "firing_counts",
+    "queue_figures",
+    "queue_totals",
+    "served_cycles",
+]
 
-_Kind: TypeAlias = tuple[State, str, str]
+Kind: TypeAlias = tuple[State, str, str]
 """State, cause, and the component at the other end."""
 
 
-def channel_kind(structure: Structure, owner: int, number: int) -> _Kind:
+def channel_kind(structure: Structure, owner: int, number: int) -> Kind:
     """Return what a stream waits for at the channels, or what a channel does; `number` is the one under CONTENDED."""
     wiring = structure.wiring
     ports, components = [port.component for port in wiring.ports], len(wiring.parts)
@@ -40,24 +57,33 @@ def channel_kind(structure: Structure, owner: int, number: int) -> _Kind:
 
 
 @dataclass(frozen=True, eq=False)
-class _Accounts:
+class Accounts:
     """The accounts of all `owners`, in their order: whose each is, and cycles of what kind it counts.
 
-    `place` says for each figure of the engine, as `_figures` puts them, in which account it is counted.
+    `by_account` puts the figures of the engine, as `figures_of` gives them, account by account; those of each account
+    begin at `starts`. `posted` says which components post requests.
     """
 
     owners: tuple[str, ...]
-    kinds: list[tuple[str, _Kind]]
-    place: IntArray
+    kinds: list[tuple[str, Kind]]
+    by_account: IntArray
+    starts: IntArray
+    posted: BoolArray
+
+    def cycles(self, figures: IntArray) -> IntArray:
+        """Return the cycles of each account, from figures [..., figure]."""
+        cycles: IntArray = np.add.reduceat(figures[..., self.by_account], self.starts, -1)
+        return cycles
 
 
 @lru_cache(maxsize=64)
-def _accounts(structure: Structure) -> _Accounts:
+def accounts_of(structure: Structure) -> Accounts:
+    """Return the accounts of a structure."""
     wiring = structure.wiring
     components, ports, channels = len(wiring.parts), len(wiring.ports), len(wiring.channels)
     waited = channels * (ports + len(GAP_REASONS))
     numbered = [components + number for number in range(channels)]
-    owned: list[tuple[int, _Kind]] = [
+    owned: list[tuple[int, Kind]] = [
         *((number, (State.IDLE, "", "")) for number in range(components)),
         *((number, (State.BUSY, "", "")) for number in range(components)),
         *((owner, (state, cause, other)) for owner, state, cause, other in structure.slots),
@@ -76,15 +102,20 @@ def _accounts(structure: Structure) -> _Accounts:
             for reason in range(len(GAP_REASONS))
         ),
     ]
-    by_owner: list[dict[_Kind, int]] = [{} for _ in range(components + channels)]
+    by_owner: list[dict[Kind, int]] = [{} for _ in range(components + channels)]
     for owner, kind in owned:
         by_owner[owner].setdefault(kind, len(by_owner[owner]))
     starts = np.cumsum([0, *(len(kinds) for kinds in by_owner)]).tolist()
     owners = (*wiring.names, *wiring.channels)
-    return _Accounts(
+    place = np.array([starts[owner] + by_owner[owner][kind] for owner, kind in owned], np.int64)
+    by_account = np.argsort(place, kind="stable")
+    return Accounts(
         owners,
         [(owner, kind) for owner, kinds in zip(owners, by_owner, strict=True) for kind in kinds],
-        np.array([starts[owner] + by_owner[owner][kind] for owner, kind in owned], np.int64),
+        by_account,
+        # Every account has a figure.
+        np.searchsorted(place[by_account], np.arange(starts[-1])),
+        np.array([part.posted for part in wiring.parts], np.bool_),
     )
 
 
@@ -92,9 +123,9 @@ def cycle_totals(
     lowered: Lowered, core: col.Core, streams: col.Streams, makespan_cycles: int
 ) -> dict[str, list[StallTotal]]:
     """Return the cycles of each component and channel by state and cause, those that had any."""
-    accounts = _accounts(lowered.structure)
-    cycles = np.zeros(len(accounts.kinds), np.int64)
-    np.add.at(cycles, accounts.place, _figures(lowered, core, streams, makespan_cycles))
+    accounts = accounts_of(lowered.structure)
+    (served,) = served_cycles(lowered.description, 1)
+    cycles = accounts.cycles(figures_of(accounts, served, core, streams, makespan_cycles))
     totals: dict[str, list[StallTotal]] = {owner: [] for owner in accounts.owners}
     some = np.flatnonzero(cycles)
     for place, total in zip(some.tolist(), cycles[some].tolist(), strict=True):
@@ -103,14 +134,29 @@ def cycle_totals(
     return totals
 
 
-def _figures(lowered: Lowered, core: col.Core, streams: col.Streams, makespan_cycles: int) -> IntArray:
-    parts, components, channels = lowered.description.components, core.components, streams.channels
-    served = np.array([part.served_cycles for part in parts], np.int64)
-    posted = np.array([part.posted for part in parts])
+def served_cycles(description: Description, runs: int) -> IntArray:
+    """Return the cycles of private service, [run, component]; none where a component posts requests instead."""
+    return np.stack([_served(part, runs) for part in description.components], 1)
+
+
+def _served(part: Component, runs: int) -> IntArray:
+    if runs == 1:
+        return np.array([part.served_cycles])
+    if part.service_cycles is None:
+        return np.zeros(runs, np.int64)
+    served: IntArray = part.service_cycles.reshape(runs, -1).sum(1)
+    return served
+
+
+def figures_of(
+    accounts: Accounts, served: IntArray, core: col.Core, streams: col.Streams, makespan_cycles: int
+) -> IntArray:
+    """Return all cycles that a run has counted; `served` are those of private service, of each component."""
+    components, channels = core.components, streams.channels
     return np.concatenate(
         [
             components[:, col.HEAD] + makespan_cycles - components[:, col.LAST_END],
-            np.where(posted, components[:, col.BUSY_CYCLES], served),
+            np.where(accounts.posted, components[:, col.BUSY_CYCLES], served),
             core.stalled,
             streams.waits.ravel(),
             channels[:, col.IDLE_CYCLES] + makespan_cycles - channels[:, col.CHANNEL_END],
@@ -122,7 +168,7 @@ def _figures(lowered: Lowered, core: col.Core, streams: col.Streams, makespan_cy
 
 
 @dataclass(frozen=True, eq=False)
-class _Ends:
+class Ends:
     """Where the counters of all components, and those of all queues with their highest occupancy, stand."""
 
     ended: IntArray
@@ -132,24 +178,41 @@ class _Ends:
 
 
 @lru_cache(maxsize=64)
-def _ends(structure: Structure) -> _Ends:
+def ends_of(structure: Structure) -> Ends:
+    """Return where those counters of a structure stand."""
     names, places = [queue.name for queue in structure.wiring.queues], structure.places
     put = np.array([places[f"put:{name}"] for name in names], np.int64).reshape(-1, 2)
     taken = np.array([places[f"taken:{name}"][0] for name in names], np.int64)
     ended = np.array([places[f"ended:{name}"][0] for name in structure.wiring.names], np.int64)
-    return _Ends(ended, put[:, 0], taken, highs_at(structure)[put[:, 0]] + put[:, 1])
+    return Ends(ended, put[:, 0], taken, highs_at(structure)[put[:, 0]] + put[:, 1])
 
 
 def firing_counts(structure: Structure, core: col.Core) -> dict[str, int]:
     """Return how many firings of each component have ended."""
-    return dict(zip(structure.wiring.names, core.events[_ends(structure).ended].tolist(), strict=True))
+    return dict(zip(structure.wiring.names, core.events[ends_of(structure).ended].tolist(), strict=True))
 
 
 def queue_totals(structure: Structure, core: col.Core) -> dict[str, QueueTotals]:
     """Return what went through each queue, where its highest occupancy was noted on the way."""
-    ends, queues = _ends(structure), structure.wiring.queues
+    queues = structure.wiring.queues
+    counted: Sequence[Sequence[int]] = queue_figures(ends_of(structure), core).tolist()
+    return {queue.name: QueueTotals(queue.capacity, *each) for queue, each in zip(queues, counted, strict=True)}
+
+
+def queue_figures(ends: Ends, core: col.Core) -> IntArray:
+    """Return what went into each queue, what came out, and the highest occupancy, [queue, 3]."""
     put, taken = core.events[ends.put], core.events[ends.taken]
     # A token that stays is there at the end of every cycle since.
-    high = np.maximum(core.highs[ends.high], put - taken)
-    counted: Sequence[Sequence[int]] = np.stack([put, taken, high], 1).tolist()
-    return {queue.name: QueueTotals(queue.capacity, *each) for queue, each in zip(queues, counted, strict=True)}
+    return np.stack([put, taken, np.maximum(core.highs[ends.high], put - taken)], 1)
+
+
+def channel_totals(streams: col.Streams, number: int, channel: Channel, makespan_cycles: int) -> ChannelTotals:
+    """Return what a channel did."""
+    row = streams.channels[number].tolist()
+    row_hits, row_misses = row[col.ROW_HITS], row[col.ROW_MISSES]
+    state = streams.device[number, : row[col.STATE_SIZE]].tolist()
+    events = channel.device.events(state, row_hits + row_misses, makespan_cycles)
+    busy_cycles = int(streams.busy[number].sum())
+    return ChannelTotals(
+        row[col.READ_BYTES], row[col.WRITE_BYTES], row_hits, row_misses, busy_cycles, **events._asdict()
+    )

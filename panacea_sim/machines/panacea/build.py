@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -28,13 +27,13 @@ from panacea_sim.machines.panacea.pea import (
 )
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
 from panacea_sim.machines.panacea.values import TravellingValues
-from panacea_sim.machines.panacea.work import PanaceaWork, panacea_work
+from panacea_sim.machines.panacea.work import PanaceaWork, batched_work, panacea_work
 from panacea_sim.machines.shared.accumulator import accumulator
 from panacea_sim.machines.shared.channels import dram_channels
 from panacea_sim.machines.shared.encoded_outputs import encoded_outputs, masked_outputs
 from panacea_sim.machines.shared.ppu import ppu
 from panacea_sim.machines.shared.program import Program, plan_program
-from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
+from panacea_sim.machines.shared.sliced_tiling import SlicedTiling, shared_tiling
 from panacea_sim.machines.shared.sliced_work import SkipMasks
 from panacea_sim.machines.shared.streams import (
     WRITE_BACK,
@@ -98,7 +97,7 @@ class Panacea(Machine):
         """Return the tiles, bytes and operator steps of a layer."""
         chosen = panacea_hardware(hardware)
         sizes = (layer.M, layer.K, layer.N, chosen.tile_m, chosen.tile_k, chosen.tile_n)
-        tiling = _shared(SlicedTiling(*sizes, chosen.v, repeat=layer.repeat))
+        tiling = shared_tiling(SlicedTiling(*sizes, chosen.v, repeat=layer.repeat))
         masks = SkipMasks.of(layer, chosen.v)
         outputs, stage = dense_outputs(tiling), None
         if isinstance(layer, MaskedLayer):
@@ -106,8 +105,8 @@ class Panacea(Machine):
             if chosen.vector == "unfused" and layer.feeds_stage:
                 stage = None if layer.stage is None else StageWork(layer.stage, outputs)
                 outputs = dense_outputs(tiling, RAW_BYTES)
-        elif computed is not None and layer.output is not None:
-            outputs = encoded_outputs(tiling, computed.output, layer.output)
+        elif computed is not None and layer.read_formats:
+            outputs = encoded_outputs(tiling, layer, computed)
         return PanaceaWork(
             tiling,
             outputs,
@@ -119,6 +118,10 @@ class Panacea(Machine):
             activation_bits=layer.activation_bits,
             stage=stage,
         )
+
+    def batched(self, works: Sequence[LayerWork]) -> PanaceaWork | None:
+        """Return the work of layers of one shape as that of a layer of so many products."""
+        return batched_work([panacea_work(work) for work in works])
 
     def heights(self, hardware: Hardware) -> tuple[int, ...]:
         """Return the heights that double-tile processing leaves open."""
@@ -210,12 +213,6 @@ def _ppu_passes(layer: Layer, hardware: PanaceaHardware) -> int:
 
 MACHINE = Panacea()
 """What the registry of machines finds under the name of this package."""
-
-
-@lru_cache(maxsize=8)
-def _shared(tiling: SlicedTiling) -> SlicedTiling:
-    """Return an equal tiling, the same one for layers of equal sizes: what follows from it is computed once."""
-    return tiling
 
 
 def _components(program: Program) -> tuple[Component, ...]:

@@ -1,4 +1,4 @@
-"""The RLE encoder of the output path: its timing array, and how it packs the next layer's activation tiles."""
+"""The RLE encoder of the output path: its timing array, and how it packs output tiles for those who read them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from panacea_sim.description.actions import action_of
 from panacea_sim.description.component import Component
@@ -14,12 +13,19 @@ from panacea_sim.description.steps import Give, Take
 from panacea_sim.machines.panacea.settings import panacea_hardware
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.machines.shared.tile_format import pack_tile
-from panacea_sim.quant.slicing import AnyIntArray, slice_activations
-from panacea_sim.quant.vectors import group_activation_vectors, skipped_activation_vectors
+from panacea_sim.quant.rle import to_nibbles
+from panacea_sim.quant.slicing import AnyIntArray, WeightSlices, slice_activations, slice_weights
+from panacea_sim.quant.vectors import (
+    group_activation_vectors,
+    group_weight_vectors,
+    skipped_activation_vectors,
+    skipped_weight_vectors,
+)
 from panacea_sim.units import ceil_div, repeated
-from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.functional import Codes, FunctionalPass
+from panacea_sim.workload.output_format import OutputFormat, WeightFormat
 
-__all__ = ["EncoderWorker", "encode_output_tile", "encoder", "pack_activations"]
+__all__ = ["EncoderWorker", "encode_output_tile", "encoder", "pack_activations", "pack_weights"]
 
 
 def encoder(program: Program) -> Component:
@@ -48,25 +54,46 @@ def pack_activations(activation: AnyIntArray, form: OutputFormat, v: int, tile_k
     return pack_tile(lo, ho, skipped_activation_vectors(slices.ho, form.frequent, v), tile_k)
 
 
-def encode_output_tile(
-    tile: npt.NDArray[np.unsignedinteger], form: OutputFormat | None, v: int, tile_k: int
-) -> list[bytes]:
-    """Return the pieces of an output tile [rows, columns]: the next layer's activation tiles, or dense 8-bit rows."""
+def pack_weights(slices: WeightSlices, v: int, tile_k: int) -> bytes:
+    """Return the bytes of one weight tile, of its slices [rows, K]."""
+    lo, ho = group_weight_vectors(slices.lo[None], v)[0], group_weight_vectors(slices.ho, v)
+    return pack_tile(to_nibbles(lo), to_nibbles(ho), skipped_weight_vectors(slices.ho, v), tile_k)
+
+
+def encode_output_tile(tile: Codes, form: OutputFormat | WeightFormat | None, v: int, tile_k: int) -> list[bytes]:
+    """Return the pieces of an output tile in a format, [features that are read, columns]; without one dense 8-bit rows.
+
+    A piece is T_K deep along the axis of the streams, as a tile of the operand as which it is read. A tile of which
+    nothing is read has none.
+    """
     if form is None:
         return [tile.astype(np.uint8).tobytes()]
-    parts = range(0, len(tile), tile_k)
-    return [pack_activations(tile[first : first + tile_k], form, v, tile_k) for first in parts]
+    if not len(tile):
+        return []
+    if isinstance(form, OutputFormat):
+        parts = range(0, len(tile), tile_k)
+        return [pack_activations(tile[first : first + tile_k], form, v, tile_k) for first in parts]
+    weight = tile if form.features_on == "m" else tile.T
+    parts = range(0, weight.shape[1], tile_k)
+    return [pack_weights(slice_weights(weight[:, first : first + tile_k], form.bits), v, tile_k) for first in parts]
 
 
 class EncoderWorker:
-    """Packs each output tile."""
+    """Packs each output tile, in one format after the other."""
 
-    def __init__(self, program: Program, layers: Sequence[GemmLayer]) -> None:
-        self._labels = program.write_labels
-        self._forms = [layer.output for layer in layers]
+    def __init__(self, program: Program, functional: Sequence[FunctionalPass]) -> None:
+        self._layer = program.write_labels.layer
+        self._number = program.written_formats()
+        self._formats = [[written.format for written in wanted.written] for wanted in functional]
         self._hardware = panacea_hardware(program.hardware)
+        self._tile: Sequence[Codes | None] = ()
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
-        """Return the pieces of the output tile."""
-        form = self._forms[self._labels.layer[firing]]
-        return (encode_output_tile(inputs[0][0], form, self._hardware.v, self._hardware.tile_k),)
+        """Return the pieces of the output tile, which comes with the first of its formats."""
+        if inputs[0]:
+            self._tile = inputs[0][0]
+        number = self._number[firing]
+        tile, form = self._tile[number], self._formats[self._layer[firing]][number]
+        if tile is None:
+            return ([],)  # the firing is there to free its space
+        return (encode_output_tile(tile, form, self._hardware.v, self._hardware.tile_k),)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -85,12 +84,16 @@ def pea_work(work: PanaceaWork, hardware: PanaceaHardware, height: int) -> PeaWo
     return known[key]
 
 
-def step_totals(work: PanaceaWork, hardware: PanaceaHardware, height: int) -> dict[str, list[int]]:
-    """Return the steps of each kind of operator on each PEA, over all firings: summed once for all of them."""
-    known, key = _known_totals.setdefault(work, {}), _key(hardware, height)
+def step_totals(work: PanaceaWork, hardware: PanaceaHardware, height: int, runs: int = 1) -> dict[str, IntArray]:
+    """Return the steps of each kind of operator, [run, PEA], over all firings of each run: summed once for all PEAs.
+
+    The stacks of the runs follow each other, as many in each.
+    """
+    known, key = _known_totals.setdefault(work, {}), (*_key(hardware, height), runs)
     if key not in known:
         steps = pea_work(work, hardware, height)
-        known[key] = {name: getattr(steps, name).sum((0, 2, 3), dtype=np.int64).tolist() for name in OPERATORS}
+        by_run = {name: getattr(steps, name).reshape(runs, -1, *steps.dwo.shape[1:]) for name in OPERATORS}
+        known[key] = {name: each.sum((1, 3, 4), dtype=np.int64) for name, each in by_run.items()}
     return known[key]
 
 
@@ -106,7 +109,7 @@ def _key(hardware: PanaceaHardware, height: int) -> tuple[int, ...]:
     return hardware.n_dwo, hardware.n_swo, hardware.n_cs, height
 
 
-_known_totals: WeakKeyDictionary[PanaceaWork, dict[tuple[int, ...], dict[str, list[int]]]] = WeakKeyDictionary()
+_known_totals: WeakKeyDictionary[PanaceaWork, dict[tuple[int, ...], dict[str, IntArray]]] = WeakKeyDictionary()
 
 _known_works: WeakKeyDictionary[PanaceaWork, dict[tuple[int, ...], PeaWork]] = WeakKeyDictionary()
 
@@ -223,6 +226,7 @@ class _Steps:
         self._program = program
         hardware = panacea_hardware(program.hardware)
         self._per_cycle = {"dwo": hardware.n_dwo, "swo": hardware.n_swo, "cs": hardware.n_cs}
+        self._known: dict[int, dict[str, list[list[int]]]] = {}
 
     def action(self, pea: int, operator: str) -> Action:
         """Return the steps of one kind of operator on a PEA as an action."""
@@ -230,20 +234,19 @@ class _Steps:
             f"{operator}_steps",
             "operator-cycles",
             lambda firing: _operator_steps(self._program, pea, operator, firing),
-            lambda: self._totals[operator][pea],
+            lambda runs: self._totals(runs)[operator][pea],
             self._per_cycle[operator],
         )
 
-    @cached_property
-    def _totals(self) -> dict[str, list[int]]:
-        """The steps of each kind of operator on each PEA, over all firings."""
-        hardware = panacea_hardware(self._program.hardware)
-        plans = [layer.plan for layer in self._program.layers]
-        of_layers = [step_totals(panacea_work(plan.work), hardware, plan.height) for plan in plans]
-        return {
-            name: [sum(of_pea) for of_pea in zip(*(each[name] for each in of_layers), strict=True)]
-            for name in OPERATORS
-        }
+    def _totals(self, runs: int) -> dict[str, list[list[int]]]:
+        """Return the steps of each kind of operator on each PEA, over all firings of each run."""
+        if runs not in self._known:
+            hardware = panacea_hardware(self._program.hardware)
+            plans = [layer.plan for layer in self._program.layers]
+            of_layers = [step_totals(panacea_work(plan.work), hardware, plan.height, runs) for plan in plans]
+            sums = {name: np.sum([each[name] for each in of_layers], 0) for name in OPERATORS}
+            self._known[runs] = {name: each.T.tolist() for name, each in sums.items()}
+        return self._known[runs]
 
 
 def _operator_steps(program: Program, pea: int, operator: str, firing: IntArray) -> IntArray:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from panacea_sim.description.worker import Worker
 from panacea_sim.machines.panacea.decoder import ActivationDecoderWorker, WeightDecoderWorker
 from panacea_sim.machines.panacea.dispatcher import DispatcherWorker
-from panacea_sim.machines.panacea.encoder import EncoderWorker, pack_activations
+from panacea_sim.machines.panacea.encoder import EncoderWorker, pack_activations, pack_weights
 from panacea_sim.machines.panacea.image import check_outputs, check_packed, weight_addresses
 from panacea_sim.machines.panacea.pea import PeaWorker
 from panacea_sim.machines.panacea.settings import panacea_hardware
@@ -26,11 +26,10 @@ from panacea_sim.machines.shared.streams import (
     activation_addresses,
     output_addresses,
 )
-from panacea_sim.machines.shared.tile_format import pack_tile
-from panacea_sim.quant.rle import to_nibbles
-from panacea_sim.quant.vectors import group_weight_vectors, skipped_weight_vectors
+from panacea_sim.quant.slicing import WeightSlices
 from panacea_sim.workload.functional import FunctionalPass
-from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.workload.gemm_layer import GemmLayer
+from panacea_sim.workload.output_format import OutputFormat
 
 __all__ = ["TravellingValues"]
 
@@ -45,13 +44,12 @@ class TravellingValues:
     def __init__(self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> None:
         self.image: dict[int, bytes] = {}
         self._program = program
-        self._layers = layers
         self._functional = functional
         for planned, layer in zip(program.layers, layers, strict=True):
             self._store_operands(planned, layer)
         self._peas = panacea_hardware(program.hardware).n_pea
         self._sums = AccumulatorWorker(program, layers, self._peas)
-        self.workers: dict[str, Worker] = self._build_workers()
+        self.workers: dict[str, Worker] = self._build_workers(layers)
 
     @property
     def accumulators(self) -> list[npt.NDArray[np.int32]]:
@@ -68,8 +66,8 @@ class TravellingValues:
             for found, wanted in zip(self.accumulators, self._functional, strict=True)
         ):
             return False
-        for planned, layer, wanted in zip(self._program.layers, self._layers, self._functional, strict=True):
-            check_outputs(planned, layer, wanted, lambda address, piece: self.image.get(address) == piece)
+        for planned, wanted in zip(self._program.layers, self._functional, strict=True):
+            check_outputs(planned, wanted, lambda address, piece: self.image.get(address) == piece)
         return True
 
     def _store_operands(self, planned: PlannedLayer, layer: GemmLayer) -> None:
@@ -90,9 +88,8 @@ class TravellingValues:
             self.image[int(address)] = data
             check_packed("activation", (n, k), len(data), int(planned.plan.work.activation.total[n, k]))
 
-    def _build_workers(self) -> dict[str, Worker]:
-        program, layers = self._program, self._layers
-        post_processors = [wanted.post_processor for wanted in self._functional]
+    def _build_workers(self, layers: Sequence[GemmLayer]) -> dict[str, Worker]:
+        program = self._program
         weights = [piece for planned in program.layers for piece in _fetched_weights(planned)]
         activations = [[address] for address in activation_addresses(program).tolist()]
         workers: dict[str, Worker] = {
@@ -103,8 +100,8 @@ class TravellingValues:
             "dispatcher": DispatcherWorker(self._peas),
             **{f"pea{pea}": PeaWorker(program, layers, pea) for pea in range(self._peas)},
             "accumulator": self._sums,
-            "ppu": PpuWorker(program, post_processors),
-            "encoder": EncoderWorker(program, layers),
+            "ppu": PpuWorker(program, self._functional),
+            "encoder": EncoderWorker(program, self._functional),
             WRITE_BACK: WriteWorker(self.image, output_addresses(program)),
         }
         if program.keeps_partial_sums:
@@ -124,7 +121,4 @@ def _fetched_weights(planned: PlannedLayer) -> Iterator[list[int]]:
 
 def _pack_weights(layer: GemmLayer, rows: slice, depth: slice, v: int, tile_k: int) -> bytes:
     slices = layer.weight_slices
-    lo = group_weight_vectors(slices.lo[None, rows, depth], v)[0]
-    ho = slices.ho[:, rows, depth]
-    skipped = skipped_weight_vectors(ho, v)
-    return pack_tile(to_nibbles(lo), to_nibbles(group_weight_vectors(ho, v)), skipped, tile_k)
+    return pack_weights(WeightSlices(slices.lo[rows, depth], slices.ho[:, rows, depth], slices.ho_factors), v, tile_k)

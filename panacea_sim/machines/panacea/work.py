@@ -5,17 +5,19 @@ All formulas are in docs/model.md, chapter "Work of a tile".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
-from panacea_sim.machines.shared.sliced_work import Counts, SlicedWork
+from panacea_sim.machines.shared.sliced_tiling import SlicedTiling, shared_tiling
+from panacea_sim.machines.shared.sliced_work import Counts, SkipMasks, SlicedWork
+from panacea_sim.mapping.outputs import joined_outputs
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.units import FloatArray, IntArray, ceil_div, signed_type
 
-__all__ = ["PanaceaWork", "panacea_work"]
+__all__ = ["PanaceaWork", "batched_work", "panacea_work"]
 
 _EXACT_IN_FLOAT32 = 1 << 24
 """Whole numbers below this are exact in float32, whatever the order in which they are added."""
@@ -80,6 +82,20 @@ def panacea_work(work: LayerWork) -> PanaceaWork:
     """Return the work as what it is: the layers of a program are planned by the builder that describes it."""
     assert isinstance(work, PanaceaWork)
     return work
+
+
+def batched_work(works: Sequence[PanaceaWork]) -> PanaceaWork | None:
+    """Return the work of layers as that of a layer of all their products; None where it is not the same for each.
+
+    They must have equal tilings and numbers of slices, and no stage.
+    """
+    first = works[0]
+    written = joined_outputs([work.output_bytes for work in works])
+    if written is None:
+        return None
+    masks = [np.concatenate(each, 1) for each in zip(*(work.deciding() for work in works), strict=True)]
+    tiling = shared_tiling(replace(first.tiling, repeat=len(works) * first.tiling.repeat))
+    return replace(first, tiling=tiling, output_bytes=written, masks=SkipMasks(*masks))
 
 
 def _dynamic_steps(

@@ -7,23 +7,24 @@ tile has on the axis of its vectors. Of the features only those that are read co
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from panacea_sim.errors import MappingError
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.machines.shared.sliced_work import stream_bytes
 from panacea_sim.mapping.outputs import OutputBytes, dense_outputs
 from panacea_sim.quant.rle import stream_entries
-from panacea_sim.quant.slicing import slice_activations
-from panacea_sim.quant.vectors import BoolArray, skipped_activation_vectors
+from panacea_sim.quant.slicing import slice_activations, slice_weights
+from panacea_sim.quant.vectors import BoolArray, skipped_activation_vectors, skipped_weight_vectors
 from panacea_sim.quant.widths import SLICE_BITS
 from panacea_sim.units import IntArray, bits_to_bytes, ceil_div
-from panacea_sim.workload.gemm_layer import OutputFormat
+from panacea_sim.workload.functional import Codes, FunctionalPass
+from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.masked_layer import MaskedLayer
-from panacea_sim.workload.written_format import Form, VectorAxis
+from panacea_sim.workload.output_format import OutputFormat, WeightFormat
+from panacea_sim.workload.written_format import VectorAxis
 
 __all__ = ["check_output_tiles", "encoded_outputs", "masked_outputs"]
 
@@ -31,33 +32,45 @@ Blocks = Iterable[tuple[int, BoolArray]]
 """Skip masks of one HO slice after the other, each in blocks of lanes: the first lane of a block, and the block."""
 
 
-def encoded_outputs(
-    tiling: SlicedTiling, output: npt.NDArray[np.unsignedinteger], output_format: OutputFormat
-) -> OutputBytes:
-    """Return the bytes of outputs [M, N], of R products [R, M, N], that are written as activation tiles.
+def encoded_outputs(tiling: SlicedTiling, layer: GemmLayer, computed: FunctionalPass) -> OutputBytes:
+    """Return the bytes of the outputs of a layer with values, in each of the formats in which they are read.
 
-    An output tile holds T_M / T_K of the next layer's activation tiles, each rounded up to bytes by itself. Nobody
-    reads the pieces of several products where they lie. Raises MappingError if T_M is not a multiple of T_K.
+    What is read in place is known piece by piece: `layer.output`, of a single product, as nobody reads the pieces of
+    several where they lie. Raises MappingError if output tiles are no whole number of such pieces.
     """
-    check_output_tiles(tiling)
-    if tiling.repeat == 1:
-        return _of_product(tiling, output, output_format)
-    one = replace(tiling, repeat=1)
-    products = [_of_product(one, of_product, output_format) for of_product in output]
-    ho, total = (np.concatenate([getattr(each, name) for each in products]) for name in ("ho", "total"))
-    return OutputBytes(ho, total, products[0].forms)
+    if layer.output is not None:
+        check_output_tiles(tiling)
+    bounds = np.append(0, np.cumsum(tiling.rows))
+    ho, total, forms, pieces = [], [], [], None
+    for written in computed.written:
+        assert written.format is not None
+        form = written.format.form
+        features: IntArray = np.diff(np.searchsorted(written.rows, bounds))
+        cut = _cut(tiling, features, form.vectors_on)
+        skipped = _skipped(tiling, written.format, written.codes, features)
+        piece_ho, piece_lo = _piece_bytes(tiling, cut, form.ho_slices, [(0, of_slice) for of_slice in skipped])
+        ho.append(_of_tiles(cut, piece_ho))
+        total.append(_of_tiles(cut, piece_ho + piece_lo))
+        forms.append(form)
+        if layer.output is not None and tiling.repeat == 1:
+            pieces = piece_ho + piece_lo
+    return OutputBytes(np.stack(ho, 2), np.stack(total, 2), tuple(forms), pieces)
 
 
-def _of_product(
-    tiling: SlicedTiling, output: npt.NDArray[np.unsignedinteger], output_format: OutputFormat
-) -> OutputBytes:
-    slices = slice_activations(output, output_format.bits, output_format.lo_bits)
-    skipped = skipped_activation_vectors(slices.ho, output_format.frequent, tiling.v)
-    form = Form("x", "columns", output_format.bits)
-    cut = _cut(tiling, tiling.rows, form.vectors_on)
-    piece_ho, piece_lo = _piece_bytes(tiling, cut, len(skipped), [(0, of_slice) for of_slice in skipped])
-    ho, total = (_of_tiles(cut, of_pieces)[..., None] for of_pieces in (piece_ho, piece_ho + piece_lo))
-    return OutputBytes(ho, total, (form,), piece_ho + piece_lo)
+def _skipped(tiling: SlicedTiling, form: OutputFormat | WeightFormat, codes: Codes, features: IntArray) -> BoolArray:
+    """Return which vectors of outputs are skipped, [S, lane, position], of so many `features` of each m tile."""
+    if isinstance(form, OutputFormat):
+        slices = slice_activations(codes, form.bits, form.lo_bits)
+        return skipped_activation_vectors(slices.ho, form.frequent, tiling.v)
+    if form.features_on == "k":
+        return skipped_weight_vectors(slice_weights(codes.T, form.bits).ho, tiling.v)
+    # Vectors end with their tile: the last one of each is filled up with zeros.
+    groups = ceil_div(features, tiling.v)
+    first = np.cumsum(groups) - groups
+    place = np.arange(len(codes)) + np.repeat(first * tiling.v - (np.cumsum(features) - features), features)
+    whole = np.zeros((groups.sum() * tiling.v, codes.shape[1]), codes.dtype)
+    whole[place] = codes
+    return skipped_weight_vectors(slice_weights(whole, form.bits).ho, tiling.v)
 
 
 def masked_outputs(tiling: SlicedTiling, layer: MaskedLayer) -> OutputBytes:

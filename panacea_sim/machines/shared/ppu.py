@@ -13,8 +13,8 @@ from panacea_sim.description.steps import Give, Release, Take
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.mapping.stage import RAW_BYTES, StagePlan
-from panacea_sim.quant.activation_functions import PostProcessor
 from panacea_sim.units import IntArray, ceil_div, repeated
+from panacea_sim.workload.functional import Codes, FunctionalPass
 
 __all__ = ["PpuWorker", "ppu"]
 
@@ -84,16 +84,21 @@ def _none_each(layer: PlannedLayer) -> IntArray:
 
 
 class PpuWorker:
-    """Makes output codes of the sums of each tile, with the multipliers of its rows."""
+    """Makes output codes of the sums of each tile, in each format, with the multipliers of the rows that are read."""
 
-    def __init__(self, program: Program, post_processors: Sequence[PostProcessor]) -> None:
+    def __init__(self, program: Program, functional: Sequence[FunctionalPass]) -> None:
         self._labels = program.output_labels
-        self._post_processors = post_processors
+        self._functional = functional
         self._tilings = [layer.plan.work.tiling for layer in program.layers]
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
-        """Return the output codes of the tile [rows, columns]."""
+        """Return the output codes of the tile, [rows that are read, columns] in each format; None where none is."""
         tile = inputs[0][0]
         number = self._labels.layer[firing]
-        rows = self._tilings[number].rows_of(self._labels.m[firing])
-        return (self._post_processors[number].rows(rows.start, rows.stop).apply(tile),)
+        features = self._tilings[number].rows_of(self._labels.m[firing])
+        made: list[Codes | None] = []
+        for written in self._functional[number].written:
+            part = written.part(features)
+            sums = tile[written.rows[part] - features.start]
+            made.append(written.post_processor.rows(part.start, part.stop).apply(sums) if len(sums) else None)
+        return (made,)

@@ -227,6 +227,10 @@ class Program:
             lambda layer: _joined([each.writes.last * (each.held_outputs.any()) for each in layer.written])
         )
 
+    def written_formats(self) -> IntArray:
+        """Return for each write the number of the format among those of its layer."""
+        return self.joined(lambda layer: _joined([each.writes.form for each in layer.written]))
+
     def first_writes(self) -> IntArray:
         """Return 1 for each write that is the first one of its tile, else 0."""
         return self.joined(lambda layer: _joined([each.writes.first for each in layer.written]))

@@ -8,6 +8,9 @@ from types import MappingProxyType
 __all__ = ["shared_relief"]
 
 _CHANNELS = ("dram_channels", "dram_bytes_per_cycle")
+_OPERANDS = ("tile_n", "wmem_bytes", "amem_bytes")
+"""What decides how often operands are fetched: fewer bytes relieve a channel as more bandwidth does."""
+
 _OF_KIND: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "transfer": _CHANNELS,
@@ -21,6 +24,7 @@ _OF_NAME: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
     {
         **{("memory", name): (f"{name.lower()}_bytes",) for name in ("WMEM", "AMEM", "OMEM", "PSUM", "VMEM")},
         **{("order", name): (f"{name}_priority",) for name in ("w_dma", "x_dma", "o_dma", "s_dma")},
+        **{("transfer", name): (*_CHANNELS, *_OPERANDS) for name in ("w_dma", "x_dma")},
         ("service", "accumulator"): ("accumulator_lanes", "omem_bytes_per_cycle"),
         ("service", "ppu"): ("ppu_lanes", "omem_bytes_per_cycle"),
     }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.units import IntArray, ceil_div, kept
 
-__all__ = ["SlicedTiling"]
+__all__ = ["SlicedTiling", "shared_tiling"]
 
 
 @dataclass(frozen=True)
@@ -39,3 +39,9 @@ class SlicedTiling(Tiling):
     def column_groups(self) -> IntArray:
         """Activation vectors along N in each n tile, the ragged one included."""
         return kept(ceil_div(self.columns, self.v))
+
+
+@lru_cache(maxsize=8)
+def shared_tiling(tiling: SlicedTiling) -> SlicedTiling:
+    """Return an equal tiling, the same one for layers of equal sizes: what follows from it is computed once."""
+    return tiling

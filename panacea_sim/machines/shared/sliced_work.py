@@ -84,6 +84,11 @@ class SlicedWork(LayerWork):
         """What is stored of the activations."""
         return Stored(skipped_share(self.masks.activation), int(self.activation_entries.sum()))
 
+    def stored_by_run(self, runs: int) -> list[tuple[Stored, Stored]]:
+        """Return what is stored of weights and activations in each layer of a batch."""
+        weight = _stored_by_run(self.masks.weight, self.weight_entries, runs)
+        return list(zip(weight, _stored_by_run(self.masks.activation, self.activation_entries, runs), strict=True))
+
     @cached_property
     def weight_counts(self) -> Counts:
         """Stored weight vectors, fillers included, over all HO slices: uint8 [m * row groups of a full tile, K]."""
@@ -134,6 +139,15 @@ def _operand_bytes(tiling: SlicedTiling, groups: IntArray, ho_slices: int, entri
     streams = np.broadcast_to((groups * ho_slices)[:, None], entries.shape)
     lo_bits = groups[:, None] * tiling.v * tiling.depths * SLICE_BITS
     return TileBytes(stream_bytes(entries, streams, tiling.v, tiling.tile_k), bits_to_bytes(lo_bits))
+
+
+def _stored_by_run(skipped: BoolArray, entries: IntArray, runs: int) -> list[Stored]:
+    vectors = entries.reshape(runs, -1).sum(1).tolist()
+    if not skipped.size:
+        return [Stored(None, each) for each in vectors]
+    count = np.count_nonzero(skipped.reshape(len(skipped), runs, -1), (0, 2))
+    shares = (count / (skipped.size // runs)).tolist()
+    return [Stored(*each) for each in zip(shares, vectors, strict=True)]
 
 
 def _counts(skipped: BoolArray, products: int, lanes: int, tile_k: int) -> Counts:

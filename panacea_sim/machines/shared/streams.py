@@ -185,7 +185,7 @@ def _moved(name: str, size_bytes: IntArray, some: BoolArray) -> Action:
         name,
         "bytes",
         lambda firing: size_bytes[firing] * some[firing],
-        lambda: int(size_bytes.sum(where=some)),
+        lambda runs: (size_bytes * some).reshape(runs, -1).sum(1).tolist(),
     )
 
 

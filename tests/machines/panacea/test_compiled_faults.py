@@ -144,7 +144,9 @@ def test_rows_dealt_in_the_wrong_order_are_noticed(order: list[int]) -> None:
 
 _PPU_FAULTS: dict[str, Callable[[Any], Any]] = {
     "zero_point": lambda number: number ^ 1,
-    "bits": lambda number: number - 1,
+    "highest": lambda number: number >> 1,
+    "lowest": lambda number: number + 2000,
+    "rows": lambda numbers: numbers ^ 1,
     "multiplier": lambda numbers: numbers + np.arange(len(numbers)) * (1 << 24),
     "shift": lambda numbers: numbers + 1,
     "offset": lambda numbers: numbers[::-1].copy(),
@@ -158,9 +160,8 @@ _PPU_FAULTS: dict[str, Callable[[Any], Any]] = {
 def test_wrong_outputs_are_an_error(constant: str) -> None:
     """Right accumulators with wrong output bytes are an error of their own, whichever constant is wrong."""
     _, values = _prepared(_ENCODED, **_FULL_K)
-    output = values.constants[0].output
-    wrong = _PPU_FAULTS[constant](getattr(output, constant))
-    _changed(values, output=output._replace(**{constant: wrong}))
+    output = values.outputs[0][0]
+    values.outputs[0][0] = output._replace(**{constant: _PPU_FAULTS[constant](getattr(output, constant))})
     message = r"output tile \d, \d( of \w+ was written wrong| takes \d+ bytes, but was planned with \d+)"
     with pytest.raises(InvariantError, match=message):
         values.exact()
@@ -170,8 +171,8 @@ def test_wrong_outputs_are_an_error(constant: str) -> None:
 def test_dense_outputs_written_wrong_are_an_error() -> None:
     """The message names the tile and the layer, as with values that travel."""
     _, values = _prepared()
-    output = values.constants[0].output
-    _changed(values, output=output._replace(zero_point=output.zero_point ^ 1))
+    output = values.outputs[0][0]
+    values.outputs[0][0] = output._replace(zero_point=output.zero_point ^ 1)
     with pytest.raises(InvariantError, match=r"output tile 0, 0 of synthetic_16x64x16 was written wrong"):
         values.exact()
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from case_counts import at_most
 from hypothesis import given
 from strategies import chains, scenarios
 
@@ -55,12 +56,14 @@ def _check(scenario: Scenario) -> None:
         assert np.array_equal(one, other)
 
 
+@at_most(200)
 @given(scenarios())
 def test_layers_of_any_widths_are_checked_as_they_travel(scenario: Scenario) -> None:
     """Any operands on any small machine: the same packed operands, accumulators and output bytes."""
     _check(scenario)
 
 
+@at_most(200)
 @given(chains())
 def test_chains_are_checked_as_they_travel(scenario: Scenario) -> None:
     """Layers that read what the one before has written, spills and stacks included."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from case_counts import at_most
 from hypothesis import example, given
 from hypothesis import strategies as st
 from naive_work import Work, shared, tile_work
@@ -24,6 +25,7 @@ from panacea_sim.workload.gemm_layer import GemmLayer
 _PANACEA = load_hardware("panacea")
 
 
+@at_most(200)
 @given(scenarios())
 def test_pea_cycles_and_operators_equal_the_plain_count(scenario: Scenario) -> None:
     """Each PEA is busy for the sum of its tiles, and the operators do the whole work, counted from the operands."""

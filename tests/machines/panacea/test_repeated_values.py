@@ -8,6 +8,7 @@ from itertools import chain
 
 import numpy as np
 import pytest
+from case_counts import at_most
 from hypothesis import given
 from several_products import MACHINE, ODD_LAYER, odd_products, plain_products, products_of
 from strategies import repeated_scenarios
@@ -83,6 +84,7 @@ def _encodes(scenario: Scenario) -> bool:
     return hardware.tile_m % hardware.tile_k == 0
 
 
+@at_most(150)
 @given(repeated_scenarios())
 def test_products_of_any_widths(scenario: Scenario) -> None:
     """Any operands on any small machine: accumulators, operand bytes and output bytes."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from case_counts import at_most
 from hypothesis import given
 from strategies import chains, scenarios
 
@@ -43,6 +44,7 @@ def test_simulated_accumulators_equal_the_integer_product(scenario: Scenario) ->
     assert outcome.summary.to_json()["layers"][0]["output_sha256"] == _wanted_sha256(layer)
 
 
+@at_most(150)
 @given(scenarios())
 def test_states_of_a_whole_machine_add_up(scenario: Scenario) -> None:
     """The six states of every component and channel sum to the makespan exactly."""
@@ -53,6 +55,7 @@ def test_states_of_a_whole_machine_add_up(scenario: Scenario) -> None:
     assert {sum(states.values()) for states in summary["components"].values()} == {summary["makespan_cycles"]}
 
 
+@at_most(200)
 @given(scenarios())
 def test_no_run_is_faster_than_its_bounds(scenario: Scenario) -> None:
     """The makespan is at least the work of the busiest PEA and at least the time that the bytes take on the bus."""
@@ -69,6 +72,7 @@ def test_no_run_is_faster_than_its_bounds(scenario: Scenario) -> None:
     assert makespan_cycles >= max(*pea_cycles, bus_cycles)
 
 
+@at_most(150)
 @given(scenarios())
 def test_deep_queues_and_large_memories_change_no_value(scenario: Scenario) -> None:
     """Queues of depth 64 and memories for everything give the accumulators and output bytes of the small machine."""
@@ -85,6 +89,7 @@ def test_deep_queues_and_large_memories_change_no_value(scenario: Scenario) -> N
     assert small.prepared.values.image == large.prepared.values.image
 
 
+@at_most(150)
 @given(scenarios())
 def test_values_change_no_time(scenario: Scenario) -> None:
     """A run without values takes the same cycles, in every state of every component, as one with values."""
@@ -94,6 +99,7 @@ def test_values_change_no_time(scenario: Scenario) -> None:
     assert without["components"] == with_values["components"]
 
 
+@at_most(200)
 @given(scenarios())
 def test_twice_the_bandwidth_is_not_slower(scenario: Scenario) -> None:
     """Twice the DRAM bandwidth costs at most 1 % (and few cycles in tiny runs), which another order of grants can."""
@@ -122,6 +128,7 @@ def test_every_mapping_gives_the_same_values(order: str, dtp: str, psum_bytes: i
     assert (entry["spilled_bytes"] > 0) == (psum_bytes == 256 and not planned.plan.order.endswith("k"))
 
 
+@at_most(200)
 @given(chains())
 def test_chains_are_exact_end_to_end(scenario: Scenario) -> None:
     """Layers that read what the one before has written into DRAM give the plain integer products."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import networkx as nx
 import numpy as np
 import pytest
+from case_counts import at_most
 from engine_runs import NEEDS_NUMBA, assert_equal, reference
 from hypothesis import event, given
 from naive import interpret
@@ -57,6 +58,7 @@ def _parts(program: Program) -> dict[str, Component]:
     return {part.name: part for part in MACHINE.describe(program).components}
 
 
+@at_most(120)
 @given(linked_programs())
 def test_the_ppu_takes_its_inputs_in_a_fixed_order(program: Program) -> None:
     """Output tiles of a layer come first, then those of its stage, in cycles that are counted by hand."""
@@ -97,6 +99,7 @@ def test_the_ppu_takes_its_inputs_in_a_fixed_order(program: Program) -> None:
         assert not ppu.releases
 
 
+@at_most(120)
 @given(linked_programs())
 def test_a_stage_reads_what_is_written_when_it_is_written(program: Program) -> None:
     """`v_dma` reads each tile of each input, from its place, the layer's own once `o_dma` has written it."""
@@ -126,6 +129,7 @@ def test_a_stage_reads_what_is_written_when_it_is_written(program: Program) -> N
     ]
 
 
+@at_most(120)
 @given(linked_programs())
 def test_all_places_are_apart(program: Program) -> None:
     """Inputs and results of stages overlap nothing, and the first input is where the layer writes."""
@@ -147,6 +151,7 @@ def test_all_places_are_apart(program: Program) -> None:
     assert all(layer.layout.end >= 0 for layer in program.layers)
 
 
+@at_most(120)
 @given(linked_programs())
 def test_nothing_is_read_before_it_is_written(program: Program) -> None:
     """No data of a layer's own tile is on the bus before the tile was written."""
@@ -165,6 +170,7 @@ def test_nothing_is_read_before_it_is_written(program: Program) -> None:
 
 
 @NEEDS_NUMBA
+@at_most(120)
 @given(linked_programs())
 def test_engines_agree(program: Program) -> None:
     """Both engines and the naive interpreter run stages alike."""

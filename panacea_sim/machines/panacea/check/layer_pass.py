@@ -15,7 +15,6 @@ from panacea_sim.machines.panacea.check.tables import (
     DEPTH_TILE,
     ENDS_VISIT,
     FIRST_VISIT,
-    NOTHING_WRITTEN,
     ROW_TILE,
     TASK_WIDTH,
     TOKEN_TILE,
@@ -31,7 +30,7 @@ from panacea_sim.machines.panacea.image import check_packed
 from panacea_sim.machines.panacea.pea import unplanned_work
 from panacea_sim.machines.panacea.settings import PanaceaHardware
 from panacea_sim.machines.panacea.work import panacea_work
-from panacea_sim.machines.shared.compiled.output_path import Written
+from panacea_sim.machines.shared.compiled.output_path import OutputPath, OutputPlaces, Written, write_outputs
 from panacea_sim.machines.shared.compiled.tile_code import (
     CODE_BEYOND,
     CODE_FILL,
@@ -54,6 +53,9 @@ _BLOCK_PRODUCTS = 1 << 28
 _BLOCK_STEPS = 1 << 18
 """Step counts that are kept at once: tasks of a block times PEAs."""
 
+_NOTHING_WRITTEN = -1
+"""What stands for the bytes of a tile before it is written."""
+
 _FAULTS = {
     LO_SHORT: "has no room for its LO slices",
     CODE_SHORT: "is too short: a stream of its code goes on",
@@ -70,11 +72,17 @@ class LayerPass:
     """
 
     def __init__(
-        self, planned: PlannedLayer, constants: Constants, hardware: PanaceaHardware, image: ByteArray
+        self,
+        planned: PlannedLayer,
+        constants: Constants,
+        outputs: Sequence[OutputPath],
+        hardware: PanaceaHardware,
+        image: ByteArray,
     ) -> None:
         self.planned = planned
         self._work = panacea_work(planned.plan.work)
         self._constants = constants
+        self._outputs = outputs
         self._peas = hardware.n_pea
         self._image = image
         tiling, height = self._work.tiling, planned.plan.height
@@ -90,14 +98,13 @@ class LayerPass:
         self._given = Given(
             _whole(self._work.weight.total),
             _whole(self._work.activation.total),
-            _whole(planned.layout.output[..., 0]),
-            _whole(planned.output_bytes.total[..., 0]),
             _whole(planned.plan.visits.last),
         )
+        self._written_bytes = np.full((len(outputs), *tiling.outputs.shape), _NOTHING_WRITTEN)
         self._state = State(
             np.zeros((tiling.repeat * tiling.M, tiling.N), np.int32),
-            np.zeros(self._given.output_bytes.shape, np.uint8),
-            np.full(self._given.output_bytes.shape, NOTHING_WRITTEN),
+            np.zeros(tiling.outputs.shape, np.uint8),
+            np.zeros(tiling.outputs.shape, np.uint8),
             np.zeros((min(self._block, planned.plan.task_count), height, self._peas, 3), np.int64),
         )
 
@@ -119,14 +126,44 @@ class LayerPass:
             for room in rooms:
                 self._check_tiles(block, room.fault)
             self._check_steps(block)
+        for number in range(len(self._outputs)):
+            output_rooms = [self._output_room(number) for _ in range(threads.count)]
+            threads.run(partial(self._write_share, self._places(number), output_rooms, number))
 
     def check_written_bytes(self) -> None:
         """Raise InvariantError for an output tile that was written with other bytes than planned, or not at all."""
-        found, planned = self._state.written_bytes, self._given.output_bytes
-        for m, n in np.argwhere(found != planned).tolist():
-            if found[m, n] == NOTHING_WRITTEN:
+        found, planned = np.moveaxis(self._written_bytes, 0, 2), self.planned.output_bytes
+        for m, n, number in np.argwhere((found != planned.total) & planned.fires).tolist():
+            if found[m, n, number] == _NOTHING_WRITTEN:
                 raise InvariantError(f"output tile {m}, {n} of {self.planned.plan.name} was not written")
-            check_packed(f"{self.planned.plan.name}: output", (m, n), int(found[m, n]), int(planned[m, n]))
+            wanted_bytes = int(planned.total[m, n, number])
+            check_packed(f"{self.planned.plan.name}: output", (m, n), int(found[m, n, number]), wanted_bytes)
+
+    def _write_share(self, places: OutputPlaces, rooms: Sequence[Written], number: int, thread: int) -> None:
+        """Write the output tiles that belong to one of the threads in one of the formats."""
+        share, state, path = (thread, len(rooms)), self._state, self._outputs[number]
+        found = self._written_bytes[number]
+        write_outputs(state.sums, state.is_finished, path, places, rooms[thread], self._image, found, share)
+
+    def _places(self, number: int) -> OutputPlaces:
+        """Return where the output tiles lie in one of the formats."""
+        tiling, planned = self._work.tiling, self.planned.output_bytes
+        return OutputPlaces(
+            _whole(self.planned.layout.output[..., number]),
+            _whole(planned.total[..., number]),
+            np.ascontiguousarray(planned.fires[..., number], np.uint8),
+            np.searchsorted(self._outputs[number].rows, np.append(0, np.cumsum(tiling.rows))),
+            np.append(0, np.cumsum(tiling.columns)),
+            self._constants.code,
+        )
+
+    def _output_room(self, number: int) -> Written:
+        """Return room for the tiles of one of the formats for one thread."""
+        shape, path, tiling = self._shape, self._outputs[number], self._work.tiling
+        groups = tiling.most_column_groups if path.on_columns else tiling.most_row_groups
+        piece = empty_tile(len(path.frequent), groups, shape.tile_k, shape.v)
+        packed = np.zeros(most_bytes(piece, self._constants.code[0]), np.uint8)
+        return Written(np.zeros((shape.tile_m, shape.tile_n), np.int64), piece, packed)
 
     def _run_share(self, block: IntArray, rooms: Sequence[Room], number: int) -> None:
         """Do the tasks that belong to one of the threads."""
@@ -150,22 +187,16 @@ class LayerPass:
 
     def _room(self) -> Room:
         """Return room for one thread."""
-        shape, output, count_bits = self._shape, self._constants.output, self._constants.code[0]
+        shape = self._shape
         row_groups, column_groups = self._work.tiling.most_row_groups, self._work.tiling.most_column_groups
         w_slices = len(self._constants.weight_factors) - 1
         x_slices = (len(self._constants.activation_factors) - 1) // 2
-        piece = empty_tile(len(output.frequent), column_groups, shape.tile_k, shape.v)
         return Room(
             empty_tile(w_slices, row_groups, shape.tile_k, shape.v),
             empty_tile(x_slices, column_groups, shape.tile_k, shape.v),
             np.zeros((1 + 2 * x_slices, shape.tile_k, shape.tile_n), np.int32),
             np.zeros((x_slices + 1, shape.tile_k), np.int64),
             np.zeros((shape.height, shape.tile_m, shape.tile_n), np.int32),
-            Written(
-                np.zeros((shape.tile_m, shape.tile_n), np.int64),
-                piece,
-                np.zeros(most_bytes(piece, count_bits), np.uint8),
-            ),
             np.zeros(4, np.int64),
         )
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.machines.shared.compiled.output_path import OutputPath, Written
 from panacea_sim.machines.shared.compiled.tile_code import ByteArray, Tile
 from panacea_sim.units import IntArray
 
@@ -16,7 +15,6 @@ __all__ = [
     "DEPTH_TILE",
     "ENDS_VISIT",
     "FIRST_VISIT",
-    "NOTHING_WRITTEN",
     "ROW_TILE",
     "TASK_WIDTH",
     "TOKEN_TILE",
@@ -32,8 +30,6 @@ ROW_TILE, TOKEN_TILE, DEPTH_TILE, WEIGHT_AT, ACTIVATION_AT, ENDS_VISIT, FIRST_VI
 """The columns of a task: tile coordinates (m is that of the stack's first tile, over all products; n is that of the
 output tile, in its product), the addresses of its operands, whether
 it ends a visit, and the number of the first visit that it belongs to."""
-
-NOTHING_WRITTEN = -1
 
 
 class Shape(NamedTuple):
@@ -59,48 +55,44 @@ class Constants(NamedTuple):
     """The numbers that the components of a layer work with, beside the tiles; each is int64.
 
     `weight_factors` has one for LO and for each HO slice; `activation_factors` those of x_LO, of each stored HO slice
-    and of each J; `offline` the compensation of each row; `row_order` the row group that each PEA is dealt; `output`
-    the constants of the PPU; `code` the bits of an entry count and the longest skip of the run-length code.
+    and of each J; `offline` the compensation of each row; `row_order` the row group that each PEA is dealt; `code`
+    the bits of an entry count and the longest skip of the run-length code.
     """
 
     weight_factors: IntArray
     activation_factors: IntArray
     offline: IntArray
     row_order: IntArray
-    output: OutputPath
     code: tuple[int, int]
 
 
 class Given(NamedTuple):
     """What is planned for a layer, over all its products.
 
-    Bytes of its weight tiles [m, k] and activation tiles [n, k], addresses and bytes of its output tiles [m, n], and
-    for each visit whether it is its tile's last.
+    Bytes of its weight tiles [m, k] and activation tiles [n, k], and for each visit whether it is its tile's last.
     """
 
     weight_bytes: IntArray
     activation_bytes: IntArray
-    output_at: IntArray
-    output_bytes: IntArray
     last_visit: IntArray
 
 
 class State(NamedTuple):
-    """What the pass writes beside the image.
+    """What the pass over tasks writes.
 
     `sums` are partial sums and in the end the accumulators, int32 [R * M, N] for R products; `is_partial` [m, n] says
-    that a tile's sums are to be added to; `written_bytes` [m, n] is what output tiles took, NOTHING_WRITTEN before;
-    `steps` are the DWO, SWO and CS steps of the tasks in hand, [task, place in the stack, PEA, 3].
+    that a tile's sums are to be added to, `is_finished` that nothing is to be added any more; `steps` are the DWO, SWO
+    and CS steps of the tasks in hand, [task, place in the stack, PEA, 3].
     """
 
     sums: npt.NDArray[np.int32]
     is_partial: ByteArray
-    written_bytes: IntArray
+    is_finished: ByteArray
     steps: IntArray
 
 
 class Room(NamedTuple):
-    """Where one thread works: decoded tiles, what is made of them, and output tiles.
+    """Where one thread works: decoded tiles, and what is made of them.
 
     `operands` is [operand, K, columns], `sums`, those of a visit, [place in the stack, rows, columns].
 
@@ -113,5 +105,4 @@ class Room(NamedTuple):
     operands: npt.NDArray[np.int32]
     stored: IntArray
     sums: npt.NDArray[np.int32]
-    written: Written
     fault: IntArray

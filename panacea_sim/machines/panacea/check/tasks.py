@@ -1,4 +1,4 @@
-"""The compiled pass over tile tasks: decode, multiply what is stored, compensate, add visits, requantize, encode."""
+"""The compiled pass over tile tasks: decode, multiply what is stored, compensate, add visits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from panacea_sim.machines.panacea.check.tables import (
     Shape,
     State,
 )
-from panacea_sim.machines.shared.compiled.output_path import encode_outputs, requantize, store_dense
 from panacea_sim.machines.shared.compiled.tile_code import WHOLE, ByteArray, unpack_tile
 from panacea_sim.units import IntArray
 
@@ -114,10 +113,9 @@ def _end_visit(  # the same
     shape: Shape,
     constants: Constants,
     given: Given,
-    image: ByteArray,
     tile: tuple[int, int, int, int],
 ) -> None:
-    """Join the sums of a visit with those of the visits before; after the last one make output bytes of them."""
+    """Join the sums of a visit with those of the visits before; after the last one a tile is finished."""
     m, n, place, visit = tile
     column = n * shape.tile_n
     rows, columns = _rows(shape, m), min(shape.tile_n, shape.N - column)
@@ -130,18 +128,7 @@ def _end_visit(  # the same
             state.sums[row + i, column + j] = room.sums[place, i, j] + before + offline
     room.sums[place] = 0
     state.is_partial[m, n] = not is_last
-    if not is_last:
-        return
-    path, written = constants.output, room.written
-    for i in range(rows):
-        for j in range(columns):
-            written.codes[i, j] = requantize(state.sums[row + i, column + j], row + i, path)
-    at, planned = given.output_at[m, n], given.output_bytes[m, n]
-    if path.lo_bits:
-        size = encode_outputs(written, path, rows, columns, constants.code, image, at, planned)
-    else:
-        size = store_dense(written, rows, columns, image, at)
-    state.written_bytes[m, n] = size
+    state.is_finished[m, n] = is_last
 
 
 @inner
@@ -200,4 +187,4 @@ def run_tasks(  # noqa: PLR0913, PLR0917  # the same
         if tasks[task, ENDS_VISIT]:
             for place in range(in_stack):
                 tile = (m + place, n, place, tasks[task, FIRST_VISIT] + place)
-                _end_visit(room, state, shape, constants, given, image, tile)
+                _end_visit(room, state, shape, constants, given, tile)

@@ -15,13 +15,15 @@ from panacea_sim.machines.panacea.check.tables import Constants
 from panacea_sim.machines.panacea.image import check_outputs
 from panacea_sim.machines.panacea.pea import activation_factors, weight_factors
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
-from panacea_sim.machines.shared.compiled.output_path import OutputPath
+from panacea_sim.machines.shared.compiled.output_path import ACTIVATION, DENSE, WEIGHT, OutputPath
 from panacea_sim.machines.shared.compiled.tile_code import ByteArray
 from panacea_sim.machines.shared.program import Program
-from panacea_sim.quant.activation_functions import PostProcessor
+from panacea_sim.quant.requantizer import Requantizer, WeightRequantizer
 from panacea_sim.quant.rle import MAX_SKIP, count_bits
-from panacea_sim.workload.functional import FunctionalPass, offline_compensation
-from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
+from panacea_sim.quant.widths import SLICE_BITS
+from panacea_sim.workload.functional import FunctionalPass, WrittenCodes, offline_compensation
+from panacea_sim.workload.gemm_layer import GemmLayer
+from panacea_sim.workload.output_format import OutputFormat
 
 __all__ = ["CheckedValues"]
 
@@ -33,19 +35,17 @@ class CheckedValues:
     """The values of a run that travel nowhere: a compiled pass does to every tile what the components would do.
 
     `image` is the DRAM, byte by byte, with the packed operands in it; `constants` holds the numbers of each layer's
-    components. What is changed in either before `exact` is what the pass works with. After it, `accumulators` holds
+    components, `outputs` those of their output paths, one for each format. What is changed in any of them before
+    `exact` is what the pass works with. After it, `accumulators` holds
     what came out, int32 [M, N] for each layer.
     """
 
     def __init__(self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> None:
         self.image: ByteArray = np.zeros(program.layers[-1].layout.end + _READ_AHEAD_BYTES, np.uint8)
-        self.constants = [
-            layer_constants(layer, wanted.post_processor, panacea_hardware(program.hardware))
-            for layer, wanted in zip(layers, functional, strict=True)
-        ]
+        self.constants = [layer_constants(layer, panacea_hardware(program.hardware)) for layer in layers]
+        self.outputs = [[output_path(written) for written in wanted.written] for wanted in functional]
         self.accumulators: list[npt.NDArray[np.int32]] = []
         self._program = program
-        self._layers = layers
         self._functional = functional
         for planned, layer, constants in zip(program.layers, layers, self.constants, strict=True):
             pack_layer(planned, layer, constants.code, self.image)
@@ -63,9 +63,10 @@ class CheckedValues:
         """
         passes = []
         with opened_threads() as threads:
-            for planned, constants in zip(self._program.layers, self.constants, strict=True):
+            hardware = panacea_hardware(self._program.hardware)
+            for planned, constants, outputs in zip(self._program.layers, self.constants, self.outputs, strict=True):
                 # Each layer reads what those before have written.
-                passes.append(LayerPass(planned, constants, panacea_hardware(self._program.hardware), self.image))
+                passes.append(LayerPass(planned, constants, outputs, hardware, self.image))
                 passes[-1].run(threads)
         self.accumulators = [each.accumulators for each in passes]
         if not all(
@@ -73,36 +74,46 @@ class CheckedValues:
             for found, wanted in zip(self.accumulators, self._functional, strict=True)
         ):
             return False
-        for each, layer, wanted in zip(passes, self._layers, self._functional, strict=True):
+        for each, wanted in zip(passes, self._functional, strict=True):
             each.check_written_bytes()
-            check_outputs(each.planned, layer, wanted, self._is_at)
+            check_outputs(each.planned, wanted, self._is_at)
         return True
 
     def _is_at(self, address: int, piece: bytes) -> bool:
         return self.image[address : address + len(piece)].tobytes() == piece
 
 
-def layer_constants(layer: GemmLayer, post_processor: PostProcessor, hardware: PanaceaHardware) -> Constants:
+def layer_constants(layer: GemmLayer, hardware: PanaceaHardware) -> Constants:
     """Return what the components of a layer work with."""
     return Constants(
         weight_factors(layer),
         activation_factors(layer),
         offline_compensation(layer),
         np.arange(hardware.n_pea),
-        _output_path(layer.output, post_processor),
         (count_bits(hardware.tile_k), MAX_SKIP),
     )
 
 
-def _output_path(form: OutputFormat | None, post_processor: PostProcessor) -> OutputPath:
-    requantizer, codes = post_processor.requantizer, post_processor.codes
+def output_path(written: WrittenCodes) -> OutputPath:
+    """Return what PPU and encoder work with in one of the formats of a layer."""
+    form, made_by = written.format, written.post_processor
+    if isinstance(made_by, WeightRequantizer):
+        fixed: WeightRequantizer | Requantizer = made_by
+        zero_point, lowest, highest, codes = 0, made_by.lowest, made_by.highest, None
+    else:
+        fixed = made_by.requantizer
+        zero_point, lowest, highest, codes = fixed.zero_point, 0, (1 << fixed.bits) - 1, made_by.codes
     return OutputPath(
-        requantizer.multiplier,
-        requantizer.shift,
-        requantizer.offset,
+        written.rows,
+        fixed.multiplier,
+        fixed.shift,
+        fixed.offset,
         np.zeros(0, np.int64) if codes is None else codes.astype(np.int64),
         np.array(() if form is None else form.frequent, np.int64),
-        requantizer.zero_point,
-        requantizer.bits,
-        0 if form is None else form.lo_bits,
+        zero_point,
+        lowest,
+        highest,
+        DENSE if form is None else ACTIVATION if isinstance(form, OutputFormat) else WEIGHT,
+        form.lo_bits if isinstance(form, OutputFormat) else SLICE_BITS,
+        int(form is None or form.form.vectors_on == "columns"),
     )
