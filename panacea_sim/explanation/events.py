@@ -59,7 +59,7 @@ def events_of(records: Records, kinds: RowKinds) -> Events:
     ready = [_ready(records, owner, name, grants_at) for owner, name in enumerate(names[:components])]
     transfer = np.full((len(channels), components), NONE, np.int64)
     for channel, name in enumerate(channels):
-        for owner in np.unique(records.grants[name].port).tolist():
+        for owner in np.flatnonzero(np.bincount(records.grants[name].port)).tolist():
             transfer[channel, owner] = kinds.terminal(Terminal(names[owner], "transfer", name))
     posting_since, posting_end, posting_kind = _joined(postings, 3)
     ready_cycle, ready_grant = _joined(ready, 2)

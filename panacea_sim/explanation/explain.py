@@ -13,9 +13,9 @@ from panacea_sim.explanation.events import Events, events_of
 from panacea_sim.explanation.explanation import Explanation, RootCause
 from panacea_sim.explanation.path import PathSums, segment_rows
 from panacea_sim.explanation.records import Records
-from panacea_sim.explanation.row_kinds import NONE, NOTHING, STALL, WHAT, RowKinds
+from panacea_sim.explanation.row_kinds import NONE, NOTHING, WHAT, RowKinds
 from panacea_sim.explanation.sweep import LOST as LOST_CHAIN
-from panacea_sim.explanation.sweep import Chains, sweep
+from panacea_sim.explanation.sweep import Chains, add_stalls, sweep
 from panacea_sim.explanation.walk import LOST, PLACE_WIDTH, SEGMENT_WIDTH, walk
 from panacea_sim.units import IntArray
 
@@ -108,14 +108,9 @@ def _root_causes(records: Records, events: Events, kinds: RowKinds) -> tuple[Int
     cursors = np.zeros(len(events.starts), np.int64)
     if sweep(events, np.array(records.cycles, np.int64), cursors, matrix, chains) == LOST_CHAIN:
         raise InvariantError("a stall leads to nothing, or in a circle: the records contradict each other")
-    for component, part in enumerate(records.topology.components):
-        if matrix[component].sum() != _stalled_cycles(records, events, component):
-            raise InvariantError(f"the root causes of {part.name} do not add up to its stalls")
+    stalled = np.zeros(events.components, np.int64)
+    add_stalls(events, np.array(records.cycles, np.int64), stalled)
+    for component in np.flatnonzero(matrix.sum(1) != stalled).tolist():
+        name = records.topology.components[component].name
+        raise InvariantError(f"the root causes of {name} do not add up to its stalls")
     return matrix, chains
-
-
-def _stalled_cycles(records: Records, events: Events, component: int) -> int:
-    """Return the stalled cycles of a component within what was recorded."""
-    place = slice(events.rows_at[component], events.rows_at[component + 1])
-    edges = np.clip(np.append(events.starts[component], events.row_end[place]), *records.cycles)
-    return int(np.diff(edges)[events.kinds[events.row_kind[place], STALL] != NONE].sum())

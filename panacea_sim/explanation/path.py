@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from panacea_sim.explanation.events import G_CHANNEL, G_PORT, Events
 from panacea_sim.explanation.explanation import BEHIND, Limit, LimitKind, PathRow, SegmentKind
-from panacea_sim.explanation.records import Records
+from panacea_sim.explanation.records import Binding, Records
 from panacea_sim.explanation.row_kinds import RowKinds
 from panacea_sim.explanation.walk import CROSSING, LATENCY_OF, ORDER, REASON, SERVICE, TRANSFER
 from panacea_sim.units import IntArray
@@ -102,7 +102,8 @@ def segment_rows(
             terminal = kinds.terminals[number]
             names[place] = terminal.name, _KINDS[what], terminal.cause
     for name, places, causes in _services(records, events, segments):
-        names[places, 0], names[places, 1], names[places, 2] = name, "service", np.array(causes, object)
+        names[places, 0], names[places, 1] = name, "service"
+        names[places, 2] = np.array(causes.names, object)[causes.number]
     return pa.record_batch([segments[:, 2], segments[:, 3], *(pa.array(names[:, i]) for i in range(3))], schema=schema)
 
 
@@ -116,13 +117,13 @@ def _told_sums(
             yield _KINDS[what], terminal.name, terminal.cause, cycles, stretches
     for name, places, causes in _services(records, events, segments):
         cycles = segments[places, 3] - segments[places, 2]
-        known, which = np.unique(np.array(causes, object).astype(str), return_inverse=True)
-        sums, counts = np.bincount(which, cycles).astype(np.int64), np.bincount(which)
-        for cause, total, count in zip(known.tolist(), sums.tolist(), counts.tolist(), strict=True):
-            yield "service", name, cause, total, count
+        counts = np.bincount(causes.number)
+        sums = np.bincount(causes.number, cycles).astype(np.int64)
+        for number in np.flatnonzero(counts).tolist():
+            yield "service", name, causes.names[number], int(sums[number]), int(counts[number])
 
 
-def _services(records: Records, events: Events, segments: IntArray) -> Iterator[tuple[str, IntArray, list[str]]]:
+def _services(records: Records, events: Events, segments: IntArray) -> Iterator[tuple[str, IntArray, Binding]]:
     """Return each component that serves in the segments, where, and which operator each service waited for."""
     places = np.flatnonzero(segments[:, 0] == SERVICE)
     rows = segments[places, 1]
@@ -130,7 +131,9 @@ def _services(records: Records, events: Events, segments: IntArray) -> Iterator[
     for owner in np.unique(owners).tolist():
         name, mine = records.owners[owner], owners == owner
         references = records.rows[name].reference[rows[mine] - events.rows_at[owner]]
-        causes = list(records.causes(name, references)) or [""] * int(mine.sum())
+        causes = records.causes(name, references)
+        if not len(causes.number):
+            causes = Binding(("",), np.zeros(len(references), np.int64))
         yield name, places[mine], causes
 
 

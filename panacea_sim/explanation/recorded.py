@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from panacea_sim.description.topology import Topology
-from panacea_sim.explanation.records import Grants, Postings, Records, Rows, binding
+from panacea_sim.explanation.records import Binding, Grants, Postings, Records, Rows, binding
 from panacea_sim.trace.activity_log import Kind
 from panacea_sim.trace.schema import State
 from panacea_sim.units import IntArray
@@ -31,7 +31,7 @@ def table_records(topology: Topology, cycles: tuple[int, int], tables: Mapping[s
     kinds, code = _kinds(activities, ("state", "cause", "cause_component"))
     start, end = activities.numbers("start_cycle") - cycles[0], activities.numbers("end_cycle") - cycles[0]
 
-    def causes(component: str, row: IntArray) -> Sequence[str]:
+    def causes(component: str, row: IntArray) -> Binding:
         limited = [(name, count) for name, count in actions[component].items() if count]
         return binding([(name, count, activities.numbers(name)[row]) for name, count in limited])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from panacea_sim.trace.activity_log import Kind
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.units import IntArray, ceil_div
 
-__all__ = ["Grants", "Postings", "Records", "Rows", "binding", "recorder_records"]
+__all__ = ["Binding", "Grants", "Postings", "Records", "Rows", "binding", "recorder_records"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,13 @@ class Grants:
     ready_cycle: IntArray
 
 
+class Binding(NamedTuple):
+    """Names of actions, and for each of some rows the number of the one that made it as long as it is."""
+
+    names: tuple[str, ...]
+    number: IntArray
+
+
 @dataclass(frozen=True, eq=False)
 class Records:
     """What was recorded of a machine in the cycles from the first of `cycles` to before the second.
@@ -68,7 +76,7 @@ class Records:
     rows: Mapping[str, Rows]
     postings: Mapping[str, Postings]
     grants: Mapping[str, Grants]
-    causes: Callable[[str, IntArray], Sequence[str]]
+    causes: Callable[[str, IntArray], Binding]
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -83,7 +91,7 @@ def recorder_records(description: Description, recorder: Recorder, makespan_cycl
     port = np.array([names.index(each.component) for each in description.ports], np.int64)
     actions = {part.name: [each for each in part.actions if each.per_cycle] for part in description.components}
 
-    def causes(component: str, firing: IntArray) -> Sequence[str]:
+    def causes(component: str, firing: IntArray) -> Binding:
         mine = actions[component]
         return binding([(each.name, each.per_cycle, each.amounts(firing)) for each in mine])
 
@@ -98,19 +106,17 @@ def recorder_records(description: Description, recorder: Recorder, makespan_cycl
     )
 
 
-def binding(actions: Sequence[tuple[str, int, IntArray]]) -> Sequence[str]:
+def binding(actions: Sequence[tuple[str, int, IntArray]]) -> Binding:
     """Return for each row the action that needs most cycles, without its unit; of equal ones the first.
 
-    `actions` are name, how many a cycle, and amounts [rows]. Empty where there are not at least two actions, or where
-    a row has none of them.
+    `actions` are name, how many a cycle, and amounts [rows]. The number is 0, that of no name, where there are not at
+    least two actions, or where a row has none of them.
     """
+    names = ("", *(name.rpartition("_")[0] for name, _, _ in actions))
     if len(actions) <= 1:
-        return [""] * (len(actions[0][2]) if actions else 0)
+        return Binding(names, np.zeros(len(actions[0][2]) if actions else 0, np.int64))
     cycles = np.stack([ceil_div(amounts, per_cycle) for _, per_cycle, amounts in actions])
-    names = np.array([name.rpartition("_")[0] for name, _, _ in actions], object)[cycles.argmax(0)]
-    names[cycles.max(0) == 0] = ""
-    chosen: list[str] = names.tolist()
-    return chosen
+    return Binding(names, np.where(cycles.max(0) == 0, 0, cycles.argmax(0) + 1))
 
 
 def _taken_rows(recorder: Recorder, name: str) -> Rows:

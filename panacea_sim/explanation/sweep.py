@@ -26,7 +26,18 @@ from panacea_sim.explanation.row_kinds import (
 )
 from panacea_sim.units import IntArray
 
-__all__ = ["CYCLES", "DONE", "MEMBERS", "NODE_WIDTH", "NO_ROOM", "STALLS", "Chains", "first_nodes", "sweep"]
+__all__ = [
+    "CYCLES",
+    "DONE",
+    "MEMBERS",
+    "NODE_WIDTH",
+    "NO_ROOM",
+    "STALLS",
+    "Chains",
+    "add_stalls",
+    "first_nodes",
+    "sweep",
+]
 
 CYCLES, STALLS, MEMBERS, LAST_ROW, LAST_COMPONENT, NODE_WIDTH = range(6)
 """What a node counts of the chains that end there; the last two tell stalls and members from those before."""
@@ -92,6 +103,17 @@ def sweep(events: Events, cycles: IntArray, cursors: IntArray, matrix: IntArray,
                 _count(chains.nodes, node, component, row, until - now)
                 now = until
     return DONE
+
+
+@entry
+def add_stalls(events: Events, cycles: IntArray, stalled: IntArray) -> None:
+    """Add up the stalled cycles of each component in [cycles[0], cycles[1]), whatever their causes."""
+    for component in range(events.components):
+        start = events.starts[component]
+        for row in range(events.rows_at[component], events.rows_at[component + 1]):
+            if events.kinds[events.row_kind[row], STALL] != NONE:
+                stalled[component] += max(0, min(events.row_end[row], cycles[1]) - max(start, cycles[0]))
+            start = events.row_end[row]
 
 
 @inner

@@ -58,6 +58,9 @@ def themed_svg(figure: Figure, name: str, meaning: str) -> str:
     for colour, variable in colour_variables().items():
         text = text.replace(colour, variable)
     text = text.replace(_FONT, _FONTS)
+    # Hundredths of a point are finer than any screen; hundreds of layers have thousands of corners.
+    text = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), text)
+    text = re.sub(r"\s*\n\s*", "\n", text)
     used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', text))
     # Other addresses are matplotlib's own names, the same in every chart.
     text = re.sub(r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", text)

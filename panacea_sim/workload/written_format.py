@@ -17,7 +17,16 @@ from panacea_sim.quant.widths import SLICE_BITS, require_activation_bits, requir
 from panacea_sim.units import IntArray
 from panacea_sim.workload.link import Link, Operand
 
-__all__ = ["Form", "VectorAxis", "WrittenFormat", "check_forms", "check_ranges", "form_read", "joined_ranges"]
+__all__ = [
+    "Form",
+    "VectorAxis",
+    "WrittenFormat",
+    "check_forms",
+    "check_ranges",
+    "features_between",
+    "form_read",
+    "joined_ranges",
+]
 
 _BOUNDS = 2
 
@@ -83,12 +92,13 @@ class WrittenFormat:
         """What tells it apart from the other formats of a layer."""
         return Form(self.operand, self.vectors_on, self.bits)
 
-    def features_between(self, bounds: IntArray) -> IntArray:
-        """Return how many of the features that are read lie between each two successive bounds."""
-        first, end = np.array(self.features).T
-        before = np.clip(bounds[:, None] - first, 0, end - first).sum(1)
-        counts: IntArray = np.diff(before)
-        return counts
+
+def features_between(ranges: tuple[tuple[int, int], ...], bounds: IntArray) -> IntArray:
+    """Return how many features of these ranges lie between each two successive bounds."""
+    first, end = np.array(ranges).T
+    before = np.clip(bounds[:, None] - first, 0, end - first).sum(1)
+    counts: IntArray = np.diff(before)
+    return counts
 
 
 def form_read(link: Link, weight_bits: int, activation_bits: int) -> Form:

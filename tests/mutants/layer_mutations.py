@@ -196,9 +196,8 @@ LAYER_MUTATIONS = (
     Mutation(
         "the busiest group is the largest",
         _ALONE,
-        "name: sum(_cycles(totals[each], State.BUSY) for each in parts) / len(parts) "
-        "for name, parts in members.items()",
-        "name: sum(_cycles(totals[each], State.BUSY) for each in parts) for name, parts in members.items()",
+        "busy = {name: sum([busy_cycles[each] for each in parts]) / len(parts) for name, parts in members.items()}",
+        "busy = {name: sum([busy_cycles[each] for each in parts]) for name, parts in members.items()}",
         _OF_ALONE,
     ),
     Mutation(
@@ -211,15 +210,15 @@ LAYER_MUTATIONS = (
     Mutation(
         "borders are those of all components that compute",
         _ALONE,
-        "return idle // max(1, len(computing))",
-        "return idle",
+        "return sum([idle_cycles[name] for name in computing]) // max(1, len(computing))",
+        "return sum([idle_cycles[name] for name in computing])",
         _OF_ALONE,
     ),
     Mutation(
         "waiting counts as a border",
         _ALONE,
-        "idle = sum(_cycles(totals[name], State.IDLE) for name in computing)",
-        "idle = sum(_cycles(totals[name], State.STARVED) for name in computing)",
+        "return border_of(topology, _of_state(totals, State.IDLE))",
+        "return border_of(topology, _of_state(totals, State.STARVED))",
         _OF_ALONE,
     ),
     Mutation(

@@ -421,8 +421,8 @@ MAPPING_RULES = (
     Mutation(
         "tiles lie side by side",
         "panacea_sim/mapping/layout.py",
-        "padded = ceil_div(np.concatenate([size.ravel() for size in sizes]), alignment_bytes) * alignment_bytes",
-        "padded = np.concatenate([size.ravel() for size in sizes])",
+        "padded = ceil_div(by_layer, alignment_bytes) * alignment_bytes",
+        "padded = by_layer",
         LAYOUT,
     ),
     Mutation(
@@ -805,8 +805,8 @@ ENGINE_RULES = (
     Mutation(
         "compiled: a stream has no place for the firing that waits for a slot",
         "panacea_sim/engines/compiled/tables.py",
-        "else min(part.firings, ring_room(outstanding[part.name] + 1))",
-        "else min(part.firings, ring_room(outstanding[part.name]))",
+        "else min(part.firings // lowered.runs, ring_room(outstanding[part.name] + 1))",
+        "else min(part.firings // lowered.runs, ring_room(outstanding[part.name]))",
         COMPILED,
     ),
 )

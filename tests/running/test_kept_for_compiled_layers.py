@@ -12,7 +12,7 @@ from panacea_sim.engines.compiled import lanes, structure, tables, totals
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.hardware.config import Hardware, load_hardware
 from panacea_sim.machines.panacea import build
-from panacea_sim.machines.shared import sliced_tiling
+from panacea_sim.machines.shared import encoded_outputs, sliced_tiling
 from panacea_sim.mapping import plan
 from panacea_sim.mapping.kept import Kept
 from panacea_sim.memory.channel_device import channel_device
@@ -34,6 +34,7 @@ _KEPT: tuple[Any, ...] = (
     totals.accounts_of,
     totals.ends_of,
     sliced_tiling.shared_tiling,
+    encoded_outputs._cut_of,
     channel_device,
 )
 

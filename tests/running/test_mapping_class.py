@@ -108,7 +108,7 @@ def test_names_and_draws_make_no_other_class(changes: dict[str, object]) -> None
 
 def test_the_mapping_is_the_best_one_of_the_typical_layer(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is chosen once, on a layer with the rounded densities and seed 0."""
-    mapping_class._chosen.cache_clear()
+    mapping_class.mapping_of_class.cache_clear()
     found = class_mapping(LAYER, machine_of(HARDWARE).work(LAYER, HARDWARE, None), HARDWARE, "reference")
     rounded = _class(LAYER)
     typical = MaskedLayer("typical", 60, 90, 40, rounded.rho_w / 16, rounded.rho_x / 16, seed=0)
@@ -126,7 +126,7 @@ def test_layers_do_not_influence_each_other() -> None:
     layers = tuple(replace(LAYER, name=f"{at}", seed=at, rho_x=0.7 + at / 40) for at in range(5))
 
     def cycles(order: tuple[MaskedLayer, ...]) -> dict[str, int]:
-        mapping_class._chosen.cache_clear()
+        mapping_class.mapping_of_class.cache_clear()
         scenario = Scenario("any", order, HARDWARE, values=False, schedule="barrier", mapping="class")
         summary = run(scenario, RunOptions()).summary
         assert {layer.mapping_from for layer in summary.layers} == {"class"}
@@ -147,6 +147,6 @@ def test_where_the_class_does_not_fit_the_layer_decides() -> None:
     with pytest.raises(MappingError, match="WMEM holds"):
         class_mapping(replace(LAYER, seed=seed), works[seed], small, "reference")
     either = with_settings(HARDWARE, {"wmem_bytes": most, "dtp": "auto"})
-    mapping_class._chosen.cache_clear()
+    mapping_class.mapping_of_class.cache_clear()
     found = class_mapping(replace(LAYER, seed=seed), works[seed], either, "reference")
     assert found.program is not None

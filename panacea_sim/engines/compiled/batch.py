@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import astuple
 
 import numpy as np
 
@@ -86,7 +85,7 @@ class _Batch:
         self._queues.append(queue_figures(self._ends, core))
         self._channels.append(
             [
-                astuple(channel_totals(streams, number, channel, makespan_cycles))
+                tuple(vars(channel_totals(streams, number, channel, makespan_cycles)).values())
                 for number, channel in enumerate(self._description.channels)
             ]
         )

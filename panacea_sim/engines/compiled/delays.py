@@ -66,7 +66,10 @@ def posting_columns(lowered: Lowered, core: col.Core, streams: col.Streams, numb
         delays.append((late, log.code(_kind(step)), start[late]))
     late = np.flatnonzero(cycle > until)
     delays.append((late, log.code(Kind(State.BLOCKED, SLOT, name)), until[late]))
-    undelayed = np.setdiff1d(np.arange(len(cycle)), np.concatenate([firing for firing, _, _ in delays]))
+    at_once = np.ones(len(cycle), np.bool_)
+    for firing, _, _ in delays:
+        at_once[firing] = False
+    undelayed = np.flatnonzero(at_once)
     delays.append((undelayed, 0, cycle[undelayed]))
     firing, since = (np.concatenate([each[column] for each in delays]) for column in (0, 2))
     code = np.repeat([each[1] for each in delays], [len(each[0]) for each in delays])

@@ -44,12 +44,13 @@ class TravellingValues:
     def __init__(self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> None:
         self.image: dict[int, bytes] = {}
         self._program = program
+        self._layers = layers
         self._functional = functional
         for planned, layer in zip(program.layers, layers, strict=True):
             self._store_operands(planned, layer)
         self._peas = panacea_hardware(program.hardware).n_pea
         self._sums = AccumulatorWorker(program, layers, self._peas)
-        self.workers: dict[str, Worker] = self._build_workers(layers)
+        self.workers: dict[str, Worker] = self._build_workers()
 
     @property
     def accumulators(self) -> list[npt.NDArray[np.int32]]:
@@ -88,8 +89,8 @@ class TravellingValues:
             self.image[int(address)] = data
             check_packed("activation", (n, k), len(data), int(planned.plan.work.activation.total[n, k]))
 
-    def _build_workers(self, layers: Sequence[GemmLayer]) -> dict[str, Worker]:
-        program = self._program
+    def _build_workers(self) -> dict[str, Worker]:
+        program, layers = self._program, self._layers
         weights = [piece for planned in program.layers for piece in _fetched_weights(planned)]
         activations = [[address] for address in activation_addresses(program).tolist()]
         workers: dict[str, Worker] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -19,12 +20,12 @@ from panacea_sim.quant.rle import stream_entries
 from panacea_sim.quant.slicing import slice_activations, slice_weights
 from panacea_sim.quant.vectors import BoolArray, skipped_activation_vectors, skipped_weight_vectors
 from panacea_sim.quant.widths import SLICE_BITS
-from panacea_sim.units import IntArray, bits_to_bytes, ceil_div
+from panacea_sim.units import IntArray, bits_to_bytes, ceil_div, kept
 from panacea_sim.workload.functional import Codes, FunctionalPass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.output_format import OutputFormat, WeightFormat
-from panacea_sim.workload.written_format import VectorAxis
+from panacea_sim.workload.written_format import VectorAxis, features_between
 
 __all__ = ["check_output_tiles", "encoded_outputs", "masked_outputs"]
 
@@ -81,10 +82,9 @@ def masked_outputs(tiling: SlicedTiling, layer: MaskedLayer) -> OutputBytes:
     """
     if not layer.formats:
         return dense_outputs(tiling)
-    bounds = np.append(0, np.cumsum(tiling.rows))
     ho, total, pieces, in_place = [], [], None, 0
     for number, written in enumerate(layer.formats):
-        cut = _cut(tiling, written.features_between(bounds), written.vectors_on)
+        cut = _cut_of(tiling, written.features, written.vectors_on)
         blocks = layer.written_vectors(number, int(cut.groups.sum()), int(cut.depths.sum()))
         piece_ho, piece_lo = _piece_bytes(tiling, cut, len(written.skipped), blocks)
         ho.append(_of_tiles(cut, piece_ho))
@@ -118,6 +118,15 @@ class _Cut:
     along: IntArray
     depths: IntArray
     shape: tuple[int, int]
+
+
+@lru_cache(maxsize=64)
+def _cut_of(tiling: SlicedTiling, ranges: tuple[tuple[int, int], ...], vectors_on: VectorAxis) -> _Cut:
+    """Return the cut of outputs of which these ranges of features are read: many layers have the same."""
+    cut = _cut(tiling, features_between(ranges, np.append(0, np.cumsum(tiling.rows))), vectors_on)
+    for each in (cut.across, cut.groups, cut.along, cut.depths):
+        kept(each)
+    return cut
 
 
 def _cut(tiling: SlicedTiling, features: IntArray, vectors_on: VectorAxis) -> _Cut:

@@ -185,7 +185,7 @@ def _moved(name: str, size_bytes: IntArray, some: BoolArray) -> Action:
         name,
         "bytes",
         lambda firing: size_bytes[firing] * some[firing],
-        lambda runs: (size_bytes * some).reshape(runs, -1).sum(1).tolist(),
+        lambda runs: size_bytes.reshape(runs, -1).sum(1, where=some.reshape(runs, -1)).tolist(),
     )
 
 
