@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from calibrated_layers import observed, policies
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,34 +18,6 @@ from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.errors import ConfigError
 
 V, TILE_K = 4, 32
-
-
-def observed(seed: int, samples: int = 5, *, products: int = 1, dynamic: bool = False) -> ObservedLayer:
-    """Return a layer with skewed activations and a few heavy rows, ragged in all directions."""
-    generator = np.random.default_rng(seed)
-    layer = ObservedLayer(f"layer{seed}", dynamic)
-    weight = generator.standard_t(4, (products, 10, 37)) * 0.1
-    for _ in range(samples):
-        if dynamic:
-            weight = generator.standard_t(4, (products, 10, 37)) * 0.1
-        columns = int(generator.integers(3, 12))
-        activation = np.maximum(generator.standard_normal((products, 37, columns)) ** 3, -0.5)
-        layer.add(weight, activation, np.arange(10.0 * products).reshape(products, 10))
-    return layer
-
-
-@st.composite
-def policies(draw: st.DrawFn) -> QuantizationPolicy:
-    """Draw a policy, with 8-bit activations mostly."""
-    return QuantizationPolicy(
-        percentile=draw(st.sampled_from([None, 99.0, 90.0])),
-        zpm=draw(st.sampled_from(["auto", "on", "off"])),
-        dbs_z=draw(st.sampled_from([None, 1.0, 2.0])),
-        dbs_offset=draw(st.sampled_from(["midpoint", "floor"])),
-        per_channel=draw(st.booleans()),
-        weight_bits=draw(st.sampled_from([4, 7, 10])),
-        activation_bits=draw(st.sampled_from([8, 8, 4, 12])),
-    )
 
 
 @pytest.mark.parametrize("dynamic", [False, True])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from calibrated_layers import policies
 from hypothesis import given
 
 from panacea_sim.calibration.policy import QuantizationPolicy, parse_policy
 from panacea_sim.errors import ConfigError
-from tests.calibration.test_calibrated import policies
 
 
 @given(policies())

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from calibrated_layers import observed
 
 from panacea_sim.calibration.calibrated import LayerRecord, calibrate
 from panacea_sim.calibration.calibrator import Calibrator
@@ -13,7 +14,6 @@ from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.calibration.search import Search, frontier
 from panacea_sim.errors import ConfigError
 from panacea_sim.report.frontier import unbeaten
-from tests.calibration.test_calibrated import observed
 
 
 @pytest.fixture(scope="module")
