@@ -21,7 +21,17 @@ from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.output_format import OutputFormat, ReadFormat, WeightFormat
 from panacea_sim.workload.written_format import joined_ranges
 
-__all__ = ["DEEP", "LAYER", "MACHINE", "WRONG", "Case", "assert_dram_holds_the_codes", "cases", "ran"]
+__all__ = [
+    "DEEP",
+    "LAYER",
+    "MACHINE",
+    "WRONG",
+    "Case",
+    "assert_dram_holds_the_codes",
+    "cases",
+    "plan_a_byte_more",
+    "ran",
+]
 
 Ints = npt.NDArray[np.int64]
 ZERO_POINT, SHIFT, Q_ZERO_POINT = 101, 5, 120
@@ -154,3 +164,11 @@ def _deep_case() -> Case:
 
 DEEP = _deep_case()
 WRONG = r"output tile \d, \d( of fused was written wrong, in format {0}| takes \d+ bytes, but was planned with \d+)"
+
+
+def plan_a_byte_more(prepared: Prepared, number: int) -> str:
+    """Plan one byte too many for the last output tile of a format; return what the error has to say of it."""
+    (planned,) = prepared.program.layers
+    m, n = np.argwhere(planned.output_bytes.total[..., number])[-1].tolist()
+    planned.output_bytes.total[m, n, number] += 1
+    return rf"output tile {m}, {n} takes \d+ bytes, but was planned with \d+"

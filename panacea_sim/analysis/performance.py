@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from panacea_sim.hardware.config import Hardware
@@ -82,19 +83,8 @@ class Performance:
 
 def performance(summary: Summary, hardware: Hardware) -> Performance:
     """Return the rates of a run on this hardware."""
-    multipliers = hardware.multipliers
-    dense_cycles = None
-    if multipliers is not None:
-        dense_cycles = sum(ceil_div(_PRODUCTS_A_MAC * _macs(layer), multipliers) for layer in summary.layers)
-    return Performance(
-        sum(map(_macs, summary.layers)),
-        summary.makespan_cycles,
-        summary.seconds,
-        multipliers,
-        dense_cycles,
-        summary.dram.read_bytes + summary.dram.write_bytes,
-        hardware.dram_peak_bytes_per_cycle,
-    )
+    moved_bytes = summary.dram.read_bytes + summary.dram.write_bytes
+    return _rates(summary.layers, summary.makespan_cycles, summary.seconds, moved_bytes, hardware)
 
 
 def layer_performances(summary: Summary, hardware: Hardware) -> list[Performance | None]:
@@ -114,7 +104,6 @@ def layer_performances(summary: Summary, hardware: Hardware) -> list[Performance
 
 
 def _of_layer(layer: LayerSummary, cycles: int, clock_hz: int, hardware: Hardware) -> Performance | None:
-    multipliers = hardware.multipliers
     if cycles <= 0:
         return None
     moved = (
@@ -124,15 +113,18 @@ def _of_layer(layer: LayerSummary, cycles: int, clock_hz: int, hardware: Hardwar
         layer.spilled_bytes,
         layer.vector_bytes,
     )
-    return Performance(
-        _macs(layer),
-        cycles,
-        cycles / clock_hz,
-        multipliers,
-        None if multipliers is None else ceil_div(_PRODUCTS_A_MAC * _macs(layer), multipliers),
-        sum(moved),
-        hardware.dram_peak_bytes_per_cycle,
-    )
+    return _rates([layer], cycles, cycles / clock_hz, sum(moved), hardware)
+
+
+def _rates(
+    layers: Sequence[LayerSummary], cycles: int, seconds: float, dram_bytes: int, hardware: Hardware
+) -> Performance:
+    multipliers = hardware.multipliers
+    dense_cycles = None
+    if multipliers is not None:
+        dense_cycles = sum(ceil_div(_PRODUCTS_A_MAC * _macs(layer), multipliers) for layer in layers)
+    macs, peak = sum(map(_macs, layers)), hardware.dram_peak_bytes_per_cycle
+    return Performance(macs, cycles, seconds, multipliers, dense_cycles, dram_bytes, peak)
 
 
 def _macs(layer: LayerSummary) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from panacea_sim.calibration.figures import LayerFigures, SkipSteps
 from panacea_sim.calibration.observed import ObservedLayer, RealArray, Sample
 from panacea_sim.calibration.policy import QuantizationPolicy
-from panacea_sim.calibration.skipping import Counts, skipped_activations, skipped_weights, work_of
+from panacea_sim.calibration.skipping import Counts, skipped_activations, skipped_of
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.accuracy import OutputError
 from panacea_sim.quant.quantizer import ActivationQuantizer, panacea_quantizer, quantize_weights, weight_scale
@@ -156,13 +156,14 @@ class Calibration:
         found = LayerFigures(steps)
         for sample, exact in zip(self._observed.held_out, self._exact, strict=True):
             layer = scales.layer(self._observed.name, sample)
+            skipped = skipped_of(layer, self._v, self._tile_k)
             found += LayerFigures(
                 steps,
-                skipped_weights(layer, self._v),
-                self._skipped(sample, scales.quantizer, scales.frequent),
+                skipped.weights,
+                skipped.activations,
                 Counts.of(scales.quantizer.clipped(sample.activation)),
                 OutputError.of(exact, real_outputs(layer, layer.reference_accumulator()).reshape(exact.shape)),
-                work_of(layer, self._v, self._tile_k),
+                skipped.work,
             )
         return CalibratedLayer(self._observed, scales, found)
 
@@ -191,12 +192,11 @@ class Calibration:
         return self._steps[whole]
 
     def _share(self, quantizer: ActivationQuantizer, frequent: Sequence[int]) -> float | None:
-        held_out = self._observed.held_out
-        return sum((self._skipped(each, quantizer, frequent) for each in held_out), Counts()).share
-
-    def _skipped(self, sample: Sample, quantizer: ActivationQuantizer, frequent: Sequence[int]) -> Counts:
-        codes = quantizer.quantize(sample.activation)
-        return skipped_activations(codes, quantizer.bits, quantizer.lo_bits, frequent, self._v)
+        total = Counts()
+        for sample in self._observed.held_out:
+            codes = quantizer.quantize(sample.activation)
+            total += skipped_activations(codes, quantizer.bits, quantizer.lo_bits, frequent, self._v)
+        return total.share
 
     def _quantizer(self, policy: QuantizationPolicy) -> ActivationQuantizer:
         """Return what a policy chooses for the activations; the weight has no part in it."""

@@ -9,6 +9,7 @@ from math import inf
 from panacea_sim.calibration.calibrated import Calibration, LayerRecord, LayerScales, record_of
 from panacea_sim.calibration.observed import ObservedLayer
 from panacea_sim.calibration.policy import QuantizationPolicy
+from panacea_sim.calibration.skipping import Work
 from panacea_sim.checks import require_number
 
 __all__ = ["ALLOWED_LOSS_DB", "FrontierPoint", "Search", "frontier", "search"]
@@ -81,9 +82,8 @@ def frontier(searches: Sequence[Search], losses_db: Sequence[float]) -> tuple[Fr
     """Return how much of all layers is skipped at each loss that every layer may have."""
     points = []
     for loss_db in losses_db:
-        work = [each.within(loss_db).figures.work for each in searches]
-        share = 1 - sum(each.done for each in work) / sum(each.dense for each in work)
-        points.append(FrontierPoint(loss_db, share))
+        work = sum((each.within(loss_db).figures.work for each in searches), Work())
+        points.append(FrontierPoint(loss_db, work.skipped_share))
     return tuple(points)
 
 

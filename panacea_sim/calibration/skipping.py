@@ -13,7 +13,7 @@ from panacea_sim.quant.vectors import BoolArray, skipped_activation_vectors, ski
 from panacea_sim.units import ceil_div
 from panacea_sim.workload.gemm_layer import GemmLayer
 
-__all__ = ["Counts", "Work", "skipped_activations", "skipped_weights", "work_of"]
+__all__ = ["Counts", "Skipped", "Work", "skipped_activations", "skipped_of"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,15 @@ class Work:
         return 1 - self.done / self.dense
 
 
+@dataclass(frozen=True)
+class Skipped:
+    """The vectors of each HO slice of a weight, least significant first, those of an activation, and the work."""
+
+    weights: tuple[Counts, ...]
+    activations: Counts
+    work: Work
+
+
 def skipped_activations(codes: np.ndarray, bits: int, lo_bits: int, frequent: Sequence[int], v: int) -> Counts:
     """Return how many vectors of activation codes [R, K, N] hold r only, of all products and HO slices."""
     total = Counts()
@@ -64,29 +73,26 @@ def skipped_activations(codes: np.ndarray, bits: int, lo_bits: int, frequent: Se
     return total
 
 
-def skipped_weights(layer: GemmLayer, v: int) -> tuple[Counts, ...]:
-    """Return for each HO slice of the weight, least significant first, how many vectors are zero."""
-    masks = [skipped_weight_vectors(ho, v) for ho in _of_products(layer, layer.weight_slices.ho, 1, layer.M)]
-    return tuple(sum((Counts.of(mask[number]) for mask in masks), Counts()) for number in range(len(masks[0])))
+def skipped_of(layer: GemmLayer, v: int, tile_k: int) -> Skipped:
+    """Return the vectors of a layer that are skipped, and its work.
 
-
-def work_of(layer: GemmLayer, v: int, tile_k: int) -> Work:
-    """Return the outer products of a layer: the sum over k of (groups of rows + w)(groups of columns + x).
-
-    w and x are the stored HO vectors at k, fillers included. Tiles and PEAs divide this sum without changing it;
-    double-tile processing does not change it either.
+    The work is the sum over k of (groups of rows + w)(groups of columns + x), where w and x are the stored HO vectors
+    at k, fillers included. Tiles and PEAs divide this sum without changing it; double-tile processing does not either.
     """
-    total = Work()
+    weights, activations, work = [Counts()] * len(layer.weight_slices.ho), Counts(), Work()
     row_groups, column_groups = ceil_div(layer.M, v), ceil_div(layer.N, v)
-    weights = _of_products(layer, layer.weight_slices.ho, 1, layer.M)
-    activations = _of_products(layer, layer.activation_slices.ho, 2, layer.N)
-    for weight, activation in zip(weights, activations, strict=True):
-        w = _stored(skipped_weight_vectors(weight, v), tile_k)
-        x = _stored(skipped_activation_vectors(activation, layer.frequent, v), tile_k)
+    ho_weights = _of_products(layer, layer.weight_slices.ho, 1, layer.M)
+    ho_activations = _of_products(layer, layer.activation_slices.ho, 2, layer.N)
+    for weight, activation in zip(ho_weights, ho_activations, strict=True):
+        skipped_w = skipped_weight_vectors(weight, v)
+        skipped_x = skipped_activation_vectors(activation, layer.frequent, v)
+        weights = [total + Counts.of(mask) for total, mask in zip(weights, skipped_w, strict=True)]
+        activations += Counts.of(skipped_x)
+        w, x = _stored(skipped_w, tile_k), _stored(skipped_x, tile_k)
         done = int(((row_groups + w) * (column_groups + x)).sum())
         dense = layer.K * row_groups * (1 + len(weight)) * column_groups * (1 + len(activation))
-        total += Work(done, dense)
-    return total
+        work += Work(done, dense)
+    return Skipped(tuple(weights), activations, work)
 
 
 def _of_products(layer: GemmLayer, slices: np.ndarray, axis: int, length: int) -> list[np.ndarray]:

@@ -106,11 +106,13 @@ def _root_causes(records: Records, events: Events, kinds: RowKinds) -> tuple[Int
     matrix = np.zeros((events.components, len(kinds.terminals)), np.int64)
     chains = new_chains(records.topology, kinds)
     cursors = np.zeros(len(events.starts), np.int64)
-    if sweep(events, np.array(records.cycles, np.int64), cursors, matrix, chains) == LOST_CHAIN:
+    cycles = np.array(records.cycles, np.int64)
+    if sweep(events, cycles, cursors, matrix, chains) == LOST_CHAIN:
         raise InvariantError("a stall leads to nothing, or in a circle: the records contradict each other")
     stalled = np.zeros(events.components, np.int64)
-    add_stalls(events, np.array(records.cycles, np.int64), stalled)
-    for component in np.flatnonzero(matrix.sum(1) != stalled).tolist():
-        name = records.topology.components[component].name
+    add_stalls(events, cycles, stalled)
+    wrong = np.flatnonzero(matrix.sum(1) != stalled)
+    if len(wrong):
+        name = records.topology.components[wrong[0]].name
         raise InvariantError(f"the root causes of {name} do not add up to its stalls")
     return matrix, chains

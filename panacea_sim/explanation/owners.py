@@ -8,6 +8,7 @@ import numpy as np
 
 from panacea_sim.explanation.events import G_END, G_PORT, G_START, Events, events_of
 from panacea_sim.explanation.explain import walked_segments
+from panacea_sim.explanation.path import served_rows
 from panacea_sim.explanation.records import Records
 from panacea_sim.explanation.row_kinds import NONE, RowKinds
 from panacea_sim.explanation.walk import LATENCY_OF, REASON, SERVICE, TRANSFER
@@ -51,14 +52,8 @@ def path_owners(records: Records) -> PathOwners:
 
 
 def _own_services(records: Records, events: Events, stretches: IntArray, component: IntArray, firing: IntArray) -> None:
-    places = np.flatnonzero(stretches[:, 0] == SERVICE)
-    rows = stretches[places, 1]
-    owners = np.searchsorted(events.rows_at, rows, side="right") - 1
-    component[places] = owners
-    for owner in np.unique(owners).tolist():
-        mine = owners == owner
-        reference = records.rows[records.owners[owner]].reference
-        firing[places[mine]] = reference[rows[mine] - events.rows_at[owner]]
+    for owner, places, references in served_rows(records, events, stretches):
+        component[places], firing[places] = owner, references
 
 
 def _own_grants(  # the records, and what to fill

@@ -15,7 +15,7 @@ from panacea_sim.explanation.row_kinds import RowKinds
 from panacea_sim.explanation.walk import CROSSING, LATENCY_OF, ORDER, REASON, SERVICE, TRANSFER
 from panacea_sim.units import IntArray
 
-__all__ = ["PathSums", "segment_rows"]
+__all__ = ["PathSums", "segment_rows", "served_rows"]
 
 _KINDS: dict[int, SegmentKind] = {
     SERVICE: "service",
@@ -125,16 +125,20 @@ def _told_sums(
 
 def _services(records: Records, events: Events, segments: IntArray) -> Iterator[tuple[str, IntArray, Binding]]:
     """Return each component that serves in the segments, where, and which operator each service waited for."""
+    for owner, places, references in served_rows(records, events, segments):
+        name = records.owners[owner]
+        yield name, places, records.causes(name, references)
+
+
+def served_rows(records: Records, events: Events, segments: IntArray) -> Iterator[tuple[int, IntArray, IntArray]]:
+    """Return each component that serves in the segments, by number, where, and what leads to its actions there."""
     places = np.flatnonzero(segments[:, 0] == SERVICE)
     rows = segments[places, 1]
     owners = np.searchsorted(events.rows_at, rows, side="right") - 1
     for owner in np.unique(owners).tolist():
-        name, mine = records.owners[owner], owners == owner
-        references = records.rows[name].reference[rows[mine] - events.rows_at[owner]]
-        causes = records.causes(name, references)
-        if not len(causes.number):
-            causes = Binding(("",), np.zeros(len(references), np.int64))
-        yield name, places[mine], causes
+        mine = owners == owner
+        reference = records.rows[records.owners[owner]].reference
+        yield owner, places[mine], reference[rows[mine] - events.rows_at[owner]]
 
 
 def _sums(segments: IntArray) -> Iterator[tuple[int, int, int]]:

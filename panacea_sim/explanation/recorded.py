@@ -33,7 +33,7 @@ def table_records(topology: Topology, cycles: tuple[int, int], tables: Mapping[s
 
     def causes(component: str, row: IntArray) -> Binding:
         limited = [(name, count) for name, count in actions[component].items() if count]
-        return binding([(name, count, activities.numbers(name)[row]) for name, count in limited])
+        return binding([(name, count, activities.numbers(name)[row]) for name, count in limited], len(row))
 
     rows = {}
     for name, place in rows_of.items():

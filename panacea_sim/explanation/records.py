@@ -93,7 +93,7 @@ def recorder_records(description: Description, recorder: Recorder, makespan_cycl
 
     def causes(component: str, firing: IntArray) -> Binding:
         mine = actions[component]
-        return binding([(each.name, each.per_cycle, each.amounts(firing)) for each in mine])
+        return binding([(each.name, each.per_cycle, each.amounts(firing)) for each in mine], len(firing))
 
     rows = {name: _taken_rows(recorder, name) for name in (*names, *topology.channels)}
     return Records(
@@ -106,15 +106,15 @@ def recorder_records(description: Description, recorder: Recorder, makespan_cycl
     )
 
 
-def binding(actions: Sequence[tuple[str, int, IntArray]]) -> Binding:
-    """Return for each row the action that needs most cycles, without its unit; of equal ones the first.
+def binding(actions: Sequence[tuple[str, int, IntArray]], rows: int) -> Binding:
+    """Return for each of so many rows the action that needs most cycles, without its unit; of equal ones the first.
 
     `actions` are name, how many a cycle, and amounts [rows]. The number is 0, that of no name, where there are not at
     least two actions, or where a row has none of them.
     """
     names = ("", *(name.rpartition("_")[0] for name, _, _ in actions))
     if len(actions) <= 1:
-        return Binding(names, np.zeros(len(actions[0][2]) if actions else 0, np.int64))
+        return Binding(names, np.zeros(rows, np.int64))
     cycles = np.stack([ceil_div(amounts, per_cycle) for _, per_cycle, amounts in actions])
     return Binding(names, np.where(cycles.max(0) == 0, 0, cycles.argmax(0) + 1))
 

@@ -18,6 +18,7 @@ from panacea_sim.onnx_models.graph import Array, OnnxGraph, node_names
 from panacea_sim.onnx_models.imported import ImportedLayer, ImportedModel
 from panacea_sim.onnx_models.views import ImageView, MatrixView
 from panacea_sim.quant.widths import SLICE_BITS
+from panacea_sim.workload.networks.convolution import Pads
 
 __all__ = ["quantized_graph", "replaceable_layers"]
 
@@ -64,15 +65,18 @@ class _Made:
         self.tensors: list[onnx.TensorProto] = []
         self._prefix = f"{_PREFIX}{name} "
         self._layer, self._scales, self._weights = layer, scales, weights
-        self._dtype: type[np.floating] = np.float32
 
     def in_front_of(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
         """Return nodes to run before a product, whose inputs become what they give."""
         weight, activation = self._layer.weight.view.tensors[0], self._layer.activation.view.tensors[0]
         numbers = list(node.input)
-        yield from self._padded(node, activation)
-        source = self._name("padded") if self._is_padded else activation
-        yield from self._activation_nodes(source)
+        view = self._layer.activation.view
+        padding = view.convolution.window.padding if isinstance(view, ImageView) else ()
+        if any(map(any, padding)):
+            yield self._pad(node, activation, padding)
+            yield from self._activation_nodes(self._name("padded"))
+        else:
+            yield from self._activation_nodes(activation)
         if self._layer.weight.is_constant:
             self.tensors.append(numpy_helper.from_array(self._real_weight(weight), self._name("weight")))
         else:
@@ -89,26 +93,18 @@ class _Made:
         return self._prefix + what
 
     def _constant(self, what: str, value: float) -> str:
-        self.tensors.append(numpy_helper.from_array(np.array(value, self._dtype), self._name(what)))
+        self.tensors.append(numpy_helper.from_array(np.array(value, np.float32), self._name(what)))
         return self._name(what)
 
-    @property
-    def _is_padded(self) -> bool:
-        view = self._layer.activation.view
-        return isinstance(view, ImageView) and any(any(pads) for pads in view.convolution.window.padding)
-
-    def _padded(self, node: onnx.NodeProto, activation: str) -> Iterator[onnx.NodeProto]:
-        """Pad images first: padding is the code of the zero point, which is cut as others are."""
-        view = self._layer.activation.view
-        if not self._is_padded or not isinstance(view, ImageView):
-            return
-        before, behind = zip(*view.convolution.window.padding, strict=True)
+    def _pad(self, node: onnx.NodeProto, activation: str, padding: Pads) -> onnx.NodeProto:
+        """Return what pads images before they are quantized: padding is the code of the zero point, cut as others."""
+        before, behind = zip(*padding, strict=True)
         pads = np.array([0, 0, *before, 0, 0, *behind], np.int64)
         self.tensors.append(numpy_helper.from_array(pads, self._name("pads")))
-        yield helper.make_node("Pad", [activation, self._name("pads")], [self._name("padded")])
         kept = [each for each in node.attribute if each.name not in ("pads", "auto_pad")]
         del node.attribute[:]
         node.attribute.extend(kept)
+        return helper.make_node("Pad", [activation, self._name("pads")], [self._name("padded")])
 
     def _activation_nodes(self, source: str) -> Iterator[onnx.NodeProto]:
         quantizer = self._scales.quantizer

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from panacea_sim.calibration.calibrated import LayerRecord
 from panacea_sim.calibration.skipping import Work
-from panacea_sim.report.calibration import calibrated_row, print_calibrated, searched_row, sqnr_text
+from panacea_sim.report.calibration import calibrated_row, print_calibrated, searched_row, sqnr_text, work_row
 from panacea_sim.report.tables import Column, print_table
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def model_content(found: CalibratedModel) -> dict[str, Any]:
             for name, record in found.records.items()
         ],
         "means": _means(found.records),
-        "work": _work(found.records),
+        "work": work_row(_work(found.records)),
         "outputs": [
             {"name": name, "sqnr_db": output.error.sqnr_db, "mean_cosine": output.mean_cosine}
             for name, output in found.outputs.items()
@@ -55,10 +55,10 @@ def write_table(found: CalibratedModel, path: Path) -> None:
 def print_model(console: Console, found: CalibratedModel) -> None:
     """Print the layers, their means, and the error of the outputs."""
     print_calibrated(console, list(found.records.values()))
-    means, work = _means(found.records), _work(found.records)
+    means = _means(found.records)
     shares = ", ".join(f"{name} {share:.3f}" for name, share in means.items() if share is not None)
     console.print(f"Means over {len(found.records)} layers: {shares}", highlight=False)
-    console.print(f"Work skipped of the whole model: {work['skipped_share']:.1%}", highlight=False)
+    console.print(f"Work skipped of the whole model: {_work(found.records).skipped_share:.1%}", highlight=False)
     rows = [
         [name, sqnr_text(output.error.sqnr_db), "-" if output.mean_cosine is None else f"{output.mean_cosine:.4f}"]
         for name, output in found.outputs.items()
@@ -92,9 +92,8 @@ def _mean(shares: list[float | None]) -> float | None:
     return fsum(known) / len(known) if known else None
 
 
-def _work(records: Mapping[str, LayerRecord]) -> dict[str, Any]:
-    work = sum((record.figures.work for record in records.values()), Work())
-    return {"done": work.done, "dense": work.dense, "skipped_share": work.skipped_share}
+def _work(records: Mapping[str, LayerRecord]) -> Work:
+    return sum((record.figures.work for record in records.values()), Work())
 
 
 def _flat(row: dict[str, Any]) -> dict[str, object]:

@@ -9,9 +9,10 @@ from rich.console import Console
 
 from panacea_sim.calibration.calibrated import LayerRecord
 from panacea_sim.calibration.search import Search
+from panacea_sim.calibration.skipping import Work
 from panacea_sim.report.tables import Column, print_table
 
-__all__ = ["calibrated_row", "print_calibrated", "print_search", "searched_row", "sqnr_text"]
+__all__ = ["calibrated_row", "print_calibrated", "print_search", "searched_row", "sqnr_text", "work_row"]
 
 _ALONE = "One sample alone chooses and judges: real figures need more of them"
 _POLICY_COLUMNS = (
@@ -56,8 +57,13 @@ def calibrated_row(layer: LayerRecord) -> dict[str, Any]:
         "rho_x_steps": {"zero": steps.zero, "frequent": steps.frequent, "zpm": steps.zpm, "dbs": steps.dbs},
         "clipped_share": figures.clipped_share,
         "sqnr_db": figures.sqnr_db,
-        "work": {"done": figures.work.done, "dense": figures.work.dense, "skipped_share": figures.work.skipped_share},
+        "work": work_row(figures.work),
     }
+
+
+def work_row(work: Work) -> dict[str, Any]:
+    """Return work as JSON."""
+    return {"done": work.done, "dense": work.dense, "skipped_share": work.skipped_share}
 
 
 def searched_row(found: Search) -> dict[str, Any]:

@@ -1,11 +1,13 @@
-"""Charts: how figures of matplotlib look, and how they stand in a page, in its colours, light or dark."""
+"""Charts: how figures of matplotlib look, how they become files, and how they stand in a page, light or dark."""
 
 from __future__ import annotations
 
 import io
 import re
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from matplotlib import rc_context
@@ -13,7 +15,7 @@ from matplotlib.figure import Figure
 
 from panacea_sim.report.themes import LIGHT, colour_variables
 
-__all__ = ["CHART_INCHES", "chart_style", "themed_svg"]
+__all__ = ["CHART_INCHES", "chart_style", "picture_style", "save_picture", "themed_svg"]
 
 CHART_INCHES = 10.5
 """How wide a chart is."""
@@ -26,22 +28,32 @@ _FONTS = f"{_FONT}, Verdana, sans-serif"
 """Verdana is as wide, where there is no DejaVu."""
 
 
-def chart_style(font_points: float) -> AbstractContextManager[None]:
-    """Return the settings of matplotlib within which a chart is made."""
-    return rc_context(
-        {
-            "font.size": font_points,
-            "font.family": "DejaVu Sans",
-            "svg.fonttype": "none",
-            "axes.linewidth": 0.6,
-            "axes.facecolor": "none",
-            "axes.edgecolor": LIGHT.ink,
-            "axes.labelcolor": LIGHT.ink,
-            "text.color": LIGHT.ink,
-            "xtick.color": LIGHT.ink,
-            "ytick.color": LIGHT.ink,
-        }
-    )
+def save_picture(figure: Figure, path: Path, ending: str) -> None:
+    """Write a figure as png, svg or pdf; texts stay texts, and equal figures give equal files, which have no date."""
+    metadata: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[ending]
+    with rc_context({"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "panacea_sim"}):
+        figure.savefig(path, format=ending, metadata=metadata)
+
+
+def picture_style(font_points: float) -> AbstractContextManager[None]:
+    """Return the settings of matplotlib within which a picture for a file is made."""
+    return rc_context({"font.size": font_points, "font.family": "DejaVu Sans", "axes.linewidth": 0.6})
+
+
+@contextmanager
+def chart_style(font_points: float) -> Iterator[None]:
+    """Keep the settings of matplotlib within which a chart is made that may stand in a page."""
+    in_a_page = {
+        "svg.fonttype": "none",
+        "axes.facecolor": "none",
+        "axes.edgecolor": LIGHT.ink,
+        "axes.labelcolor": LIGHT.ink,
+        "text.color": LIGHT.ink,
+        "xtick.color": LIGHT.ink,
+        "ytick.color": LIGHT.ink,
+    }
+    with picture_style(font_points), rc_context(in_a_page):  # type: ignore[arg-type]  # the names of settings are known
+        yield
 
 
 def themed_svg(figure: Figure, name: str, meaning: str) -> str:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -16,6 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from panacea_sim.calibration.calibrated import LayerRecord
 from panacea_sim.calibration.search import ALLOWED_LOSS_DB, Search, frontier
+from panacea_sim.report.charts import picture_style, save_picture
 
 __all__ = ["frontier_figure", "network_figure", "unbeaten", "write_frontier", "write_network_frontier"]
 
@@ -28,23 +26,17 @@ _LOSSES_DB = np.arange(0.0, 20.25, 0.25).tolist()
 
 def write_frontier(found: Search, path: Path, ending: str) -> None:
     """Write the picture of a layer's search as png, svg or pdf."""
-    _write(frontier_figure(found), path, ending)
+    save_picture(frontier_figure(found), path, ending)
 
 
 def write_network_frontier(searches: Sequence[Search], path: Path, ending: str) -> None:
     """Write the picture of all layers' searches as png, svg or pdf."""
-    _write(network_figure(searches), path, ending)
-
-
-def _write(figure: Figure, path: Path, ending: str) -> None:
-    metadata: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[ending]
-    with rc_context({"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "panacea_sim"}):
-        figure.savefig(path, format=ending, metadata=metadata)
+    save_picture(network_figure(searches), path, ending)
 
 
 def frontier_figure(found: Search) -> Figure:
     """Return the picture of a search; policies that lose nothing have no place in decibels and are left out."""
-    with _style():
+    with picture_style(_FONT_POINTS):
         figure, axes = _figure()
         _draw_points(axes, found)
         line = unbeaten(found.tried)
@@ -62,7 +54,7 @@ def frontier_figure(found: Search) -> Figure:
 def network_figure(searches: Sequence[Search]) -> Figure:
     """Return the share of the work of all layers that is skipped if each may lose so much against plain min-max."""
     points = frontier(searches, _LOSSES_DB)
-    with _style():
+    with picture_style(_FONT_POINTS):
         figure, axes = _figure()
         losses, shares = [point.loss_db for point in points], [point.skipped_share for point in points]
         axes.step(losses, shares, where="post", color=_PER_CHANNEL)
@@ -85,10 +77,6 @@ def unbeaten(tried: Sequence[LayerRecord]) -> list[LayerRecord]:
         if not found or each.figures.work.skipped_share > found[-1].figures.work.skipped_share:
             found.append(each)
     return found[::-1]
-
-
-def _style() -> AbstractContextManager[None]:
-    return rc_context({"font.size": _FONT_POINTS, "axes.linewidth": 0.6, "font.family": "DejaVu Sans"})
 
 
 def _figure() -> tuple[Figure, Axes]:

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
@@ -20,6 +19,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from panacea_sim.analysis.shares import StateShares, state_shares
 from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.report.charts import picture_style, save_picture
 from panacea_sim.report.groups import group_label
 from panacea_sim.report.names import name_forms, shortened
 from panacea_sim.report.palette import STATE_COLOURS
@@ -90,10 +90,7 @@ def write_picture(
     Raises ConfigError for an unknown ending or if nothing was recorded in `window`.
     """
     ending = ending or check_ending(path)
-    # Text stays text in vector files, and without the date equal runs give equal files.
-    metadata: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[ending]
-    with rc_context({"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "panacea_sim"}):
-        run_figure(run, style=style, window=window).savefig(path, format=ending, metadata=metadata)
+    save_picture(run_figure(run, style=style, window=window), path, ending)
 
 
 def run_figure(run: StoredRun, *, style: PictureStyle = "screen", window: tuple[int, int] | None = None) -> Figure:
@@ -114,7 +111,7 @@ def run_figure(run: StoredRun, *, style: PictureStyle = "screen", window: tuple[
         look.lane_inches * (len(lanes) + _gaps(lanes)),
         0.8 if lines else 0.01,
     ]
-    with rc_context({"font.size": look.font_points, "axes.linewidth": 0.6, "font.family": "DejaVu Sans"}):
+    with picture_style(look.font_points):
         size = (look.width_inches, sum(heights) + 1.1 + len(said) * _LINE_EMS * look.font_points / _POINTS_PER_INCH)
         figure = Figure(figsize=size, dpi=look.dpi, layout="constrained")
         FigureCanvasAgg(figure)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -15,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from panacea_sim.analysis.whatif import Kind, WhatIf, WhatIfRow
-from panacea_sim.report.charts import CHART_INCHES, chart_style
+from panacea_sim.report.charts import CHART_INCHES, chart_style, save_picture
 from panacea_sim.report.themes import LIGHT
 
 __all__ = ["tornado_figure", "write_tornado"]
@@ -44,10 +42,7 @@ class _Lane:
 
 def write_tornado(found: WhatIf, path: Path, ending: str) -> None:
     """Write the picture as png, svg or pdf."""
-    # Text stays text in vector files, and without the date equal results give equal files.
-    metadata: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[ending]
-    with rc_context({"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "panacea_sim"}):
-        tornado_figure(found).savefig(path, format=ending, metadata=metadata)
+    save_picture(tornado_figure(found), path, ending)
 
 
 def tornado_figure(found: WhatIf) -> Figure:

@@ -43,6 +43,13 @@ HEADS, KV_HEADS, SIZE, TOKENS, HIDDEN = 4, 2, 40, 37, 52
 GROUP = HEADS // KV_HEADS
 SIZES = Attention(HEADS, KV_HEADS, SIZE, batch=1, queries=TOKENS, keys=TOKENS)
 MACHINE = {"n_pea": 8, "v": 4, "tile_k": 32, "tile_n": 16}
+EACH_WAY = [
+    ("travel", "reference"),
+    pytest.param("check", "reference", marks=NEEDS_NUMBA),
+    pytest.param("check", "compiled", marks=NEEDS_NUMBA),
+]
+"""How values are handled, and by which engine."""
+
 ZERO_POINT, Q_ZERO_POINT, PV_ZERO_POINT = 117, 131, 124
 # Ratios of scales are powers of two, so that the model can round in whole numbers.
 Q_SHIFT, K_SHIFT, V_SHIFT, PV_SHIFT = 6, 6, 6, 8
@@ -187,14 +194,7 @@ def test_the_softmax_is_no_constant(layers: tuple[GemmLayer, ...]) -> None:
 
 
 @pytest.mark.parametrize("schedule", ["barrier", "overlap"])
-@pytest.mark.parametrize(
-    ("values", "engine"),
-    [
-        ("travel", "reference"),
-        pytest.param("check", "reference", marks=NEEDS_NUMBA),
-        pytest.param("check", "compiled", marks=NEEDS_NUMBA),
-    ],
-)
+@pytest.mark.parametrize(("values", "engine"), EACH_WAY)
 def test_each_product_equals_the_plain_model(
     values: ValuesChoice, engine: Engine, schedule: Schedule, layers: tuple[GemmLayer, ...], hashes: list[str]
 ) -> None:
@@ -218,14 +218,7 @@ def test_mappings_of_the_block(dtp: str, engine: Engine, layers: tuple[GemmLayer
 
 
 @pytest.mark.parametrize("schedule", ["barrier", "overlap"])
-@pytest.mark.parametrize(
-    ("values", "engine"),
-    [
-        ("travel", "reference"),
-        pytest.param("check", "reference", marks=NEEDS_NUMBA),
-        pytest.param("check", "compiled", marks=NEEDS_NUMBA),
-    ],
-)
+@pytest.mark.parametrize(("values", "engine"), EACH_WAY)
 def test_a_fused_layer_writes_three_formats(
     values: ValuesChoice, engine: Engine, schedule: Schedule, layers: tuple[GemmLayer, ...], hashes: list[str]
 ) -> None:
