@@ -82,6 +82,7 @@ def _means(records: Mapping[str, LayerRecord]) -> dict[str, float | None]:
         "frequent": [each.steps.frequent for each in figures],
         "zpm": [each.steps.zpm for each in figures],
         "dbs": [each.steps.dbs for each in figures],
+        "symmetric": [each.steps.symmetric for each in figures],
         "rho_x": [each.rho_x for each in figures],
     }
     return {name: _mean(shares) for name, shares in columns.items()}
