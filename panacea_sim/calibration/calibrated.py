@@ -194,12 +194,12 @@ class Calibration:
         if whole not in self._steps:
             plain = self._quantizer(replace(whole, zpm="off", dbs_z=None))
             zero, frequent = (self._share(plain, r) for r in ((0,) * len(_frequent(plain)), _frequent(plain)))
-            zpm = dbs = symmetric = None
+            moved = sliced = symmetric = None
             if policy.has_steps:
                 more = (self._quantizer(each) for each in (replace(whole, dbs_z=None), whole))
-                zpm, dbs = (self._share(each, _frequent(each)) for each in more)
+                moved, sliced = (self._share(each, _frequent(each)) for each in more)
                 symmetric = self._symmetric_share(plain)
-            self._steps[whole] = SkipSteps(zero, frequent, zpm, dbs, symmetric)
+            self._steps[whole] = SkipSteps(zero, frequent, moved, sliced, symmetric)
         return self._steps[whole]
 
     def _share(self, quantizer: ActivationQuantizer, frequent: Sequence[int]) -> float | None:
