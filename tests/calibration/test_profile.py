@@ -11,7 +11,7 @@ from panacea_sim.calibration.profile import profile_of
 
 
 def test_each_kind_has_the_means_of_its_layers() -> None:
-    """Weights of several HO slices have their mean; a kind that there is not takes the mean of all, as an assumption."""
+    """Weights of several HO slices have their mean; a kind that there is not takes that of all, an assumption."""
     records = [record_of(calibrate(observed(seed), QuantizationPolicy(weight_bits=10))) for seed in range(3)]
     profile = profile_of("mine", zip(("ffn", "qkv", "ffn"), records, strict=True))
     for kind, own in (("ffn", [records[0], records[2]]), ("qkv", [records[1]]), ("conv", records)):
