@@ -23,7 +23,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: setup run test check lint format wheel lowest bench equal mutants golden picture models profiles clean help rebuild
+.PHONY: setup run test check lint format wheel lowest bench equal promises mutants golden picture models profiles clean help rebuild
 
 setup: $(STAMP) ## make .venv and install the package with the pinned tools
 
@@ -60,6 +60,9 @@ bench: $(STAMP) ## measure the speed of the simulator
 
 equal: $(STAMP) ## compare both engines on N random machines of each kind and 3/5 as many programs (default 10000)
 	EQUAL_MACHINES=$(or $(N),10000) $(BIN)/pytest tests/engines/test_compiled_equality.py -n $(WORKERS)
+
+promises: $(STAMP) ## measure how often and how far reruns gain more than a critical path promised (N machines of each kind)
+	$(BIN)/python tests/promises.py --machines $(or $(N),500)
 
 mutants: $(STAMP) ## see that tests notice every one-line fault of tests/mutants (NAMES=... for some of them)
 	$(BIN)/python tests/mutants/run.py --workers $(WORKERS) $(NAMES)
