@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from panacea_sim.description.topology import Topology
 from panacea_sim.explanation.records import Binding, Grants, Postings, Records, Rows, binding
-from panacea_sim.trace.activity_log import Kind
+from panacea_sim.trace.activity_log import KeptRows, Kind
 from panacea_sim.trace.schema import State
 from panacea_sim.units import IntArray
 
@@ -39,7 +39,8 @@ def table_records(topology: Topology, cycles: tuple[int, int], tables: Mapping[s
     for name, place in rows_of.items():
         first = int(start[place[0]]) if len(place) else 0
         known, own = np.unique(code[place], return_inverse=True)
-        rows[name] = Rows([kinds[each] for each in known.tolist()], first, own.astype(np.int32), end[place], place)
+        part = KeptRows(own.astype(np.int32), end[place], place)
+        rows[name] = Rows([kinds[each] for each in known.tolist()], first, (part,))
     return Records(
         topology,
         (0, cycles[1] - cycles[0]),
