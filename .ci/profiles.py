@@ -52,8 +52,8 @@ WEIGHTS = {"measured": "a scale for each channel of the weights", "measured-per-
 HEADER = """\
 # Shares of skipped vectors by the kind of a layer and the quantization of the machine. Written by `make profiles`.
 # aqs: 7-bit weights, 8-bit asymmetric activations with ZPM and DBS (z = 2). sbr7: 7-bit symmetric activations in signed
-# slices. v = 4, min-max calibration, measured on held-out samples: blocks of 128 tokens, 12 to calibrate and 4 to measure,
-# and crops of photographs, 6 and 2. Weights that other layers make (qk, pv) have one scale over all heads.
+# slices. v = 4, min-max calibration, measured on held-out samples: blocks of 128 tokens, 12 to calibrate and 4 to
+# measure, and crops of photographs, 6 and 2. Weights that other layers make (qk, pv) have one scale over all heads.
 # Standing: D = derived from figures that were measured, A = our assumption.
 
 """
