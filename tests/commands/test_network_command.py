@@ -133,7 +133,7 @@ def test_workloads_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (["net.yaml", "--phase", "decode"], "error: --phase: found decode; accepted: nothing beside net.yaml"),
         (["opt-125m", "--phase", "train"], "error: Invalid value for '--phase'"),
-        (["opt-125m", "--profile", "none"], "error: profile: found 'none'; accepted: a profile (dense, measured)"),
+        (["opt-125m", "--profile", "none"], "error: profile: found 'none'; accepted: a profile (dense, measured, measured-per-tensor)"),
         (["opt-125m", "--hardware", "none"], "error: hardware: found the unknown preset 'none'"),
     ],
 )

@@ -137,7 +137,7 @@ def test_vector_work_without_a_producer_is_told() -> None:
         ({"batch": 5000}, "--batch: found 5000; accepted: a whole number in 1 .. 4096"),
         ({"tokens": 2**31 - 1, "batch": 2}, "layer.N: found 4294967294; accepted: a whole number in 1 .. 2147483647"),
         ({"weight_bits": 8}, "--weight-bits: found 8; accepted: 4, 7, 10. Use 10"),
-        ({"profile": "measure"}, "profile: found 'measure'; accepted: a profile (dense, measured) or the path"),
+        ({"profile": "measure"}, "profile: found 'measure'; accepted: a profile (dense, measured, measured-per-tensor) or the path"),
     ],
 )
 def test_refused_options(arguments: dict[str, Any], text: str) -> None:
