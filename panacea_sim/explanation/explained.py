@@ -25,7 +25,14 @@ from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.summary import Summary
 
-__all__ = ["explained", "explained_run", "keep_explanation", "recorded_segments"]
+__all__ = [
+    "explained",
+    "explained_parts",
+    "explained_run",
+    "keep_explanation",
+    "recorded_part",
+    "recorded_segments",
+]
 
 
 def explained_run(description: Description, recorder: Recorder, result: EngineResult) -> Explanation:
@@ -56,14 +63,13 @@ def explained(run: StoredRun) -> Explanation:
     if stored is not None:
         return stored
     if run.window is not None:
-        return explain(_records(run, run.recorded_cycles), with_path=False)
+        return explain(recorded_part(run, run.recorded_cycles), with_path=False)
     if summary.schedule == "barrier":
-        borders = [0, *(layer.end_cycle for layer in summary.layers)]
-        cycles = pairwise(borders)
+        cycles = explained_parts(run, summary)
         return joined(
-            [(layer.name, explain(_records(run, each))) for layer, each in zip(summary.layers, cycles, strict=True)]
+            [(layer.name, explain(recorded_part(run, each))) for layer, each in zip(summary.layers, cycles, strict=True)]
         )
-    return explain(_records(run, (0, summary.makespan_cycles)))
+    return explain(recorded_part(run, (0, summary.makespan_cycles)))
 
 
 def recorded_segments(run: StoredRun) -> pa.Table:
@@ -74,12 +80,9 @@ def recorded_segments(run: StoredRun) -> pa.Table:
     summary = _complete(run)
     if run.window is not None:
         raise ConfigError(f"{run.path}", "a window of a run", "a run that was recorded whole", "Run without --window")
-    borders = [0, summary.makespan_cycles]
-    if summary.schedule == "barrier":
-        borders = [0, *(layer.end_cycle for layer in summary.layers)]
     parts = []
-    for first, last in pairwise(borders):
-        part = path_segments(_records(run, (first, last)))
+    for first, last in explained_parts(run, summary):
+        part = path_segments(recorded_part(run, (first, last)))
         for name in ("start_cycle", "end_cycle"):
             place = part.schema.get_field_index(name)
             part = part.set_column(place, part.schema.field(place), pc.add(part.column(place), first))
@@ -107,7 +110,16 @@ def _complete(run: StoredRun) -> Summary:
     return run.summary
 
 
-def _records(run: StoredRun, cycles: tuple[int, int]) -> Records:
+def explained_parts(run: StoredRun, summary: Summary) -> list[tuple[int, int]]:
+    """Return the cycles of a run that are explained each by themselves: those of layers that ran alone, or all."""
+    if run.window is not None:
+        return [run.recorded_cycles]
+    if summary.schedule == "barrier":
+        return list(pairwise([0, *(layer.end_cycle for layer in summary.layers)]))
+    return [(0, summary.makespan_cycles)]
+
+
+def recorded_part(run: StoredRun, cycles: tuple[int, int]) -> Records:
     """Return what was recorded between two cycles, at which one layer ends and another begins, or of a window."""
     topology = run.topology
     if not run.is_full:
