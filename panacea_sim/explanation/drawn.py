@@ -1,4 +1,4 @@
-"""What draws a recorded run needs of its explanation: the path, the stalls that it meets, the stretches of all stalls."""
+"""What there is to draw of an explanation: the path, the stalls that it meets, the stretches of all stalls."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def drawn_part(records: Records, *, with_path: bool) -> DrawnPart:
     walked = list(walked_segments(records, events))[::-1]
     batches = [segment_rows(records, events, kinds, each, SEGMENTS) for each in walked]
     path = pa.Table.from_batches(batches, SEGMENTS)
-    return DrawnPart(stretches, path, _path_stalls(records, events, kinds, walked))
+    return DrawnPart(stretches, path, _path_stalls(records, events, walked))
 
 
-def _path_stalls(records: Records, events: Events, kinds: RowKinds, walked: list[IntArray]) -> PathStalls:
+def _path_stalls(records: Records, events: Events, walked: list[IntArray]) -> PathStalls:
     """Return the stalls at whose end the walk came from elsewhere, or whose transfer was the path's next one."""
     segments = np.concatenate([np.zeros((0, 4), np.int64), *walked])
     numbers: dict[Kind, int] = {}

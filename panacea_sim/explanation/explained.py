@@ -67,7 +67,10 @@ def explained(run: StoredRun) -> Explanation:
     if summary.schedule == "barrier":
         cycles = explained_parts(run, summary)
         return joined(
-            [(layer.name, explain(recorded_part(run, each))) for layer, each in zip(summary.layers, cycles, strict=True)]
+            [
+                (layer.name, explain(recorded_part(run, each)))
+                for layer, each in zip(summary.layers, cycles, strict=True)
+            ]
         )
     return explain(recorded_part(run, (0, summary.makespan_cycles)))
 

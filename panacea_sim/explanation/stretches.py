@@ -109,4 +109,3 @@ def _hops(chains: Chains) -> IntArray:
         behind = chains.child[node]
         hops[behind[behind > 0]] = hops[node] + 1
     return hops
-
