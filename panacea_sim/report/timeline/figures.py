@@ -34,11 +34,14 @@ _AXIS_HEIGHT = 36
 _TOP_AXIS_HEIGHT = 44
 _LANES_HEIGHT = 520
 _TOOLS = "xpan,xwheel_zoom,xbox_zoom,reset"
+_TOOLTIP_CSS = (
+    ":host(.bk-Tooltip) { --tooltip-color: var(--paper); --tooltip-text: var(--ink); --tooltip-border: var(--line);"
+    " --tooltip-arrow-color: var(--paper); }"
+)
 _TOOLTIP = (
-    # Inside of the tooltip, where rules of the page do not reach: its ground and border as the page has them.
-    "<style>:host(.bk-Tooltip) { --tooltip-color: var(--paper); --tooltip-text: var(--ink);"
-    " --tooltip-border: var(--line); --tooltip-arrow-color: var(--paper); }</style>"
-    '<div style="white-space: pre; font: 12px system-ui, sans-serif; line-height: 1.4; color: var(--ink)">%s</div>'
+    '<div style="white-space: pre; font: 12px system-ui, sans-serif; line-height: 1.4; color: var(--ink)">'
+    # Here, because no rule of the page reaches into a tooltip.
+    f"<style>{_TOOLTIP_CSS}</style>%s</div>"
 )
 _PATH_HEIGHT = 26
 _LIT_PIXELS = 2
@@ -51,7 +54,7 @@ def timeline_document(header: dict[str, Any]) -> Document:
     layers, layer_source = layers_figure(cycles, 1 + max((layer["track"] for layer in header["layerSpans"]), default=0))
     lanes, lane_source, edge_source, mark = lanes_figure(cycles, header["colours"])
     lit_source = _lit(lanes)
-    path, path_source = _path(cycles)
+    path, path_sources = _path(cycles)
     path.visible = bool(header["path"]["keys"])
     occupancy, occupancy_source = _curves(cycles, "occupancy")
     bandwidth, bandwidth_source = _channels(cycles)
@@ -67,7 +70,7 @@ def timeline_document(header: dict[str, Any]) -> Document:
         utilization.height = _AXIS_HEIGHT + 8
         utilization.yaxis.visible = False
     plots = [layers, path, lanes, occupancy, bandwidth, utilization]
-    chosen = BoxAnnotation(left=0, right=0, visible=False, fill_alpha=0.12, line_alpha=0.8, level="overlay")
+    chosen = BoxAnnotation(left=0, right=0, visible=False, fill_alpha=0.1, line_alpha=0.8, level="overlay")
     for plot in plots:
         _choose_ranges(plot, chosen)
     document = Document()
@@ -90,7 +93,7 @@ def timeline_document(header: dict[str, Any]) -> Document:
         "mark": mark,
         "litSource": lit_source,
         "path": path,
-        "pathSource": path_source,
+        **path_sources,
         "chosen": chosen,
         "occupancy": occupancy,
         "occupancyAxis": occupancy.yaxis[0],
@@ -216,14 +219,13 @@ def _lit(lanes: figure) -> ColumnDataSource:
         line_width=_LIT_PIXELS,
         source=source,
         name="lit",
-        level="annotation",
     )
     lanes.js_on_event(Tap, CustomJS(code="panacea.clickLanes(cb_obj.x, cb_obj.y)"))
     return source
 
 
-def _path(cycles: Range1d) -> tuple[figure, ColumnDataSource]:
-    """Return the lane of the critical path."""
+def _path(cycles: Range1d) -> tuple[figure, dict[str, ColumnDataSource]]:
+    """Return the lane of the critical path and its sources: stretches, lines between them, names in wide ones."""
     names = ("left", "right", "bottom", "top", "paintRight", "paintTop", "state", "colour", "i")
     source = ColumnDataSource({name: [] for name in names})
     plot = _plain_figure(cycles, _PATH_HEIGHT, y_range=Range1d(0.6, -0.6))
@@ -239,11 +241,25 @@ def _path(cycles: Range1d) -> tuple[figure, ColumnDataSource]:
     parts = plot.quad(
         left="left", right="right", bottom="bottom", top="top", fill_color=None, line_color=None, source=source
     )
+    edges = ColumnDataSource({name: [] for name in ("x", "bottom", "top")})
+    plot.segment(x0="x", x1="x", y0="bottom", y1="top", line_color="#000000", line_alpha=0.45, source=edges)
+    labels = ColumnDataSource({name: [] for name in ("x", "text", "ink")})
+    plot.text(
+        x="x",
+        y=0,
+        text="text",
+        text_color="ink",
+        source=labels,
+        text_align="center",
+        text_baseline="middle",
+        text_font_size="11px",
+        text_font=value(_FONT),
+    )
     plot.yaxis.ticker = FixedTicker(ticks=[0])
     _name_ticks(plot, "return 'critical path'")
     plot.add_tools(_hover(parts, "i", "describePath(value)"))
     plot.js_on_event(Tap, CustomJS(code="panacea.clickPath(cb_obj.x)"))
-    return plot, source
+    return plot, {"pathSource": source, "pathEdges": edges, "pathLabels": labels}
 
 
 def _choose_ranges(plot: figure, chosen: BoxAnnotation) -> None:

@@ -3,6 +3,7 @@
 const STALLS = new Set(["starved", "blocked", "contended", "waiting"]);
 const CLICK_PIXELS = 3;
 const LEAST_PIXELS = 12;
+const LEAST_MARGIN = 10;
 
 const laneNumber = (name) => header.lanes.findIndex((lane) => lane.name === name);
 
@@ -86,18 +87,22 @@ function stallBelow(lanes, cycle) {
 }
 
 function clickLanes(cycle, y) {
+  leaveFocus();
   const row = rows[Math.round(y)];
   if (!row || !row.lanes) return clearLit();
   if (header.detail !== "intervals") return say("Single stalls are not in this page; --window A:B shows them, and what they wait for.");
   const at = Math.floor(cycle);
   const found = stallBelow(row.lanes, at);
-  if (found) return lightChain(found.lane, found.cycle);
+  if (found) {
+    lightChain(found.lane, found.cycle);
+    return lit && bringIntoView(lit.chain);
+  }
   clearLit();
   const i = row.lanes.length === 1 ? intervalAt(data, row.lanes[0], at) : -1;
   return say(i < 0 ? "" : `${row.label} is ${data.states[data.state[i]]} in cycle ${number(at)}: a click on a stall shows what it waits for.`);
 }
 
-// Lights up the chain of a stall in a cycle, and shows what is to blame.
+// Lights up the chain of a stall in a cycle, and scrolls to what is to blame.
 function lightChain(lane, cycle) {
   const i = intervalAt(data, header.lanes[lane], cycle);
   const chain = header.chains.length && i >= 0 ? chainAt(header, data, lane, cycle) : null;
@@ -108,7 +113,6 @@ function lightChain(lane, cycle) {
   lit = { lane, i, cycle, chain, members: chain.blamed ? [...chain.members, chain.blamed] : chain.members };
   const cause = lit.members[lit.members.length - 1];
   showLanes(new Set(lit.members.map((each) => header.lanes[each.lane].name)));
-  bringIntoView(chain, cause);
   models.mark.visible = false;
   drawLit();
   scrollToLane(cause.lane);
@@ -127,13 +131,27 @@ function tellChain() {
   say(`${chainText(names, state, chain.end)}: ${span(chain.from, chain.to)}.${shares}`);
 }
 
-// The view stays, unless the stretch or its cause is too narrow to be seen there, or outside.
-function bringIntoView(chain, cause) {
-  const { start, end } = models.cycles;
-  const isSeen = (from, to) => to > start && from < end;
-  if (isSeen(chain.from, chain.to) && isSeen(data.start[cause.i], data.end[cause.i]) && chain.to - chain.from >= visiblePixels(LEAST_PIXELS)) return;
-  const margin = Math.max(chain.to - chain.from, 10);
-  show(chain.from - 2 * margin, chain.to + 2 * margin);
+// The view stays, unless the stretch is too narrow to be seen there; what is to blame is in the same cycles.
+function bringIntoView({ from, to }) {
+  if (to - from >= visiblePixels(LEAST_PIXELS)) return;
+  const margin = 2 * Math.max(to - from, LEAST_MARGIN);
+  show(from - margin, to + margin);
+}
+
+// The longest stretch of a stall, as its middle.
+function longestStretch(lane, start, end) {
+  const { stretch } = data;
+  const { from, to } = header.stretchLanes[lane];
+  let best = -1;
+  for (let s = firstEndingAfter(stretch.end, start, from, to); s < to && stretch.start[s] < end; s++) {
+    if (best < 0 || stretch.end[s] - stretch.start[s] > stretch.end[best] - stretch.start[best]) best = s;
+  }
+  return best < 0 ? start : Math.floor((stretch.start[best] + stretch.end[best]) / 2);
+}
+
+// Bokeh takes the focus when it is clicked, and shows that with a frame; keys are those of the page.
+function leaveFocus() {
+  if (document.activeElement) document.activeElement.blur();
 }
 
 function drawLit() {

@@ -62,10 +62,9 @@ function onKey(event) {
 }
 
 function fillKeys() {
-  element("keyList").replaceChildren(...KEY_TEXTS.flatMap(([keys, text]) => [
+  element("keyList").replaceChildren(...KEY_TEXTS.map(([keys, text]) => makeElement("div", {},
     makeElement("dt", {}, ...keys.split(" ").map((key) => makeElement("kbd", { textContent: key }))),
-    makeElement("dd", { textContent: text }),
-  ]));
+    makeElement("dd", { textContent: text }))));
   element("keysButton").onclick = () => showKeys(element("keys").hidden);
 }
 

@@ -2,6 +2,8 @@
 
 const PATH_BINS = 512;
 const PATH_SHARES = 6;
+const LETTER_PIXELS = 7;
+const BLACK_IS_READ_BETTER = 0.179;
 
 let path = null;
 let pathGroups = [];
@@ -23,7 +25,29 @@ function drawPath(first, last) {
   const { parts, columns, groups, row } = partCollector(path);
   binIntervals(path.lane, path, first, last, grid, row(0, "critical path", 1));
   pathGroups = groups;
+  models.pathEdges.data = typed(borders(parts, columns, grid.pixel, ROOMY_PIXELS * grid.pixel));
+  models.pathLabels.data = pathLabels(parts, grid.pixel, first, last);
   models.pathSource.data = { ...typed(parts), ...painted(parts, columns, grid.pixel), colour: parts.state.map(pathColour) };
+}
+
+// Black or white, whichever is read better on a colour (relative luminance of WCAG).
+function inkOn(colour) {
+  const linear = (byte) => (byte <= 10 ? byte / 3294.6 : ((byte / 255 + 0.055) / 1.055) ** 2.4);
+  const [red, green, blue] = [1, 3, 5].map((at) => linear(parseInt(colour.slice(at, at + 2), 16)));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > BLACK_IS_READ_BETTER ? "#000000" : "#ffffff";
+}
+
+// The components of stretches that have room for their names; where neighbours touch, colours alone do not tell them apart.
+function pathLabels(parts, pixel, first, last) {
+  const labels = { x: [], text: [], ink: [] };
+  parts.i.forEach((i, part) => {
+    if (i < 0) return;
+    const from = Math.max(parts.left[part], first), to = Math.min(parts.right[part], last);
+    const [name] = header.path.keys[path.key[i]];
+    if (to - from < (LETTER_PIXELS * name.length + LETTER_PIXELS) * pixel) return;
+    labels.x.push((from + to) / 2); labels.text.push(name); labels.ink.push(inkOn(pathColour(parts.state[part])));
+  });
+  return labels;
 }
 
 function fillPathLegend() {
@@ -65,6 +89,7 @@ function describePath(i) {
 
 // A click on the path leads to where it is: the component that serves, the channel of a transfer or of a device.
 function clickPath(cycle) {
+  leaveFocus();
   const i = pathAt(cycle);
   if (i < 0) return;
   const [component, kind, cause] = header.path.keys[path.key[i]];

@@ -115,7 +115,7 @@ function wholeRange(first, last, [low, high]) {
 function chooseRange(first, last) {
   const [from, to] = (chosenRange = wholeRange(first, last, header.span));
   markRange(from, to);
-  element("rangeText").textContent = span(from, to);
+  element("rangeText").textContent = `Totals, ${span(from, to)}`;
   element("totals").replaceChildren(...totalsRows(from, to));
   element("range").hidden = false;
   element("range").scrollTop = 0;

@@ -32,8 +32,8 @@ function fillStalls() {
     const colour = header.colours[header.states.indexOf(stall.state)];
     const button = makeElement("button", { type: "button", onclick: () => goToStall(stall.number) },
       swatch(colour),
-      makeElement("b", { textContent: number(stall.end - stall.start) }), ` ${header.lanes[stall.lane].name} ${stall.state} ${waitText(stall)}`,
-      makeElement("small", { textContent: `cycles ${number(stall.start)} to ${number(stall.end)}` }));
+      makeElement("b", { textContent: number(stall.end - stall.start) }), ` ${header.lanes[stall.lane].name} ${stall.state}`,
+      makeElement("small", { textContent: `${waitText(stall)}, cycles ${number(stall.start)} to ${number(stall.end)}` }));
     return makeElement("li", {}, button);
   }));
 }
@@ -48,13 +48,13 @@ function showStalls(isShown) {
   showAside(isShown || !element("range").hidden);
 }
 
-// Shows a stall of the list with as much again around it, marks it, and lights up its chain as it is at its end.
+// Shows a stall of the list with as much again around it, and lights up the chain of its longest stretch.
 function goToStall(i) {
   const { lane, start, end } = pathStalls[i];
   const margin = Math.max((end - start) / 2, 8);
   show(start - margin, end + margin);
   const names = new Set([header.lanes[lane].name]);
-  if (header.chains.length) lightChain(lane, end - 1);
+  if (header.chains.length) lightChain(lane, longestStretch(lane, start, end));
   else if (showLanes(names)) {
     markRows(names, start, end);
     say(`${header.lanes[lane].name} ${pathStalls[i].state} ${waitText(pathStalls[i])}: ${span(start, end)}.`);
