@@ -40,20 +40,20 @@ class PathStalls:
 class DrawnPart:
     """What there is to draw of a run, or of a layer that ran alone, whose cycles count from its own first one.
 
-    `path` has the stretches of the critical path (explain.SEGMENTS); it and `stalls` are None of a window, which has
-    none.
+    `path` has the stretches of the critical path (explain.SEGMENTS). What was not asked for is None; a window has no
+    path, and no stalls on it.
     """
 
-    stretches: StallStretches
+    stretches: StallStretches | None
     path: pa.Table | None
     stalls: PathStalls | None
 
 
-def drawn_part(records: Records, *, with_path: bool) -> DrawnPart:
+def drawn_part(records: Records, *, with_path: bool, with_stretches: bool) -> DrawnPart:
     """Return what there is to draw of what was recorded; raises InvariantError as `explain` does."""
     kinds = RowKinds(records.topology, frozenset(records.postings))
     events = events_of(records, kinds)
-    stretches = stall_stretches(records, events, kinds)
+    stretches = stall_stretches(records, events, kinds) if with_stretches else None
     if not with_path:
         return DrawnPart(stretches, None, None)
     walked = list(walked_segments(records, events))[::-1]

@@ -17,7 +17,7 @@ from panacea_sim.errors import ConfigError, InvariantError
 from panacea_sim.explanation.explain import explain, path_segments
 from panacea_sim.explanation.explanation import Explanation, joined
 from panacea_sim.explanation.folder import explanation_summary, explanation_tables, stored_explanation
-from panacea_sim.explanation.recorded import TABLES_NEEDED, table_records
+from panacea_sim.explanation.recorded import TABLES_NEEDED, activity_columns, table_records
 from panacea_sim.explanation.records import Records, recorder_records
 from panacea_sim.explanation.row_kinds import STATES
 from panacea_sim.trace.new_file import new_file
@@ -134,12 +134,15 @@ def recorded_part(run: StoredRun, cycles: tuple[int, int]) -> Records:
 
 def _tables(run: StoredRun, cycles: tuple[int, int]) -> Mapping[str, pa.Table]:
     first, last = cycles
+    columns: dict[str, list[str] | None] = dict.fromkeys(TABLES_NEEDED)
+    # Of the widest table only what is needed: tiles and most actions are left where they are.
+    columns["activities"] = activity_columns(run.topology)
     if run.window is not None or (first, last) == (0, run.end_cycle):
-        return {name: run.dataset(name).to_table() for name in TABLES_NEEDED}
+        return {name: run.dataset(name).to_table(columns[name]) for name in TABLES_NEEDED}
     # Nothing of one layer reaches into the next.
     inside = {
         "activities": (pc.field("start_cycle") >= first) & (pc.field("end_cycle") <= last),
         "dram": (pc.field("start_cycle") >= first) & (pc.field("end_cycle") <= last),
         "postings": (pc.field("cycle") >= first) & (pc.field("cycle") < last),
     }
-    return {name: run.dataset(name).to_table(filter=inside[name]) for name in TABLES_NEEDED}
+    return {name: run.dataset(name).to_table(columns[name], filter=inside[name]) for name in TABLES_NEEDED}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_FOLLOWED", "MOST_PATH_STALLS", "Causes", "read_causes"]
 
-MOST_FOLLOWED = 8_000_000
+MOST_FOLLOWED = 4_000_000
 """The most intervals of a run, or of a layer that ran alone, whose causes are followed for a page."""
 
 MOST_PATH_STALLS = 1_000
@@ -48,13 +48,13 @@ def read_causes(
     """
     causes = Causes()
     obstacle = stalls_obstacle(run) or _too_many(run)
-    parts = [] if obstacle else _parts(run, span)
+    parts = [] if obstacle else _parts(run, span, with_stretches=with_stretches)
     if obstacle or path_obstacle(run):
         what = "Critical path and chains of stalls are" if obstacle else "The critical path is"
         causes.notes.append(f"{what} not known: {obstacle or path_obstacle(run)}.")
     _add_path(causes, parts, span, most_rows)
     _add_path_stalls(causes, parts, span, _lane_numbers(run, lanes))
-    _add_stretches(causes, parts if with_stretches else [], span, _lane_numbers(run, lanes), len(lanes), most_rows)
+    _add_stretches(causes, parts, span, _lane_numbers(run, lanes), len(lanes), most_rows)
     return causes
 
 
@@ -64,7 +64,7 @@ def _too_many(run: StoredRun) -> str | None:
     return None if rows <= most else f"{rows:,} intervals are more than the {most:,} that are followed for a page"
 
 
-def _parts(run: StoredRun, span: tuple[int, int]) -> list[tuple[int, DrawnPart]]:
+def _parts(run: StoredRun, span: tuple[int, int], *, with_stretches: bool) -> list[tuple[int, DrawnPart]]:
     """Return the parts of the run that overlap `span`, each with the cycle in which it begins."""
     assert run.summary is not None  # stalls_obstacle says so
     # The walk takes a while to import.
@@ -72,7 +72,10 @@ def _parts(run: StoredRun, span: tuple[int, int]) -> list[tuple[int, DrawnPart]]
     from panacea_sim.explanation.explained import explained_parts, recorded_part  # noqa: PLC0415
 
     return [
-        (first, drawn_part(recorded_part(run, (first, last)), with_path=run.window is None))
+        (
+            first,
+            drawn_part(recorded_part(run, (first, last)), with_path=run.window is None, with_stretches=with_stretches),
+        )
         for first, last in explained_parts(run, run.summary)
         if first < span[1] and last > span[0]
     ]
@@ -151,6 +154,8 @@ def _add_stretches(  # what to add to, from what, and where to
     rows = [np.zeros((4, 0), np.int64)]
     for first, part in parts:
         found = part.stretches
+        if found is None:
+            continue
         ends = [(each.kind, each.name, each.cause) for each in found.terminals]
         pair, of_stretch = np.unique(found.hops * len(ends) + found.terminal, return_inverse=True)
         named = [(each // len(ends), *ends[each % len(ends)]) for each in pair.tolist()]
