@@ -13,6 +13,7 @@ from panacea_sim.explanation.known import path_obstacle, stalls_obstacle
 from panacea_sim.report.themes import PATH_CURVES
 from panacea_sim.report.timeline.packing import ends_before
 from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.trace.window import within
 from panacea_sim.units import IntArray
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def read_causes(
     What has more than `most_rows` parts is left out, and so is what cannot be known.
     """
     causes = Causes()
-    obstacle = stalls_obstacle(run) or _too_many(run)
+    obstacle = stalls_obstacle(run) or _too_many(run, span)
     parts = [] if obstacle else _parts(run, span, with_stretches=with_stretches)
     if obstacle or path_obstacle(run):
         what = "Critical path and chains of stalls are" if obstacle else "The critical path is"
@@ -58,26 +59,31 @@ def read_causes(
     return causes
 
 
-def _too_many(run: StoredRun) -> str | None:
-    rows = run.dataset("activities").count_rows()
-    most = MOST_FOLLOWED
+def _parts_cycles(run: StoredRun, span: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return the parts of the run that are explained by themselves and overlap `span`."""
+    # The walk takes a while to import.
+    from panacea_sim.explanation.explained import explained_parts  # noqa: PLC0415
+
+    assert run.summary is not None  # stalls_obstacle says so
+    return [part for part in explained_parts(run, run.summary) if part[0] < span[1] and part[1] > span[0]]
+
+
+def _too_many(run: StoredRun, span: tuple[int, int]) -> str | None:
+    parts = _parts_cycles(run, span)
+    cycles = (parts[0][0], parts[-1][1]) if parts else span
+    rows, most = run.dataset("activities").count_rows(filter=within(cycles)), MOST_FOLLOWED
     return None if rows <= most else f"{rows:,} intervals are more than the {most:,} that are followed for a page"
 
 
 def _parts(run: StoredRun, span: tuple[int, int], *, with_stretches: bool) -> list[tuple[int, DrawnPart]]:
-    """Return the parts of the run that overlap `span`, each with the cycle in which it begins."""
-    assert run.summary is not None  # stalls_obstacle says so
-    # The walk takes a while to import.
+    """Return what there is to draw of the parts of the run that overlap `span`, each with its first cycle."""
     from panacea_sim.explanation.drawn import drawn_part  # noqa: PLC0415
-    from panacea_sim.explanation.explained import explained_parts, recorded_part  # noqa: PLC0415
+    from panacea_sim.explanation.explained import recorded_part  # noqa: PLC0415
 
+    with_path = run.window is None
     return [
-        (
-            first,
-            drawn_part(recorded_part(run, (first, last)), with_path=run.window is None, with_stretches=with_stretches),
-        )
-        for first, last in explained_parts(run, run.summary)
-        if first < span[1] and last > span[0]
+        (part[0], drawn_part(recorded_part(run, part), with_path=with_path, with_stretches=with_stretches))
+        for part in _parts_cycles(run, span)
     ]
 
 
