@@ -235,7 +235,7 @@ def test_whole_cycles_are_chosen() -> None:
 
 
 def test_rare_causes_are_one_row() -> None:
-    """Of each state the largest causes have rows of their own, and the rest is one row, so that all cycles are there."""
+    """Of each state the largest causes have rows of their own, the rest is one row, and all cycles are there."""
     rows = [{"state": 1, "cause": f"q{number}", "cycles": 20 - number} for number in range(7)]
     rows.insert(2, {"state": 0, "cause": "", "cycles": 19})
     found = _run("shortenedRows", rows)

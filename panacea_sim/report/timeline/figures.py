@@ -6,7 +6,7 @@ from typing import Any
 
 from bokeh.core.properties import value
 from bokeh.document import Document
-from bokeh.events import DocumentReady, SelectionGeometry, Tap
+from bokeh.events import DocumentReady, DoubleTap, SelectionGeometry, Tap
 from bokeh.layouts import gridplot
 from bokeh.models import (
     BoxAnnotation,
@@ -220,7 +220,7 @@ def _lit(lanes: figure) -> ColumnDataSource:
         source=source,
         name="lit",
     )
-    lanes.js_on_event(Tap, CustomJS(code="panacea.clickLanes(cb_obj.x, cb_obj.y)"))
+    _on_click(lanes, "clickLanes(cb_obj.x, cb_obj.y)")
     return source
 
 
@@ -258,8 +258,14 @@ def _path(cycles: Range1d) -> tuple[figure, dict[str, ColumnDataSource]]:
     plot.yaxis.ticker = FixedTicker(ticks=[0])
     _name_ticks(plot, "return 'critical path'")
     plot.add_tools(_hover(parts, "i", "describePath(value)"))
-    plot.js_on_event(Tap, CustomJS(code="panacea.clickPath(cb_obj.x)"))
+    _on_click(plot, "clickPath(cb_obj.x)")
     return plot, {"pathSource": source, "pathEdges": edges, "pathLabels": labels}
+
+
+def _on_click(plot: figure, call: str) -> None:
+    """Let the page hear of clicks; of two that follow each other soon Bokeh tells the second as a double one."""
+    for event in (Tap, DoubleTap):
+        plot.js_on_event(event, CustomJS(code=f"panacea.{call}"))
 
 
 def _choose_ranges(plot: figure, chosen: BoxAnnotation) -> None:

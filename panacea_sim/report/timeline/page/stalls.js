@@ -22,7 +22,7 @@ function waitText({ cause, other }) {
 
 function fillStalls() {
   const { count } = header.pathStalls;
-  element("stallsButton").hidden = !path.lane.to;
+  element("stallsButton").hidden = !path.lane.to && !count;
   element("stallsButton").textContent = `${number(count)} stall${count === 1 ? "" : "s"} on the path`;
   element("stallsButton").onclick = () => showStalls(element("stalls").hidden);
   element("stallsTitle").textContent = count > pathStalls.length

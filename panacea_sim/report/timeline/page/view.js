@@ -355,6 +355,7 @@ const panacea = {
   clickLanes,
   chooseRange,
   lit: () => lit,
+  pathStalls: () => pathStalls,
   pathParts: () => models.pathSource.data,
   describeLayer: (i) => `layer ${header.layerSpans[i].name}\n${span(header.layerSpans[i].start, header.layerSpans[i].end)}`,
   models: () => models,
