@@ -3,6 +3,7 @@
 const STALLS = new Set(["starved", "blocked", "contended", "waiting"]);
 const CLICK_PIXELS = 3;
 const LEAST_PIXELS = 12;
+const MOST_BLAMED = 3;
 const LEAST_MARGIN = 10;
 
 const laneNumber = (name) => header.lanes.findIndex((lane) => lane.name === name);
@@ -127,7 +128,7 @@ function tellChain() {
   const state = data.states[data.state[i]];
   const sums = blame(header, data, lane, i);
   const all = data.end[i] - data.start[i];
-  const shares = sums.length < 2 ? "" : ` Of the whole stall, ${span(data.start[i], data.end[i])}: ${sums.slice(0, 4).map(([text, cycles]) => `${text} ${percent(cycles / all)}`).join(", ")}${sums.length > 4 ? ", …" : "."}`;
+  const shares = sums.length < 2 ? "" : ` The whole stall, ${number(all)} cycles: ${sums.slice(0, MOST_BLAMED).map(([text, cycles]) => `${text} ${percent(cycles / all)}`).join(", ")}${sums.length > MOST_BLAMED ? ", …" : "."}`;
   say(`${chainText(names, state, chain.end)}: ${span(chain.from, chain.to)}.${shares}`);
 }
 
