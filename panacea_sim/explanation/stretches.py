@@ -20,10 +20,12 @@ from panacea_sim.explanation.row_kinds import NONE, STALL, RowKinds
 from panacea_sim.explanation.sweep import LOST, NO_ROOM, Chains, follow
 from panacea_sim.units import IntArray
 
-__all__ = ["StallStretches", "stall_stretches"]
+__all__ = ["STRETCHES_AT_ONCE", "StallStretches", "stall_stretches"]
 
 _WIDTH = 5
-_AT_ONCE = 1 << 16
+
+STRETCHES_AT_ONCE = 1 << 16
+"""How many are found before their room is made anew; a stretch may end where one of these does."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def stall_stretches(records: Records, events: Events, kinds: RowKinds) -> StallS
     cycles = np.array(records.cycles, np.int64)
     parts = [np.zeros((0, _WIDTH), np.int64)]
     while place[0] < events.components:
-        out = np.zeros((_AT_ONCE, _WIDTH), np.int64)
+        out = np.zeros((STRETCHES_AT_ONCE, _WIDTH), np.int64)
         count = _stretches(events, cycles, cursors, place, chains, out)
         if count == LOST:
             raise InvariantError("a stall leads to nothing, or in a circle: the records contradict each other")

@@ -122,6 +122,7 @@ def _point_at_bytes(page: Page, cycle: float, rate: float) -> None:
     x, y = page.evaluate(
         """([cycle, rate]) => {
              const view = Bokeh.index.find_one(panacea.models().bandwidth);
+             view.el.scrollIntoView({block: "center"});
              const box = view.canvas_view.el.getBoundingClientRect();
              return [box.x + view.frame.x_scale.compute(cycle), box.y + view.frame.y_scale.compute(rate)];
            }""",

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from stored_runs import RUNS, rows
 
+from panacea_sim.explanation import stretches
 from panacea_sim.explanation.explained import explained, recorded_segments
 from panacea_sim.report.timeline import causes
 from panacea_sim.report.timeline.content import TimelineContent, timeline_content
@@ -84,15 +85,15 @@ def test_the_path_is_held(known: StoredRun) -> None:
 
 def test_stretches_add_up_to_root_causes(known: StoredRun) -> None:
     """Each stalled cycle of a component is in one stretch, and by their ends they are the root causes of the run."""
-    stretches = _stretches(timeline_content(known, None))
+    found = _stretches(timeline_content(known, None))
     sums = Counter[tuple[str, ...]]()
-    for component, start, end, (_, kind, name, cause) in stretches:
+    for component, start, end, (_, kind, name, cause) in found:
         sums[component, kind, name, cause] += end - start
     assert sums == {
         (each.component, each.terminal.kind, each.terminal.name, each.terminal.cause): each.cycles
         for each in explained(known).root_causes
     }
-    covered = Counter((name, cycle) for name, start, end, _ in stretches for cycle in range(start, end))
+    covered = Counter((name, cycle) for name, start, end, _ in found for cycle in range(start, end))
     assert covered == {
         (row["component"], cycle): 1
         for row in rows(known, "activities")
@@ -139,14 +140,14 @@ def test_a_recorded_window_has_chains_but_no_path(tmp_path: Path) -> None:
     assert (
         "The critical path is not known: only a window of the run was recorded (--window)." in content.header["notes"]
     )
-    stretches = _stretches(content)
+    found = _stretches(content)
     first, last = run.recorded_cycles
     stalled = Counter[str]()
     for row in rows(run, "activities"):
         if row["state"] in _STALLS and not row["component"].startswith("dram"):
             stalled[row["component"]] += min(row["end_cycle"], last) - max(row["start_cycle"], first)
     sums = Counter[str]()
-    for component, start, end, _ in stretches:
+    for component, start, end, _ in found:
         assert first <= start < end <= last
         sums[component] += end - start
     assert sums == {name: cycles for name, cycles in stalled.items() if cycles}
@@ -157,12 +158,15 @@ def test_a_recorded_window_has_chains_but_no_path(tmp_path: Path) -> None:
     [
         ("stalls", "only stalls were recorded (--trace stalls)"),
         ("partial", "the run has not reached its end"),
+        ("no table", "there is no dram.parquet in the run folder"),
         ("schema 1", "a run of schema 1 does not say what joins its components"),
     ],
 )
 def test_why_nothing_is_known_is_said(kind: str, reason: str, tmp_path: Path) -> None:
     """A page without causes says at its foot why."""
-    run = RUNS["full" if kind == "schema 1" else kind](tmp_path)
+    run = RUNS.get(kind, RUNS["full"])(tmp_path)
+    if kind == "no table":
+        (run.path / "dram.parquet").unlink()
     if kind == "schema 1":
         run = replace(run, heading=run.heading.model_copy(update={"topology": None, "schema_version": 1}))
     content = timeline_content(run, None)
@@ -198,3 +202,18 @@ def test_stretches_are_left_out_alone(full_run: StoredRun) -> None:
     assert len(found.columns["stallLane"]) > 0
     assert len(found.columns["stretchChain"]) == 0
     assert re.search(r"Chains of stalls are left out: [\d,]+ stretches are too many for a page", " ".join(found.notes))
+
+
+def test_stretches_are_found_some_at_a_time(full_run: StoredRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the room ends in the middle of a stall, nothing is lost, and nothing is told twice."""
+
+    def cycles() -> Counter[tuple[Any, ...]]:
+        content = timeline_content(full_run, None)
+        return Counter(
+            (name, cycle, *chain) for name, start, end, chain in _stretches(content) for cycle in range(start, end)
+        )
+
+    whole = cycles()
+    monkeypatch.setattr(stretches, "STRETCHES_AT_ONCE", 7)
+    assert cycles() == whole
+    assert set(whole.values()) == {1}

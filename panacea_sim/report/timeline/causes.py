@@ -48,7 +48,7 @@ def read_causes(
     What has more than `most_rows` parts is left out, and so is what cannot be known.
     """
     causes = Causes()
-    obstacle = stalls_obstacle(run) or _too_many(run, span)
+    obstacle = stalls_obstacle(run) or _missing_table(run) or _too_many(run, span)
     parts = [] if obstacle else _parts(run, span, with_stretches=with_stretches)
     if obstacle or path_obstacle(run):
         what = "Critical path and chains of stalls are" if obstacle else "The critical path is"
@@ -66,6 +66,14 @@ def _parts_cycles(run: StoredRun, span: tuple[int, int]) -> list[tuple[int, int]
 
     assert run.summary is not None  # stalls_obstacle says so
     return [part for part in explained_parts(run, run.summary) if part[0] < span[1] and part[1] > span[0]]
+
+
+def _missing_table(run: StoredRun) -> str | None:
+    # The tables that an explanation is made of take a while to import.
+    from panacea_sim.explanation.recorded import TABLES_NEEDED  # noqa: PLC0415
+
+    missing = [name for name in TABLES_NEEDED if not run.has_table(name)]
+    return f"there is no {missing[0]}.parquet in the run folder" if missing else None
 
 
 def _too_many(run: StoredRun, span: tuple[int, int]) -> str | None:
