@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_FOLLOWED", "MOST_PATH_STALLS", "Causes", "read_causes"]
 
 MOST_FOLLOWED = 4_000_000
-"""The most intervals of a run, or of a layer that ran alone, whose causes are followed for a page."""
+"""The most intervals whose causes are followed for a page; of layers that ran alone those count that are shown."""
 
 MOST_PATH_STALLS = 1_000
 """The most stalls on the critical path that a page lists."""
