@@ -13,10 +13,17 @@ from panacea_sim.trace.activity_log import KeptRows, Kind
 from panacea_sim.trace.schema import State
 from panacea_sim.units import IntArray
 
-__all__ = ["TABLES_NEEDED", "table_records"]
+__all__ = ["TABLES_NEEDED", "activity_columns", "table_records"]
 
 TABLES_NEEDED = ("activities", "postings", "dram")
 """The tables that an explanation is made of."""
+
+
+def activity_columns(topology: Topology) -> list[str]:
+    """Return the columns of the activities that an explanation is made of: times, causes, and limited actions."""
+    limited = [name for part in topology.components for name, count in part.actions.items() if count]
+    known = ("component", "state", "start_cycle", "end_cycle", "cause", "cause_component")
+    return list(dict.fromkeys([*known, *limited]))
 
 
 def table_records(topology: Topology, cycles: tuple[int, int], tables: Mapping[str, pa.Table]) -> Records:
