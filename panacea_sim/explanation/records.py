@@ -35,6 +35,11 @@ class Rows:
         return sum(len(part.code) for part in self.parts)
 
     @cached_property
+    def code(self) -> IntArray:
+        """Which of the kinds each row is."""
+        return np.concatenate([np.zeros(0, np.int64), *(part.code for part in self.parts)])
+
+    @cached_property
     def reference(self) -> IntArray:
         """What leads to the actions of each row."""
         return np.concatenate([np.zeros(0, np.int64), *(part.firing for part in self.parts)])
