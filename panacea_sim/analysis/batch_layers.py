@@ -7,13 +7,13 @@ from collections.abc import Callable, Container, Mapping, Sequence
 import numpy as np
 
 from panacea_sim.analysis.alone import border_of, busiest_of
-from panacea_sim.analysis.operations import counts_by_group
 from panacea_sim.analysis.summary import counts_alone, layer_summary
 from panacea_sim.description.component import Role
 from panacea_sim.description.description import Description
 from panacea_sim.description.topology import Topology, topology_of
 from panacea_sim.engines.result import BatchResult
 from panacea_sim.machines.shared.program import Program
+from panacea_sim.trace.counts import counts_by_group
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.summary import LayerSummary
 from panacea_sim.trace.totals import ChannelTotals

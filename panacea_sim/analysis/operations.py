@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -11,14 +10,11 @@ from panacea_sim.description.component import Component
 from panacea_sim.description.costs import DRAM_READ, DRAM_READ_BURSTS, DRAM_WRITTEN, DRAM_WRITTEN_BURSTS
 from panacea_sim.description.description import Description
 from panacea_sim.description.steps import Requests
-from panacea_sim.description.topology import Topology
 from panacea_sim.hardware.config import Hardware
+from panacea_sim.trace.counts import Counts
 from panacea_sim.units import IntArray
 
-__all__ = ["Counts", "counts_by_group", "operation_arrays", "operations_of", "summed_counts"]
-
-Counts: TypeAlias = dict[str, dict[str, int]]
-"""Component, or group of components, to what it did to how often."""
+__all__ = ["operation_arrays", "operations_of"]
 
 
 def operations_of(description: Description, hardware: Hardware) -> Counts:
@@ -41,23 +37,6 @@ def operation_arrays(description: Description, hardware: Hardware, runs: int) ->
         if mine:
             found[component.name] = mine
     return found
-
-
-def counts_by_group(counts: Mapping[str, Mapping[str, int]], topology: Topology) -> Counts:
-    """Return what the members of each group did, added up."""
-    group_of = topology.group_of
-    return summed_counts([{group_of[name]: of_component} for name, of_component in counts.items()])
-
-
-def summed_counts(parts: Sequence[Mapping[str, Mapping[str, int]]]) -> Counts:
-    """Return everything of the same name in the same component added up, in the order of the largest part."""
-    sums: Counts = {}
-    for part in sorted(parts, key=len, reverse=True):
-        for name, of_component in part.items():
-            mine = sums.setdefault(name, {})
-            for operation, count in of_component.items():
-                mine[operation] = mine.get(operation, 0) + count
-    return sums
 
 
 def _costs(component: Component, burst_bytes: int | None, runs: int) -> Iterator[tuple[str, IntArray]]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from panacea_sim.analysis.accounting import state_cycles
 from panacea_sim.analysis.layer_times import layer_span
-from panacea_sim.analysis.operations import Counts, counts_by_group, operations_of
+from panacea_sim.analysis.operations import operations_of
 from panacea_sim.choices import ChosenValues
 from panacea_sim.description.description import Description
 from panacea_sim.description.topology import Topology, topology_of
@@ -21,6 +21,7 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.mapping.stage import RAW_BYTES
+from panacea_sim.trace.counts import Counts, counts_by_group
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.summary import (
     DramSummary,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from panacea_sim.analysis.joined_results import joined_results
-from panacea_sim.analysis.operations import summed_counts
 from panacea_sim.analysis.summary import SummaryParts
 from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
@@ -22,6 +21,7 @@ from panacea_sim.running.layers import LayerOutcome, LayerTask
 from panacea_sim.running.planning import AS_SCENARIO
 from panacea_sim.running.prepare import PreparedLayers
 from panacea_sim.running.processes import opened_executor
+from panacea_sim.trace.counts import summed_counts
 from panacea_sim.trace.joined_trace import JoinedTrace, TracePart
 from panacea_sim.trace.options import NO_TRACE, TraceOptions
 from panacea_sim.trace.summary import LayerSummary
