@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -13,7 +12,9 @@ from panacea_sim.errors import ConfigError
 
 if TYPE_CHECKING:
     from panacea_sim.energy.energy import RunEnergy
+    from panacea_sim.energy.table import EnergyTable
     from panacea_sim.trace.stored_run import StoredRun
+    from panacea_sim.trace.summary import Summary
 
 __all__ = ["energy_command"]
 
@@ -54,15 +55,17 @@ def _energy(run: StoredRun, table: str, dram: Literal["lump", "events"], device:
         raise ConfigError(f"{run.path}", "a partial run, whose counts are not known", "a run that came to its end")
     figures = energy_table(table)
     if device is not None:
-        _check_device(device, dram, figures.dram)
+        _check_device(device, dram, figures, run.summary)
     return energy_of(run.summary, figures, dram, device)
 
 
-def _check_device(device: str, dram: str, known: Collection[str]) -> None:
-    from panacea_sim.energy.table import ANY_DEVICE
+def _check_device(device: str, dram: str, table: EnergyTable, summary: Summary) -> None:
     from panacea_sim.errors import nearest_name
 
     if dram == "events":
         raise ConfigError("--device", f"{device!r} beside --dram events", "--dram lump: events are those that ran")
-    if device not in known and ANY_DEVICE not in known:
-        raise ConfigError("--device", repr(device), f"one of {', '.join(known)}", nearest_name(device, known))
+    ran = None if summary.inventory is None else summary.inventory.dram
+    if ran != device and ran is not None and table.dram_figure(ran) is not None:
+        raise ConfigError("--device", f"{device!r} for a run on {ran!r}", "no other device, as this one has a figure")
+    if table.dram_figure(device) is None:
+        raise ConfigError("--device", repr(device), f"one of {', '.join(table.dram)}", nearest_name(device, table.dram))

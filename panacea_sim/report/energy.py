@@ -123,8 +123,9 @@ def _lines(found: RunEnergy, area: Area) -> Iterator[str]:
     if found.padding_bytes:
         charged = "charged" if found.prices.dram == "events" else "not charged by the bit"
         yield f"Padding: {found.padding_bytes:,} bytes of whole bursts that nobody asked for, {charged}"
-    for charge in run.unknown:
-        yield f"No figure: {charge.component} {charge.what}: {charge.price.reason}"
+    for reason in dict.fromkeys(charge.price.reason for charge in run.unknown):
+        of = dict.fromkeys(charge.component for charge in run.unknown if charge.price.reason == reason)
+        yield f"No figure: {reason} (asked by {', '.join(of)})"
     yield f"Left out, without a source: {', '.join(found.left_out)}"
     yield "Low and high are cases of the whole run: in one part low may be the higher one. Figures: list energy"
 
