@@ -12,7 +12,7 @@ from panacea_sim.energy.counts import WorkCounts, layer_counts, run_counts
 from panacea_sim.energy.prices import Category, DramWay, Price, Prices, SramCells, category_of
 from panacea_sim.energy.ranges import Range, summed
 from panacea_sim.energy.table import Cell, EnergyTable
-from panacea_sim.trace.summary import DramSummary, Summary
+from panacea_sim.trace.summary import Summary
 
 __all__ = ["CATEGORIES", "Charge", "Energy", "RunEnergy", "energy_of"]
 
@@ -94,19 +94,35 @@ class Energy:
         return summed(charge.pj for charge in charges if charge.pj is not None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunEnergy:
-    """The energy of a run and, where they ran one by one, of its layers; they add up to the run.
-
-    `padding_bytes` are those that bursts moved without anybody asking; None where there are no bursts.
-    """
+    """The energy of a run, the prices that it was charged, and what its machine has for which nobody has a figure."""
 
     run: Energy
-    layers: tuple[Energy, ...] | None
     prices: Prices
-    left_out: tuple[str, ...]
-    seconds: Fraction
-    padding_bytes: int | None
+    summary: Summary
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Parts of the machine for which nobody has a figure."""
+        return self.prices.inventory.left_out
+
+    @property
+    def seconds(self) -> Fraction:
+        """How long the run took, exactly."""
+        return Fraction(self.summary.makespan_cycles, self.summary.clock_hz)
+
+    @property
+    def padding_bytes(self) -> int | None:
+        """Bytes that bursts moved without anybody asking; None where there are no bursts."""
+        dram = self.summary.dram
+        return dram.burst_bytes - dram.read_bytes - dram.write_bytes if dram.burst_bytes else None
+
+    @cached_property
+    def layers(self) -> tuple[Energy, ...] | None:
+        """The energy of each layer, which add up to that of the run; None where layers overlap."""
+        counts = layer_counts(self.summary)
+        return None if counts is None else tuple(_charged(each, self.prices) for each in counts)
 
     @property
     def energy_delay(self) -> Range | None:
@@ -128,19 +144,7 @@ def energy_of(summary: Summary, table: EnergyTable, dram: DramWay = "lump", devi
         return Prices(table, inventory, summary.clock_hz, cells, dram, device or inventory.dram)
 
     chosen = prices(_cells(table, lambda cell: _sram_pj(counts, prices(SramCells(cell, cell, cell)))))
-    layers = layer_counts(summary)
-    return RunEnergy(
-        _charged(counts, chosen),
-        None if layers is None else tuple(_charged(each, chosen) for each in layers),
-        chosen,
-        inventory.left_out,
-        Fraction(summary.makespan_cycles, summary.clock_hz),
-        _padding_bytes(summary.dram),
-    )
-
-
-def _padding_bytes(dram: DramSummary) -> int | None:
-    return dram.burst_bytes - dram.read_bytes - dram.write_bytes if dram.burst_bytes else None
+    return RunEnergy(_charged(counts, chosen), chosen, summary)
 
 
 def _cells(table: EnergyTable, sram_pj: Callable[[Cell], Fraction]) -> SramCells:

@@ -8,13 +8,15 @@ from rich.console import Console
 from rich.text import Text
 
 from panacea_sim.energy.area import Area
-from panacea_sim.energy.energy import CATEGORIES, Energy, RunEnergy
+from panacea_sim.energy.energy import CATEGORIES, Energy, RunEnergy, energy_of
 from panacea_sim.energy.prices import Category
 from panacea_sim.energy.ranges import Range
+from panacea_sim.energy.table import energy_table
 from panacea_sim.report.tables import Bar, Cell, Column, print_table
+from panacea_sim.trace.summary import Summary
 from panacea_sim.units import energy_text
 
-__all__ = ["CATEGORY_COLOURS", "print_energy"]
+__all__ = ["CATEGORY_COLOURS", "energy_line", "print_energy"]
 
 CATEGORY_COLOURS: dict[Category, str] = {
     "static": "#999999",
@@ -51,12 +53,27 @@ def print_energy(console: Console, found: RunEnergy, area: Area) -> None:
         console.print(Text(line))
 
 
+def energy_line(summary: Summary) -> Text:
+    """Return what a run takes by the default table, in a line."""
+    found = energy_of(summary, energy_table())
+    run = found.run
+    if run.total is None or run.pj_per_mac is None:
+        without = " and ".join(_without(run))
+        return Text(f"Energy: {_text(run.known)} without {without}, of which there are no figures")
+    return Text(
+        f"Energy: {_text(run.total)} ({_span(run.total)}), {_number(run.pj_per_mac)} pJ/MAC, sourced parts only"
+    )
+
+
+def _without(run: Energy) -> list[str]:
+    return list(dict.fromkeys(charge.category for charge in run.unknown))
+
+
 def _headline(found: RunEnergy) -> Text:
     run = found.run
     text = Text.assemble("Energy of ", (run.name, "bold"), ": ")
     if run.total is None:
-        without = ", ".join(dict.fromkeys(charge.category for charge in run.unknown))
-        text.append(f"{_text(run.known)}, without what has no figure: {without}", "bold")
+        text.append(f"{_text(run.known)}, without what has no figure: {', '.join(_without(run))}", "bold")
         return text
     text.append(_text(run.total), "bold")
     text.append(f" ({_span(run.total)})")
