@@ -14,7 +14,10 @@ __all__ = ["WorkCounts", "layer_counts", "run_counts"]
 
 @dataclass(frozen=True)
 class WorkCounts:
-    """Operations by group of components, dense MACs, cycles, and what DRAM did besides; None where nobody knows."""
+    """Operations by group of components, dense MACs, cycles, and what DRAM did besides; None where nobody knows.
+
+    `uncounted` are groups that compute, but whose machine does not say what that costs.
+    """
 
     name: str
     operations: Mapping[str, Mapping[str, int]]
@@ -22,6 +25,7 @@ class WorkCounts:
     cycles: int
     activates: int | None
     refreshes: int | None
+    uncounted: tuple[str, ...] = ()
 
 
 def run_counts(summary: Summary) -> WorkCounts:
@@ -36,6 +40,7 @@ def run_counts(summary: Summary) -> WorkCounts:
         summary.makespan_cycles,
         summary.dram.activates,
         summary.dram.refreshes,
+        _uncounted(summary),
     )
 
 
@@ -48,8 +53,19 @@ def layer_counts(summary: Summary) -> list[WorkCounts] | None:
     if any(layer.operations is None for layer in layers):
         return None
     ends = [*(layer.end_cycle for layer in layers[:-1]), summary.makespan_cycles]
-    return [_of_layer(layer, end - start) for layer, start, end in zip(layers, [0, *ends[:-1]], ends, strict=True)]
+    return [
+        _of_layer(layer, end - start, _uncounted(summary))
+        for layer, start, end in zip(layers, [0, *ends[:-1]], ends, strict=True)
+    ]
 
 
-def _of_layer(layer: LayerSummary, cycles: int) -> WorkCounts:
-    return WorkCounts(layer.name, layer.operations or {}, layer.macs, cycles, layer.activates, layer.refreshes)
+def _of_layer(layer: LayerSummary, cycles: int, uncounted: tuple[str, ...]) -> WorkCounts:
+    operations = layer.operations or {}
+    return WorkCounts(layer.name, operations, layer.macs, cycles, layer.activates, layer.refreshes, uncounted)
+
+
+def _uncounted(summary: Summary) -> tuple[str, ...]:
+    """Return the groups that compute and of which no member counts an operation."""
+    operations, topology = summary.operations or {}, summary.machine
+    computing = dict.fromkeys(topology.group_of[name] for name in topology.computing)
+    return tuple(group for group in computing if operations.keys().isdisjoint(topology.groups[group]))

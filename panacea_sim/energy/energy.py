@@ -168,6 +168,8 @@ def _charges(counts: WorkCounts, prices: Prices) -> Iterator[Charge]:
             price = prices.of(operation)
             if price.charged:
                 yield Charge(component, category_of(operation), operation, count, price)
+    for group in counts.uncounted:
+        yield Charge(group, "core", "operations", 1, Price(None, "the machine does not say what computing costs"))
     for memory in prices.inventory.memories:
         yield Charge(memory.name, "static", "leakage_cycles", counts.cycles, prices.leakage_of(memory))
     yield from _dram_charges(counts, prices)

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from panacea_sim.description.actions import action_of
 from panacea_sim.description.component import Component
-from panacea_sim.description.costs import cost_of, read_of
 from panacea_sim.description.steps import Give, Take
 from panacea_sim.machines.panacea.decoder import WeightTile
 from panacea_sim.machines.panacea.settings import panacea_hardware
+from panacea_sim.machines.shared.costs import tile_read_costs
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.machines.shared.tile_format import SlicedTile
 from panacea_sim.quant.vectors import BoolArray
@@ -50,11 +50,7 @@ def dispatcher(program: Program) -> Component:
         size_bytes=size_bytes,
         role="issue",
         actions=(action_of("dealt_bytes", "bytes", weight_bytes + activation_bytes),),
-        costs=(
-            # Looked up again when they are asked for: kept for all tasks they would take much memory.
-            cost_of(read_of("WMEM"), lambda: program.of_weights(lambda layer: layer.plan.weight.total)),
-            cost_of(read_of("AMEM"), lambda: program.of_activations(lambda layer: layer.plan.work.activation.total)),
-        ),
+        costs=tile_read_costs(program),
     )
 
 

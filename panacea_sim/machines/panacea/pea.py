@@ -21,7 +21,7 @@ from panacea_sim.errors import InvariantError
 from panacea_sim.machines.panacea.dispatcher import PeaTile, pea_queue
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
 from panacea_sim.machines.panacea.work import PanaceaWork, panacea_work
-from panacea_sim.machines.shared.operators import compensation_costs, outer_product_costs
+from panacea_sim.machines.shared.costs import compensation_costs, outer_product_costs
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.machines.shared.tile_format import SlicedTile

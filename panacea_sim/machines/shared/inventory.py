@@ -34,7 +34,7 @@ def inventory_of(
     Partial sums lie in a part of OMEM; VMEM is there where vector work is not fused.
     """
     return Inventory(
-        tuple(_memories(hardware)), units, (*left_out, *_LEFT_OUT), _device(hardware), hardware.dram_channels
+        tuple(_memories(hardware)), dict(units), (*left_out, *_LEFT_OUT), _device(hardware), hardware.dram_channels
     )
 
 
