@@ -58,7 +58,7 @@ from panacea_sim.workload.masked_layer import MaskedLayer
 
 __all__ = ["MACHINE", "Panacea"]
 
-_LEFT_OUT = ("run-length decoders and encoder", "dispatcher", "buffers of decoded tiles", "scheduling in the PEAs")
+_LEFT_OUT = ("run-length codecs", "dealing tiles to the PEAs", "buffers of decoded tiles")
 """Parts of this machine beside those that all machines have, for which nobody has a figure."""
 
 _HEIGHTS = {"off": (1,), "on": (2,), "auto": (1, 2)}
