@@ -23,6 +23,7 @@ ANY_DEVICE = "any"
 """The key of a DRAM figure that holds for every device, whatever else a table says."""
 
 _FOLDER = Path(__file__).parent / "data" / "tables"
+_REMEDY = "The tables of the package show the form: panacea-sim list energy"
 _BASE = "base"
 _DEEPEST = 8
 """Tables that are each the base of another."""
@@ -48,8 +49,10 @@ class Bounds(_Strict):
     @classmethod
     def _of_number(cls, values: object) -> object:
         """Take a number alone for one without a range, an assumption of whoever wrote it."""
-        if type(values) not in (int, float):
+        if isinstance(values, dict):
             return values
+        if type(values) not in (int, float):
+            raise refusal(repr(values), f"a number, or {', '.join(cls.model_fields)}")
         said = {"standing": "A", "source": "as given in the table"} if issubclass(cls, Figure) else {}
         return dict.fromkeys(("low", "nominal", "high"), values) | said
 
@@ -58,7 +61,7 @@ class Bounds(_Strict):
     def _in_order(cls, value: float, info: ValidationInfo) -> float:
         before = max((info.data[name] for name in ("low", "nominal") if name in info.data), default=0.0)
         if value < before:
-            raise refusal(value, f"a number >= {before:g}, as low <= nominal <= high")
+            raise refusal(f"{value:g}", f"a number >= {before:g}, as low <= nominal <= high")
         return value
 
     @property
@@ -131,7 +134,7 @@ def energy_table(name_or_path: str | Path = DEFAULT_TABLE) -> EnergyTable:
     try:
         return EnergyTable.model_validate(values)
     except ValidationError as error:
-        raise config_error(f"{_shown(path)}:", EnergyTable, error, "Change {path}") from error
+        raise config_error(f"{_shown(path)}:", EnergyTable, error, _REMEDY) from error
 
 
 def _shown(path: Path) -> str:

@@ -59,7 +59,7 @@ def test_energy_is_counts_times_the_table(summary: Summary, dram: Any) -> None: 
 
 
 def test_ratios_follow_from_the_total(summary: Summary) -> None:
-    """PJ a MAC, TOPS/W and the energy-delay product are the total by MACs and time; the best case is the high TOPS/W."""
+    """PJ a MAC, TOPS/W and the energy-delay product are the total by MACs and time; low energy is high TOPS/W."""
     found = energy_of(summary, energy_table())
     total, macs = found.run.total, 140 * 70 * 40
     assert total is not None
