@@ -12,7 +12,7 @@ __all__ = ["list_command"]
 def list_command(
     what: Annotated[Literal["hardware", "dram", "workloads", "energy"], typer.Argument(help="What to list.")],
 ) -> None:
-    """List hardware presets, DRAM devices, networks or tables of energy."""
+    """List presets, DRAM devices, networks or energy tables."""
     from panacea_sim.report.tables import output_console
 
     console = output_console()
