@@ -23,9 +23,9 @@ _LAYER = synthetic_layer(140, 70, 40, rho_w=0.3, rho_x=0.6, seed=2, name="layer"
 _SPILLING = {"loop_order": "kmn", "tile_k": 16, "omem_bytes": 1 << 16, "psum_bytes": 10_240}
 
 
-def _summary(*layers: Any, schedule: Any = "overlap", engine: Any = "reference", **settings: object) -> Summary:  # noqa: ANN401  # those of a scenario
+def _summary(*layers: Any, schedule: Any = "overlap", **settings: object) -> Summary:  # noqa: ANN401  # those of a scenario
     scenario = Scenario("run", layers, settings=settings, values=False, schedule=schedule)
-    return run(scenario, RunOptions(trace=TraceOptions("off"), engine=engine)).summary
+    return run(scenario, RunOptions(trace=TraceOptions("off"), engine="reference")).summary
 
 
 @pytest.fixture(
@@ -99,14 +99,8 @@ _NETWORK = tuple(
 )
 
 
-@pytest.mark.parametrize("engine", ["reference", "compiled"])
-@pytest.mark.parametrize("dram", ["lump", "events"])
-@pytest.mark.parametrize("settings", [{}, _SPILLING], ids=["plain", "spilling"])
-def test_a_network_is_the_sum_of_its_layers(engine: str, dram: Any, settings: dict[str, object]) -> None:  # noqa: ANN401  # a Literal
-    """Energy, MACs and cycles of the layers add up to those of the network, exactly, in batches and one by one."""
-    if engine == "compiled":
-        pytest.importorskip("numba")
-    found = energy_of(_summary(*_NETWORK, schedule="barrier", engine=engine, **settings), energy_table(), dram)
+def _check_sums(found: RunEnergy) -> None:
+    """Check that energy, MACs and cycles of the layers add up to those of the network, exactly."""
     assert found.layers is not None
     assert len(found.layers) == len(_NETWORK)
     for category in CATEGORIES:
@@ -115,6 +109,23 @@ def test_a_network_is_the_sum_of_its_layers(engine: str, dram: Any, settings: di
     assert summed(layer.total for layer in found.layers if layer.total) == found.run.total
     assert sum(layer.macs for layer in found.layers) == found.run.macs
     assert sum(layer.cycles for layer in found.layers) == found.run.cycles
+
+
+@pytest.mark.parametrize("dram", ["lump", "events"])
+@pytest.mark.parametrize("settings", [{}, _SPILLING], ids=["plain", "spilling"])
+def test_a_network_is_the_sum_of_its_layers(dram: Any, settings: dict[str, object]) -> None:  # noqa: ANN401  # a Literal
+    """So it is where layers run one by one, some of them for equal ones."""
+    _check_sums(energy_of(_summary(*_NETWORK, schedule="barrier", **settings), energy_table(), dram))
+
+
+@pytest.mark.parametrize("dram", ["lump", "events"])
+@pytest.mark.parametrize("settings", [{}, _SPILLING], ids=["plain", "spilling"])
+def test_compiled_batches_are_the_sum_of_their_layers(dram: Any, settings: dict[str, object]) -> None:  # noqa: ANN401  # a Literal
+    """So it is where small layers run together."""
+    pytest.importorskip("numba")
+    scenario = Scenario("run", _NETWORK, settings=settings, values=False, schedule="barrier", mapping="class")
+    summary = run(scenario, RunOptions(trace=TraceOptions("off"), engine="compiled")).summary
+    _check_sums(energy_of(summary, energy_table(), dram))
 
 
 def test_layers_that_overlap_have_no_energy_of_their_own() -> None:
