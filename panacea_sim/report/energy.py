@@ -54,7 +54,9 @@ def print_energy(console: Console, found: RunEnergy, area: Area) -> None:
 
 
 def energy_line(summary: Summary) -> Text:
-    """Return what a run takes by the default table, in a line."""
+    """Return what a run takes by the default table, in a line; nothing of one that did not count operations."""
+    if summary.operations is None:
+        return Text("")
     found = energy_of(summary, energy_table())
     run = found.run
     if run.total is None or run.pj_per_mac is None:
