@@ -19,6 +19,7 @@ __all__ = [
     "cycles_to_ps",
     "cycles_to_seconds",
     "duration_text",
+    "energy_text",
     "kept",
     "narrow",
     "repeated",
@@ -63,6 +64,14 @@ def duration_text(seconds: float) -> str:
         if round(in_unit, 1) < _THOUSAND:
             return f"{in_unit:#.4g} {unit}" if in_unit else "0 s"
     return f"{seconds:#.4g} s" if round(seconds, 1) < _THOUSAND else f"{seconds:,.0f} s"
+
+
+def energy_text(pj: float) -> str:
+    """Return an energy for people: four digits in J, mJ, µJ, nJ or pJ, the greatest unit of which it has one."""
+    for unit, in_unit in (("pJ", pj), ("nJ", pj / 1e3), ("µJ", pj / 1e6), ("mJ", pj / 1e9)):
+        if round(in_unit, 1) < _THOUSAND:
+            return f"{in_unit:#.4g} {unit}" if in_unit else "0 J"
+    return f"{pj / 1e12:#.4g} J" if round(pj / 1e12, 1) < _THOUSAND else f"{pj / 1e12:,.0f} J"
 
 
 def cycles_to_ns(cycles: IntArray, clock_hz: int) -> IntArray:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 import numpy as np
 
 from panacea_sim.analysis.alone import border_of, busiest_of
-from panacea_sim.analysis.summary import layer_summary
+from panacea_sim.analysis.summary import counts_alone, layer_summary
 from panacea_sim.description.component import Role
 from panacea_sim.description.description import Description
-from panacea_sim.description.topology import topology_of
+from panacea_sim.description.topology import Topology, topology_of
 from panacea_sim.engines.result import BatchResult
 from panacea_sim.machines.shared.program import Program
+from panacea_sim.trace.counts import counts_by_group
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.summary import LayerSummary
+from panacea_sim.trace.totals import ChannelTotals
 from panacea_sim.units import IntArray
 
 __all__ = ["batch_layers"]
 
 
 def batch_layers(
-    names: Sequence[str], program: Program, description: Description, result: BatchResult
+    names: Sequence[str],
+    program: Program,
+    description: Description,
+    result: BatchResult,
+    operations: Mapping[str, Mapping[str, IntArray]],
 ) -> list[LayerSummary]:
-    """Return what a summary says of each layer of a batch, `border_cycles` and the busiest part among it."""
+    """Return what a summary says of each layer of a batch, `border_cycles` and the busiest part among it.
+
+    `operations` has those of each component, [run].
+    """
     runs, topology, (layer,) = len(names), topology_of(description), program.layers
     plan, work, tiling = layer.plan, layer.plan.work, layer.plan.work.tiling
     common = layer_summary(program, 0, (0, 0), None).model_copy(
@@ -38,9 +47,10 @@ def batch_layers(
     spans = zip(*_spans(description, result), strict=True)
     stored = work.stored_by_run(runs)
     states = zip(result.state_cycles(State.BUSY), result.state_cycles(State.IDLE), strict=True)
+    done = _done_alone(result, operations, topology)
     layers = []
-    for name, (start_cycle, end_cycle), (stored_w, stored_x), (busy, idle), *values in zip(
-        names, spans, stored, states, *columns.values(), strict=True
+    for number, (name, (start_cycle, end_cycle), (stored_w, stored_x), (busy, idle), *values) in enumerate(
+        zip(names, spans, stored, states, *columns.values(), strict=True)
     ):
         changes = {
             "name": name,
@@ -53,8 +63,24 @@ def batch_layers(
             "busiest": busiest_of(topology, busy),
             "border_cycles": border_of(topology, idle),
         }
-        layers.append(common.model_copy(update=changes | dict(zip(columns, values, strict=True))))
+        layers.append(common.model_copy(update=changes | done(number) | dict(zip(columns, values, strict=True))))
     return layers
+
+
+def _done_alone(
+    result: BatchResult, operations: Mapping[str, Mapping[str, IntArray]], topology: Topology
+) -> Callable[[int], dict[str, object]]:
+    """Return what says of the layer with a number what it did while it had the machine for itself."""
+
+    def done(number: int) -> dict[str, object]:
+        counts = {
+            name: {operation: int(totals[number]) for operation, totals in of_component.items()}
+            for name, of_component in operations.items()
+        }
+        channels = [ChannelTotals(*of_runs[number].tolist()) for of_runs in result.channels.values()]
+        return counts_alone(counts_by_group(counts, topology), channels)
+
+    return done
 
 
 def _by_run(values: IntArray, runs: int) -> list[int]:

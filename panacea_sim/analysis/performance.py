@@ -122,13 +122,9 @@ def _rates(
     multipliers = hardware.multipliers
     dense_cycles = None
     if multipliers is not None:
-        dense_cycles = sum(ceil_div(_PRODUCTS_A_MAC * _macs(layer), multipliers) for layer in layers)
-    macs, peak = sum(map(_macs, layers)), hardware.dram_peak_bytes_per_cycle
+        dense_cycles = sum(ceil_div(_PRODUCTS_A_MAC * layer.macs, multipliers) for layer in layers)
+    macs, peak = sum(layer.macs for layer in layers), hardware.dram_peak_bytes_per_cycle
     return Performance(macs, cycles, seconds, multipliers, dense_cycles, dram_bytes, peak)
-
-
-def _macs(layer: LayerSummary) -> int:
-    return layer.repeat * layer.M * layer.K * layer.N
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+from panacea_sim.energy.energy import energy_of
+from panacea_sim.energy.table import energy_table
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.summary import Summary
 
@@ -73,3 +75,14 @@ def _figures(case: str, summary: Summary) -> Iterator[tuple[str, Figure]]:
     yield "dram_channels", len(summary.dram.channels)
     for key in _DRAM_SUMS:
         yield f"dram_{key}", getattr(summary.dram, key)
+    yield from _energy(summary)
+
+
+def _energy(summary: Summary) -> Iterator[tuple[str, Figure]]:
+    """Return the nominal energy by the default table; None where a part of the run has no figure."""
+    total = pj_per_mac = None
+    if summary.operations is not None:
+        run = energy_of(summary, energy_table()).run
+        total, pj_per_mac = run.total, run.pj_per_mac
+    yield "energy_pj", None if total is None else float(total.nominal)
+    yield "pj_per_mac", None if pj_per_mac is None else float(pj_per_mac.nominal)

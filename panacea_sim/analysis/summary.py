@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -12,13 +12,16 @@ import numpy.typing as npt
 
 from panacea_sim.analysis.accounting import state_cycles
 from panacea_sim.analysis.layer_times import layer_span
+from panacea_sim.analysis.operations import operations_of
 from panacea_sim.choices import ChosenValues
 from panacea_sim.description.description import Description
 from panacea_sim.description.topology import Topology, topology_of
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.hardware.config import Hardware
+from panacea_sim.machines.machine import machine_of
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.mapping.stage import RAW_BYTES
+from panacea_sim.trace.counts import Counts, counts_by_group
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.summary import (
     DramSummary,
@@ -37,6 +40,7 @@ __all__ = [
     "Accumulators",
     "Heading",
     "SummaryParts",
+    "counts_alone",
     "layer_summary",
     "partial_summary",
     "summarize",
@@ -75,12 +79,13 @@ class Heading:
 class SummaryParts:
     """What a summary says that the engine's figures do not: the layers, the machine, and what its components counted.
 
-    `actions` maps components to the totals of their actions.
+    `actions` maps components to the totals of their actions, `operations` to those of the elementary operations.
     """
 
     layers: tuple[LayerSummary, ...]
     topology: Topology
-    actions: dict[str, dict[str, int]]
+    actions: Counts
+    operations: Counts
     exact: bool | None
 
 
@@ -98,7 +103,21 @@ def summarize_parts(
         for number in range(len(program.layers))
     )
     actions = {part.name: {each.name: each.total() for each in part.actions} for part in description.components}
-    return SummaryParts(layers, topology_of(description), actions, exact)
+    topology, operations = topology_of(description), operations_of(description, program.hardware)
+    if len(layers) == 1:
+        of_groups = counts_by_group(operations, topology)
+        layers = (layers[0].model_copy(update=counts_alone(of_groups, result.channels.values())),)
+    return SummaryParts(layers, topology, actions, operations, exact)
+
+
+def counts_alone(operations: Counts, channels: Iterable[ChannelTotals]) -> dict[str, object]:
+    """Return what a summary says besides of a layer that had the machine for itself."""
+    done = list(channels)
+    return {
+        "operations": operations,
+        "activates": sum(channel.activates or 0 for channel in done),
+        "refreshes": sum(channel.refreshes or 0 for channel in done),
+    }
 
 
 def summarize(heading: Heading, result: EngineResult, parts: SummaryParts, host_seconds: float) -> Summary:
@@ -119,6 +138,8 @@ def summarize(heading: Heading, result: EngineResult, parts: SummaryParts, host_
         components=state_cycles(result),
         stalls={name: _stalls(totals) for name, totals in result.totals.items()},
         actions=parts.actions,
+        operations=parts.operations,
+        inventory=machine_of(heading.hardware).inventory(heading.hardware),
         operators=operator_uses(totals, parts.topology.per_cycle, makespan_cycles),
         dram=_dram(result),
         queues=result.queues | result.memories,

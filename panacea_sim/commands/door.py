@@ -27,6 +27,7 @@ COMMANDS = (
     "map",
     "whatif",
     "why",
+    "energy",
     "network",
     "dram",
     "inspect",

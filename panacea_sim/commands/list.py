@@ -10,9 +10,9 @@ __all__ = ["list_command"]
 
 
 def list_command(
-    what: Annotated[Literal["hardware", "dram", "workloads"], typer.Argument(help="What to list.")],
+    what: Annotated[Literal["hardware", "dram", "workloads", "energy"], typer.Argument(help="What to list.")],
 ) -> None:
-    """List hardware presets, DRAM devices or networks."""
+    """List presets, DRAM devices, networks or energy tables."""
     from panacea_sim.report.tables import output_console
 
     console = output_console()
@@ -20,6 +20,11 @@ def list_command(
         from panacea_sim.report.devices import print_devices
 
         print_devices(console)
+        return
+    if what == "energy":
+        from panacea_sim.report.energy_tables import print_energy_tables
+
+        print_energy_tables(console)
         return
     if what == "workloads":
         from panacea_sim.report.network import print_models

@@ -1,4 +1,4 @@
-"""Actions: what a firing does so many times, counted for the trace and for energy."""
+"""Actions: what a firing does so many times, counted for the trace."""
 
 from __future__ import annotations
 

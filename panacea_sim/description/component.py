@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from panacea_sim.description.actions import Action
+from panacea_sim.description.costs import Cost
 from panacea_sim.description.steps import Acquire, Give, Need, Put, Release, Requests, Take, Wait
 from panacea_sim.description.wiring import PartWiring, Role
 from panacea_sim.mapping.labels import TileLabels
@@ -23,7 +24,8 @@ class Component:
 
     Components that do the same side by side share a `group` (by default a component is a group of its own), and readers
     show them as one. `role` says what a component is for, whatever it is called; `section` is where people look for it.
-    `actions` are what the trace and energy count of each firing, `size_bytes` what the trace shows as bytes.
+    `actions` are what the trace counts of each firing, `size_bytes` what it shows as bytes. `costs` are the elementary
+    operations behind them, for which energy is charged; those of requests follow from the requests.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Component:
     role: Role = "pass"
     group: str = ""
     actions: tuple[Action, ...] = ()
+    costs: tuple[Cost, ...] = ()
 
     def __post_init__(self) -> None:
         """Let a component without a group be one by itself."""

@@ -100,6 +100,12 @@ class Requests:
         times = np.ones(requests, np.int64) if self.request is None else np.bincount(self.request, minlength=requests)
         return np.repeat(times, np.diff(self.offsets))
 
+    def of_firings(self, of_parts: IntArray) -> IntArray:
+        """Return for each firing the sum of what its parts have."""
+        before = np.concatenate([[0], np.cumsum(of_parts, dtype=np.int64)])
+        of_requests: IntArray = before[self.offsets[1:]] - before[self.offsets[:-1]]
+        return of_requests if self.request is None else of_requests[self.request]
+
     def moved_bytes(self, channels: int) -> IntArray:
         """Return the bytes that all firings ask of each channel, [channel, 2]: to read and to write."""
         moved = np.zeros((channels, 2), np.int64)

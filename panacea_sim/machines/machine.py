@@ -12,10 +12,12 @@ import numpy.typing as npt
 
 from panacea_sim.choices import ChosenValues
 from panacea_sim.description.description import Description
+from panacea_sim.description.inventory import Inventory
 from panacea_sim.description.worker import Worker
 from panacea_sim.errors import InvariantError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.hardware.registry import registered
+from panacea_sim.machines.shared.inventory import inventory_of
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.machines.shared.relief import shared_relief
 from panacea_sim.mapping.work import LayerWork
@@ -90,6 +92,10 @@ class Machine(ABC):
     @abstractmethod
     def describe(self, program: Program) -> Description:
         """Return the description of the machine that works through the program; `described` calls this."""
+
+    def inventory(self, hardware: Hardware) -> Inventory:
+        """Return what the machine is built of; one that names no units has no area of arithmetic."""
+        return inventory_of(hardware)
 
     def units(self, hardware: Hardware) -> int:  # noqa: ARG002  # the same
         """Return how many components serve every task side by side."""

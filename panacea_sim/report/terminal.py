@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from panacea_sim.hardware.config import Source
+from panacea_sim.report.energy import energy_line
 from panacea_sim.report.groups import group_label
 from panacea_sim.report.kinds import print_kinds
 from panacea_sim.report.layers import print_layers
@@ -53,7 +54,7 @@ def print_run(console: Console, summary: Summary) -> None:
     print_layers(console, summary.layers, summary.makespan_cycles, summary.schedule)
     print_kinds(console, summary.layers, summary.makespan_cycles, summary.schedule)
     _print_components(console, summary)
-    console.print(Group(_operator_line(summary), _dram_line(summary), _verdict(summary)))
+    console.print(Group(_operator_line(summary), _dram_line(summary), energy_line(summary), _verdict(summary)))
 
 
 def print_sources(console: Console, values: Mapping[str, object], sources: Mapping[str, Source]) -> None:

@@ -17,19 +17,31 @@ __all__ = ["BatchOutcome", "BatchedOutcome"]
 
 @dataclass(frozen=True, eq=False)
 class BatchOutcome:
-    """What the layers of a batch gave, small enough to go from process to process; `actions` has totals [layer]."""
+    """What the layers of a batch gave, small enough to go from process to process.
+
+    `actions` and `operations` have totals [layer].
+    """
 
     result: BatchResult
     topology: Topology
     layers: tuple[LayerSummary, ...]
     actions: Mapping[str, Mapping[str, IntArray]]
+    operations: Mapping[str, Mapping[str, IntArray]]
 
     def action_totals(self, times: IntArray) -> dict[str, dict[str, int]]:
         """Return the totals of each component's actions, those of each layer so many times."""
-        return {
-            component: {action: int(np.dot(times, totals)) for action, totals in of_component.items()}
-            for component, of_component in self.actions.items()
-        }
+        return _totals(self.actions, times)
+
+    def operation_totals(self, times: IntArray) -> dict[str, dict[str, int]]:
+        """Return the totals of each component's operations, those of each layer so many times."""
+        return _totals(self.operations, times)
+
+
+def _totals(counted: Mapping[str, Mapping[str, IntArray]], times: IntArray) -> dict[str, dict[str, int]]:
+    return {
+        component: {name: int(np.dot(times, totals)) for name, totals in of_component.items()}
+        for component, of_component in counted.items()
+    }
 
 
 @dataclass(frozen=True, eq=False)

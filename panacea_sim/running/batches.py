@@ -14,6 +14,7 @@ import numpy as np
 
 from panacea_sim.analysis.accounting import check_conservation
 from panacea_sim.analysis.batch_layers import batch_layers
+from panacea_sim.analysis.operations import operation_arrays
 from panacea_sim.description.topology import topology_of
 from panacea_sim.errors import ConfigError, DeadlockError, MappingError
 from panacea_sim.hardware.config import Hardware
@@ -123,8 +124,9 @@ def _run(task: LayerTask, names: Sequence[str], works: Sequence[LayerWork]) -> B
     actions = {
         part.name: {each.name: np.array(each.totals(runs)) for each in part.actions} for part in description.components
     }
-    layers = batch_layers(names, program, description, result)
-    return BatchOutcome(result, topology_of(description), tuple(layers), actions)
+    operations = operation_arrays(description, hardware, runs)
+    layers = batch_layers(names, program, description, result, operations)
+    return BatchOutcome(result, topology_of(description), tuple(layers), actions, operations)
 
 
 def _masked(task: LayerTask) -> MaskedLayer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from panacea_sim.running.layers import LayerOutcome, LayerTask
 from panacea_sim.running.planning import AS_SCENARIO
 from panacea_sim.running.prepare import PreparedLayers
 from panacea_sim.running.processes import opened_executor
+from panacea_sim.trace.counts import summed_counts
 from panacea_sim.trace.joined_trace import JoinedTrace, TracePart
 from panacea_sim.trace.options import NO_TRACE, TraceOptions
 from panacea_sim.trace.summary import LayerSummary
@@ -109,9 +110,15 @@ class LayerSequence:
         return SummaryParts(
             tuple(self._layers()),
             max((part.topology for part, _ in counted), key=lambda topology: len(topology.components)),
-            _summed(
+            summed_counts(
                 [
                     part.action_totals(times) if isinstance(part, BatchOutcome) else part.parts.actions
+                    for part, times in counted
+                ]
+            ),
+            summed_counts(
+                [
+                    part.operation_totals(times) if isinstance(part, BatchOutcome) else part.parts.operations
                     for part, times in counted
                 ]
             ),
@@ -233,17 +240,6 @@ class LayerSequence:
             }
             yield layer.model_copy(update=changes)
             offset_cycles += outcome.makespan_cycles
-
-
-def _summed(all_actions: Sequence[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
-    """Return the totals of each component's actions over all layers, in the order of the largest machine."""
-    sums: dict[str, dict[str, int]] = {}
-    for actions in sorted(all_actions, key=len, reverse=True):
-        for component, totals in actions.items():
-            mine = sums.setdefault(component, {})
-            for action, total in totals.items():
-                mine[action] = mine.get(action, 0) + total
-    return sums
 
 
 def _made(folder: Path) -> Path:

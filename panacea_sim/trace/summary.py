@@ -9,6 +9,7 @@ from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict, Field
 
 from panacea_sim.choices import ChosenValues, MappingFrom
+from panacea_sim.description.inventory import Inventory
 from panacea_sim.description.topology import Topology
 from panacea_sim.trace.schema import SCHEMA_VERSION, State
 from panacea_sim.trace.totals import ChannelTotals, QueueTotals, StallTotal
@@ -55,7 +56,9 @@ class LayerSummary(LayerName):
     """What a run says of a layer; sizes in elements, cycles from the start of the run.
 
     Of a layer that ran alone it is known which group or channel was `busiest`, and for how many cycles its computing
-    components had not begun or had ended, in the mean: `border_cycles`.
+    components had not begun or had ended, in the mean: `border_cycles`. Of such a layer, and of one that is
+    the whole run, the elementary `operations` by group of components are known, and the rows that DRAM opened and
+    refreshed.
     """
 
     M: Figure
@@ -85,6 +88,14 @@ class LayerSummary(LayerName):
     busiest: str | None = None
     border_cycles: Figure | None = None
     memoized_from: str | None = None
+    operations: dict[str, dict[str, Figure]] | None = None
+    activates: Figure | None = None
+    refreshes: Figure | None = None
+
+    @property
+    def macs(self) -> int:
+        """The multiplications of the dense product, whatever was skipped."""
+        return self.repeat * self.M * self.K * self.N
 
 
 class DramSummary(_Frozen):
@@ -181,6 +192,8 @@ class Summary(RunHeading):
     components: dict[str, dict[State, Figure]]
     stalls: dict[str, list[StallTotal]]
     actions: dict[str, dict[str, Figure]] = {}
+    operations: dict[str, dict[str, Figure]] | None = None
+    inventory: Inventory | None = None
     operators: dict[str, Figure]
     dram: DramSummary
     queues: dict[str, QueueTotals]

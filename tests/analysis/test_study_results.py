@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from naive_energy import naive_pj
 
 from panacea_sim.analysis.study_results import study_rows, write_study_rows
 from panacea_sim.commands.main import main
@@ -60,7 +61,16 @@ def _expected(case: str, summary: dict[str, Any]) -> dict[str, str]:
         "dram_channels": len(dram["channels"]),
         **{f"dram_{key}": value for key, value in dram.items() if key != "channels"},
     }
-    return {key: str(value) for key, value in figures.items()}
+    return {key: str(value) for key, value in figures.items()} | _energy(summary)
+
+
+def _energy(summary: dict[str, Any]) -> dict[str, str]:
+    """Return the energy of a run and of each of its MACs, nothing on the ideal memory."""
+    if summary["inventory"]["dram"] == "ideal":
+        return {"energy_pj": "", "pj_per_mac": ""}
+    pj = sum(naive_pj(summary, "nominal", "lop", events=False).values())
+    macs = sum(layer["M"] * layer["K"] * layer["N"] * layer["repeat"] for layer in summary["layers"])
+    return {"energy_pj": str(float(pj)), "pj_per_mac": str(float(pj / macs))}
 
 
 def test_the_file_has_the_figures_of_the_summaries(study: Path) -> None:

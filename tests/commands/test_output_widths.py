@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from panacea_sim.commands.main import main
+from panacea_sim.energy.table import energy_table
 from panacea_sim.hardware.config import field_sources, load_hardware
 from panacea_sim.hardware.dram.devices import dram_device, list_devices
+from panacea_sim.units import energy_text
 from panacea_sim.workload.npz import save_layer
 from panacea_sim.workload.synthetic import synthetic_layer
 
@@ -191,3 +193,23 @@ def test_a_pipe_has_one_line_a_row(
     text = capsys.readouterr().out
     for source in field_sources().values():
         assert source.text in text
+
+
+def test_energy(width: int | None, capsys: pytest.CaptureFixture[str]) -> None:
+    """The total, its categories and the efficiency are whole, with units."""
+    capsys.readouterr()
+    assert main(["energy", "run", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    words = _printed(capsys, width, "energy", "run")
+    sums = {"total": found["total_pj"], **found["categories"]}
+    figures = {name: energy_text(cases["nominal"]).split()[0] for name, cases in sums.items()}
+    figures["pJ a MAC"] = f"{found['pj_per_mac']['nominal']:.4g}"
+    figures["area"] = f"{found['area']['total_mm2']['nominal']:.4g}"
+    _shown(figures, words)
+
+
+def test_list_energy(width: int | None, capsys: pytest.CaptureFixture[str]) -> None:
+    """Figures of the default table and of the alternatives are whole."""
+    words = _printed(capsys, width, "list", "energy")
+    operations = [energy_table(name).operations["multiply_4b"] for name in ("default", "bitfusion", "fusion_unit")]
+    _shown({f"{each.source}": f"{each.nominal:g}" for each in operations}, words)

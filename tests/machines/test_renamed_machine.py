@@ -18,9 +18,14 @@ from rich.console import Console
 from panacea_sim.analysis.comparison import compare_runs
 from panacea_sim.commands.main import main
 from panacea_sim.description.description import Description
+from panacea_sim.description.inventory import Inventory
 from panacea_sim.description.worker import Worker
+from panacea_sim.energy.area import area_of
+from panacea_sim.energy.energy import energy_of
+from panacea_sim.energy.entry import energy_entry
+from panacea_sim.energy.table import energy_table
 from panacea_sim.hardware import registry
-from panacea_sim.hardware.config import load_hardware
+from panacea_sim.hardware.config import Hardware, load_hardware
 from panacea_sim.machines.machine import Values
 from panacea_sim.machines.panacea.build import Panacea
 from panacea_sim.machines.panacea.settings import PanaceaHardware
@@ -45,6 +50,12 @@ def _other(name: str) -> str:
     return "T" + re.sub(r"[a-z]", lambda letter: _LETTERS[ord(letter[0]) - ord("a")], name.lower().replace("_", ""))
 
 
+def _other_operation(operation: str) -> str:
+    """Return the operation on a memory under its other name; what operators do has one name everywhere."""
+    memory, point, kind = operation.rpartition(".")
+    return f"{_other(memory)}.{kind}" if point else operation
+
+
 def _renamed(machine: Description) -> Description:
     """Return the description with another name for each component, queue, store, memory, channel and group."""
     parts = tuple(
@@ -59,6 +70,7 @@ def _renamed(machine: Description) -> Description:
             releases=tuple(replace(each, memory=_other(each.memory)) for each in part.releases),
             puts=tuple(replace(each, store=_other(each.store)) for each in part.puts),
             gives=tuple(replace(each, queue=_other(each.queue)) for each in part.gives),
+            costs=tuple(replace(each, operation=_other_operation(each.operation)) for each in part.costs),
         )
         for part in machine.components
     )
@@ -97,6 +109,11 @@ class _Renamed(Panacea):
     def describe(self, program: Program) -> Description:
         return _renamed(super().describe(program))
 
+    def inventory(self, hardware: Hardware) -> Inventory:
+        plain = super().inventory(hardware)
+        memories = tuple(replace(each, name=_other(each.name)) for each in plain.memories)
+        return replace(plain, memories=memories, units={_other(group): units for group, units in plain.units.items()})
+
     def values(  # type: ignore[override]  # other names for the same
         self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]
     ) -> Values:
@@ -122,13 +139,18 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunOutcome,
 
 def _translated(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401  # any part of a JSON document
     if isinstance(value, dict):
-        return {names.get(key, key): _translated(each, names) for key, each in value.items()}
+        return {_translated_key(key, names): _translated(each, names) for key, each in value.items()}
     if isinstance(value, list):
         return [_translated(each, names) for each in value]
     if isinstance(value, str):
         head, colon, reason = value.partition(":")
         return names.get(head, head) + colon + reason
     return value
+
+
+def _translated_key(key: str, names: Mapping[str, str]) -> str:
+    memory, point, kind = key.rpartition(".")
+    return names.get(key) or names.get(memory, memory) + point + kind
 
 
 def _names(outcome: RunOutcome) -> dict[str, str]:
@@ -145,6 +167,19 @@ def test_the_summary_is_the_same(runs: tuple[RunOutcome, RunOutcome]) -> None:
         del summary["host_seconds"]
     assert _translated(plain, _names(runs[0])) == renamed
     assert renamed["exact"] is True
+
+
+def test_the_energy_is_the_same(runs: tuple[RunOutcome, RunOutcome]) -> None:
+    """Nothing is charged by the name of a part: the same total, categories and area."""
+    found = [energy_of(outcome.summary, energy_table()) for outcome in runs]
+    plain, renamed = (
+        energy_entry(each, area_of(each.prices.inventory, each.prices.table, each.prices.cells)) for each in found
+    )
+    for key in ("total_pj", "pj_per_mac", "categories", "energy_delay_js"):
+        assert plain[key] == renamed[key]
+        assert plain[key]
+    assert plain["area"]["total_mm2"] == renamed["area"]["total_mm2"]
+    assert [_other(name) for name in plain["components"]] == list(renamed["components"])
 
 
 def _report(outcome: RunOutcome) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from comparison_mutations import COMPARISON_MUTATIONS
+from energy_mutations import ENERGY_MUTATIONS
 from folder_mutations import FOLDER_MUTATIONS
 from format_mutations import FORMAT_MUTATIONS
 from kept_mutations import KEPT_MUTATIONS
@@ -35,6 +36,7 @@ LISTED = (
     *STAGE_MUTATIONS,
     *KEPT_MUTATIONS,
     *COMPARISON_MUTATIONS,
+    *ENERGY_MUTATIONS,
 )
 
 

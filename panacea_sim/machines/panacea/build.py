@@ -9,6 +9,7 @@ import numpy as np
 
 from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
+from panacea_sim.description.inventory import Inventory
 from panacea_sim.description.parts import Memory, Port, Queue, Store
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware, load_hardware
@@ -31,6 +32,7 @@ from panacea_sim.machines.panacea.work import PanaceaWork, batched_work, panacea
 from panacea_sim.machines.shared.accumulator import accumulator
 from panacea_sim.machines.shared.channels import dram_channels
 from panacea_sim.machines.shared.encoded_outputs import encoded_outputs, masked_outputs
+from panacea_sim.machines.shared.inventory import inventory_of
 from panacea_sim.machines.shared.ppu import ppu
 from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling, shared_tiling
@@ -55,6 +57,9 @@ from panacea_sim.workload.layer import AnyLayer, Layer
 from panacea_sim.workload.masked_layer import MaskedLayer
 
 __all__ = ["MACHINE", "Panacea"]
+
+_LEFT_OUT = ("run-length codecs", "dealing tiles to the PEAs", "buffers of decoded tiles")
+"""Parts of this machine beside those that all machines have, for which nobody has a figure."""
 
 _HEIGHTS = {"off": (1,), "on": (2,), "auto": (1, 2)}
 """How many weight tiles a stack may have, for each setting of double-tile processing."""
@@ -161,6 +166,12 @@ class Panacea(Machine):
             channels=dram_channels(hardware),
             ports=tuple(streams),
         )
+
+    def inventory(self, hardware: Hardware) -> Inventory:
+        """Return what the machine is built of: an operator multiplies two vectors, a CS adds one."""
+        built = panacea_hardware(hardware)
+        units = {"multiply_4b": built.multipliers, "compensate_32b": built.n_pea * built.n_cs * built.v}
+        return inventory_of(hardware, {"pea": units}, _LEFT_OUT)
 
     def units(self, hardware: Hardware) -> int:
         """Return the number of PEAs."""

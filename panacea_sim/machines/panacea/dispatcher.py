@@ -14,6 +14,7 @@ from panacea_sim.description.component import Component
 from panacea_sim.description.steps import Give, Take
 from panacea_sim.machines.panacea.decoder import WeightTile
 from panacea_sim.machines.panacea.settings import panacea_hardware
+from panacea_sim.machines.shared.costs import tile_read_costs
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.machines.shared.tile_format import SlicedTile
 from panacea_sim.quant.vectors import BoolArray
@@ -49,6 +50,7 @@ def dispatcher(program: Program) -> Component:
         size_bytes=size_bytes,
         role="issue",
         actions=(action_of("dealt_bytes", "bytes", weight_bytes + activation_bytes),),
+        costs=tile_read_costs(program),
     )
 
 

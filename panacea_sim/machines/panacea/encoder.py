@@ -9,6 +9,7 @@ import numpy as np
 
 from panacea_sim.description.actions import action_of
 from panacea_sim.description.component import Component
+from panacea_sim.description.costs import cost_of, written_of
 from panacea_sim.description.steps import Give, Take
 from panacea_sim.machines.panacea.settings import panacea_hardware
 from panacea_sim.machines.shared.program import Program
@@ -43,6 +44,8 @@ def encoder(program: Program) -> Component:
         size_bytes=ho_bytes,
         role="codec",
         actions=(action_of("encoded_bytes", "bytes", ho_bytes),),
+        # Whatever it writes, encoded or not, stays in OMEM until it goes to DRAM.
+        costs=(cost_of(written_of("OMEM"), lambda: program.of_writes(lambda written: written.output_bytes.total)),),
     )
 
 

@@ -21,6 +21,7 @@ from panacea_sim.errors import InvariantError
 from panacea_sim.machines.panacea.dispatcher import PeaTile, pea_queue
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
 from panacea_sim.machines.panacea.work import PanaceaWork, panacea_work
+from panacea_sim.machines.shared.costs import compensation_costs, outer_product_costs
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.machines.shared.tile_format import SlicedTile
@@ -204,7 +205,9 @@ def _layer_cycles(program: Program, layer: PlannedLayer) -> IntArray:
 
 def _pe_array(program: Program, pea: int, service_cycles: IntArray, steps: _Steps) -> Component:
     """Return the PEA with this number, which serves each task for the given cycles."""
-    queue = sum_queue(pea)
+    queue, v = sum_queue(pea), panacea_hardware(program.hardware).v
+    actions = tuple([steps.action(pea, operator) for operator in OPERATORS])
+    dwo, swo, cs = actions
     return Component(
         f"pea{pea}",
         "compute",
@@ -215,7 +218,8 @@ def _pe_array(program: Program, pea: int, service_cycles: IntArray, steps: _Step
         labels=program.task_labels,
         role="compute",
         group="pea",
-        actions=tuple([steps.action(pea, operator) for operator in OPERATORS]),
+        actions=actions,
+        costs=(*outer_product_costs(dwo, v), *outer_product_costs(swo, v), *compensation_costs(cs, v)),
     )
 
 

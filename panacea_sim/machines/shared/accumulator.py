@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from panacea_sim.description.actions import action_of
 from panacea_sim.description.component import Component
+from panacea_sim.description.costs import cost_of, read_of, written_of
 from panacea_sim.description.steps import Acquire, Give, Need, Take
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
@@ -53,7 +54,16 @@ def accumulator(program: Program, sum_queues: Sequence[str]) -> Component:
         size_bytes=size_bytes,
         role="accumulate",
         actions=(action_of("accumulated_outputs", "outputs", outputs),),
+        costs=(
+            cost_of(written_of("OMEM"), lambda: outputs, BYTES_PER_PARTIAL_SUM),
+            # What earlier visits left there is read back, whether or not it has been in DRAM meanwhile.
+            cost_of(read_of("OMEM"), lambda: outputs * (1 - _first_visits(program)), BYTES_PER_PARTIAL_SUM),
+        ),
     )
+
+
+def _first_visits(program: Program) -> IntArray:
+    return program.joined(lambda layer: layer.plan.visits.first)
 
 
 class AccumulatorWorker:

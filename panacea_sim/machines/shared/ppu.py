@@ -9,6 +9,7 @@ import numpy as np
 
 from panacea_sim.description.actions import action_of
 from panacea_sim.description.component import Component
+from panacea_sim.description.costs import cost_of, read_of
 from panacea_sim.description.steps import Give, Release, Take
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
@@ -51,7 +52,21 @@ def ppu(program: Program) -> Component:
         size_bytes=outputs,
         role="post_process",
         actions=(action_of("requantized_outputs", "outputs", outputs),),
+        costs=(
+            cost_of(read_of("OMEM"), lambda: _own_outputs(program), BYTES_PER_PARTIAL_SUM),
+            *((cost_of(read_of("VMEM"), lambda: _stage_reads(program)),) if program.has_stages else ()),
+        ),
     )
+
+
+def _own_outputs(program: Program) -> IntArray:
+    """Return the outputs of the layer itself that each firing takes; the sums of each are read once."""
+    return program.of_post_processing(lambda layer: layer.tile_outputs, lambda _, stage: np.zeros_like(stage.m))
+
+
+def _stage_reads(program: Program) -> IntArray:
+    """Return the bytes of VMEM that each firing reads."""
+    return program.of_post_processing(_none_each, _stage_bytes)
 
 
 def _cycles(program: Program, passed_outputs: IntArray, read_bytes: IntArray) -> IntArray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from panacea_sim.description.actions import Action, action_of
 from panacea_sim.description.component import Component
+from panacea_sim.description.costs import Cost, cost_of, read_of, written_of
 from panacea_sim.description.steps import Acquire, Give, Put, Release, Requests, Take, Wait
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.mapping.labels import TileLabels
@@ -76,6 +77,7 @@ def output_stream(program: Program) -> Component:
         size_bytes=size_bytes,
         role="write_back",
         actions=(action_of("written_bytes", "bytes", size_bytes),),
+        costs=(cost_of(read_of("OMEM"), lambda: size_bytes),),
     )
 
 
@@ -106,6 +108,7 @@ def stage_stream(program: Program) -> Component:
         size_bytes=size_bytes,
         role="fetch",
         actions=(action_of("read_bytes", "bytes", size_bytes),),
+        costs=(cost_of(written_of("VMEM"), lambda: size_bytes),),
     )
 
 
@@ -147,6 +150,8 @@ def partial_sum_stream(program: Program) -> Component:
     is_return = program.joined(lambda layer: layer.plan.partial_sums.is_return)
     held_bytes = program.joined(lambda layer: layer.plan.partial_sums.held_bytes)
     size_bytes = program.joined(lambda layer: layer.plan.partial_sums.moved_bytes)
+    fetched = _moved("read_bytes", size_bytes, is_return == 0)
+    returned = _moved("written_bytes", size_bytes, is_return == 1)
     return Component(
         "s_dma",
         "memory",
@@ -160,10 +165,9 @@ def partial_sum_stream(program: Program) -> Component:
         labels=program.partial_sum_labels,
         size_bytes=size_bytes,
         role="spill",
-        actions=(
-            _moved("read_bytes", size_bytes, is_return == 0),
-            _moved("written_bytes", size_bytes, is_return == 1),
-        ),
+        actions=(fetched, returned),
+        # Partial sums lie in a part of OMEM.
+        costs=(Cost(written_of("OMEM"), fetched.totals), Cost(read_of("OMEM"), returned.totals)),
     )
 
 
@@ -269,6 +273,7 @@ def _read_stream(
         size_bytes=size_bytes,
         role="fetch",
         actions=(action_of("read_bytes", "bytes", size_bytes),),
+        costs=(cost_of(written_of(REGION[operand]), lambda: size_bytes),),
     )
 
 

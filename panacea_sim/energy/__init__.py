@@ -1,0 +1,1 @@
+"""Energy and area: what a run counted, times the figures of a table."""
