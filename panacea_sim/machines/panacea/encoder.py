@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
 from panacea_sim.description.actions import action_of
 from panacea_sim.description.component import Component
-from panacea_sim.description.steps import Give, Take
-from panacea_sim.machines.panacea.settings import panacea_hardware
+from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
+from panacea_sim.machines.shared.packer import Pieces, packer
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.machines.shared.tile_format import pack_tile
 from panacea_sim.quant.rle import to_nibbles
@@ -21,27 +18,23 @@ from panacea_sim.quant.vectors import (
     skipped_activation_vectors,
     skipped_weight_vectors,
 )
-from panacea_sim.units import ceil_div, repeated
-from panacea_sim.workload.functional import Codes, FunctionalPass
+from panacea_sim.units import ceil_div
+from panacea_sim.workload.functional import Codes
 from panacea_sim.workload.output_format import OutputFormat, WeightFormat
 
-__all__ = ["EncoderWorker", "encode_output_tile", "encoder", "pack_activations", "pack_weights"]
+__all__ = ["encode_output_tile", "encoder", "output_pieces", "pack_activations", "pack_weights"]
 
 
 def encoder(program: Program) -> Component:
     """Return `encoder`: it encodes the HO slices of an output tile, in each format; dense outputs pass in 0 cycles."""
     codec_bytes_per_cycle = panacea_hardware(program.hardware).codec_bytes_per_cycle
     ho_bytes = program.of_writes(lambda written: written.output_bytes.ho)
-    return Component(
+    return packer(
         "encoder",
-        "codecs",
-        len(ho_bytes),
+        program,
+        section="codecs",
         service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)),
-        takes=(Take("q_encode", program.first_writes()),),
-        gives=(Give("q_o", repeated(1, len(ho_bytes))),),
-        labels=program.write_labels,
         size_bytes=ho_bytes,
-        role="codec",
         actions=(action_of("encoded_bytes", "bytes", ho_bytes),),
     )
 
@@ -78,22 +71,6 @@ def encode_output_tile(tile: Codes, form: OutputFormat | WeightFormat | None, v:
     return [pack_weights(slice_weights(weight[:, first : first + tile_k], form.bits), v, tile_k) for first in parts]
 
 
-class EncoderWorker:
-    """Packs each output tile, in one format after the other."""
-
-    def __init__(self, program: Program, functional: Sequence[FunctionalPass]) -> None:
-        self._layer = program.write_labels.layer
-        self._number = program.written_formats()
-        self._formats = [[written.format for written in wanted.written] for wanted in functional]
-        self._hardware = panacea_hardware(program.hardware)
-        self._tile: Sequence[Codes | None] = ()
-
-    def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
-        """Return the pieces of the output tile, which comes with the first of its formats."""
-        if inputs[0]:
-            self._tile = inputs[0][0]
-        number = self._number[firing]
-        tile, form = self._tile[number], self._formats[self._layer[firing]][number]
-        if tile is None:
-            return ([],)  # the firing is there to free its space
-        return (encode_output_tile(tile, form, self._hardware.v, self._hardware.tile_k),)
+def output_pieces(hardware: PanaceaHardware) -> Pieces:
+    """Return what packs output tiles on this hardware."""
+    return lambda tile, form: encode_output_tile(tile, form, hardware.v, hardware.tile_k)
