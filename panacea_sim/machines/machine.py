@@ -68,9 +68,16 @@ class Machine(ABC):
     def check(self, layer: AnyLayer) -> None:  # noqa: B027  # a machine may take all layers
         """Raise ConfigError for a layer that this machine does not accept, its operands unread."""
 
+    def own(self, layer: GemmLayer) -> GemmLayer:
+        """Return the layer in the quantization of this machine, in which it multiplies; by default as it comes."""
+        return layer
+
     @abstractmethod
     def work(self, layer: Layer, hardware: Hardware, computed: FunctionalPass | None) -> LayerWork:
-        """Return what a layer asks of this hardware; `computed` are its numbers, where somebody needs them."""
+        """Return what a layer asks of this hardware; `computed` are its numbers, where somebody needs them.
+
+        A layer with operands comes as `own` makes it.
+        """
 
     def heights(self, hardware: Hardware) -> tuple[int, ...]:  # noqa: ARG002  # those that have a choice look at it
         """Return how many weight tiles a stack may have, which is fetched and multiplied as one."""

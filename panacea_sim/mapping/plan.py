@@ -106,8 +106,8 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
     batch in which not all layers can have one plan.
     """
     tiling = work.tiling
-    key = (tiling, order, height, hardware.psum_bytes, hardware.spill, batch)
-    tasks, visits, partial_sums = _kept.of(key, lambda: _scheduled(tiling, order, height, hardware, batch))
+    key = (tiling, order, height, hardware.psum_bytes, hardware.spill, batch, work.task_visits)
+    tasks, visits, partial_sums = _kept.of(key, lambda: _scheduled(work, order, height, hardware, batch))
     check_output_tile(work, hardware, keeps_partial_sums=partial_sums.firings > 0)
     weight = _stacked(work.weight, tiling, height)
     must_stay = hardware.residency == "resident"
@@ -145,9 +145,11 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
     )
 
 
-def _scheduled(tiling: Tiling, order: str, height: int, hardware: Hardware, batch: int) -> _Schedule:
+def _scheduled(work: LayerWork, order: str, height: int, hardware: Hardware, batch: int) -> _Schedule:
     """Return what follows from the shape of a layer: its tasks, its visits, and what becomes of partial sums."""
-    schedule = _of_shape(replace(tiling, repeat=tiling.repeat // batch), order, height, hardware)
+    tiling = work.tiling
+    one = replace(tiling, repeat=tiling.repeat // batch)
+    schedule = _of_shape(one, order, height, hardware, task_visits=work.task_visits)
     if batch > 1:
         tasks, visits, partial_sums = schedule
         schedule = (
@@ -160,9 +162,9 @@ def _scheduled(tiling: Tiling, order: str, height: int, hardware: Hardware, batc
     return schedule
 
 
-def _of_shape(tiling: Tiling, order: str, height: int, hardware: Hardware) -> _Schedule:
+def _of_shape(tiling: Tiling, order: str, height: int, hardware: Hardware, *, task_visits: bool) -> _Schedule:
     tasks = task_sequence(order, *_issue_order(tiling, order, height), tiling, height)
-    visits = visits_of(tasks, tiling, height)
+    visits = visits_of(tasks, tiling, height, task_visits=task_visits)
     outputs = tiling.outputs[visits.m, visits.n]
     may_spill = hardware.spill == "allow"
     return tasks, visits, plan_partial_sums(visits, outputs, hardware.psum_bytes, may_spill=may_spill)

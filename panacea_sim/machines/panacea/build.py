@@ -9,7 +9,7 @@ import numpy as np
 
 from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
-from panacea_sim.description.parts import Memory, Port, Queue, Store
+from panacea_sim.description.parts import Queue
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware, load_hardware
 from panacea_sim.machines.machine import Machine, Values
@@ -28,24 +28,14 @@ from panacea_sim.machines.panacea.pea import (
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
 from panacea_sim.machines.panacea.values import TravellingValues
 from panacea_sim.machines.panacea.work import PanaceaWork, batched_work, panacea_work
-from panacea_sim.machines.shared.accumulator import accumulator
-from panacea_sim.machines.shared.channels import dram_channels
 from panacea_sim.machines.shared.encoded_outputs import encoded_outputs, masked_outputs
-from panacea_sim.machines.shared.ppu import ppu
+from panacea_sim.machines.shared.frame import around, framed, output_queues
+from panacea_sim.machines.shared.layer_outputs import layer_outputs, ppu_passes
 from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling, shared_tiling
 from panacea_sim.machines.shared.sliced_work import SkipMasks
-from panacea_sim.machines.shared.streams import (
-    WRITE_BACK,
-    activation_stream,
-    output_stream,
-    partial_sum_stream,
-    stage_stream,
-    weight_stream,
-)
-from panacea_sim.mapping.outputs import dense_outputs
+from panacea_sim.mapping.outputs import OutputBytes, dense_outputs
 from panacea_sim.mapping.plan import plan_layer
-from panacea_sim.mapping.stage import RAW_BYTES, StageWork
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.quant.operands import signed_hint
 from panacea_sim.units import ceil_div
@@ -99,20 +89,13 @@ class Panacea(Machine):
         sizes = (layer.M, layer.K, layer.N, chosen.tile_m, chosen.tile_k, chosen.tile_n)
         tiling = shared_tiling(SlicedTiling(*sizes, chosen.v, repeat=layer.repeat))
         masks = SkipMasks.of(layer, chosen.v)
-        outputs, stage = dense_outputs(tiling), None
-        if isinstance(layer, MaskedLayer):
-            outputs = masked_outputs(tiling, layer)
-            if chosen.vector == "unfused" and layer.feeds_stage:
-                stage = None if layer.stage is None else StageWork(layer.stage, outputs)
-                outputs = dense_outputs(tiling, RAW_BYTES)
-        elif computed is not None and layer.read_formats:
-            outputs = encoded_outputs(tiling, layer, computed)
+        outputs, stage = layer_outputs(tiling, layer, chosen, _encoded(tiling, layer, computed))
         return PanaceaWork(
             tiling,
             outputs,
             computed,
             masks,
-            passes=_ppu_passes(layer, chosen),
+            passes=ppu_passes(layer, chosen),
             sequential=layer.sequential,
             weight_bits=layer.weight_bits,
             activation_bits=layer.activation_bits,
@@ -133,34 +116,8 @@ class Panacea(Machine):
         return int(cycles.sum((0, 2, 3), dtype=np.int64).max())
 
     def describe(self, program: Program) -> Description:
-        """Return the machine that works through the program.
-
-        `s_dma` and PSUM are there only where partial sums are kept between visits; PSUM is taken out of OMEM. `v_dma`
-        and VMEM are there only where a vector stage follows a layer.
-        """
-        hardware, keeps, has_stages = program.hardware, program.keeps_partial_sums, program.has_stages
-        psum_bytes = hardware.psum_bytes if keeps else 0
-        streams = [
-            Port("w_dma", hardware.w_dma_priority, hardware.outstanding),
-            Port("x_dma", hardware.x_dma_priority, hardware.outstanding),
-            Port(WRITE_BACK, hardware.o_dma_priority, hardware.outstanding),
-            *((Port("s_dma", hardware.s_dma_priority, hardware.outstanding),) if keeps else ()),
-            *((Port("v_dma", hardware.x_dma_priority, hardware.outstanding),) if has_stages else ()),
-        ]
-        return Description(
-            components=_components(program),
-            queues=_queues(program),
-            stores=(Store("w_loaded"), Store("x_loaded"), *((Store("s_loaded"),) if keeps else ())),
-            memories=(
-                Memory("WMEM", hardware.wmem_bytes),
-                Memory("AMEM", hardware.amem_bytes),
-                Memory("OMEM", hardware.omem_bytes - psum_bytes),
-                *((Memory("PSUM", psum_bytes),) if keeps else ()),
-                *((Memory("VMEM", hardware.vmem_bytes),) if has_stages else ()),
-            ),
-            channels=dram_channels(hardware),
-            ports=tuple(streams),
-        )
+        """Return the machine that works through the program."""
+        return framed(program, _components(program), _queues(program))
 
     def units(self, hardware: Hardware) -> int:
         """Return the number of PEAs."""
@@ -205,10 +162,13 @@ class Panacea(Machine):
         self.checked_values(plan_program(hardware, [plan]), [layer], [computed]).exact()
 
 
-def _ppu_passes(layer: Layer, hardware: PanaceaHardware) -> int:
-    """Return how often each output passes the PPU on its way out, vector work included where that is no stage."""
-    stays = hardware.vector == "fused" or (hardware.vector == "unfused" and layer.sequential)
-    return layer.passes if stays else 1
+def _encoded(tiling: SlicedTiling, layer: Layer, computed: FunctionalPass | None) -> OutputBytes:
+    """Return the bytes of the outputs, encoded for those who read them."""
+    if isinstance(layer, MaskedLayer):
+        return masked_outputs(tiling, layer)
+    if computed is not None and layer.read_formats:
+        return encoded_outputs(tiling, layer, computed)
+    return dense_outputs(tiling)
 
 
 MACHINE = Panacea()
@@ -217,20 +177,13 @@ MACHINE = Panacea()
 
 def _components(program: Program) -> tuple[Component, ...]:
     peas = panacea_hardware(program.hardware).n_pea
-    return (
-        weight_stream(program),
-        activation_stream(program),
+    compute = (
         weight_decoder(program),
         activation_decoder(program),
         dispatcher(program),
         *pe_arrays(program),
-        accumulator(program, [sum_queue(pea) for pea in range(peas)]),
-        *((partial_sum_stream(program),) if program.keeps_partial_sums else ()),
-        *((stage_stream(program),) if program.has_stages else ()),
-        ppu(program),
-        encoder(program),
-        output_stream(program),
     )
+    return around(program, compute, [sum_queue(pea) for pea in range(peas)], encoder(program))
 
 
 def _queues(program: Program) -> tuple[Queue, ...]:
@@ -241,9 +194,5 @@ def _queues(program: Program) -> tuple[Queue, ...]:
         Queue("q_x", depth),
         *(Queue(pea_queue(pea), depth) for pea in peas),
         *(Queue(sum_queue(pea), depth, hardware.pea_latency_cycles) for pea in peas),
-        *((Queue("q_s", depth),) if program.keeps_partial_sums else ()),
-        Queue("q_ppu", depth),
-        *((Queue("q_v", depth),) if program.has_stages else ()),
-        Queue("q_encode", depth),
-        Queue("q_o", depth),
+        *output_queues(program),
     )

@@ -58,8 +58,8 @@ def accumulator(program: Program, sum_queues: Sequence[str]) -> Component:
 class AccumulatorWorker:
     """Joins the row groups of an output tile, drops padding, and adds up visits.
 
-    At the last visit it adds the `compensation` of each layer, [R * M], that was computed off line. Partial sums travel as int32 tiles, None
-    where a tile has none yet.
+    At the last visit it adds the `compensation` of each layer, [R * M], that was computed off line. Partial sums travel
+    as int32 tiles, None where a tile has none yet.
 
     `results` collects the accumulators of each layer, int32 [M, N], of R products [R, M, N].
     """

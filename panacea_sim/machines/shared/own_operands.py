@@ -1,0 +1,140 @@
+"""Layers in the quantization of machines that are no Panacea: one place for the rules of all of them.
+
+All of them take all bits of the codes q: what Panacea truncates (DBS) is not truncated, and no slice is frequent. A
+width that a machine does not have is requantized from the real numbers that the codes stand for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from panacea_sim.quant.quantizer import ActivationQuantizer, quantize_weights, symmetric_scale, weight_scale
+from panacea_sim.quant.widths import SLICE_BITS
+from panacea_sim.units import FloatArray
+from panacea_sim.workload.gemm_layer import GemmLayer
+from panacea_sim.workload.output_format import OutputFormat, WeightFormat
+
+__all__ = ["all_bits", "eight_bits", "signed_slices"]
+
+_BYTE_BITS = 8
+_BYTE_LIMIT = 127
+_SIGNED_BITS = 7
+"""Bits of a signed bit-slice operand with one HO slice."""
+_SIGNED_LIMIT = 63
+
+Form: TypeAlias = OutputFormat | WeightFormat
+
+
+def all_bits(layer: GemmLayer) -> GemmLayer:
+    """Return the layer with the codes as they are, of any width: nothing of them is truncated."""
+    return _with_formats(replace(layer, lo_bits=SLICE_BITS, r=None), _whole)
+
+
+def eight_bits(layer: GemmLayer) -> GemmLayer:
+    """Return the layer with weights of at most 8 bits, symmetric by row, and activations of at most 8, asymmetric.
+
+    Codes that fit stay as they are. Weights of 8 bits are those of 10, of which they take -127 .. 127.
+    """
+    layer = all_bits(layer)
+    if layer.weight_bits > _BYTE_BITS:
+        weight, scale = _eight_bit_weights(layer)
+        layer = replace(layer, weight=weight, weight_scale=scale)
+    if layer.activation_bits > _BYTE_BITS:
+        own = _narrowed(
+            ActivationQuantizer(layer.activation_scale, layer.zero_point, layer.activation_bits, SLICE_BITS)
+        )
+        layer = replace(
+            layer,
+            activation=own.quantize(_real_activation(layer)),
+            activation_bits=own.bits,
+            activation_scale=own.scale,
+            zero_point=own.zero_point,
+        )
+    return _with_formats(layer, _eight_bit_activations)
+
+
+def signed_slices(layer: GemmLayer) -> GemmLayer:
+    """Return the layer with weights of at most 7 bits and symmetric activations of 7, both for signed bit slices.
+
+    The scale of the activations is that of their calibrated range, `symmetric_scale`, not of their own maximum.
+    """
+    layer = all_bits(layer)
+    if layer.weight_bits > _SIGNED_BITS:
+        real = _real_weights(layer).reshape(-1, layer.K)
+        scale = weight_scale(real, _SIGNED_BITS, per_channel=np.ndim(layer.weight_scale) > 0)
+        weight = quantize_weights(real, scale, _SIGNED_BITS).reshape(layer.weight.shape)
+        scales = scale.reshape(layer.weight.shape[:-1])
+        layer = replace(layer, weight=weight, weight_bits=_SIGNED_BITS, weight_scale=scales)
+    codes, scale_x = _signed_activation(layer)
+    layer = replace(layer, activation=codes, activation_bits=_BYTE_BITS, zero_point=0, activation_scale=scale_x)
+    return _with_formats(layer, _seven_bit_weights)
+
+
+def _signed_activation(layer: GemmLayer) -> tuple[npt.NDArray[np.int8], float]:
+    """Return 7-bit symmetric codes of the activations, and their scale."""
+    if layer.is_symmetric:
+        scale = layer.activation_scale * (1 << (layer.activation_bits - 1)) / _SIGNED_LIMIT
+    else:
+        given = ActivationQuantizer(layer.activation_scale, layer.zero_point, layer.activation_bits, SLICE_BITS)
+        scale = symmetric_scale(given, _SIGNED_BITS)
+    codes = np.rint(_real_activation(layer) / scale).clip(-_SIGNED_LIMIT, _SIGNED_LIMIT).astype(np.int8)
+    return codes, scale
+
+
+def _eight_bit_weights(layer: GemmLayer) -> tuple[npt.NDArray[Any], FloatArray]:
+    """Return 8-bit codes of the weights and the scale of each row; rows of zeros keep the scale that they have."""
+    real = _real_weights(layer)
+    peaks = np.abs(real).max(-1)
+    scale = np.where(peaks > 0, peaks / _BYTE_LIMIT, layer.weight_scale)
+    codes = np.rint(real / scale[..., None]).clip(-_BYTE_LIMIT, _BYTE_LIMIT).astype(np.int8)
+    return codes, scale
+
+
+def _real_weights(layer: GemmLayer) -> FloatArray:
+    real: FloatArray = layer.weight * np.asarray(layer.weight_scale)[..., None]
+    return real
+
+
+def _real_activation(layer: GemmLayer) -> FloatArray:
+    real: FloatArray = (layer.activation.astype(np.float64) - layer.zero_point) * layer.activation_scale
+    return real
+
+
+def _narrowed(wide: ActivationQuantizer) -> ActivationQuantizer:
+    """Return the 8-bit quantizer of the range of a wider one."""
+    steps = ((1 << wide.bits) - 1) / ((1 << _BYTE_BITS) - 1)
+    return ActivationQuantizer(wide.scale * steps, round(wide.zero_point / steps), _BYTE_BITS, SLICE_BITS)
+
+
+def _with_formats(layer: GemmLayer, changed: Callable[[Form], Form]) -> GemmLayer:
+    """Return the layer with what is made of each format in which its outputs are read."""
+    output = None if layer.output is None else changed(layer.output)
+    assert not isinstance(output, WeightFormat)
+    formats = tuple(replace(each, format=changed(each.format)) for each in layer.formats)
+    return replace(layer, output=output, formats=formats)
+
+
+def _whole(form: Form) -> Form:
+    """Return a format whose codes keep all of their bits."""
+    return replace(form, lo_bits=SLICE_BITS, r=None) if isinstance(form, OutputFormat) else form
+
+
+def _eight_bit_activations(form: Form) -> Form:
+    """Return a format in which activations have at most 8 bits, as those who read them have them."""
+    if not isinstance(form, OutputFormat) or form.bits <= _BYTE_BITS:
+        return form
+    own = _narrowed(form.quantizer)
+    return replace(form, scale=own.scale, zero_point=own.zero_point, bits=own.bits)
+
+
+def _seven_bit_weights(form: Form) -> Form:
+    """Return a format in which activations have at most 8 bits and weights at most 7."""
+    if isinstance(form, OutputFormat) or form.bits <= _SIGNED_BITS:
+        return _eight_bit_activations(form)
+    steps = ((1 << (form.bits - 1)) - 1) / _SIGNED_LIMIT
+    return replace(form, bits=_SIGNED_BITS, scale=None if form.scale is None else form.scale * steps)
