@@ -7,11 +7,9 @@ from typing import Annotated
 from panacea_sim.bounds import Count, Parts
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.hardware.knobs import Step
+from panacea_sim.machines.shared.systolic_settings import SLICE_PRODUCTS
 
 __all__ = ["SaOsHardware", "sa_os_hardware"]
-
-_SLICE_PRODUCTS = 4
-"""An 8-bit multiplier is four of 4 bits."""
 
 
 class SaOsHardware(Hardware):
@@ -31,7 +29,7 @@ class SaOsHardware(Hardware):
     @property
     def multipliers(self) -> int:
         """Multipliers of two 4-bit slices."""
-        return self.array_rows * self.tile_n * _SLICE_PRODUCTS
+        return self.array_rows * self.tile_n * SLICE_PRODUCTS
 
 
 def sa_os_hardware(hardware: Hardware) -> SaOsHardware:

@@ -80,8 +80,7 @@ def _signed_activation(layer: GemmLayer) -> tuple[npt.NDArray[np.int8], float]:
     if layer.is_symmetric:
         scale = layer.activation_scale * (1 << (layer.activation_bits - 1)) / _SIGNED_LIMIT
     else:
-        given = ActivationQuantizer(layer.activation_scale, layer.zero_point, layer.activation_bits, SLICE_BITS)
-        scale = symmetric_scale(given, _SIGNED_BITS)
+        scale = symmetric_scale(_quantizer_of(layer), _SIGNED_BITS)
     codes = np.rint(_real_activation(layer) / scale).clip(-_SIGNED_LIMIT, _SIGNED_LIMIT).astype(np.int8)
     return codes, scale
 
@@ -93,6 +92,10 @@ def _eight_bit_weights(layer: GemmLayer) -> tuple[npt.NDArray[Any], FloatArray]:
     scale = np.where(peaks > 0, peaks / _BYTE_LIMIT, layer.weight_scale)
     codes = np.rint(real / scale[..., None]).clip(-_BYTE_LIMIT, _BYTE_LIMIT).astype(np.int8)
     return codes, scale
+
+
+def _quantizer_of(layer: GemmLayer) -> ActivationQuantizer:
+    return ActivationQuantizer(layer.activation_scale, layer.zero_point, layer.activation_bits, SLICE_BITS)
 
 
 def _real_weights(layer: GemmLayer) -> FloatArray:

@@ -13,7 +13,7 @@ from panacea_sim.units import IntArray, repeated
 from panacea_sim.workload.functional import Codes, FunctionalPass
 from panacea_sim.workload.output_format import OutputFormat, WeightFormat
 
-__all__ = ["PackerWorker", "Pieces", "packer"]
+__all__ = ["PackerWorker", "Pieces", "packer", "raw_packer"]
 
 Pieces: TypeAlias = Callable[[Codes, OutputFormat | WeightFormat | None], list[bytes]]
 """Packs a tile of outputs [features that are read, columns] in a format, None for dense, into one piece or several."""
@@ -41,6 +41,13 @@ def packer(
         role="codec",
         actions=actions,
     )
+
+
+def raw_packer(program: Program) -> Component:
+    """Return `packer`: outputs leave as they are, without a code, so it takes no time."""
+    size_bytes = program.of_writes(lambda written: written.output_bytes.total)
+    no_cycles = repeated(0, len(size_bytes))
+    return packer("packer", program, section="output", service_cycles=no_cycles, size_bytes=size_bytes)
 
 
 class PackerWorker:

@@ -13,12 +13,14 @@ from panacea_sim.description.actions import action_of
 from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
 from panacea_sim.description.parts import Queue
-from panacea_sim.description.steps import Give, Need, Release
+from panacea_sim.description.steps import Give
 from panacea_sim.machines.shared.dense_values import ImageValues
+from panacea_sim.machines.shared.dense_work import BYTE_BITS
+from panacea_sim.machines.shared.fetched_tiles import tile_need, tile_release
 from panacea_sim.machines.shared.frame import around, framed, output_queues
-from panacea_sim.machines.shared.packer import packer
+from panacea_sim.machines.shared.packer import raw_packer
 from panacea_sim.machines.shared.program import PlannedLayer, Program
-from panacea_sim.units import IntArray, repeated
+from panacea_sim.units import IntArray
 from panacea_sim.workload.functional import Codes, FunctionalPass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.output_format import OutputFormat, WeightFormat
@@ -35,7 +37,7 @@ TaskCycles = Callable[[PlannedLayer], IntArray]
 def systolic_machine(program: Program, cycles: TaskCycles, multipliers: int) -> Description:
     """Return the machine of one array with so many 8-bit multipliers, which works `cycles` on each task."""
     queue = Queue("q_sum", program.hardware.queue_depth)
-    components = around(program, [_array(program, cycles, multipliers)], [queue.name], _packer(program))
+    components = around(program, [_array(program, cycles, multipliers)], [queue.name], raw_packer(program))
     return framed(program, components, (queue, *output_queues(program)))
 
 
@@ -54,34 +56,13 @@ def _array(program: Program, cycles: TaskCycles, multipliers: int) -> Component:
         "compute",
         sum(plan.task_count for plan in plans),
         service_cycles=program.joined(cycles),
-        needs=(
-            Need("w_loaded", program.offset(lambda each: each.plan.weight_loads.need, _weight_fetches)),
-            Need("x_loaded", program.offset(lambda each: each.plan.activation_loads.need, _activation_fetches)),
-        ),
-        releases=(
-            Release("WMEM", program.joined(lambda layer: layer.plan.weight_loads.release_bytes)),
-            Release("AMEM", program.joined(lambda layer: layer.plan.activation_loads.release_bytes)),
-        ),
+        needs=(tile_need(program, "w"), tile_need(program, "x")),
+        releases=(tile_release(program, "w"), tile_release(program, "x")),
         gives=(Give("q_sum", program.sums_given[0]),),
         labels=program.task_labels,
         role="compute",
         actions=(replace(action_of("mac_steps", "multiplications", products), per_cycle=multipliers),),
     )
-
-
-def _weight_fetches(layer: PlannedLayer) -> int:
-    return len(layer.plan.weight_loads.tile)
-
-
-def _activation_fetches(layer: PlannedLayer) -> int:
-    return len(layer.plan.activation_loads.tile)
-
-
-def _packer(program: Program) -> Component:
-    """Return `packer`: outputs leave as they are, without a code, so it takes no time."""
-    size_bytes = program.of_writes(lambda written: written.output_bytes.total)
-    no_cycles = repeated(0, len(size_bytes))
-    return packer("packer", program, section="output", service_cycles=no_cycles, size_bytes=size_bytes)
 
 
 def array_values(program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> ImageValues:
@@ -109,7 +90,7 @@ class _ByteTiles:
 
 def _as_bytes(tile: Codes, form: OutputFormat | WeightFormat | None) -> npt.NDArray[Any]:
     if isinstance(form, WeightFormat):
-        return tile.astype(np.int8 if form.bits <= 8 else np.int16)
+        return tile.astype(np.int8 if form.bits <= BYTE_BITS else np.int16)
     return tile.astype(np.uint8)
 
 
