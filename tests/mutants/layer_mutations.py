@@ -139,7 +139,7 @@ LAYER_MUTATIONS = (
     ),
     Mutation(
         "free vector work takes passes",
-        "panacea_sim/machines/panacea/build.py",
+        "panacea_sim/machines/shared/layer_outputs.py",
         "return layer.passes if stays else 1",
         "return layer.passes",
         _PASSES,

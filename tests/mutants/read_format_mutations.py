@@ -6,7 +6,7 @@ from mutations import Mutation
 
 __all__ = ["READ_FORMAT_MUTATIONS"]
 
-_ENCODER = "panacea_sim/machines/panacea/encoder.py"
+_ENCODER = "panacea_sim/machines/shared/encoded_tiles.py"
 _IMAGE = "panacea_sim/machines/shared/image.py"
 _PACKER = "panacea_sim/machines/shared/packer.py"
 _PLANNED = "panacea_sim/machines/shared/encoded_outputs.py"

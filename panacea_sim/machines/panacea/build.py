@@ -14,7 +14,7 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware, load_hardware
 from panacea_sim.machines.machine import Machine, Values
 from panacea_sim.machines.panacea.decoder import activation_decoder, weight_decoder
-from panacea_sim.machines.panacea.dispatcher import dispatcher, pea_queue
+from panacea_sim.machines.panacea.dispatcher import dispatcher
 from panacea_sim.machines.panacea.encoder import encoder
 from panacea_sim.machines.panacea.pea import (
     MOST_HO_SLICES,
@@ -22,16 +22,17 @@ from panacea_sim.machines.panacea.pea import (
     pe_arrays,
     pea_work,
     settle_steps,
-    sum_queue,
     widest_steps,
 )
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
 from panacea_sim.machines.panacea.values import TravellingValues
-from panacea_sim.machines.panacea.work import PanaceaWork, batched_work, panacea_work
+from panacea_sim.machines.panacea.work import PanaceaWork, panacea_work
+from panacea_sim.machines.shared.dealer import pea_queue, sum_queue
 from panacea_sim.machines.shared.encoded_outputs import encoded_outputs, masked_outputs
 from panacea_sim.machines.shared.frame import around, framed, output_queues
 from panacea_sim.machines.shared.layer_outputs import layer_outputs, ppu_passes
 from panacea_sim.machines.shared.program import Program, plan_program
+from panacea_sim.machines.shared.slice_steps import batched_steps
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling, shared_tiling
 from panacea_sim.machines.shared.sliced_work import SkipMasks
 from panacea_sim.mapping.outputs import OutputBytes, dense_outputs
@@ -104,7 +105,7 @@ class Panacea(Machine):
 
     def batched(self, works: Sequence[LayerWork]) -> PanaceaWork | None:
         """Return the work of layers of one shape as that of a layer of so many products."""
-        return batched_work([panacea_work(work) for work in works])
+        return batched_steps([panacea_work(work) for work in works])
 
     def heights(self, hardware: Hardware) -> tuple[int, ...]:
         """Return the heights that double-tile processing leaves open."""

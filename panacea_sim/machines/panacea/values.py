@@ -10,12 +10,12 @@ import numpy.typing as npt
 from panacea_sim.description.worker import Worker
 from panacea_sim.machines.panacea.decoder import ActivationDecoderWorker, WeightDecoderWorker
 from panacea_sim.machines.panacea.dispatcher import DispatcherWorker
-from panacea_sim.machines.panacea.encoder import output_pieces, pack_activations, pack_weights
 from panacea_sim.machines.panacea.image import weight_addresses
 from panacea_sim.machines.panacea.pea import PeaWorker
 from panacea_sim.machines.panacea.settings import panacea_hardware
 from panacea_sim.machines.panacea.work import panacea_work
 from panacea_sim.machines.shared.accumulator import AccumulatorWorker
+from panacea_sim.machines.shared.encoded_tiles import output_pieces, pack_activations, pack_weights
 from panacea_sim.machines.shared.image import check_outputs, check_packed
 from panacea_sim.machines.shared.packer import PackerWorker
 from panacea_sim.machines.shared.ppu import PpuWorker
@@ -69,7 +69,8 @@ class TravellingValues:
             for found, wanted in zip(self.accumulators, self._functional, strict=True)
         ):
             return False
-        pieces = output_pieces(panacea_hardware(self._program.hardware))
+        hardware = panacea_hardware(self._program.hardware)
+        pieces = output_pieces(hardware.v, hardware.tile_k)
         for planned, wanted in zip(self._program.layers, self._functional, strict=True):
             check_outputs(planned, wanted, pieces, lambda address, piece: self.image.get(address) == piece)
         return True
@@ -94,6 +95,7 @@ class TravellingValues:
 
     def _build_workers(self) -> dict[str, Worker]:
         program, layers = self._program, self._layers
+        hardware = panacea_hardware(program.hardware)
         weights = [piece for planned in program.layers for piece in _fetched_weights(planned)]
         activations = [[address] for address in activation_addresses(program).tolist()]
         workers: dict[str, Worker] = {
@@ -105,7 +107,7 @@ class TravellingValues:
             **{f"pea{pea}": PeaWorker(program, layers, pea) for pea in range(self._peas)},
             "accumulator": self._sums,
             "ppu": PpuWorker(program, self._functional),
-            "encoder": PackerWorker(program, self._functional, output_pieces(panacea_hardware(program.hardware))),
+            "encoder": PackerWorker(program, self._functional, output_pieces(hardware.v, hardware.tile_k)),
             WRITE_BACK: WriteWorker(self.image, output_addresses(program)),
         }
         if program.keeps_partial_sums:
