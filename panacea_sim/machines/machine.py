@@ -22,6 +22,7 @@ from panacea_sim.mapping.work import LayerWork
 from panacea_sim.workload.functional import FunctionalPass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import AnyLayer, Layer
+from panacea_sim.workload.networks.profile import Quantization
 
 __all__ = ["Machine", "Values", "described", "machine_of"]
 
@@ -56,7 +57,7 @@ class Machine(ABC):
     `name` is what `hardware.machine` says, `settings` the model of its hardware, and `actions` names everything that
     its components count, with or without partial sums. `values_ways` says how it can handle values: those beside "off"
     need a method each. `rates` names the fields of the hardware behind the service or latency of its own parts: groups
-    of components, queues and stores.
+    of components, queues and stores. `quantization` says which densities of a profile are those of its operands.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Machine(ABC):
     actions: tuple[str, ...]
     values_ways: tuple[ChosenValues, ...] = ("travel", "off")
     rates: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    quantization: Quantization = "aqs"
 
     def check(self, layer: AnyLayer) -> None:  # noqa: B027  # a machine may take all layers
         """Raise ConfigError for a layer that this machine does not accept, its operands unread."""

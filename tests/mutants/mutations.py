@@ -66,7 +66,7 @@ WORK = ("tests/mapping/test_layer_work.py",)
 SERVICE_RULES = (
     Mutation(
         "encoder twice as fast",
-        "panacea_sim/machines/panacea/encoder.py",
+        "panacea_sim/machines/shared/codecs.py",
         "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)),",
         "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, 2 * "
         "codec_bytes_per_cycle)),",
@@ -74,7 +74,7 @@ SERVICE_RULES = (
     ),
     Mutation(
         "encoder encodes the LO slices",
-        "panacea_sim/machines/panacea/encoder.py",
+        "panacea_sim/machines/shared/codecs.py",
         "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)),",
         "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.total, "
         "codec_bytes_per_cycle)),",
@@ -82,23 +82,23 @@ SERVICE_RULES = (
     ),
     Mutation(
         "decoders twice as fast",
-        "panacea_sim/machines/panacea/decoder.py",
+        "panacea_sim/machines/shared/codecs.py",
         "service_cycles=of_tasks(lambda layer: ceil_div(tile_bytes(layer), codec_bytes_per_cycle)),",
         "service_cycles=of_tasks(lambda layer: ceil_div(tile_bytes(layer), 2 * codec_bytes_per_cycle)),",
         SERVICE,
     ),
     Mutation(
         "weight decoder decodes the LO slices",
-        "panacea_sim/machines/panacea/decoder.py",
-        'return _decoder("w", program, program.of_weights, lambda layer: layer.plan.weight.ho)',
-        'return _decoder("w", program, program.of_weights, lambda layer: layer.plan.weight.total)',
+        "panacea_sim/machines/shared/codecs.py",
+        'return _decoder("w", program, codec_bytes_per_cycle, program.of_weights, lambda layer: layer.plan.weight.ho)',
+        'return _decoder("w", program, codec_bytes_per_cycle, program.of_weights, lambda layer: layer.plan.weight.total)',
         SERVICE,
     ),
     Mutation(
         "activation decoder decodes the LO slices",
-        "panacea_sim/machines/panacea/decoder.py",
-        'return _decoder("x", program, program.of_activations, lambda layer: layer.plan.work.activation.ho)',
-        'return _decoder("x", program, program.of_activations, lambda layer: layer.plan.work.activation.total)',
+        "panacea_sim/machines/shared/codecs.py",
+        'return _decoder("x", program, codec_bytes_per_cycle, of_tasks, lambda layer: layer.plan.work.activation.ho)',
+        'return _decoder("x", program, codec_bytes_per_cycle, of_tasks, lambda layer: layer.plan.work.activation.total)',
         SERVICE,
     ),
     Mutation(

@@ -13,9 +13,7 @@ from panacea_sim.description.parts import Queue
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware, load_hardware
 from panacea_sim.machines.machine import Machine, Values
-from panacea_sim.machines.panacea.decoder import activation_decoder, weight_decoder
 from panacea_sim.machines.panacea.dispatcher import dispatcher
-from panacea_sim.machines.panacea.encoder import encoder
 from panacea_sim.machines.panacea.pea import (
     MOST_HO_SLICES,
     OPERATORS,
@@ -27,6 +25,7 @@ from panacea_sim.machines.panacea.pea import (
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
 from panacea_sim.machines.panacea.values import TravellingValues
 from panacea_sim.machines.panacea.work import PanaceaWork, panacea_work
+from panacea_sim.machines.shared.codecs import activation_decoder, encoder, weight_decoder
 from panacea_sim.machines.shared.dealer import pea_queue, sum_queue
 from panacea_sim.machines.shared.encoded_outputs import encoded_outputs, masked_outputs
 from panacea_sim.machines.shared.frame import around, framed, output_queues
@@ -177,14 +176,15 @@ MACHINE = Panacea()
 
 
 def _components(program: Program) -> tuple[Component, ...]:
-    peas = panacea_hardware(program.hardware).n_pea
+    hardware = panacea_hardware(program.hardware)
+    codec, peas = hardware.codec_bytes_per_cycle, hardware.n_pea
     compute = (
-        weight_decoder(program),
-        activation_decoder(program),
+        weight_decoder(program, codec),
+        activation_decoder(program, codec),
         dispatcher(program),
         *pe_arrays(program),
     )
-    return around(program, compute, [sum_queue(pea) for pea in range(peas)], encoder(program))
+    return around(program, compute, [sum_queue(pea) for pea in range(peas)], encoder(program, codec))
 
 
 def _queues(program: Program) -> tuple[Queue, ...]:

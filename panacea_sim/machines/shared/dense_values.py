@@ -49,7 +49,7 @@ class ImageValues:
     """The values that travel through a machine of single weight tiles, from the DRAM image and back into it.
 
     Nothing is compensated off line: the components of `compute` multiply all bits. They give their sums to the
-    accumulator through `sum_queues` queues.
+    accumulator through `sum_queues` queues. `packer` is the name of the component in front of `o_dma`.
     """
 
     def __init__(
@@ -60,9 +60,10 @@ class ImageValues:
         packing: TilePacking,
         compute: Mapping[str, Worker],
         sum_queues: int,
+        packer: str = "packer",
     ) -> None:
         self.image: dict[int, bytes] = {}
-        self._program, self._functional, self._packing = program, functional, packing
+        self._program, self._functional, self._packing, self._packer = program, functional, packing, packer
         for planned, layer in zip(program.layers, layers, strict=True):
             self._store_operands(planned, layer)
         nothing = [np.zeros(len(layer.weight_rows), np.int64) for layer in layers]
@@ -85,9 +86,11 @@ class ImageValues:
         ):
             return False
         for planned, wanted in zip(self._program.layers, self._functional, strict=True):
-            is_at = lambda address, piece: self.image.get(address) == piece  # noqa: E731  # a name for one use
-            check_outputs(planned, wanted, self._packing.output, is_at)
+            check_outputs(planned, wanted, self._packing.output, self._is_at)
         return True
+
+    def _is_at(self, address: int, piece: bytes) -> bool:
+        return self.image.get(address) == piece
 
     def _store_operands(self, planned: PlannedLayer, layer: GemmLayer) -> None:
         operands = (
@@ -113,7 +116,7 @@ class ImageValues:
         workers: dict[str, Worker] = {
             "accumulator": self._sums,
             "ppu": PpuWorker(program, self._functional),
-            "packer": PackerWorker(program, self._functional, self._packing.output),
+            self._packer: PackerWorker(program, self._functional, self._packing.output),
             WRITE_BACK: WriteWorker(self.image, output_addresses(program)),
         }
         if program.keeps_partial_sums:

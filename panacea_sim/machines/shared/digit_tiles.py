@@ -26,7 +26,7 @@ _Digits = npt.NDArray[np.int16]
 
 @dataclass(frozen=True, eq=False)
 class DigitTiles:
-    """Packs and reads tiles of digits of 4 or 8 bits, least significant first; the upper one of a signed code is signed.
+    """Packs and reads tiles of digits of 4 or 8 bits, least significant first; the upper one of signed codes is signed.
 
     A tile has one plane for each digit, [groups, K, v], padded with zeros where it is ragged.
     """

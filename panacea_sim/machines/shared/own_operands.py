@@ -19,11 +19,11 @@ from panacea_sim.units import FloatArray
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.output_format import OutputFormat, WeightFormat
 
-__all__ = ["all_bits", "eight_bits", "signed_slices"]
+__all__ = ["SIGNED_BITS", "all_bits", "eight_bits", "signed_codes", "signed_slices"]
 
 _BYTE_BITS = 8
 _BYTE_LIMIT = 127
-_SIGNED_BITS = 7
+SIGNED_BITS = 7
 """Bits of a signed bit-slice operand with one HO slice."""
 _SIGNED_LIMIT = 63
 
@@ -64,25 +64,35 @@ def signed_slices(layer: GemmLayer) -> GemmLayer:
     The scale of the activations is that of their calibrated range, `symmetric_scale`, not of their own maximum.
     """
     layer = all_bits(layer)
-    if layer.weight_bits > _SIGNED_BITS:
+    if layer.weight_bits > SIGNED_BITS:
         real = _real_weights(layer).reshape(-1, layer.K)
-        scale = weight_scale(real, _SIGNED_BITS, per_channel=np.ndim(layer.weight_scale) > 0)
-        weight = quantize_weights(real, scale, _SIGNED_BITS).reshape(layer.weight.shape)
+        scale = weight_scale(real, SIGNED_BITS, per_channel=np.ndim(layer.weight_scale) > 0)
+        weight = quantize_weights(real, scale, SIGNED_BITS).reshape(layer.weight.shape)
         scales = scale.reshape(layer.weight.shape[:-1])
-        layer = replace(layer, weight=weight, weight_bits=_SIGNED_BITS, weight_scale=scales)
+        layer = replace(layer, weight=weight, weight_bits=SIGNED_BITS, weight_scale=scales)
     codes, scale_x = _signed_activation(layer)
     layer = replace(layer, activation=codes, activation_bits=_BYTE_BITS, zero_point=0, activation_scale=scale_x)
     return _with_formats(layer, _seven_bit_weights)
 
 
+def signed_codes(codes: npt.NDArray[Any], zero_point: int, bits: int) -> npt.NDArray[np.int8]:
+    """Return the 7-bit symmetric codes of asymmetric ones: the further end of their range becomes 63."""
+    end = max(zero_point, (1 << bits) - 1 - zero_point)
+    return _to_signed(codes.astype(np.float64) - zero_point, end)
+
+
 def _signed_activation(layer: GemmLayer) -> tuple[npt.NDArray[np.int8], float]:
     """Return 7-bit symmetric codes of the activations, and their scale."""
-    if layer.is_symmetric:
-        scale = layer.activation_scale * (1 << (layer.activation_bits - 1)) / _SIGNED_LIMIT
-    else:
-        scale = symmetric_scale(_quantizer_of(layer), _SIGNED_BITS)
-    codes = np.rint(_real_activation(layer) / scale).clip(-_SIGNED_LIMIT, _SIGNED_LIMIT).astype(np.int8)
-    return codes, scale
+    if not layer.is_symmetric:
+        codes = signed_codes(layer.activation, layer.zero_point, layer.activation_bits)
+        return codes, symmetric_scale(_quantizer_of(layer), SIGNED_BITS)
+    end = 1 << (layer.activation_bits - 1)
+    return _to_signed(layer.activation.astype(np.float64), end), layer.activation_scale * end / _SIGNED_LIMIT
+
+
+def _to_signed(steps: FloatArray, end: int) -> npt.NDArray[np.int8]:
+    """Return signed codes of numbers of steps, of which `end` becomes the largest code."""
+    return np.rint(steps * _SIGNED_LIMIT / end).clip(-_SIGNED_LIMIT, _SIGNED_LIMIT).astype(np.int8)
 
 
 def _eight_bit_weights(layer: GemmLayer) -> tuple[npt.NDArray[Any], FloatArray]:
@@ -137,7 +147,7 @@ def _eight_bit_activations(form: Form) -> Form:
 
 def _seven_bit_weights(form: Form) -> Form:
     """Return a format in which activations have at most 8 bits and weights at most 7."""
-    if isinstance(form, OutputFormat) or form.bits <= _SIGNED_BITS:
+    if isinstance(form, OutputFormat) or form.bits <= SIGNED_BITS:
         return _eight_bit_activations(form)
     steps = ((1 << (form.bits - 1)) - 1) / _SIGNED_LIMIT
-    return replace(form, bits=_SIGNED_BITS, scale=None if form.scale is None else form.scale * steps)
+    return replace(form, bits=SIGNED_BITS, scale=None if form.scale is None else form.scale * steps)
