@@ -91,14 +91,16 @@ SERVICE_RULES = (
         "weight decoder decodes the LO slices",
         "panacea_sim/machines/shared/codecs.py",
         'return _decoder("w", program, codec_bytes_per_cycle, program.of_weights, lambda layer: layer.plan.weight.ho)',
-        'return _decoder("w", program, codec_bytes_per_cycle, program.of_weights, lambda layer: layer.plan.weight.total)',
+        'return _decoder("w", program, codec_bytes_per_cycle, program.of_weights, '
+        "lambda layer: layer.plan.weight.total)",
         SERVICE,
     ),
     Mutation(
         "activation decoder decodes the LO slices",
         "panacea_sim/machines/shared/codecs.py",
         'return _decoder("x", program, codec_bytes_per_cycle, of_tasks, lambda layer: layer.plan.work.activation.ho)',
-        'return _decoder("x", program, codec_bytes_per_cycle, of_tasks, lambda layer: layer.plan.work.activation.total)',
+        'return _decoder("x", program, codec_bytes_per_cycle, of_tasks, '
+        "lambda layer: layer.plan.work.activation.total)",
         SERVICE,
     ),
     Mutation(

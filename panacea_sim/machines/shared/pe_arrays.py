@@ -18,6 +18,7 @@ from panacea_sim.machines.shared.packer import raw_packer
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.machines.shared.vector_settings import OperatorHardware
 from panacea_sim.units import IntArray, ceil_div, narrow
+from panacea_sim.workload.link import Operand
 
 __all__ = ["PEA_ACTIONS", "StepsOf", "dense_machine", "dense_steps", "least_dense_cycles", "operator_machine"]
 
@@ -30,7 +31,7 @@ StepsOf = Callable[[PlannedLayer, int], IntArray]
 
 def dense_machine(program: Program, hardware: OperatorHardware, action: str, products: StepsOf) -> Description:
     """Return a machine without codecs, whose dispatcher takes the tiles where they were fetched."""
-    operands = ("w", "x")
+    operands: tuple[Operand, ...] = ("w", "x")
     source = dealer(
         program,
         hardware.n_pea,

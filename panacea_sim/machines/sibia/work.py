@@ -50,7 +50,7 @@ class SibiaWork(SliceSteps):
         coded = super().activation
         return _raw(self.tiling, groups, len(self.masks.activation)) if self.raw == "x" else coded
 
-    @property
+    @cached_property
     def steps(self) -> IntArray:
         """Steps of the operators, [m, PEA, n, k]: every stored vector of a weight slice meets every one of the columns.
 
@@ -58,6 +58,11 @@ class SibiaWork(SliceSteps):
         """
         steps: IntArray = self.dwo.astype(np.int32) + self.swo
         return steps
+
+    def forget_steps(self) -> None:
+        """Let the steps go; they are computed again when they are asked for."""
+        super().forget_steps()
+        self.__dict__.pop("steps", None)
 
     def deciding(self) -> Iterable[np.ndarray]:
         """Return the skip masks, and which operand is raw."""
