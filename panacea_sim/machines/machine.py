@@ -85,6 +85,10 @@ class Machine(ABC):
         """Return how many weight tiles a stack may have, which is fetched and multiplied as one."""
         return (1,)
 
+    def height_settings(self, height: int) -> dict[str, object]:  # noqa: ARG002  # the same
+        """Return the settings of the hardware that leave only stacks of this height open."""
+        return {}
+
     def least_cycles(self, work: LayerWork, hardware: Hardware, height: int) -> int:  # noqa: ARG002  # the same
         """Return cycles that no mapping with stacks of this height can be below, for its multiplications alone."""
         return 0

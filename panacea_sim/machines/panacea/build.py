@@ -110,6 +110,10 @@ class Panacea(Machine):
         """Return the heights that double-tile processing leaves open."""
         return _HEIGHTS[panacea_hardware(hardware).dtp]
 
+    def height_settings(self, height: int) -> dict[str, object]:
+        """Return the setting of double-tile processing that leaves only stacks of this height open."""
+        return {"dtp": "on" if height > 1 else "off"}
+
     def least_cycles(self, work: LayerWork, hardware: Hardware, height: int) -> int:
         """Return the cycles of the busiest PEA."""
         cycles = pea_work(panacea_work(work), panacea_hardware(hardware), height).cycles
