@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from panacea_sim.machines.shared.dense_work import BYTE_BITS
 from panacea_sim.machines.shared.encoded_outputs import encoded_outputs, masked_outputs
 from panacea_sim.machines.shared.layer_outputs import layer_outputs, ppu_passes
 from panacea_sim.machines.shared.own_operands import SIGNED_BITS, signed_codes
@@ -27,6 +28,7 @@ from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.link import Operand
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.output_format import OutputFormat, WeightFormat
+from panacea_sim.workload.written_format import Form
 
 __all__ = ["SibiaWork", "batched_sibia", "sibia_work", "sibia_work_of", "signed_written"]
 
@@ -154,5 +156,11 @@ def _encoded_values(tiling: SlicedTiling, layer: GemmLayer, computed: Functional
     if computed is None or not layer.read_formats:
         return dense_outputs(tiling)
     written = replace(computed, written=tuple(signed_written(each) for each in computed.written))
-    forms = tuple(each.format.form for each in computed.written if each.format is not None)
-    return replace(encoded_outputs(tiling, layer, written), pieces=None, forms=forms)
+    forms = tuple(_form_read(each.format) for each in computed.written if each.format is not None)
+    read = replace(layer, output=None, formats=layer.read_formats)
+    return replace(encoded_outputs(tiling, read, written), forms=forms)
+
+
+def _form_read(form: OutputFormat | WeightFormat) -> Form:
+    """Return the form in which others read outputs: their activations are signed, of one width."""
+    return form.form._replace(bits=BYTE_BITS) if isinstance(form, OutputFormat) else form.form
