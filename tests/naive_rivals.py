@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from panacea_sim.workload.gemm_layer import GemmLayer
 
-__all__ = ["activation_codes", "parts", "sa_os_cycles", "sa_ws_cycles", "sibia_steps", "slices_of", "weight_codes"]
+__all__ = ["activation_codes", "parts", "sa_os_cycles", "sa_ws_cycles", "weight_codes"]
 
 Codes = list[list[int]]
 
@@ -55,28 +55,3 @@ def activation_codes(layer: GemmLayer, machine: str) -> Codes:
 
 def _nearest(dividend: int, divisor: int) -> int:
     return round(Fraction(dividend, divisor))
-
-
-def slices_of(code: int, count: int) -> list[int]:
-    """Return the signed slices of a code, radix 8, least significant first: the upper ones take over what is left."""
-    slices = []
-    for _ in range(count - 1):
-        upper = code // 8 + (code < 0)
-        slices.append(code - 8 * upper)
-        code = upper
-    return [*slices, code]
-
-
-def sibia_steps(weight: Codes, activation: Codes, weight_slices: int, v: int) -> tuple[list[list[bool]], ...]:
-    """Return which HO vectors hold zeros only: [row group][k] of the weights, [column group][k] of the activations."""
-    columns = [list(column) for column in zip(*activation, strict=True)]
-    return (
-        [_zero_vectors(weight[first : first + v], weight_slices) for first in range(0, len(weight), v)]
-        if weight_slices > 1
-        else [],
-        [_zero_vectors(columns[first : first + v], 2) for first in range(0, len(columns), v)],
-    )
-
-
-def _zero_vectors(lanes: Codes, slices: int) -> list[bool]:
-    return [all(slices_of(lane[k], slices)[1] == 0 for lane in lanes) for k in range(len(lanes[0]))]

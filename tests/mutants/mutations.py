@@ -351,8 +351,8 @@ MAPPING_RULES = (
     Mutation(
         "a visit never ends where n changes",
         "panacea_sim/mapping/order.py",
-        "ends = np.append((tasks.stack[1:] != tasks.stack[:-1]) | (tasks.n[1:] != tasks.n[:-1]), True)",
-        "ends = np.append(tasks.stack[1:] != tasks.stack[:-1], True)",
+        "ends = np.append((tasks.stack[1:] != tasks.stack[:-1]) | (tasks.n[1:] != tasks.n[:-1]) | task_visits, True)",
+        "ends = np.append((tasks.stack[1:] != tasks.stack[:-1]) | task_visits, True)",
         ORDER,
     ),
     Mutation(

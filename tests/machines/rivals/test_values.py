@@ -14,8 +14,10 @@ from panacea_sim.errors import ConfigError, InvariantError
 from panacea_sim.hardware.config import load_hardware
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.running.prepare import Prepared, prepare
-from panacea_sim.running.run import RunOptions, run
+from panacea_sim.running.run import run
 from panacea_sim.running.scenario import Scenario
+from panacea_sim.trace.options import NO_TRACE
+from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.functional import real_outputs
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.synthetic import synthetic_layer
@@ -123,19 +125,9 @@ def test_a_changed_byte_is_seen(machine: str) -> None:
     changed = bytearray(image[address])
     changed[0] ^= 0x11
     image[address] = bytes(changed)
-    from panacea_sim.trace.options import NO_TRACE  # noqa: PLC0415
-    from panacea_sim.trace.recorder import Recorder  # noqa: PLC0415
-
     try:
         prepared.run("reference", Recorder(NO_TRACE))
     except InvariantError:
         return
     assert values is not None
     assert not values.exact()
-
-
-def test_engines_and_options_are_those_of_all(tmp_path: object) -> None:  # noqa: ARG001
-    """The compiled engine refuses values that travel on a rival as on every machine."""
-    layer = synthetic_layer(8, 8, 8, 0.5, 0.5, seed=0)
-    with pytest.raises(ConfigError):
-        run(Scenario("layer", layer, "sa_os", values="travel"), RunOptions(engine="compiled"))
