@@ -11,6 +11,7 @@ from panacea_sim.commands.workload_options import Batch, Context, Data, Phase, T
 if TYPE_CHECKING:
     from panacea_sim.hardware.config import Hardware
     from panacea_sim.workload.network import LayerGraph
+    from panacea_sim.workload.networks.profile import Quantization
 
 __all__ = ["MODEL_ENDING", "NetworkSizes", "network_of"]
 
@@ -37,6 +38,8 @@ def network_of(
     from panacea_sim.machines.machine import machine_of
 
     quantization = machine_of(hardware).quantization
+    if profile is not None:
+        _check_profile(profile, quantization, hardware.machine)
 
     if Path(workload).suffix.lower() == MODEL_ENDING:
         of_names = {
@@ -50,10 +53,10 @@ def network_of(
                 raise ConfigError(option, value, f"nothing beside {workload}", "Sizes are those of --shape or --data")
         from panacea_sim.onnx_models.load import load_model
 
-        given = load_model(
+        model = load_model(
             workload, sizes.data, sizes.shapes, weight_bits=weight_bits, profile=profile, quantization=quantization
         )
-        return given.network
+        return model.network
     for option, given in (("--data", sizes.data), ("--shape", sizes.shapes)):
         if given:
             raise ConfigError(option, given, f"nothing beside {workload}, which is no ONNX model", "Leave it out")
@@ -68,3 +71,18 @@ def network_of(
         quantization=quantization,
         tile_m=hardware.tile_m,
     )
+
+
+def _check_profile(profile: str, quantization: Quantization, machine: str) -> None:
+    """Check that a profile has the densities that a machine needs; raises ConfigError."""
+    from panacea_sim.errors import ConfigError
+    from panacea_sim.workload.networks.profile import density_profile
+
+    known = density_profile(profile)
+    lacking = [
+        kind for kind, densities in {**known.kinds, "other": known.other}.items() if quantization not in densities
+    ]
+    if lacking:
+        found = f"{profile}, without densities for {quantization!r} of {', '.join(lacking)}"
+        accepted = f"a profile with them, which machine {machine!r} needs"
+        raise ConfigError("--profile", found, accepted, "The profiles that come with panacea_sim have them")

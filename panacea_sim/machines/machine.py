@@ -57,7 +57,8 @@ class Machine(ABC):
     `name` is what `hardware.machine` says, `settings` the model of its hardware, and `actions` names everything that
     its components count, with or without partial sums. `values_ways` says how it can handle values: those beside "off"
     need a method each. `rates` names the fields of the hardware behind the service or latency of its own parts: groups
-    of components, queues and stores. `quantization` says which densities of a profile are those of its operands.
+    of components, queues and stores. `quantization` says which densities of a profile are those of its operands,
+    and `counts_masks` whether anything is skipped: otherwise masks decide nothing.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Machine(ABC):
     values_ways: tuple[ChosenValues, ...] = ("travel", "off")
     rates: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     quantization: Quantization = "aqs"
+    counts_masks: bool = True
 
     def check(self, layer: AnyLayer) -> None:  # noqa: B027  # a machine may take all layers
         """Raise ConfigError for a layer that this machine does not accept, its operands unread."""

@@ -32,6 +32,7 @@ class Bitfusion(Machine):
     name = "bitfusion"
     settings = BitfusionHardware
     actions = (*PEA_ACTIONS, "product_steps")
+    counts_masks = False
     rates = MappingProxyType(
         {
             "dispatcher": ("sram_bytes_per_cycle",),

@@ -28,6 +28,7 @@ class SaOs(Machine):
     name = "sa_os"
     settings = SaOsHardware
     actions = ARRAY_ACTIONS
+    counts_masks = False
     rates = MappingProxyType({"array": ("array_rows", "tile_n", "tile_k")})
 
     def own(self, layer: GemmLayer) -> GemmLayer:

@@ -28,6 +28,7 @@ class SaWs(Machine):
     name = "sa_ws"
     settings = SaWsHardware
     actions = ARRAY_ACTIONS
+    counts_masks = False
     rates = MappingProxyType({"array": ("tile_k", "array_columns", "tile_n")})
 
     def own(self, layer: GemmLayer) -> GemmLayer:

@@ -30,6 +30,7 @@ class Simd(Machine):
     name = "simd"
     settings = SimdHardware
     actions = (*PEA_ACTIONS, "mac_steps")
+    counts_masks = False
     rates = MappingProxyType(
         {
             "dispatcher": ("sram_bytes_per_cycle",),
