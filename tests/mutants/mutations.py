@@ -591,7 +591,7 @@ MACHINE_RULES = (
     ),
     Mutation(
         "one queue is deeper",
-        "panacea_sim/machines/shared/frame.py",
+        "panacea_sim/machines/panacea/build.py",
         'Queue("q_encode", depth),',
         'Queue("q_encode", depth + 1),',
         BUILD,

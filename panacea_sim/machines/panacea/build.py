@@ -25,15 +25,24 @@ from panacea_sim.machines.panacea.pea import (
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
 from panacea_sim.machines.panacea.values import TravellingValues
 from panacea_sim.machines.panacea.work import PanaceaWork, panacea_work
+from panacea_sim.machines.shared.accumulator import accumulator
 from panacea_sim.machines.shared.codecs import activation_decoder, encoder, weight_decoder
 from panacea_sim.machines.shared.dealer import pea_queue, sum_queue
 from panacea_sim.machines.shared.encoded_outputs import encoded_outputs, masked_outputs
-from panacea_sim.machines.shared.frame import around, framed, output_queues
+from panacea_sim.machines.shared.frame import framed
 from panacea_sim.machines.shared.layer_outputs import layer_outputs, ppu_passes
+from panacea_sim.machines.shared.ppu import ppu
 from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.machines.shared.slice_steps import batched_steps
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling, shared_tiling
 from panacea_sim.machines.shared.sliced_work import SkipMasks
+from panacea_sim.machines.shared.streams import (
+    activation_stream,
+    output_stream,
+    partial_sum_stream,
+    stage_stream,
+    weight_stream,
+)
 from panacea_sim.mapping.outputs import OutputBytes, dense_outputs
 from panacea_sim.mapping.plan import plan_layer
 from panacea_sim.mapping.work import LayerWork
@@ -182,13 +191,20 @@ MACHINE = Panacea()
 def _components(program: Program) -> tuple[Component, ...]:
     hardware = panacea_hardware(program.hardware)
     codec, peas = hardware.codec_bytes_per_cycle, hardware.n_pea
-    compute = (
+    return (
+        weight_stream(program),
+        activation_stream(program),
         weight_decoder(program, codec),
         activation_decoder(program, codec),
         dispatcher(program),
         *pe_arrays(program),
+        accumulator(program, [sum_queue(pea) for pea in range(peas)]),
+        *((partial_sum_stream(program),) if program.keeps_partial_sums else ()),
+        *((stage_stream(program),) if program.has_stages else ()),
+        ppu(program),
+        encoder(program, codec),
+        output_stream(program),
     )
-    return around(program, compute, [sum_queue(pea) for pea in range(peas)], encoder(program, codec))
 
 
 def _queues(program: Program) -> tuple[Queue, ...]:
@@ -199,5 +215,9 @@ def _queues(program: Program) -> tuple[Queue, ...]:
         Queue("q_x", depth),
         *(Queue(pea_queue(pea), depth) for pea in peas),
         *(Queue(sum_queue(pea), depth, hardware.pea_latency_cycles) for pea in peas),
-        *output_queues(program),
+        *((Queue("q_s", depth),) if program.keeps_partial_sums else ()),
+        Queue("q_ppu", depth),
+        *((Queue("q_v", depth),) if program.has_stages else ()),
+        Queue("q_encode", depth),
+        Queue("q_o", depth),
     )

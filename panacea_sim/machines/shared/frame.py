@@ -1,4 +1,4 @@
-"""What stands around the components that multiply: streams, the output path, memories, channels and ports."""
+"""What stands around the components that multiply: memories, channels and ports, and for most machines all the rest."""
 
 from __future__ import annotations
 
