@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +17,10 @@ from panacea_sim.machines.machine import machine_of
 from panacea_sim.machines.sibia.work import SibiaWork, sibia_work_of
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.masked_layer import MaskedLayer
+from panacea_sim.workload.npz import load_layer
 from panacea_sim.workload.synthetic import synthetic_layer
 
+_DATA = Path(__file__).parents[3] / "scenarios" / "data"
 _SHARES = st.sampled_from([0.0, 0.5, 0.95, 1.0])
 
 
@@ -107,6 +110,20 @@ def _check_bytes(work: SibiaWork, operands: tuple[GemmLayer, GemmLayer], raw: st
             size = weight_size(layer, own_cut, int(row), int(k))
             wanted = (0, lanes * depth) if raw == operand else (size.ho, size.total)
             assert (tiles.ho[row, k], found) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "cycles"),
+    [("ffn1_dbs", 49_824), ("out_dbs", 14_922), ("qkv_dbs", 43_956), ("out_plain", 15_642), ("qkv_plain", 42_570)],
+)
+def test_real_layers(name: str, cycles: int) -> None:
+    """The busiest PEA on layers of MiniLM; for the `dbs` ones other code had counted these cycles before."""
+    hardware = load_hardware("sibia")
+    kind = machine_of(hardware)
+    layer = load_layer(_DATA / f"minilm_l3_{name}.npz")
+    work = sibia_work_of(kind.work(kind.own(layer), hardware, None))
+    assert work.raw == "w"
+    assert kind.least_cycles(work, hardware, 1) == cycles
 
 
 def test_a_tie_skips_activations() -> None:
