@@ -6,7 +6,7 @@ width that a machine does not have is requantized from the real numbers that the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -17,7 +17,8 @@ from panacea_sim.quant.quantizer import ActivationQuantizer, quantize_weights, s
 from panacea_sim.quant.widths import SLICE_BITS
 from panacea_sim.units import FloatArray
 from panacea_sim.workload.gemm_layer import GemmLayer
-from panacea_sim.workload.output_format import OutputFormat, WeightFormat
+from panacea_sim.workload.output_format import OutputFormat, ReadFormat, WeightFormat
+from panacea_sim.workload.written_format import joined_ranges
 
 __all__ = ["SIGNED_BITS", "all_bits", "eight_bits", "signed_codes", "signed_slices"]
 
@@ -128,8 +129,16 @@ def _with_formats(layer: GemmLayer, changed: Callable[[Form], Form]) -> GemmLaye
     """Return the layer with what is made of each format in which its outputs are read."""
     output = None if layer.output is None else changed(layer.output)
     assert not isinstance(output, WeightFormat)
-    formats = tuple(replace(each, format=changed(each.format)) for each in layer.formats)
-    return replace(layer, output=output, formats=formats)
+    formats = [replace(each, format=changed(each.format)) for each in layer.formats]
+    return replace(layer, output=output, formats=tuple(_joined(formats, len(layer.weight_rows))))
+
+
+def _joined(formats: Sequence[ReadFormat], features: int) -> Iterator[ReadFormat]:
+    """Return formats without those that have become of one form: the first of them has the features of all."""
+    for form in dict.fromkeys(each.format.form for each in formats):
+        alike = [each for each in formats if each.format.form == form]
+        ranges = joined_ranges(pair for each in alike for pair in each.ranges(features))
+        yield replace(alike[0], features=ranges) if len(alike) > 1 else alike[0]
 
 
 def _whole(form: Form) -> Form:

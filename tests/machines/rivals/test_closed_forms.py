@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from naive_rivals import parts, sa_os_cycles, sa_ws_cycles
 
+from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import load_hardware
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.machines.shared.program import plan_program
@@ -57,6 +58,13 @@ def test_a_weight_stationary_array(
     """In every loop order each pair of tiles loads its weights and lets its columns pass."""
     settings: dict[str, object] = {"tile_k": rows, "array_columns": columns, "tile_n": tile_n}
     assert _served_cycles("sa_ws", shape, settings, order) == sa_ws_cycles(shape, rows, columns, tile_n)
+
+
+def test_sums_that_do_not_fit_name_what_helps() -> None:
+    """A weight-stationary array gives its sums away after every task: no loop order helps, but smaller tiles do."""
+    scenario = Scenario("layer", _dense((768, 768, 128)), "sa_ws", IDEAL | {"psum_bytes": 16_383})
+    with pytest.raises(MappingError, match=r"Raise hardware\.psum_bytes, lower hardware\.tile_n$"):
+        run(scenario)
 
 
 @at_most(30)

@@ -8,6 +8,7 @@ from case_counts import at_most
 from hypothesis import event, given
 from hypothesis import strategies as st
 from naive_rivals import activation_codes, weight_codes
+from read_formats import Case, cases
 from strategies import RIVALS, gemm_layers, rival_scenarios
 
 from panacea_sim.errors import ConfigError, InvariantError
@@ -41,6 +42,23 @@ def test_every_accumulator_is_exact(machine: str, data: st.DataObject) -> None:
     for layer, found in zip(own, outcome.prepared.values.accumulators, strict=True):
         wanted = layer.weight.astype(np.int64) @ layer.activation.astype(np.int64)
         assert np.array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("machine", RIVALS)
+@at_most(30)
+@given(case=cases())
+def test_outputs_are_written_in_all_formats(machine: str, case: Case) -> None:
+    """Each format that others read lies where it is planned, in as many bytes, and is what the PPU has made."""
+    settings = {name: value for name, value in case.settings.items() if name not in {"dtp", "n_pea", "v"}}
+    if machine == "sa_os":
+        settings["array_rows"] = case.settings["n_pea"]
+    elif machine == "sa_ws":
+        settings["array_columns"] = case.settings["n_pea"]
+    else:
+        settings |= {"n_pea": case.settings["n_pea"], "v": case.settings["v"]}
+    summary = run(Scenario("formats", case.layer, machine, settings, values="travel")).summary
+    assert summary.exact is True
+    assert summary.dram.write_bytes > 0
 
 
 @pytest.mark.parametrize("machine", RIVALS)
