@@ -16,6 +16,7 @@ from mutations import MUTATIONS, Mutation
 from network_mutations import NETWORK_MUTATIONS
 from product_mutations import PRODUCT_MUTATIONS
 from read_format_mutations import READ_FORMAT_MUTATIONS
+from rival_mutations import RIVAL_MUTATIONS
 from stage_mutations import STAGE_MUTATIONS
 from value_mutations import VALUE_MUTATIONS
 
@@ -33,6 +34,7 @@ LISTED = (
     *FORMAT_MUTATIONS,
     *READ_FORMAT_MUTATIONS,
     *STAGE_MUTATIONS,
+    *RIVAL_MUTATIONS,
     *KEPT_MUTATIONS,
     *COMPARISON_MUTATIONS,
 )
