@@ -79,5 +79,5 @@ def _network(
     from panacea_sim.running.network import network_scenario
 
     hardware = load_hardware(options.hardware or "panacea", parse_settings(options.settings or ()))
-    graph = network_of(name, sizes, weight_bits, profile, hardware.tile_m)
+    graph = network_of(name, sizes, weight_bits, profile, hardware)
     return network_scenario(graph, hardware)

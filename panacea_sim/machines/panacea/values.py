@@ -10,12 +10,14 @@ import numpy.typing as npt
 from panacea_sim.description.worker import Worker
 from panacea_sim.machines.panacea.decoder import ActivationDecoderWorker, WeightDecoderWorker
 from panacea_sim.machines.panacea.dispatcher import DispatcherWorker
-from panacea_sim.machines.panacea.encoder import EncoderWorker, pack_activations, pack_weights
-from panacea_sim.machines.panacea.image import check_outputs, check_packed, weight_addresses
+from panacea_sim.machines.panacea.image import weight_addresses
 from panacea_sim.machines.panacea.pea import PeaWorker
 from panacea_sim.machines.panacea.settings import panacea_hardware
 from panacea_sim.machines.panacea.work import panacea_work
 from panacea_sim.machines.shared.accumulator import AccumulatorWorker
+from panacea_sim.machines.shared.encoded_tiles import output_pieces, pack_activations, pack_weights
+from panacea_sim.machines.shared.image import check_outputs, check_packed
+from panacea_sim.machines.shared.packer import PackerWorker
 from panacea_sim.machines.shared.ppu import PpuWorker
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.machines.shared.streams import (
@@ -27,7 +29,7 @@ from panacea_sim.machines.shared.streams import (
     output_addresses,
 )
 from panacea_sim.quant.slicing import WeightSlices
-from panacea_sim.workload.functional import FunctionalPass
+from panacea_sim.workload.functional import FunctionalPass, offline_compensation
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.output_format import OutputFormat
 
@@ -49,7 +51,7 @@ class TravellingValues:
         for planned, layer in zip(program.layers, layers, strict=True):
             self._store_operands(planned, layer)
         self._peas = panacea_hardware(program.hardware).n_pea
-        self._sums = AccumulatorWorker(program, layers, self._peas)
+        self._sums = AccumulatorWorker(program, layers, self._peas, [offline_compensation(layer) for layer in layers])
         self.workers: dict[str, Worker] = self._build_workers()
 
     @property
@@ -67,8 +69,10 @@ class TravellingValues:
             for found, wanted in zip(self.accumulators, self._functional, strict=True)
         ):
             return False
+        hardware = panacea_hardware(self._program.hardware)
+        pieces = output_pieces(hardware.v, hardware.tile_k)
         for planned, wanted in zip(self._program.layers, self._functional, strict=True):
-            check_outputs(planned, wanted, lambda address, piece: self.image.get(address) == piece)
+            check_outputs(planned, wanted, pieces, lambda address, piece: self.image.get(address) == piece)
         return True
 
     def _store_operands(self, planned: PlannedLayer, layer: GemmLayer) -> None:
@@ -91,6 +95,7 @@ class TravellingValues:
 
     def _build_workers(self) -> dict[str, Worker]:
         program, layers = self._program, self._layers
+        hardware = panacea_hardware(program.hardware)
         weights = [piece for planned in program.layers for piece in _fetched_weights(planned)]
         activations = [[address] for address in activation_addresses(program).tolist()]
         workers: dict[str, Worker] = {
@@ -102,7 +107,7 @@ class TravellingValues:
             **{f"pea{pea}": PeaWorker(program, layers, pea) for pea in range(self._peas)},
             "accumulator": self._sums,
             "ppu": PpuWorker(program, self._functional),
-            "encoder": EncoderWorker(program, self._functional),
+            "encoder": PackerWorker(program, self._functional, output_pieces(hardware.v, hardware.tile_k)),
             WRITE_BACK: WriteWorker(self.image, output_addresses(program)),
         }
         if program.keeps_partial_sums:
