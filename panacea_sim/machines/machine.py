@@ -97,6 +97,14 @@ class Machine(ABC):
         """Return cycles that no mapping with stacks of this height can be below, for its multiplications alone."""
         return 0
 
+    def pooled_cycles(self, work: LayerWork, hardware: Hardware) -> int | None:  # noqa: ARG002  # the same
+        """Return cycles that no split of the operators among kinds can be below; None where all are of one kind."""
+        return None
+
+    def sized(self, hardware: Hardware, size: int) -> dict[str, object]:  # noqa: ARG002  # the same
+        """Return the settings of the machine with arithmetic of a size, 1, 2 and so on; none where it has one size."""
+        return {}
+
     def relief(self, kind: str, name: str) -> tuple[str, ...]:
         """Return the fields of the hardware that relieve what an explanation found, the likeliest first.
 

@@ -76,6 +76,10 @@ class Bitfusion(Machine):
         """Return what the machine is built of: the multipliers of its operators."""
         return operator_inventory(bitfusion_hardware(hardware), (DEALING,))
 
+    def sized(self, hardware: Hardware, size: int) -> dict[str, object]:  # noqa: ARG002  # of any hardware
+        """Return the machine with so many operators in each PEA."""
+        return {"n_operators": size}
+
     def units(self, hardware: Hardware) -> int:
         """Return the number of PEAs."""
         return bitfusion_hardware(hardware).n_pea

@@ -130,6 +130,12 @@ class Panacea(Machine):
         cycles = pea_work(panacea_work(work), panacea_hardware(hardware), height).cycles
         return int(cycles.sum((0, 2, 3), dtype=np.int64).max())
 
+    def pooled_cycles(self, work: LayerWork, hardware: Hardware) -> int:
+        """Return the cycles of the busiest PEA if its DWOs and SWOs were of one kind, never rounded up."""
+        sliced, built = panacea_work(work), panacea_hardware(hardware)
+        steps = sliced.dwo.sum((0, 2, 3), dtype=np.int64) + sliced.swo.sum((0, 2, 3), dtype=np.int64)
+        return ceil_div(int(steps.max()), built.n_dwo + built.n_swo)
+
     def describe(self, program: Program) -> Description:
         """Return the machine that works through the program."""
         return framed(program, _components(program), _queues(program))

@@ -15,7 +15,7 @@ from panacea_sim.machines.shared.dense_work import DenseWork, batched_dense, den
 from panacea_sim.machines.shared.inventory import inventory_of
 from panacea_sim.machines.shared.own_operands import eight_bits
 from panacea_sim.machines.shared.program import PlannedLayer, Program
-from panacea_sim.machines.shared.systolic import ARRAY_ACTIONS, array_values, systolic_machine, task_shapes
+from panacea_sim.machines.shared.systolic import ARRAY_ACTIONS, array_shape, array_values, systolic_machine, task_shapes
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.units import IntArray
 from panacea_sim.workload.functional import FunctionalPass
@@ -59,6 +59,11 @@ class SaOs(Machine):
     def inventory(self, hardware: Hardware) -> Inventory:
         """Return what the machine is built of: the cells of its array."""
         return inventory_of(hardware, {"array": {MULTIPLY_8B: sa_os_hardware(hardware).cells}})
+
+    def sized(self, hardware: Hardware, size: int) -> dict[str, object]:  # noqa: ARG002  # of any hardware
+        """Return an array of 3 x 4 times the square of a size."""
+        rows, columns = array_shape(size)
+        return {"array_rows": rows, "tile_n": columns}
 
     def values(self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> Values:
         """Return the values that travel through the machine."""

@@ -15,7 +15,8 @@ from panacea_sim.machines.shared.dense_work import DenseWork, batched_dense, den
 from panacea_sim.machines.shared.inventory import inventory_of
 from panacea_sim.machines.shared.own_operands import eight_bits
 from panacea_sim.machines.shared.program import PlannedLayer, Program
-from panacea_sim.machines.shared.systolic import ARRAY_ACTIONS, array_values, systolic_machine, task_shapes
+from panacea_sim.machines.shared.systolic import ARRAY_ACTIONS, array_shape, array_values, systolic_machine, task_shapes
+from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.units import IntArray
 from panacea_sim.workload.functional import FunctionalPass
@@ -59,6 +60,12 @@ class SaWs(Machine):
     def inventory(self, hardware: Hardware) -> Inventory:
         """Return what the machine is built of: the cells of its array."""
         return inventory_of(hardware, {"array": {MULTIPLY_8B: sa_ws_hardware(hardware).cells}})
+
+    def sized(self, hardware: Hardware, size: int) -> dict[str, object]:
+        """Return an array of 3 x 4 times the square of a size, and the most columns of a tile whose sums fit PSUM."""
+        rows, columns = array_shape(size)
+        tile_n = max(1, hardware.psum_bytes // (columns * BYTES_PER_PARTIAL_SUM))
+        return {"tile_k": rows, "array_columns": columns, "tile_n": tile_n}
 
     def values(self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> Values:
         """Return the values that travel through the machine."""

@@ -26,7 +26,7 @@ from panacea_sim.workload.functional import Codes, FunctionalPass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.output_format import OutputFormat, WeightFormat
 
-__all__ = ["ARRAY_ACTIONS", "TaskCycles", "array_values", "systolic_machine", "task_shapes"]
+__all__ = ["ARRAY_ACTIONS", "TaskCycles", "array_shape", "array_values", "systolic_machine", "task_shapes"]
 
 ARRAY_ACTIONS = ("read_bytes", "mac_steps", "accumulated_outputs", "written_bytes", "requantized_outputs")
 """All that the components of a systolic array count."""
@@ -40,6 +40,11 @@ def systolic_machine(program: Program, cycles: TaskCycles, multipliers: int) -> 
     queue = Queue("q_sum", program.hardware.queue_depth)
     components = around(program, [_array(program, cycles, multipliers)], [queue.name], raw_packer(program))
     return framed(program, components, (queue, *output_queues(program)))
+
+
+def array_shape(size: int) -> tuple[int, int]:
+    """Return the rows and columns of an array of a size: 3 to 4, as those of the presets."""
+    return 3 * size, 4 * size
 
 
 def task_shapes(layer: PlannedLayer) -> tuple[IntArray, IntArray, IntArray]:

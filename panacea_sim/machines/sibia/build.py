@@ -87,6 +87,10 @@ class Sibia(Machine):
         """Return what the machine is built of: the multipliers of its operators."""
         return operator_inventory(sibia_hardware(hardware), CODED_PARTS)
 
+    def sized(self, hardware: Hardware, size: int) -> dict[str, object]:  # noqa: ARG002  # of any hardware
+        """Return the machine with so many operators in each PEA."""
+        return {"n_operators": size}
+
     def units(self, hardware: Hardware) -> int:
         """Return the number of PEAs."""
         return sibia_hardware(hardware).n_pea

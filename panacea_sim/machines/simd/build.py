@@ -71,6 +71,10 @@ class Simd(Machine):
         """Return what the machine is built of: the multipliers of its operators."""
         return operator_inventory(simd_hardware(hardware), (DEALING,))
 
+    def sized(self, hardware: Hardware, size: int) -> dict[str, object]:  # noqa: ARG002  # of any hardware
+        """Return the machine with so many operators in each PEA."""
+        return {"n_operators": size}
+
     def units(self, hardware: Hardware) -> int:
         """Return the number of PEAs."""
         return simd_hardware(hardware).n_pea
