@@ -14,9 +14,9 @@ from panacea_sim.energy.prices import SramCells
 from panacea_sim.energy.table import energy_table
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.config import DEFAULT_PRESET, Hardware, list_presets, load_hardware, with_settings
-from panacea_sim.machines.machine import machine_of
+from panacea_sim.machines.machine import Machine, machine_of
 
-__all__ = ["Entrant", "Normalise", "entrants", "terms_of"]
+__all__ = ["Entrant", "Normalise", "entrants", "takes_own_codes", "terms_of"]
 
 Normalise = Literal["multipliers", "area"]
 _MACHINES, _SETTINGS = "--machines", "--set"
@@ -60,6 +60,11 @@ def terms_of(machines: Sequence[Entrant], normalise: Normalise) -> str:
     if len(counts) == 1 and (count := counts.pop()) is not None:
         return f"{count:,} multipliers of 4 x 4 bits each (four of them are one of 8 x 8 bits); {same}"
     return "multipliers as each machine has them, which are not equally many"
+
+
+def takes_own_codes(hardware: Hardware) -> bool:
+    """Return whether a machine has a quantization of its own, to which what was done for another one is a loss."""
+    return type(machine_of(hardware)).own is not Machine.own
 
 
 def compute_mm2(hardware: Hardware) -> Fraction:
