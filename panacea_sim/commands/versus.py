@@ -107,6 +107,7 @@ def _fought(
     from panacea_sim.analysis.versus.entry import versus_entry
     from panacea_sim.commands.interrupts import telling_what_is_kept
     from panacea_sim.commands.simulation import RESULTS, study_document
+    from panacea_sim.running.versus.contest import run_names
     from panacea_sim.trace.new_file import new_file
     from panacea_sim.trace.run_place import check_run_folder, named, partial_of
     from panacea_sim.trace.store import RunFolder
@@ -114,7 +115,7 @@ def _fought(
     target = named(out)
     check_run_folder(target, force=force)
     with telling_what_is_kept(target, partial_of(target)), RunFolder(target, force=force) as folder:
-        names = dict.fromkeys(each.name for each in machines)
+        names = dict.fromkeys(run_names(machines, fight.bouts))
         folder.write_json("summary.json", study_document(fight.name, names) | {"partial": True})
         found = _contested(fight, machines, terms, workers, folder.path)
         summaries = {

@@ -40,7 +40,7 @@ def fight_of(
     profile: str | None,
     plain: Path | None,
 ) -> Fight:
-    """Return the workload of a name or a file; raises ConfigError for what there is not, and for options without use."""
+    """Return the workload of a name or a file; raises ConfigError for what there is not, and for useless options."""
     if Path(workload).suffix.lower() == _LAYER_ENDING:
         _refuse_options(workload, sizes, weight_bits, profile)
         return _of_layer(Path(workload), machines, plain)

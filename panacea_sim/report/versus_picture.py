@@ -48,7 +48,7 @@ def versus_figure(found: Versus) -> Figure:
         handles = [Patch(color=CATEGORY_COLOURS[each], label=each) for each in reversed(CATEGORIES)]
         figure.legend(handles=handles, loc="outside lower right", ncols=len(handles), frameon=False, handlelength=1)
         # A dollar would start a formula.
-        title = f"{found.workload}: machines with equal {found.normalise}".replace("$", r"\$")
+        title = f"{found.workload}: machines with equal {found.normalise}{_order(found)}".replace("$", r"\$")
         figure.suptitle(title, fontsize=_FONT_POINTS + 1, x=0.01, ha="left")
     return figure
 
@@ -101,6 +101,12 @@ def _draw_stack(axes: Axes, part: Part, name: str, table: str, base_pj: float, c
     low, high = (float(case) / base_pj for case in (run.total.low, run.total.high))
     axes.vlines(centre, low, high, color=LIGHT.ink, linewidth=0.9)
     _annotate(axes, centre, max(high, bottom), f"{bottom:.2f}")
+
+
+def _order(found: Versus) -> str:
+    """Return which bar of a machine is whose."""
+    names = [f"{part.weights} weights" for part in found.parts]
+    return f"; bars from left to right: {', '.join(names)}" if len(names) > 1 else ""
 
 
 def _total_pj(each: Contender, table: str) -> float | None:

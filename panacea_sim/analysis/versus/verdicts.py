@@ -14,6 +14,9 @@ __all__ = ["BEST", "POOLED", "EnergyVerdict", "energy_ratios", "energy_verdict",
 BEST, POOLED = "_best", "_pooled"
 """What is put behind the name of a machine at its best split, and with operators that can do all work."""
 
+_NEAR = 0.05
+"""Our assumption (A): figures of 4 to 5 times the range do not tell such differences."""
+
 EnergyVerdict = Literal["less", "more", "depends on the table", "within the range", "unknown"]
 
 
@@ -34,7 +37,7 @@ def energy_ratios(one: Contender, other: Contender) -> dict[str, _Ratio | None]:
 def energy_verdict(one: Contender, other: Contender) -> EnergyVerdict:
     """Return whether one machine takes less energy than another one, or more, as far as figures reach.
 
-    Tables that disagree say nothing; neither does one whose cases do.
+    Tables that disagree say nothing; neither does one whose cases disagree, nor a difference of less than a twentieth.
     """
     ratios = list(energy_ratios(one, other).values())
     known = [ratio for ratio in ratios if ratio is not None]
@@ -42,7 +45,7 @@ def energy_verdict(one: Contender, other: Contender) -> EnergyVerdict:
         return "unknown"
     if len({ratio.nominal < 1 for ratio in known}) > 1:
         return "depends on the table"
-    if any(ratio.low <= 1 <= ratio.high for ratio in known):
+    if any(ratio.low <= 1 <= ratio.high or abs(ratio.nominal - 1) < _NEAR for ratio in known):
         return "within the range"
     return "less" if known[0].nominal < 1 else "more"
 
@@ -85,7 +88,7 @@ def _standing(part: Part, champion: str) -> Iterator[str]:
         "less": "takes less energy than",
         "more": "takes more energy than",
         "depends on the table": "cannot be told in energy, as the tables disagree, from",
-        "within the range": "cannot be told in energy, within the range of figures, from",
+        "within the range": "cannot be told in energy, within 5 % or the range of figures, from",
         "unknown": "cannot be told in energy, for want of figures, from",
     }
     parts = [

@@ -21,7 +21,7 @@ from panacea_sim.running.versus.splits import split_text, splits_of
 from panacea_sim.running.versus.task import Outcome, Task, run_task
 from panacea_sim.workload.layer import AnyLayer
 
-__all__ = ["Bout", "Progress", "champion_of", "contest"]
+__all__ = ["Bout", "Progress", "champion_of", "contest", "run_names"]
 
 Progress = Callable[[int, int], None]
 """Called with the number of machines that are done, and of all."""
@@ -55,13 +55,18 @@ def contest(
 
     Raises ConfigError or MappingError for what cannot be run, and WorkerError. `folder` gets a run folder for each run.
     """
+    named = zip(bouts, _task_names(machines, bouts), strict=True)
+    planned = [
+        [
+            Task(name, replace(scenario, hardware=each.hardware, settings={}), each.hardware, folder, judge)
+            for name, each, scenario in zip(names, machines, bout.scenarios, strict=True)
+        ]
+        for bout, names in named
+    ]
+    keys = [[task.scenario.digest() for task in of_bout] for of_bout in planned]
     tasks: dict[str, Task] = {}
-    keys: list[list[str]] = []
-    for bout in bouts:
-        suffix = "" if bout is bouts[0] else f"-{bout.weights.replace(' ', '_')}"
-        of_bout = [_task(*each, suffix, folder, judge) for each in zip(machines, bout.scenarios, strict=True)]
-        keys.append([task.scenario.digest() for task in of_bout])
-        for key, task in zip(keys[-1], of_bout, strict=True):
+    for of_bout, known in zip(planned, keys, strict=True):
+        for key, task in zip(known, of_bout, strict=True):
             tasks.setdefault(key, task)
     outcomes = dict(zip(tasks, _outcomes(list(tasks.values()), workers, progress), strict=True))
     parts = []
@@ -75,9 +80,15 @@ def contest(
     return tuple(parts)
 
 
-def _task(machine: Entrant, scenario: Scenario, suffix: str, folder: Path | None, judge: AnyLayer | None) -> Task:
-    resolved = replace(scenario, hardware=machine.hardware, settings={})
-    return Task(machine.name + suffix, resolved, machine.hardware, folder, judge)
+def run_names(machines: Sequence[Entrant], bouts: Sequence[Bout]) -> list[str]:
+    """Return the names that run folders may have; a machine to which bouts are all the same runs once."""
+    return [name + more for names in _task_names(machines, bouts) for name in names for more in ("", BEST)]
+
+
+def _task_names(machines: Sequence[Entrant], bouts: Sequence[Bout]) -> list[list[str]]:
+    """Return the name of each machine in each bout: its own in the first one, with the weights behind it in others."""
+    suffixes = ["", *(f"-{bout.weights.replace(' ', '_')}" for bout in bouts[1:])]
+    return [[each.name + suffix for each in machines] for suffix in suffixes]
 
 
 def _outcomes(tasks: Sequence[Task], workers: int, progress: Progress) -> list[Outcome]:
@@ -86,6 +97,9 @@ def _outcomes(tasks: Sequence[Task], workers: int, progress: Progress) -> list[O
     found: dict[int, Outcome] = {}
     compiles = chosen_engine("auto", values=False) == "compiled"
     fitting = min(len(tasks), processes_that_fit(workers, max(map(_needed_bytes, tasks))))
+    if any(task.folder is not None for task in tasks):
+        # Run folders in a folder that is not complete belong to the process that holds it: its layers are dealt out.
+        tasks, fitting = [replace(task, workers=fitting) for task in tasks], 1
     progress(0, len(tasks))
     with opened_executor(fitting, work="machine", meanwhile=load_compiled_engine if compiles else None) as executor:
         for number, outcome in executor.results(run_task, [tasks[each] for each in order]):

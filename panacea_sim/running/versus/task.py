@@ -30,7 +30,7 @@ class Task:
     """A machine on a workload: a scenario with a resolved machine.
 
     `folder` is where run folders go, None: nowhere. `judge` is the layer whose products are the truth of accuracy,
-    None where that is not known.
+    None where that is not known. `workers` is in how many processes layers run.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Task:
     hardware: Hardware
     folder: Path | None
     judge: AnyLayer | None
+    workers: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,9 @@ def _run(task: Task, hardware: Hardware, name: str | None) -> Ran:
     """Run the scenario on a machine, into a folder of a name if folders are kept."""
     folder = None if task.folder is None or name is None else task.folder / name
     scenario = replace(task.scenario, name=name or task.name, hardware=hardware, settings={})
-    options = RunOptions(folder, trace=TraceOptions("off"), log_level="error" if folder is None else "info")
+    options = RunOptions(
+        folder, trace=TraceOptions("off"), log_level="error" if folder is None else "info", workers=task.workers
+    )
     return Ran(hardware, run(scenario, options).summary)
 
 
