@@ -58,7 +58,7 @@ def versus_command(  # noqa: PLR0913  # its options
     out: Annotated[Path | None, typer.Option(help="Folder for the runs of all machines, as of a study.")] = None,
     force: Force = False,
 ) -> None:
-    """Compare machines on a workload: cycles, energy, area and accuracy, and who wins on which terms."""
+    """Compare machines, and say who wins on which terms."""
     from panacea_sim.commands.network_file import NetworkSizes
     from panacea_sim.commands.versus_workload import fight_of
     from panacea_sim.hardware.config import parse_settings
