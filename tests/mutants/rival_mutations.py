@@ -39,7 +39,7 @@ RIVAL_MUTATIONS = (
         "panacea_sim/machines/bitfusion/build.py",
         "return work.stored_weight_bits * work.stored_activation_bits // SLICE_BITS**2",
         "return 4",
-        _CLOSED_FORMS,
+        _VALUES,
     ),
     Mutation(
         "the denser operand skips",
