@@ -33,6 +33,7 @@ class Bitfusion(Machine):
     settings = BitfusionHardware
     actions = (*PEA_ACTIONS, "product_steps")
     counts_masks = False
+    requantizes = True
     rates = MappingProxyType(
         {
             "dispatcher": ("sram_bytes_per_cycle",),

@@ -39,6 +39,7 @@ class Sibia(Machine):
     settings = SibiaHardware
     actions = (*PEA_ACTIONS, "decoded_bytes", "product_steps", "encoded_bytes")
     quantization = "sbr7"
+    requantizes = True
     rates = MappingProxyType(
         {
             "w_decoder": ("codec_bytes_per_cycle",),

@@ -31,6 +31,7 @@ class Simd(Machine):
     settings = SimdHardware
     actions = (*PEA_ACTIONS, "mac_steps")
     counts_masks = False
+    requantizes = True
     rates = MappingProxyType(
         {
             "dispatcher": ("sram_bytes_per_cycle",),
