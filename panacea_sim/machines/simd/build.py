@@ -8,9 +8,9 @@ from types import MappingProxyType
 from panacea_sim.description.description import Description
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import Machine, Values
-from panacea_sim.machines.shared.dense_values import ImageValues
 from panacea_sim.machines.shared.dense_work import BYTE_BITS, DenseWork, batched_dense, dense_work, dense_work_of
 from panacea_sim.machines.shared.digit_tiles import DigitTiles
+from panacea_sim.machines.shared.image_values import RivalValues
 from panacea_sim.machines.shared.own_operands import eight_bits
 from panacea_sim.machines.shared.pe_arrays import PEA_ACTIONS, dense_machine, dense_steps, least_dense_cycles
 from panacea_sim.machines.shared.program import Program
@@ -69,7 +69,7 @@ class Simd(Machine):
         peas, tiles = self.units(program.hardware), DigitTiles(program, layers, BYTE_BITS)
         read = (tiles.read_weight, tiles.read_activation)
         workers = dealing_workers(program, peas, read, tiles.factors(), dense_steps)
-        return ImageValues(program, layers, functional, tiles, workers, peas)
+        return RivalValues(program, layers, functional, tiles, workers, peas)
 
 
 MACHINE = Simd()
