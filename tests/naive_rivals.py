@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from panacea_sim.workload.gemm_layer import GemmLayer
 
-__all__ = ["activation_codes", "parts", "sa_os_cycles", "sa_ws_cycles", "weight_codes"]
+__all__ = ["activation_codes", "are_nearest", "parts", "sa_os_cycles", "sa_ws_cycles"]
 
 Codes = list[list[int]]
 
@@ -28,16 +28,21 @@ def sa_ws_cycles(shape: tuple[int, int, int], rows: int, columns: int, tile_n: i
     return sum(r + width + r + c - 2 for r in parts(k, rows) for c in parts(m, columns) for width in parts(n, tile_n))
 
 
-def weight_codes(layer: GemmLayer, most_bits: int) -> Codes:
-    """Return the weights of a layer of one product with one scale by row, in the most bits that a machine has.
+def are_nearest(codes: Codes, layer: GemmLayer, most_bits: int, *, by_row: bool) -> bool:
+    """Return whether codes are the weights of a layer of one product in the most bits that a machine has.
 
-    Those that fit stay; others are divided by what makes the largest one of the row the largest code.
+    Those that fit stay; others are the nearest to what makes the largest one, of a row or of all, the largest code.
     """
     rows = layer.weight.tolist()
     if layer.weight_bits <= most_bits:
-        return rows
+        return codes == rows
     limit = 2 ** (most_bits - 1) - 1
-    return [[_nearest(code * limit, max(map(abs, row)) or 1) for code in row] for row in rows]
+    largest = max(abs(code) for row in rows for code in row)
+    for row, found in zip(rows, codes, strict=True):
+        peak = max(map(abs, row)) if by_row else largest
+        if any(2 * abs(own * peak - code * limit) > peak for own, code in zip(found, row, strict=True)):
+            return False
+    return True
 
 
 def activation_codes(layer: GemmLayer, machine: str) -> Codes:

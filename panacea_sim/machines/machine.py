@@ -61,6 +61,7 @@ class Machine(ABC):
     need a method each. `rates` names the fields of the hardware behind the service or latency of its own parts: groups
     of components, queues and stores. `quantization` says which densities of a profile are those of its operands,
     and `counts_masks` whether anything is skipped: otherwise masks decide nothing.
+    `requantizes` says that `own` makes other operands of a layer.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Machine(ABC):
     rates: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     quantization: Quantization = "aqs"
     counts_masks: bool = True
+    requantizes: bool = False
 
     def check(self, layer: AnyLayer) -> None:  # noqa: B027  # a machine may take all layers
         """Raise ConfigError for a layer that this machine does not accept, its operands unread."""

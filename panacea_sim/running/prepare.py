@@ -139,13 +139,9 @@ def _given_passes(
 
     A machine that requantizes has other ones.
     """
-    own = machine_of(hardware).own
-    return [
-        _functional(layer, wanted=_is_read(layer))
-        if isinstance(layer, GemmLayer) and own(layer) is not layer
-        else work.computed
-        for layer, work in zip(layers, works, strict=True)
-    ]
+    if machine_of(hardware).requantizes:
+        return [_functional(layer, wanted=_is_read(layer)) for layer in layers]
+    return [work.computed for work in works]
 
 
 def _prepared_layers(

@@ -8,7 +8,7 @@ __all__ = ["RIVAL_MUTATIONS"]
 
 _CLOSED_FORMS = ("tests/machines/rivals/test_closed_forms.py",)
 _SIBIA = ("tests/machines/rivals/test_sibia.py",)
-_VALUES = ("tests/machines/rivals/test_values.py",)
+_VALUES = ("tests/machines/rivals/test_rival_values.py",)
 _OWN = "panacea_sim/machines/shared/own_operands.py"
 _SIBIA_WORK = "panacea_sim/machines/sibia/work.py"
 
@@ -39,7 +39,7 @@ RIVAL_MUTATIONS = (
         "panacea_sim/machines/bitfusion/build.py",
         "return work.stored_weight_bits * work.stored_activation_bits // SLICE_BITS**2",
         "return 4",
-        _CLOSED_FORMS,
+        _VALUES,
     ),
     Mutation(
         "the denser operand skips",

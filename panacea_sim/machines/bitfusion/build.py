@@ -10,9 +10,9 @@ from panacea_sim.description.inventory import Inventory
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.bitfusion.settings import BitfusionHardware, bitfusion_hardware
 from panacea_sim.machines.machine import Machine, Values
-from panacea_sim.machines.shared.dense_values import ImageValues
 from panacea_sim.machines.shared.dense_work import DenseWork, batched_dense, dense_work, dense_work_of, stored_width
 from panacea_sim.machines.shared.digit_tiles import DigitTiles
+from panacea_sim.machines.shared.image_values import RivalValues
 from panacea_sim.machines.shared.inventory import DEALING
 from panacea_sim.machines.shared.own_operands import all_bits
 from panacea_sim.machines.shared.pe_arrays import (
@@ -41,6 +41,7 @@ class Bitfusion(Machine):
     settings = BitfusionHardware
     actions = (*PEA_ACTIONS, "product_steps")
     counts_masks = False
+    requantizes = True
     rates = MappingProxyType(
         {
             "dispatcher": ("sram_bytes_per_cycle",),
@@ -89,7 +90,7 @@ class Bitfusion(Machine):
         peas, tiles = self.units(program.hardware), DigitTiles(program, layers, SLICE_BITS)
         read = (tiles.read_weight, tiles.read_activation)
         workers = dealing_workers(program, peas, read, tiles.factors(), pair_steps)
-        return ImageValues(program, layers, functional, tiles, workers, peas)
+        return RivalValues(program, layers, functional, tiles, workers, peas)
 
 
 def pair_steps(layer: PlannedLayer, pea: int) -> IntArray:

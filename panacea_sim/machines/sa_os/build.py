@@ -32,6 +32,7 @@ class SaOs(Machine):
     settings = SaOsHardware
     actions = ARRAY_ACTIONS
     counts_masks = False
+    requantizes = True
     rates = MappingProxyType({"array": ("array_rows", "tile_n", "tile_k")})
 
     def own(self, layer: GemmLayer) -> GemmLayer:

@@ -7,7 +7,7 @@ from typing import Annotated
 from panacea_sim.bounds import Count, Parts
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.hardware.knobs import Step
-from panacea_sim.machines.shared.systolic_settings import SLICE_PRODUCTS
+from panacea_sim.machines.shared.vector_settings import SLICE_PRODUCTS
 
 __all__ = ["SaOsHardware", "sa_os_hardware"]
 

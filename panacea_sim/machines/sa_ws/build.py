@@ -33,6 +33,7 @@ class SaWs(Machine):
     settings = SaWsHardware
     actions = ARRAY_ACTIONS
     counts_masks = False
+    requantizes = True
     rates = MappingProxyType({"array": ("tile_k", "array_columns", "tile_n")})
 
     def own(self, layer: GemmLayer) -> GemmLayer:

@@ -46,9 +46,7 @@ def eight_bits(layer: GemmLayer) -> GemmLayer:
         weight, scale = _eight_bit_weights(layer)
         layer = replace(layer, weight=weight, weight_scale=scale)
     if layer.activation_bits > _BYTE_BITS:
-        own = _narrowed(
-            ActivationQuantizer(layer.activation_scale, layer.zero_point, layer.activation_bits, SLICE_BITS)
-        )
+        own = _narrowed(_quantizer_of(layer))
         layer = replace(
             layer,
             activation=own.quantize(_real_activation(layer)),

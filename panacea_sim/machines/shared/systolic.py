@@ -15,10 +15,10 @@ from panacea_sim.description.description import Description
 from panacea_sim.description.parts import Queue
 from panacea_sim.description.steps import Give
 from panacea_sim.machines.shared.costs import mac_costs, tile_read_costs
-from panacea_sim.machines.shared.dense_values import ImageValues
 from panacea_sim.machines.shared.dense_work import BYTE_BITS
 from panacea_sim.machines.shared.fetched_tiles import tile_need, tile_release
 from panacea_sim.machines.shared.frame import around, framed, output_queues
+from panacea_sim.machines.shared.image_values import RivalValues
 from panacea_sim.machines.shared.packer import raw_packer
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.units import IntArray
@@ -73,9 +73,9 @@ def _array(program: Program, cycles: TaskCycles, multipliers: int) -> Component:
     )
 
 
-def array_values(program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> ImageValues:
+def array_values(program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> RivalValues:
     """Return the values that travel through an array."""
-    return ImageValues(program, layers, functional, _ByteTiles(), {"array": _ArrayWorker(program, layers)}, 1)
+    return RivalValues(program, layers, functional, _ByteTiles(), {"array": _ArrayWorker(program, layers)}, 1)
 
 
 class _ByteTiles:

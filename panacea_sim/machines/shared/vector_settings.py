@@ -1,4 +1,4 @@
-"""The settings of machines with PE arrays that multiply vectors of v elements."""
+"""The settings of machines with PE arrays that multiply vectors of v elements; and how multipliers are counted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.hardware.knobs import NoKnob, Step
 from panacea_sim.hardware.validation import accepted_values
 
-__all__ = ["OperatorHardware", "VectorHardware"]
+__all__ = ["SLICE_PRODUCTS", "OperatorHardware", "VectorHardware"]
+
+SLICE_PRODUCTS = 4
+"""Products of 4-bit slices in one of 8 bits: machines are compared by their multipliers of 4 bits."""
 
 
 class VectorHardware(Hardware):

@@ -15,7 +15,7 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import Machine, Values
 from panacea_sim.machines.shared.codecs import activation_decoder, encoder, weight_decoder
 from panacea_sim.machines.shared.dealer import dealer
-from panacea_sim.machines.shared.dense_values import ImageValues
+from panacea_sim.machines.shared.image_values import RivalValues
 from panacea_sim.machines.shared.inventory import CODED_PARTS
 from panacea_sim.machines.shared.own_operands import signed_slices
 from panacea_sim.machines.shared.pe_arrays import PEA_ACTIONS, operator_inventory, operator_machine
@@ -41,6 +41,7 @@ class Sibia(Machine):
     settings = SibiaHardware
     actions = (*PEA_ACTIONS, "decoded_bytes", "product_steps", "encoded_bytes")
     quantization = "sbr7"
+    requantizes = True
     rates = MappingProxyType(
         {
             "w_decoder": ("codec_bytes_per_cycle",),
@@ -114,7 +115,7 @@ class Sibia(Machine):
         dealing = dealing_workers(program, hardware.n_pea, (_decoded, _decoded), tiles.factors(), pea_steps)
         decoders = {f"{operand}_decoder": DecoderWorker(tiles.read(operand)) for operand in _OPERANDS}
         compute = {**decoders, **dealing}
-        return ImageValues(program, layers, functional, tiles, compute, hardware.n_pea, packer="encoder")
+        return RivalValues(program, layers, functional, tiles, compute, hardware.n_pea, packer="encoder")
 
 
 _OPERANDS: tuple[Operand, ...] = ("w", "x")

@@ -9,9 +9,9 @@ from panacea_sim.description.description import Description
 from panacea_sim.description.inventory import Inventory
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import Machine, Values
-from panacea_sim.machines.shared.dense_values import ImageValues
 from panacea_sim.machines.shared.dense_work import BYTE_BITS, DenseWork, batched_dense, dense_work, dense_work_of
 from panacea_sim.machines.shared.digit_tiles import DigitTiles
+from panacea_sim.machines.shared.image_values import RivalValues
 from panacea_sim.machines.shared.inventory import DEALING
 from panacea_sim.machines.shared.own_operands import eight_bits
 from panacea_sim.machines.shared.pe_arrays import (
@@ -39,6 +39,7 @@ class Simd(Machine):
     settings = SimdHardware
     actions = (*PEA_ACTIONS, "mac_steps")
     counts_masks = False
+    requantizes = True
     rates = MappingProxyType(
         {
             "dispatcher": ("sram_bytes_per_cycle",),
@@ -84,7 +85,7 @@ class Simd(Machine):
         peas, tiles = self.units(program.hardware), DigitTiles(program, layers, BYTE_BITS)
         read = (tiles.read_weight, tiles.read_activation)
         workers = dealing_workers(program, peas, read, tiles.factors(), dense_steps)
-        return ImageValues(program, layers, functional, tiles, workers, peas)
+        return RivalValues(program, layers, functional, tiles, workers, peas)
 
 
 MACHINE = Simd()

@@ -6,8 +6,7 @@ from typing import ClassVar
 
 from panacea_sim.description.costs import MULTIPLY_8B
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machines.shared.systolic_settings import SLICE_PRODUCTS
-from panacea_sim.machines.shared.vector_settings import OperatorHardware
+from panacea_sim.machines.shared.vector_settings import SLICE_PRODUCTS, OperatorHardware
 
 __all__ = ["SimdHardware", "simd_hardware"]
 

@@ -14,7 +14,7 @@ from panacea_sim.energy.prices import SramCells
 from panacea_sim.energy.table import energy_table
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.config import DEFAULT_PRESET, Hardware, list_presets, load_hardware, with_settings
-from panacea_sim.machines.machine import Machine, machine_of
+from panacea_sim.machines.machine import machine_of
 
 __all__ = ["Entrant", "Normalise", "entrants", "takes_own_codes", "terms_of"]
 
@@ -64,7 +64,7 @@ def terms_of(machines: Sequence[Entrant], normalise: Normalise) -> str:
 
 def takes_own_codes(hardware: Hardware) -> bool:
     """Return whether a machine has a quantization of its own, to which what was done for another one is a loss."""
-    return type(machine_of(hardware)).own is not Machine.own
+    return machine_of(hardware).requantizes
 
 
 def compute_mm2(hardware: Hardware) -> Fraction:

@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from read_formats import DEEP, LAYER, MACHINE, WRONG, Case, assert_dram_holds_the_codes, cases, plan_a_byte_more, ran
 
 from panacea_sim.errors import InvariantError
-from panacea_sim.machines.panacea import values as travelling
 from panacea_sim.machines.shared import encoded_tiles, ppu
+from panacea_sim.machines.shared import image_values as travelling
 from panacea_sim.workload.output_format import WeightFormat
 
 

@@ -17,9 +17,12 @@ from panacea_sim.machines.machine import machine_of
 from panacea_sim.running.digest import run_digest
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
+from panacea_sim.running.whatif.data_knobs import DATA_KNOBS
+from panacea_sim.running.whatif.variants import variants_of
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.networks.profile import density_profile
+from panacea_sim.workload.synthetic import synthetic_layer
 from panacea_sim.workload.vector_stage import VectorStage
 from panacea_sim.workload.written_format import WrittenFormat
 
@@ -118,3 +121,16 @@ def test_presets_have_the_memory_and_bandwidth_of_panacea(machine: str) -> None:
     assert sources.keys() | {"name"} == set(type(own).model_fields)
     assert all(source.text and source.standing in {"S", "2", "D", "A"} for source in sources.values())
     assert machine_of(own).name == machine
+
+
+@pytest.mark.parametrize("machine", [*RIVALS, "panacea"])
+def test_the_data_are_knobs_of_panacea_alone(machine: str) -> None:
+    """Whatif says why the LO field and the zero point are not turned on a machine with operands of its own."""
+    layer = synthetic_layer(20, 30, 10, 0.3, 0.5, seed=1)
+    found = variants_of(load_hardware(machine), layers=[layer])
+    reasons = {each.reason for each in found.not_tried if each.knob in DATA_KNOBS}
+    if machine == "panacea":
+        assert not reasons
+        assert {each.knob for each in found.tried} >= {"lo_bits"}
+    else:
+        assert reasons == {f"machine {machine} takes all bits of the codes and quantizes them anew"}
