@@ -14,7 +14,7 @@ from panacea_sim.report.energy import CATEGORY_LETTERS, energy_span, stacked_bar
 from panacea_sim.report.tables import Bar, Cell, Column, print_table
 from panacea_sim.units import energy_text
 
-__all__ = ["accuracy_text", "print_versus"]
+__all__ = ["print_versus"]
 
 _BAR_WIDTH = 24
 _SHORT_WORK = {MULTIPLY_4B: "4b", MULTIPLY_8B: "8b"}
@@ -31,14 +31,6 @@ def print_versus(console: Console, found: Versus) -> None:
     console.print(Text("  " + "  ".join(f"{CATEGORY_LETTERS[each]} {each}" for each in CATEGORIES)))
     for line in _notes(found):
         console.print(Text(line), soft_wrap=True)
-
-
-def accuracy_text(each: Contender) -> str:
-    """Return what is left of the outputs in a machine's quantization."""
-    if each.accuracy is None:
-        return _UNKNOWN
-    sqnr_db = each.accuracy.sqnr_db
-    return "none lost" if sqnr_db is None else f"{sqnr_db:.1f} dB"
 
 
 def _print_part(console: Console, found: Versus, part: Part) -> None:
@@ -82,7 +74,7 @@ def _row(part: Part, each: Contender, baseline: str, most: float) -> list[Cell]:
         _energy(None if second is None else second.total),
         _UNKNOWN if per_mac is None else f"{float(per_mac.nominal):.3g}",
         _UNKNOWN if area is None else f"{float(area.nominal):.3f}",
-        accuracy_text(each),
+        _UNKNOWN if each.accuracy is None else each.accuracy.text,
         _bar(first, most),
     ]
 

@@ -31,6 +31,11 @@ class Accuracy:
 
     sqnr_db: float | None
 
+    @property
+    def text(self) -> str:
+        """The same for people."""
+        return "none lost" if self.sqnr_db is None else f"{self.sqnr_db:.1f} dB"
+
 
 @dataclass(frozen=True, eq=False)
 class Ran:

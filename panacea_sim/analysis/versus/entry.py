@@ -100,8 +100,7 @@ def _accuracy(each: Contender) -> dict[str, float | str | None]:
     """Return the SQNR of the outputs in dB; where nothing is lost it is null, which a word tells from not known."""
     if each.accuracy is None:
         return {"accuracy": None, "accuracy_said": None}
-    sqnr_db = each.accuracy.sqnr_db
-    return {"accuracy": sqnr_db, "accuracy_said": "none lost" if sqnr_db is None else f"{sqnr_db:.1f} dB"}
+    return {"accuracy": each.accuracy.sqnr_db, "accuracy_said": each.accuracy.text}
 
 
 def _energy(each: Contender) -> dict[str, Any]:

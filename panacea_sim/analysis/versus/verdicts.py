@@ -57,20 +57,31 @@ def headlines(found: Versus) -> list[str]:
 
 def _of_part(found: Versus, part: Part) -> Iterator[str]:
     where = f"{part.weights} weights: " if len(found.parts) > 1 else ""
-    yield f"{where}{_fastest(found, part)}"
+    yield f"{where}{_fastest(found, part)}, at equal {found.normalise}"
     if found.champion is not None:
         yield from (f"{where}{line}" for line in _standing(part, found.champion))
     yield f"{where}{_least_energy(part)}"
 
 
 def _fastest(found: Versus, part: Part) -> str:
-    first, *others = sorted(part.runs, key=lambda each: each.cycles)
+    """Return which machine is fastest, over the champion or, where it is that one, over the fastest other machine."""
+    first = min(part.runs, key=lambda each: each.cycles)
     text = f"{_named(first)} is fastest: {first.cycles:,} cycles"
-    champion = found.champion
-    if champion is None or first.name == champion:
-        return text + (f", {_times(others[0].cycles / first.cycles)} as fast as {_named(others[0])}" if others else "")
-    own = part.named(champion)
-    return f"{text}, {_times(own.cycles / first.cycles)} as fast as {_named(own)}"
+    own = {found.champion, f"{found.champion}{BEST}"}
+    others = [each for each in part.runs if each is not first and (first.name not in own or each.name not in own)]
+    if first.name != found.champion and found.champion is not None:
+        others = [part.named(found.champion)]
+    if not others:
+        return text
+    other = min(others, key=lambda each: each.cycles)
+    return f"{text}, {_times(other.cycles / first.cycles)} as fast as {_named(other)}{_accuracies(first, other)}"
+
+
+def _accuracies(one: Contender, other: Contender) -> str:
+    """Return what is left of the outputs of two machines, where that is known and not the same."""
+    if one.accuracy is None or other.accuracy is None or one.accuracy == other.accuracy:
+        return ""
+    return f", with outputs of {one.accuracy.text} beside {other.accuracy.text}"
 
 
 def _standing(part: Part, champion: str) -> Iterator[str]:
