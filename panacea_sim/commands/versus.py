@@ -40,6 +40,10 @@ def versus_command(  # noqa: PLR0913  # its options
     plain: Annotated[
         Path | None, typer.Option(help="The same layer without ZPM and DBS, which rivals take; it judges accuracy.")
     ] = None,
+    ablation: Annotated[
+        bool, typer.Option("--ablation", help="Steps of Panacea in place of machines; with --plain and --zpm.")
+    ] = False,
+    zpm: Annotated[Path | None, typer.Option(help="The same layer with ZPM and without DBS, for --ablation.")] = None,
     device: Annotated[
         str | None, typer.Option(help="DRAM whose energy is taken, where the machines' own is ideal.")
     ] = None,
@@ -60,7 +64,7 @@ def versus_command(  # noqa: PLR0913  # its options
 ) -> None:
     """Compare machines, and say who wins on which terms."""
     from panacea_sim.commands.network_file import NetworkSizes
-    from panacea_sim.commands.versus_workload import fight_of
+    from panacea_sim.commands.versus_workload import NetworkOptions, ablation_of, fight_of
     from panacea_sim.hardware.config import parse_settings
     from panacea_sim.report.picture import check_ending
     from panacea_sim.running.versus.machines import entrants, terms_of
@@ -70,10 +74,18 @@ def versus_command(  # noqa: PLR0913  # its options
     for path, option in ((picture, "--picture"), (csv, "--csv")):
         if path is not None:
             check_new_file(path, force=force, option=option)
-    found = entrants(None if machines is None else machines.split(","), parse_settings(settings or []), normalise)
-    terms = _Terms(normalise, terms_of(found, normalise), _baseline(baseline, found), device)
     sizes = NetworkSizes(phase, tokens, context, batch, None, tuple(shape or ()))
-    fight = fight_of(workload, found, sizes, weight_bits=weight_bits, profile=profile, plain=plain)
+    asked, changes = NetworkOptions(sizes, weight_bits, profile), parse_settings(settings or [])
+    if ablation:
+        if machines is not None or normalise != "multipliers":
+            raise ConfigError("--ablation", "--machines or --normalise area", "neither beside it: its steps are given")
+        found, fight = ablation_of(workload, asked, changes, plain, zpm)
+    elif zpm is not None:
+        raise ConfigError("--zpm", zpm, "--ablation beside it", "Leave it out")
+    else:
+        found = entrants(None if machines is None else machines.split(","), changes, normalise)
+        fight = fight_of(workload, found, asked, plain)
+    terms = _Terms(normalise, terms_of(found, normalise), _baseline(baseline, found), device)
     result = _fought(fight, found, terms, workers, out, force=force)
     _write(result, csv, picture, ending, force=force)
     _show(result, as_json=as_json, written=[path for path in (csv, picture, out) if path is not None])
@@ -151,8 +163,16 @@ def _contested(
             judge=fight.judge,
             folder=folder,
         )
-    champion = champion_of(machines)
-    return Versus(fight.name, terms.text, terms.normalise, terms.baseline, champion, fight.accuracy_against, parts)
+    return Versus(
+        fight.name,
+        terms.text,
+        terms.normalise,
+        terms.baseline,
+        None if fight.steps else champion_of(machines),
+        fight.accuracy_against,
+        parts,
+        fight.steps,
+    )
 
 
 def _write(found: Versus, csv: Path | None, picture: Path | None, ending: str | None, *, force: bool) -> None:

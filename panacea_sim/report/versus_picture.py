@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from panacea_sim.analysis.versus.contender import TABLES, Contender, Part, Versus
+from panacea_sim.analysis.versus.verdicts import BEST, POOLED
 from panacea_sim.energy.energy import CATEGORIES
 from panacea_sim.report.charts import CHART_INCHES, picture_style, save_picture
 from panacea_sim.report.energy import CATEGORY_COLOURS
@@ -23,6 +24,8 @@ _GROUP = 0.8
 """The width of all bars of a machine."""
 
 _ROW_INCHES = 2.9
+_ROOMY = 9
+"""Names up to so many have room in one line."""
 
 
 def write_versus(found: Versus, path: Path, ending: str) -> None:
@@ -48,7 +51,12 @@ def versus_figure(found: Versus) -> Figure:
         handles = [Patch(color=CATEGORY_COLOURS[each], label=each) for each in reversed(CATEGORIES)]
         figure.legend(handles=handles, loc="outside lower right", ncols=len(handles), frameon=False, handlelength=1)
         # A dollar would start a formula.
-        title = f"{found.workload}: machines with equal {found.normalise}{_order(found)}".replace("$", r"\$")
+        what = (
+            f"steps of an ablation, {found.normalise} equal"
+            if found.steps
+            else f"machines with equal {found.normalise}"
+        )
+        title = f"{found.workload}: {what}{_order(found)}".replace("$", r"\$")
         figure.suptitle(title, fontsize=_FONT_POINTS + 1, x=0.01, ha="left")
     return figure
 
@@ -114,6 +122,12 @@ def _total_pj(each: Contender, table: str) -> float | None:
     return None if total is None else float(total.nominal)
 
 
+def _folded(name: str) -> str:
+    """Return a name with what stands behind it in a second line."""
+    more = next((each for each in (BEST, POOLED) if name.endswith(each)), "")
+    return name if not more else f"{name.removesuffix(more)}\n{more.lstrip('_')}"
+
+
 def _width(found: Versus) -> float:
     return _GROUP / len(found.parts)
 
@@ -128,7 +142,9 @@ def _annotate(axes: Axes, centre: float, height: float, text: str) -> None:
 
 
 def _finish(axes: Axes, names: Sequence[str], label: str) -> None:
-    axes.set_xticks(range(len(names)), list(names))
+    crowded = len(names) > _ROOMY
+    labels = [_folded(name) if crowded else name for name in names]
+    axes.set_xticks(range(len(names)), labels, fontsize=_FONT_POINTS - 2 * crowded)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_ylabel(label)
     axes.margins(y=0.18)

@@ -89,9 +89,9 @@ def test_a_rival_that_wins_is_named_first() -> None:
         _made("sibia", 100, accuracy=Accuracy(16.04)),
         _made("simd", 300),
     )
-    assert (
-        lines[0]
-        == "sibia is fastest: 100 cycles, 1.50 times as fast as panacea, with outputs of 16.0 dB beside none lost, at equal multipliers"
+    assert lines[0] == (
+        "sibia is fastest: 100 cycles, 1.50 times as fast as panacea, with outputs of 16.0 dB beside none lost, "
+        "at equal multipliers"
     )
     assert lines[1] == (
         "against sibia, the fastest rival, with its speed as 1: "

@@ -255,3 +255,58 @@ def test_what_is_refused(
     assert told.err.startswith(f"error: {message}")
     assert len(told.err.splitlines()) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["half.npz", "other.npz"]
+
+
+def _variants(folder: Path) -> list[str]:
+    """Write a layer with ZPM and DBS, without both, and with ZPM alone; return the arguments that name them."""
+    paths = [
+        _write_layer(folder / f"{name}.npz", zeros=True, **fields)
+        for name, fields in (("dbs", {"lo_bits": 5}), ("plain", {}), ("zpm", {}))
+    ]
+    return [str(paths[0]), "--plain", str(paths[1]), "--zpm", str(paths[2])]
+
+
+def test_an_ablation_adds_a_step_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Work shrinks step by step from four products a MAC; each step has its best split; only DBS costs accuracy."""
+    found = _versus(capsys, *_variants(tmp_path), "--ablation")
+    assert found["steps"] == ["dense", "zero_skip", "r_skip", "zpm", "dbs", "dtp"]
+    machines = found["machines"]
+    assert list(machines) == [step + more for step in found["steps"] for more in ("", "_best", "_pooled")]
+    assert machines["dense"]["work"] == 4 * 72 * _K * 68
+    work = [machines[step]["work"] for step in found["steps"]]
+    assert work == sorted(work, reverse=True)
+    assert work[0] > work[1] > work[2] == work[3]
+    assert work[4] == work[5]
+    assert found["baseline"] == "dense"
+    assert "r_skip " in found["headlines"][0]
+    ratio = machines["dense"]["cycles"] / machines["dtp"]["cycles"]
+    assert found["headlines"][0].endswith(f"together {ratio:.2f} times")
+    accuracy = [machines[step]["accuracy"] for step in found["steps"]]
+    assert accuracy[:4] == [None] * 4
+    assert accuracy[4] == accuracy[5] is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--ablation"],
+            "--ablation: found no --plain; accepted: the same layer without ZPM and DBS, and with ZPM alone",
+        ),
+        (["--ablation", "--plain", "half.npz"], "--ablation: found no --zpm"),
+        (["--ablation", "--machines", "simd"], "--ablation: found --machines or --normalise area; accepted: neither"),
+        (["--zpm", "half.npz"], "--zpm: found half.npz; accepted: --ablation beside it"),
+    ],
+)
+def test_an_ablation_needs_all_variants(
+    arguments: list[str],
+    message: str,
+    layer_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What is missing is named."""
+    monkeypatch.chdir(layer_path.parent)
+    capsys.readouterr()
+    assert main(["versus", "half.npz", *arguments]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")

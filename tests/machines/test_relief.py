@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from panacea_sim.hardware.config import load_hardware
+from panacea_sim.hardware.config import list_presets, load_hardware
 from panacea_sim.hardware.knobs import declarations
-from panacea_sim.hardware.registry import machine_names
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.running.prepare import Prepared, prepare
 from panacea_sim.running.scenario import Scenario
@@ -25,7 +24,7 @@ def _knobs(machine: str) -> set[str]:
     return turned | {each.field for each in known}
 
 
-@pytest.mark.parametrize("name", machine_names())
+@pytest.mark.parametrize("name", list_presets())
 def test_every_part_of_a_machine_has_a_field(name: str) -> None:
     """Whoever takes time, holds or passes on something is faster or larger by a knob that there is."""
     hardware = load_hardware(name, {"loop_order": "kmn"})

@@ -149,6 +149,7 @@ class Versus:
 
     `champion` is the machine with operators of several kinds, whose split is an assumption, None without one; what is
     made of it are contenders of its name with `_best` and `_pooled`. `baseline` is that by which others are divided.
+    `steps` names, in an ablation, what each step adds to the one before; there is no champion then.
     """
 
     workload: str
@@ -158,3 +159,4 @@ class Versus:
     champion: str | None
     accuracy_against: str | None
     parts: tuple[Part, ...]
+    steps: tuple[str, ...] = ()

@@ -30,6 +30,7 @@ def versus_entry(found: Versus) -> dict[str, Any]:
         "tables": list(TABLES),
         "accuracy_against": found.accuracy_against,
         "headlines": headlines(found),
+        "steps": list(found.steps) or None,
         "machines": parts[0]["machines"],
         "parts": parts,
     }

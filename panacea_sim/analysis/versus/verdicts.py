@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from panacea_sim.analysis.versus.contender import TABLES, Contender, Part, Versus
@@ -52,7 +53,21 @@ def energy_verdict(one: Contender, other: Contender) -> EnergyVerdict:
 
 def headlines(found: Versus) -> list[str]:
     """Return who wins: for each part the fastest, where the champion stands, and who takes least energy."""
+    if found.steps:
+        return list(_of_steps(found, found.parts[0]))
     return [line for part in found.parts for line in _of_part(found, part)]
+
+
+def _of_steps(found: Versus, part: Part) -> Iterator[str]:
+    """Return what each step of an ablation gains over the one before, and what all of them do together."""
+    for more, where in (("", "at the preset's split"), (BEST, "at the best split of each step")):
+        runs = [part.named(step + more) for step in found.steps]
+        gains = [f"{each.name.removesuffix(BEST)} {_times(one.cycles / each.cycles)}" for one, each in pairwise(runs)]
+        total = _times(runs[0].cycles / runs[-1].cycles)
+        yield f"{where}, as fast as the step before: {', '.join(gains)}; together {total}"
+    exact, least = part.named(found.steps[0]), part.named(found.steps[-1])
+    if lost := _accuracies(least, exact):
+        yield f"the last step costs accuracy{lost}"
 
 
 def _of_part(found: Versus, part: Part) -> Iterator[str]:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from panacea_sim.choices import ChosenValues
 from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
 from panacea_sim.description.inventory import Inventory
@@ -76,7 +77,7 @@ class Panacea(Machine):
         "requantized_outputs",
         "encoded_bytes",
     )
-    values_ways = ("travel", "check", "off")
+    values_ways: tuple[ChosenValues, ...] = ("travel", "check", "off")
     rates = MappingProxyType(
         {
             "w_decoder": ("codec_bytes_per_cycle",),
