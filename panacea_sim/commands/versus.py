@@ -85,6 +85,7 @@ def versus_command(  # noqa: PLR0913  # its options
     else:
         found = entrants(None if machines is None else machines.split(","), changes, normalise)
         fight = fight_of(workload, found, asked, plain)
+    _check_device(device, found)
     terms = _Terms(normalise, terms_of(found, normalise), _baseline(baseline, found), device)
     result = _fought(fight, found, terms, workers, out, force=force)
     _write(result, csv, picture, ending, force=force)
@@ -107,6 +108,20 @@ def _baseline(asked: str | None, machines: Sequence[Entrant]) -> str:
     if asked not in names:
         raise ConfigError("--baseline", repr(asked), f"one of the machines ({', '.join(names)})")
     return asked
+
+
+def _check_device(device: str | None, machines: Sequence[Entrant]) -> None:
+    """Raise ConfigError for a device whose energy cannot be taken by one of the tables."""
+    if device is None:
+        return
+    from panacea_sim.analysis.versus.contender import TABLES
+    from panacea_sim.commands.energy import check_device
+    from panacea_sim.energy.table import energy_table
+    from panacea_sim.machines.machine import machine_of
+
+    for table in TABLES:
+        for each in machines:
+            check_device(device, energy_table(table), machine_of(each.hardware).inventory(each.hardware).dram)
 
 
 def _fought(

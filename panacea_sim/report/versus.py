@@ -107,4 +107,11 @@ def _notes(found: Versus) -> list[str]:
         notes.append(f"SQNR of the outputs against {found.accuracy_against}")
     else:
         notes.append("Accuracy is not known: the layers of a network have densities and no operands")
-    return notes
+    reasons = [
+        charge.price.reason for each in _runs(found) for run in each.energies.values() for charge in run.run.unknown
+    ]
+    return [*notes, *(f"No figure: {reason}" for reason in dict.fromkeys(reasons))]
+
+
+def _runs(found: Versus) -> list[Contender]:
+    return [each for part in found.parts for each in part.runs]

@@ -178,6 +178,21 @@ def test_processes_change_nothing(layer_path: Path, capsys: pytest.CaptureFixtur
     assert list(several["machines"]) == ["sa_os", "panacea", "panacea_best", "panacea_pooled", "simd"]
 
 
+def test_energy_needs_a_device(layer_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On an ideal memory energy is not known, and why is said, unless a device is named."""
+    command = ["versus", str(layer_path), "--machines", "simd", "--set", "hardware.dram=ideal", "--workers", "1"]
+    capsys.readouterr()
+    assert main(command) == 0
+    shown = capsys.readouterr().out
+    assert "least energy: unknown, as figures are missing" in shown
+    assert "No figure: " in shown
+    arguments = [*command[1:-2], "--device"]
+    narrow, wide = (_versus(capsys, *arguments, device)["machines"]["simd"] for device in ("hbm2", "lpddr5_6400"))
+    assert narrow["cycles"] == wide["cycles"]
+    assert narrow["energy_pj"]["nominal"] < wide["energy_pj"]["nominal"]
+    assert narrow["energy_categories_pj"]["core"] == wide["energy_categories_pj"]["core"]
+
+
 def test_equal_area(layer_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each machine has the most arithmetic that fits the area of panacea's: 74.2 um2 of 4 bits, 197.7 of 8."""
     found = _versus(capsys, str(layer_path), "--normalise", "area")["machines"]
@@ -231,6 +246,8 @@ def test_the_first_lines_say_who_wins(layer_path: Path, capsys: pytest.CaptureFi
         ),
         (["--tokens", "3"], "--tokens: found 3; accepted: nothing beside"),
         (["--picture", "x.jpg"], "--picture: found 'x.jpg'; accepted: a file name that ends with"),
+        (["--device", "hbm2e"], "--device: found 'hbm2e' for a run on 'hbm2'; accepted: no other device"),
+        (["--device", "foo", "--set", "hardware.dram=ideal"], "--device: found 'foo'; accepted: one of "),
         (["--plain", "other.npz"], "--plain: found other.npz, 8 x 4 x 4; accepted: the same layer, 70 x 40 x 68"),
     ],
 )
