@@ -20,6 +20,7 @@ from read_format_mutations import READ_FORMAT_MUTATIONS
 from rival_mutations import RIVAL_MUTATIONS
 from stage_mutations import STAGE_MUTATIONS
 from value_mutations import VALUE_MUTATIONS
+from versus_mutations import VERSUS_MUTATIONS
 
 __all__ = ["LISTED", "ROOT", "mutated", "problems"]
 
@@ -39,6 +40,7 @@ LISTED = (
     *KEPT_MUTATIONS,
     *COMPARISON_MUTATIONS,
     *ENERGY_MUTATIONS,
+    *VERSUS_MUTATIONS,
 )
 
 
