@@ -35,7 +35,7 @@ class ModelOperands:
 
 
 def check_model_options(data: Path | None, sample: int | None, clip_to: int | None, profile: str | None) -> None:
-    """Raise ConfigError for options of operands without samples, beside a profile, or with widths that there are not."""
+    """Raise ConfigError for options of operands without samples, for a profile beside them, and for other widths."""
     for option, value in (("--sample", sample), ("--clip-to", clip_to)):
         if value is not None and data is None:
             raise ConfigError(option, value, "--data beside it: it is about the operands of samples")
