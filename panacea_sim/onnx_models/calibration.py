@@ -14,7 +14,7 @@ from panacea_sim.onnx_models.samples import Samples
 
 __all__ = ["calibrated_layers", "layer_groups", "observe_layer", "observed_layers", "real_layers"]
 
-_GROUP_BYTES = 2**28
+_GROUP_BYTES = 2**30
 """Operands that are observed at a time, of all samples."""
 
 _Result = TypeVar("_Result")

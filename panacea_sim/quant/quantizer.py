@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
+from math import sqrt
 from typing import Literal
 
 import numpy as np
@@ -49,6 +52,7 @@ _BYTE_BITS = 8
 _PANACEA_BITS = 8
 # More than this share of values lost at the ends of the range is no fair price for skipped vectors.
 _MAX_NEWLY_CLIPPED = 0.01
+_BLOCK_VALUES = 1 << 15
 
 
 def weight_scale(weight: npt.NDArray[np.floating], bits: int, *, per_channel: bool) -> FloatArray:
@@ -145,13 +149,14 @@ class ActivationQuantizer:
 
     def error_on(self, x: npt.NDArray[np.floating]) -> QuantizationError:
         """Return what quantization costs on real activations of any shape; raises ConfigError if one is not finite."""
-        values = require_finite("activation", x)
-        codes = self._unclipped(values)
-        clipped_share = float(self._is_outside(codes).mean())
-        with np.errstate(over="ignore"):
-            error = codes.clip(0, (1 << self.bits) - 1) - self.zero_point - saturating_ratio(values, self.scale)
-            rms_steps = float(np.sqrt(np.square(error).mean()))
-        return QuantizationError(clipped_share, rms_steps)
+        clipped, squares, size = 0, 0.0, np.size(x)
+        for values in map(partial(require_finite, "activation"), _blocks(x)):
+            codes = self._unclipped(values)
+            clipped += np.count_nonzero(self._is_outside(codes))
+            with np.errstate(over="ignore"):
+                error = codes.clip(0, (1 << self.bits) - 1) - self.zero_point - saturating_ratio(values, self.scale)
+                squares += float(np.square(error).sum())
+        return QuantizationError(clipped / size, sqrt(squares / size))
 
     def _unclipped(self, x: FloatArray) -> FloatArray:
         codes: FloatArray = np.rint(saturating_ratio(x, self.scale)) + self.zero_point
@@ -223,12 +228,12 @@ def panacea_quantizer(
     require_flag("dbs", dbs)
     require_integer("v", v, 1)
     require_scale("z", z)
-    values = require_finite("activation", x, matrix=True)
-    base = calibrate_activations(values, bits, percentile)
+    base = calibrate_activations(require_finite("activation", x, matrix=True), bits, percentile)
     if bits != _PANACEA_BITS and (dbs or zpm != "off"):
         hint = f"For {bits} bits take zpm='off' and dbs=False"
         raise ConfigError("activation_bits", bits, f"{_PANACEA_BITS} where dbs or zpm is used", hint)
-    lo_bits = choose_lo_bits(float(base.quantize(values).std()), z) if dbs else SLICE_BITS
+    values = np.asarray(x)
+    lo_bits = choose_lo_bits(_deviation(base, values), z) if dbs else SLICE_BITS
     chosen = replace(base, lo_bits=lo_bits)
     if zpm != "off":
         moved = replace(chosen, zero_point=manipulate_zero_point(base.zero_point, lo_bits))
@@ -259,18 +264,45 @@ def _range(x: FloatArray, percentile: float | None) -> tuple[float, float]:
     return float(lower), float(upper)
 
 
-def _is_worth_moving(kept: ActivationQuantizer, moved: ActivationQuantizer, x: FloatArray, v: int) -> bool:
+def _blocks(x: npt.NDArray[np.floating]) -> Iterator[npt.NDArray[np.floating]]:
+    """Return real activations some rows at a time, so that what is computed of them stays in the caches."""
+    rows = np.atleast_1d(np.asarray(x))
+    step = max(1, _BLOCK_VALUES // max(1, rows[:1].size))
+    # An array without values comes as it is, to be refused.
+    for first in range(0, max(1, len(rows)), step):
+        yield rows[first : first + step]
+
+
+def _deviation(quantizer: ActivationQuantizer, x: npt.NDArray[np.floating]) -> float:
+    """Return the standard deviation of the codes of activations, from how often each code occurs."""
+    counts = np.zeros(1 << quantizer.bits, np.int64)
+    for block in _blocks(x):
+        counts += np.bincount(quantizer.quantize(block).ravel(), minlength=len(counts))
+    size = int(counts.sum())
+    codes = range(len(counts))
+    total, squares = (
+        sum(code**power * int(count) for code, count in zip(codes, counts, strict=True)) for power in (1, 2)
+    )
+    return sqrt((squares * size - total * total) / (size * size))
+
+
+def _is_worth_moving(
+    kept: ActivationQuantizer, moved: ActivationQuantizer, x: npt.NDArray[np.floating], v: int
+) -> bool:
     """Tell whether a moved zero point skips more vectors and newly clips next to nothing."""
     if _skips(moved, x, v) <= _skips(kept, x, v):
         return False
-    newly_clipped = moved.clipped(x) & ~kept.clipped(x)
-    return bool(newly_clipped.mean() <= _MAX_NEWLY_CLIPPED)
+    newly_clipped = sum(np.count_nonzero(moved.clipped(block) & ~kept.clipped(block)) for block in _blocks(x))
+    return bool(newly_clipped / x.size <= _MAX_NEWLY_CLIPPED)
 
 
-def _skips(quantizer: ActivationQuantizer, x: FloatArray, v: int) -> int:
-    slices = slice_activations(quantizer.quantize(x), quantizer.bits, quantizer.lo_bits)
+def _skips(quantizer: ActivationQuantizer, x: npt.NDArray[np.floating], v: int) -> int:
     frequent = frequent_slices(quantizer.zero_point, quantizer.bits, quantizer.lo_bits)
-    return int(np.count_nonzero(skipped_activation_vectors(slices.ho, frequent, v)))
+    skips = 0
+    for block in _blocks(x):  # vectors lie along rows: none is cut
+        slices = slice_activations(quantizer.quantize(block), quantizer.bits, quantizer.lo_bits)
+        skips += np.count_nonzero(skipped_activation_vectors(slices.ho, frequent, v))
+    return skips
 
 
 def _weight_limit(bits: int) -> int:
