@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import sqrt
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,10 @@ _PANACEA_BITS = 8
 # More than this share of values lost at the ends of the range is no fair price for skipped vectors.
 _MAX_NEWLY_CLIPPED = 0.01
 _BLOCK_VALUES = 1 << 15
+# More steps than any code of 12 bits, the most there are, is away from its zero point.
+_FAR_STEPS = 1 << 14
+
+_Number = TypeVar("_Number", bound=np.number[Any])
 
 
 def weight_scale(weight: npt.NDArray[np.floating], bits: int, *, per_channel: bool) -> FloatArray:
@@ -152,7 +156,7 @@ class ActivationQuantizer:
         clipped, squares, size = 0, 0.0, np.size(x)
         for values in map(partial(require_finite, "activation"), _blocks(x)):
             codes = self._unclipped(values)
-            clipped += np.count_nonzero(self._is_outside(codes))
+            clipped += int(np.count_nonzero(self._is_outside(codes)))
             with np.errstate(over="ignore"):
                 error = codes.clip(0, (1 << self.bits) - 1) - self.zero_point - saturating_ratio(values, self.scale)
                 squares += float(np.square(error).sum())
@@ -174,8 +178,11 @@ def calibrate_activations(
     The range always includes 0, so that 0 is exact. Raises ConfigError for values that are not finite, a percentile
     outside its range, or `bits` that are not accepted.
     """
+    return _fitted(require_finite("activation", x), bits, percentile)
+
+
+def _fitted(values: FloatArray, bits: int, percentile: float | None) -> ActivationQuantizer:
     require_activation_bits("activation_bits", bits)
-    values = require_finite("activation", x)
     least, most = _range(values, percentile)
     levels = (1 << bits) - 1
     # Divided before they are subtracted: the difference of two large floats could overflow.
@@ -228,18 +235,18 @@ def panacea_quantizer(
     require_flag("dbs", dbs)
     require_integer("v", v, 1)
     require_scale("z", z)
-    base = calibrate_activations(require_finite("activation", x, matrix=True), bits, percentile)
+    base = _fitted(require_finite("activation", x, matrix=True), bits, percentile)
     if bits != _PANACEA_BITS and (dbs or zpm != "off"):
         hint = f"For {bits} bits take zpm='off' and dbs=False"
         raise ConfigError("activation_bits", bits, f"{_PANACEA_BITS} where dbs or zpm is used", hint)
-    values = np.asarray(x)
-    lo_bits = choose_lo_bits(_deviation(base, values), z) if dbs else SLICE_BITS
+    steps = _steps(base, x) if dbs or zpm != "off" else np.zeros((1, 1), np.int16)
+    lo_bits = choose_lo_bits(_deviation(base, steps), z) if dbs else SLICE_BITS
     chosen = replace(base, lo_bits=lo_bits)
     if zpm != "off":
         moved = replace(chosen, zero_point=manipulate_zero_point(base.zero_point, lo_bits))
-        if zpm == "on" or _is_worth_moving(chosen, moved, values, v):
+        if zpm == "on" or _is_worth_moving(chosen, moved, steps, v):
             chosen = moved
-    return replace(chosen, calibration=chosen.error_on(values))
+    return replace(chosen, calibration=chosen.error_on(x))
 
 
 def dbs_bias(weight: AnyIntArray, lo_bits: int, mode: Literal["floor", "midpoint"]) -> FloatArray:
@@ -264,8 +271,8 @@ def _range(x: FloatArray, percentile: float | None) -> tuple[float, float]:
     return float(lower), float(upper)
 
 
-def _blocks(x: npt.NDArray[np.floating]) -> Iterator[npt.NDArray[np.floating]]:
-    """Return real activations some rows at a time, so that what is computed of them stays in the caches."""
+def _blocks(x: npt.NDArray[_Number]) -> Iterator[npt.NDArray[_Number]]:
+    """Return an array some rows at a time, so that what is computed of them stays in the caches."""
     rows = np.atleast_1d(np.asarray(x))
     step = max(1, _BLOCK_VALUES // max(1, rows[:1].size))
     # An array without values comes as it is, to be refused.
@@ -273,35 +280,47 @@ def _blocks(x: npt.NDArray[np.floating]) -> Iterator[npt.NDArray[np.floating]]:
         yield rows[first : first + step]
 
 
-def _deviation(quantizer: ActivationQuantizer, x: npt.NDArray[np.floating]) -> float:
+def _steps(quantizer: ActivationQuantizer, x: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:
+    """Return activations in whole steps of the scale: codes less the zero point, those far outside brought near."""
+    steps = np.empty(np.shape(x), np.int16)
+    for block, found in zip(_blocks(x), _blocks(steps), strict=True):
+        found[:] = np.rint(saturating_ratio(block, quantizer.scale)).clip(-_FAR_STEPS, _FAR_STEPS)
+    return steps
+
+
+def _deviation(quantizer: ActivationQuantizer, steps: npt.NDArray[np.int16]) -> float:
     """Return the standard deviation of the codes of activations, from how often each code occurs."""
     counts = np.zeros(1 << quantizer.bits, np.int64)
-    for block in _blocks(x):
-        counts += np.bincount(quantizer.quantize(block).ravel(), minlength=len(counts))
-    size = int(counts.sum())
-    codes = range(len(counts))
-    total, squares = (
-        sum(code**power * int(count) for code, count in zip(codes, counts, strict=True)) for power in (1, 2)
-    )
+    for block in _blocks(steps):
+        codes = as_unsigned(block + quantizer.zero_point, quantizer.bits)
+        counts += np.bincount(codes.ravel(), minlength=len(counts))
+    numbers = [(code, int(count)) for code, count in enumerate(counts)]
+    size, total, squares = (sum(code**power * count for code, count in numbers) for power in range(3))
     return sqrt((squares * size - total * total) / (size * size))
 
 
 def _is_worth_moving(
-    kept: ActivationQuantizer, moved: ActivationQuantizer, x: npt.NDArray[np.floating], v: int
+    kept: ActivationQuantizer, moved: ActivationQuantizer, steps: npt.NDArray[np.int16], v: int
 ) -> bool:
     """Tell whether a moved zero point skips more vectors and newly clips next to nothing."""
-    if _skips(moved, x, v) <= _skips(kept, x, v):
+    if _skips(moved, steps, v) <= _skips(kept, steps, v):
         return False
-    newly_clipped = sum(np.count_nonzero(moved.clipped(block) & ~kept.clipped(block)) for block in _blocks(x))
-    return bool(newly_clipped / x.size <= _MAX_NEWLY_CLIPPED)
+    newly_clipped = sum(np.count_nonzero(_outside(moved, block) & ~_outside(kept, block)) for block in _blocks(steps))
+    return bool(newly_clipped / steps.size <= _MAX_NEWLY_CLIPPED)
 
 
-def _skips(quantizer: ActivationQuantizer, x: npt.NDArray[np.floating], v: int) -> int:
+def _outside(quantizer: ActivationQuantizer, steps: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
+    codes = steps + quantizer.zero_point
+    return (codes < 0) | (codes >= 1 << quantizer.bits)
+
+
+def _skips(quantizer: ActivationQuantizer, steps: npt.NDArray[np.int16], v: int) -> int:
     frequent = frequent_slices(quantizer.zero_point, quantizer.bits, quantizer.lo_bits)
     skips = 0
-    for block in _blocks(x):  # vectors lie along rows: none is cut
-        slices = slice_activations(quantizer.quantize(block), quantizer.bits, quantizer.lo_bits)
-        skips += np.count_nonzero(skipped_activation_vectors(slices.ho, frequent, v))
+    for block in _blocks(steps):  # vectors lie along rows: none is cut
+        codes = as_unsigned(block + quantizer.zero_point, quantizer.bits)
+        slices = slice_activations(codes, quantizer.bits, quantizer.lo_bits)
+        skips += int(np.count_nonzero(skipped_activation_vectors(slices.ho, frequent, v)))
     return skips
 
 
