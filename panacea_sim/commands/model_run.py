@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +64,6 @@ def model_scenario(path: Path, operands: ModelOperands, hardware: Hardware) -> I
         check_clipping(model)
     assert model.samples is not None  # those of --data
     stored: dict[str, LayerFile] = {}
-    real: Counter[tuple[str, ...]] = Counter()
     clipped = 0
     with TemporaryDirectory(prefix="panacea-sim-") as folder:
         with shown_progress(f"operands of {path.name}") as tell:
@@ -74,38 +72,26 @@ def model_scenario(path: Path, operands: ModelOperands, hardware: Hardware) -> I
             found = simulated_layers(model, model.samples, sample, policy, sizes, clips=clips, tell=tell)
             for number, each in enumerate(found):
                 stored[each.layer.name] = stored_layer(each.layer, Path(folder) / f"{number}.npz")
-                real[each.real] += 1
                 clipped += each.clipped
-        lines = list(_lines(model, sample, policy, real, clipped if clips else None))
+        lines = list(_lines(model, sample, policy, clipped if clips else None))
         description = " ".join([model.network.graph["description"] + ".", *lines])
         yield operand_scenario(model.network, stored, hardware, description), lines
 
 
-def _lines(
-    model: ImportedModel,
-    sample: int,
-    policy: QuantizationPolicy,
-    real: Counter[tuple[str, ...]],
-    clipped: int | None,
-) -> Iterator[str]:
+def _lines(model: ImportedModel, sample: int, policy: QuantizationPolicy, clipped: int | None) -> Iterator[str]:
     """Say which sample it is, how its operands became integers, and what of the model is not simulated."""
     from panacea_sim.report.network import unsupported_lines
 
     assert model.samples is not None
     count, judging = len(model.samples), len(model.samples) - model.samples.held_out(0)
     yield f"Operands: held-out sample {sample} of {judging}, the last of {count} samples."
-    calibrated = sum(layers for operands, layers in real.items() if operands)
-    if calibrated:
+    real, coded = (_operands(model, real=is_real) for is_real in (True, False))
+    if real:
         words = ", ".join(f"{name} {value}" for name, value in policy.options().items() if name != "bits")
-        weights = _widths([layer.gemm.weight_bits for layer in model.layers.values() if layer.weight.encoding is None])
-        parts = [part for part in (f"weights of {weights} bits" if weights else "", words) if part]
-        alone = "" if count > 1 else "; one sample alone chooses scales and is simulated, which flatters"
-        yield f"Quantized by us: real operands of {_layers(calibrated)}: {', '.join(parts)}{alone}."
-    taken = sum(layers for operands, layers in real.items() if len(operands) < len("wx"))
-    if taken:
-        both = real[()]
-        some = f", of {_layers(taken - both)} one operand only" if taken > both else ""
-        yield f"As in the model: integers of {_layers(taken)}{some}."
+        alone = "" if count > 1 else "; the one sample that chose them is simulated, which flatters"
+        yield f"Quantized by policy: {real}; {words}{alone}."
+    if coded:
+        yield f"Integers as in the model: {coded}."
     if clipped is not None:
         stored = sum(
             layer.gemm.M * layer.gemm.K * layer.gemm.repeat
@@ -117,9 +103,14 @@ def _lines(
     yield from missing or ["Not simulated: no operator that multiplies; vector work only by its passes of the PPU."]
 
 
-def _layers(count: int) -> str:
-    return f"{count} layer" if count == 1 else f"{count} layers"
-
-
-def _widths(bits: Sequence[int]) -> str:
-    return " and ".join(map(str, sorted(set(bits))))
+def _operands(model: ImportedModel, *, real: bool) -> str:
+    """Return how many operands are real, or integers, and their bits; weights of other layers for themselves."""
+    layers = model.layers.values()
+    weights = [each for each in layers if (each.weight.encoding is None) is real]
+    bits = {
+        "activations": [each.gemm.activation_bits for each in layers if (each.activation.encoding is None) is real],
+        "stored weights": [each.gemm.weight_bits for each in weights if each.weight.is_constant],
+        "dynamic weights": [each.gemm.weight_bits for each in weights if not each.weight.is_constant],
+    }
+    widths = {name: " and ".join(map(str, sorted(set(found)))) for name, found in bits.items()}
+    return ", ".join(f"{len(found)} {name} of {widths[name]} bits" for name, found in bits.items() if found)

@@ -12,6 +12,7 @@ from panacea_sim.calibration.calibrated import Calibration, LayerScales
 from panacea_sim.calibration.observed import ObservedLayer, Sample
 from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.errors import ConfigError
+from panacea_sim.onnx_models.biases import bias_of, bias_tensors
 from panacea_sim.onnx_models.calibration import layer_groups, observe_layer
 from panacea_sim.onnx_models.graph import Array
 from panacea_sim.onnx_models.imported import ImportedLayer, ImportedModel
@@ -32,13 +33,9 @@ _BYTE_BITS = 8
 
 @dataclass(frozen=True, eq=False)
 class SimulatedLayer:
-    """A layer with its operands as integers.
-
-    `real` names the operands, w and x, that were real numbers; `clipped` weights were changed by clipping.
-    """
+    """A layer with its operands as integers, of which `clipped` weights were changed by clipping."""
 
     layer: GemmLayer
-    real: tuple[str, ...]
     clipped: int
 
 
@@ -66,7 +63,8 @@ def simulated_layers(
     done, total = 0, len(groups) * len(runs) + len(model.layers)
     for group in groups:
         observed = {name: _observed(model.layers[name]) for name in group if _real_operands(model.layers[name])}
-        recorder = model.recorder(group)
+        biases = [tensor for name in group for tensor in bias_tensors(model.layers[name])]
+        recorder = model.recorder(group, biases)
         values: dict[str, Array] = {}
         for number in runs:
             done += 1
@@ -130,15 +128,17 @@ def _simulated(
         activation = _real_activation(scales, sample)
     else:
         activation = _integer_activation(layer, values)
+    scale = weight.scale if isinstance(weight.scale, float) else weight.scale.reshape(weight.codes.shape[:2])
     made = GemmLayer(
         gemm.name,
         weight.codes,
         weight_bits=weight.bits,
-        weight_scale=weight.scale if isinstance(weight.scale, float) else weight.scale.reshape(weight.codes.shape[:2]),
+        weight_scale=scale,
+        bias=bias_of(layer, values, scale, activation["activation_scale"]),
         surroundings=Surroundings(total_passes(gemm.vector), gemm.sequential, gemm.kind, gemm.block),
         **activation,
     )
-    return SimulatedLayer(made, real, weight.clipped)
+    return SimulatedLayer(made, weight.clipped)
 
 
 @dataclass(frozen=True, eq=False)
