@@ -55,9 +55,10 @@ def model_scenario(path: Path, operands: ModelOperands, hardware: Hardware) -> I
     from panacea_sim.commands.vector_sizes import sizes_of
     from panacea_sim.onnx_models.load import load_model
     from panacea_sim.onnx_models.simulated_layers import check_clipping, simulated_layers
-    from panacea_sim.running.network import operand_scenario
+    from panacea_sim.running.network import check_operand_machine, operand_scenario
     from panacea_sim.workload.layer_file import LayerFile, stored_layer
 
+    check_operand_machine(hardware)
     policy, sample = QuantizationPolicy(), operands.sample or 0
     model = load_model(path, operands.data, held_out=sample, weight_bits=operands.weight_bits)
     if operands.clip_to is not None:
@@ -65,17 +66,28 @@ def model_scenario(path: Path, operands: ModelOperands, hardware: Hardware) -> I
     assert model.samples is not None  # those of --data
     stored: dict[str, LayerFile] = {}
     clipped = 0
-    with TemporaryDirectory(prefix="panacea-sim-") as folder:
+    with _folder() as folder:
         with shown_progress(f"operands of {path.name}") as tell:
             sizes = sizes_of(hardware) or _DEFAULT_SIZES
             clips = operands.clip_to is not None
             found = simulated_layers(model, model.samples, sample, policy, sizes, clips=clips, tell=tell)
             for number, each in enumerate(found):
-                stored[each.layer.name] = stored_layer(each.layer, Path(folder) / f"{number}.npz")
+                stored[each.layer.name] = stored_layer(each.layer, folder / f"{number}.npz")
                 clipped += each.clipped
         lines = list(_lines(model, sample, policy, clipped if clips else None))
         description = " ".join([model.network.graph["description"] + ".", *lines])
         yield operand_scenario(model.network, stored, hardware, description), lines
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Give a folder for the operands of layers, which is gone at the end; raises ConfigError if there can be none."""
+    try:
+        folder = TemporaryDirectory(prefix="panacea-sim-")
+    except OSError as error:
+        raise ConfigError("TMPDIR", error.strerror or error, "a folder that can be written") from error
+    with folder as name:
+        yield Path(name)
 
 
 def _lines(model: ImportedModel, sample: int, policy: QuantizationPolicy, clipped: int | None) -> Iterator[str]:

@@ -35,9 +35,9 @@ def bias_of(
         bias: FloatArray = np.asarray(values[name], np.float64)
         if node.op == "Gemm":
             # Rows of the layer are columns of the operator's output where its right operand is the weight.
-            is_of_rows = layer.weight.view.tensors == (node.input(1),) and bias.shape in ((gemm.M,), (1, gemm.M))
-            return bias.reshape(shape) * float(node.attribute("beta", 1.0)) if is_of_rows else None
-        if node.op == "QLinearConv":
-            return bias.reshape(shape) * activation_scale * np.broadcast_to(weight_scale, shape)
-        return bias.reshape(shape)
+            if layer.weight.view.tensors != (node.input(1),) or bias.shape not in ((gemm.M,), (1, gemm.M)):
+                return None
+            bias = bias * float(node.attribute("beta", 1.0))
+        bias = bias.reshape(shape)
+        return bias * activation_scale * weight_scale if node.op == "QLinearConv" else bias
     return None

@@ -18,7 +18,7 @@ from panacea_sim.workload.networks.gemm import Gemm
 from panacea_sim.workload.networks.vector_work import total_passes
 from panacea_sim.workload.written_format import WrittenFormat
 
-__all__ = ["network_scenario", "operand_scenario"]
+__all__ = ["check_operand_machine", "network_scenario", "operand_scenario"]
 
 _NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
 
@@ -61,9 +61,7 @@ def operand_scenario(
     All operands lie in DRAM: between the layers of the network is vector work of which nobody computes the values here.
     Links are waits. Raises ConfigError if layers wait for each other in a circle, and for a machine with vector stages.
     """
-    if hardware.vector == "unfused":
-        hint = "Run the network with densities instead: give sizes with --shape in place of --data"
-        raise ConfigError("hardware.vector", "unfused for layers with values", "fused or free", hint)
+    check_operand_machine(hardware)
     links = [(producer, consumer, replace(link, in_place=False)) for producer, consumer, link in all_links(graph)]
     return Scenario(
         graph.graph.get("name", "network"),
@@ -74,6 +72,13 @@ def operand_scenario(
         mapping="class",
         links=tuple(links),
     )
+
+
+def check_operand_machine(hardware: Hardware) -> None:
+    """Raise ConfigError for a machine that does more between layers with operands than pass outputs through its PPU."""
+    if hardware.vector == "unfused":
+        hint = "Run the network with densities instead: give sizes with --shape in place of --data"
+        raise ConfigError("hardware.vector", "unfused for layers with values", "fused or free", hint)
 
 
 def _check_densities(products: Sequence[Gemm]) -> None:
