@@ -18,12 +18,13 @@ from panacea_sim.onnx_models.graph import Array
 from panacea_sim.onnx_models.imported import ImportedLayer, ImportedModel
 from panacea_sim.onnx_models.samples import Samples
 from panacea_sim.units import FloatArray
+from panacea_sim.workload.functional import functional_pass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.networks.places import placed
 from panacea_sim.workload.networks.vector_work import total_passes
 from panacea_sim.workload.surroundings import Surroundings
 
-__all__ = ["CLIPPED_BITS", "SimulatedLayer", "check_clipping", "simulated_layers"]
+__all__ = ["CLIPPED_BITS", "SimulatedLayer", "check_clipping", "simulated_layer", "simulated_layers"]
 
 CLIPPED_BITS = 7
 """The width to which wider stored weights may be clipped."""
@@ -77,7 +78,8 @@ def simulated_layers(
             done += 1
             with placed(f"layer {name!r}: "):
                 scales, sample = _calibrated(model.layers[name], observed.pop(name, None), policy, sizes)
-                made = _simulated(model.layers[name], values, scales, sample, clips=clips)
+                made = simulated_layer(model.layers[name], values, scales, sample, clips=clips)
+                functional_pass(made.layer)  # sums and outputs that no layer can have are told before a run begins
             yield made
             tell(done, total)
 
@@ -111,10 +113,18 @@ def _calibrated(
     return Calibration(observed, *sizes).scales(own), observed.held_out[0]
 
 
-def _simulated(
-    layer: ImportedLayer, values: Mapping[str, Array], scales: LayerScales | None, sample: Sample | None, *, clips: bool
+def simulated_layer(
+    layer: ImportedLayer,
+    values: Mapping[str, Array],
+    scales: LayerScales | None = None,
+    sample: Sample | None = None,
+    *,
+    clips: bool = False,
 ) -> SimulatedLayer:
-    """Return a layer with the operands of a sample; `scales` are there if one of them is real."""
+    """Return a layer with the integers of a run that gave `values`, the layer's tensors and those of its bias.
+
+    `scales` and the real operands `sample` are there if an operand is real.
+    """
     gemm, real = layer.gemm, _real_operands(layer)
     if "w" in real:
         assert scales is not None

@@ -301,6 +301,16 @@ def test_bad_input_is_told_before_anything_is_written(
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_numbers_that_no_ppu_makes_are_told_before_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bias beyond 2^31 steps of an accumulator names its layer, and leaves no run folder."""
+    held = {"w": _real(6, 10), "b": np.full(6, 1e36, np.float32)}
+    path, data, _ = _written(DENSE, (5, 10), held, tmp_path)
+    before = sorted(tmp_path.iterdir())
+    assert main(["run", str(path), "--data", str(data), "--out", str(tmp_path / "run")]) == 2
+    assert re.match(r"error: layer 'gemm': bias: found .* accumulator units in row 0", capsys.readouterr().err)
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_a_network_that_is_no_model_has_no_samples(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Models of the zoo and scenarios refuse the options of operands."""
     assert main(["run", "--workload", "opt-125m", "--data", "s.npz", "--out", str(tmp_path / "run")]) == 2
