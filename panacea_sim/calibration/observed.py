@@ -51,10 +51,10 @@ class ObservedLayer:
         before, if it is not dynamic.
         """
         place = f"layer {self.name!r}"
-        weights, activations = (
-            _real_products(f"{place}, {what}", array)
-            for what, array in (("weight", weight), ("activation", activation))
-        )
+        # A weight that comes again as the very array that is kept need not be looked at once more.
+        is_kept = bool(self.samples) and weight is self.samples[0].weight
+        weights = self.samples[0].weight if is_kept else _real_products(f"{place}, weight", weight)
+        activations = _real_products(f"{place}, activation", activation)
         if len(weights) != len(activations) or weights.shape[2] != activations.shape[1]:
             found = f"weight {np.shape(weight)} and activation {np.shape(activation)}"
             raise ConfigError(place, found, "[M, K] and [K, N], of R products [R, M, K] and [R, K, N]")
