@@ -14,7 +14,7 @@ from panacea_sim.errors import ConfigError
 if TYPE_CHECKING:
     from panacea_sim.calibration.policy import QuantizationPolicy
     from panacea_sim.hardware.config import Hardware
-    from panacea_sim.onnx_models.imported import ImportedModel
+    from panacea_sim.onnx_models.imported import ImportedLayer, ImportedModel
     from panacea_sim.running.scenario import Scenario
 
 __all__ = ["ModelOperands", "check_model_options", "model_scenario"]
@@ -111,8 +111,17 @@ def _lines(model: ImportedModel, sample: int, policy: QuantizationPolicy, clippe
             if layer.weight.encoding is not None and layer.weight.is_constant
         )
         yield f"Clipped to +-63: {clipped:,} of {stored:,} integer weights."
+    steps = sum(_lacks_its_gate(layer) for layer in model.layers.values())
+    if steps:
+        yield f"Steps of {steps} GRU: the states in front of their reset gates are multiplied, not those behind them."
     missing = list(unsupported_lines(model.network))
     yield from missing or ["Not simulated: no operator that multiplies; vector work only by its passes of the PPU."]
+
+
+def _lacks_its_gate(layer: ImportedLayer) -> bool:
+    """Return whether a layer has the steps of a GRU that multiplies what its reset gate leaves of the states."""
+    node = layer.product.node
+    return layer.gemm.sequential and node.op == "GRU" and not node.attribute("linear_before_reset", 0)
 
 
 def _operands(model: ImportedModel, *, real: bool) -> str:

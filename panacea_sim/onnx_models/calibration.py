@@ -68,7 +68,8 @@ def observe_layer(observed: ObservedLayer, layer: ImportedLayer, values: Mapping
 
 def _stacked(operand: ImportedOperand, values: Mapping[str, Array]) -> Array:
     """Return the matrices [R, rows, columns] of an operand."""
-    return np.stack([np.asarray(each) for each in operand.matrices(values)])
+    found = [np.asarray(each) for each in operand.matrices(values)]
+    return found[0][None] if len(found) == 1 else np.stack(found)
 
 
 def layer_groups(model: ImportedModel, names: Sequence[str], samples: int) -> Iterator[list[str]]:
