@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -49,6 +49,7 @@ __all__ = [
 ]
 
 _BYTE_BITS = 8
+_MATRIX_RANK = 2
 _PANACEA_BITS = 8
 # More than this share of values lost at the ends of the range is no fair price for skipped vectors.
 _MAX_NEWLY_CLIPPED = 0.01
@@ -155,10 +156,11 @@ class ActivationQuantizer:
         """Return what quantization costs on real activations of any shape; raises ConfigError if one is not finite."""
         clipped, squares, size = 0, 0.0, np.size(x)
         for values in map(partial(require_finite, "activation"), _blocks(x)):
-            codes = self._unclipped(values)
+            ratio = saturating_ratio(values, self.scale)
+            codes = np.rint(ratio) + self.zero_point
             clipped += int(np.count_nonzero(self._is_outside(codes)))
             with np.errstate(over="ignore"):
-                error = codes.clip(0, (1 << self.bits) - 1) - self.zero_point - saturating_ratio(values, self.scale)
+                error = codes.clip(0, (1 << self.bits) - 1) - self.zero_point - ratio
                 squares += float(np.square(error).sum())
         return QuantizationError(clipped / size, sqrt(squares / size))
 
@@ -178,12 +180,8 @@ def calibrate_activations(
     The range always includes 0, so that 0 is exact. Raises ConfigError for values that are not finite, a percentile
     outside its range, or `bits` that are not accepted.
     """
-    return _fitted(require_finite("activation", x), bits, percentile)
-
-
-def _fitted(values: FloatArray, bits: int, percentile: float | None) -> ActivationQuantizer:
     require_activation_bits("activation_bits", bits)
-    least, most = _range(values, percentile)
+    least, most = _range(x, percentile)
     levels = (1 << bits) - 1
     # Divided before they are subtracted: the difference of two large floats could overflow.
     lower, upper = min(least, 0.0), max(most, 0.0)
@@ -235,7 +233,9 @@ def panacea_quantizer(
     require_flag("dbs", dbs)
     require_integer("v", v, 1)
     require_scale("z", z)
-    base = _fitted(require_finite("activation", x, matrix=True), bits, percentile)
+    if not isinstance(x, np.ndarray) or x.ndim != _MATRIX_RANK:
+        require_finite("activation", x, matrix=True)
+    base = calibrate_activations(x, bits, percentile)
     if bits != _PANACEA_BITS and (dbs or zpm != "off"):
         hint = f"For {bits} bits take zpm='off' and dbs=False"
         raise ConfigError("activation_bits", bits, f"{_PANACEA_BITS} where dbs or zpm is used", hint)
@@ -263,11 +263,18 @@ def dbs_bias(weight: AnyIntArray, lo_bits: int, mode: Literal["floor", "midpoint
     return bias
 
 
-def _range(x: FloatArray, percentile: float | None) -> tuple[float, float]:
+def _range(x: npt.NDArray[np.floating], percentile: float | None) -> tuple[float, float]:
+    """Return the ends of the range of activations that is kept; raises ConfigError if a value is not finite."""
+    if percentile is None and isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.size:
+        least, most = float(x.min()), float(x.max())
+        # Of values that are not finite one is the least or the most, or both are no numbers.
+        if isfinite(least) and isfinite(most):
+            return least, most
+    values = require_finite("activation", x)
     if percentile is None:
-        return float(x.min()), float(x.max())
-    most = require_number("percentile", percentile, 50, 100)
-    lower, upper = np.percentile(x, [100.0 - most, most])
+        return float(values.min()), float(values.max())
+    highest = require_number("percentile", percentile, 50, 100)
+    lower, upper = np.percentile(values, [100.0 - highest, highest])
     return float(lower), float(upper)
 
 

@@ -25,5 +25,5 @@ def as_unsigned(values: FloatArray | npt.NDArray[np.signedinteger[Any]], bits: i
 def saturating_ratio(values: npt.NDArray[np.floating], scale: float | npt.NDArray[np.floating]) -> FloatArray:
     """Divide in float64; a quotient beyond its range becomes infinite, which every caller clips or refuses."""
     with np.errstate(over="ignore"):
-        quotient: FloatArray = values.astype(np.float64) / scale
+        quotient: FloatArray = np.divide(values, scale, dtype=np.float64)
     return quotient
