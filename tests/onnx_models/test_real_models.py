@@ -18,9 +18,12 @@ pytest.importorskip("onnxruntime")
 
 from requantized_outputs import compared_outputs  # they need onnx
 
+from panacea_sim.calibration.policy import QuantizationPolicy
+from panacea_sim.commands.main import main
 from panacea_sim.onnx_models.imported import ImportedLayer, ImportedModel
 from panacea_sim.onnx_models.load import load_model
 from panacea_sim.onnx_models.samples import Feed, parse_shapes, read_samples, zeros
+from panacea_sim.onnx_models.simulated_layers import simulated_layers
 
 MODELS = Path(__file__).parents[2] / "models"
 KNOWN: dict[str, Any] = json.loads((Path(__file__).parent / "real_models.json").read_text("utf-8"))["models"]
@@ -173,3 +176,28 @@ def test_accumulators_requantized_as_onnxruntime_does() -> None:
     others, outputs = compared_outputs(model, feeds)
     print(f"{others} of {outputs:,} outputs are others by the rule of our PPU")  # noqa: T201  # pytest -s shows it
     assert others <= MOST_OTHERS * outputs
+
+
+def test_clipping_counts_what_it_changes() -> None:
+    """Codes of +-64 are those that 7 bits of a reduced range do not hold."""
+    known, model = KNOWN[QDQ], _quantized()
+    samples = read_samples(TEXT, model.inputs)
+    found = list(simulated_layers(model, samples, 0, QuantizationPolicy(), clips=True))
+    assert sum(each.clipped for each in found) == known["count_plus64"] + known["count_minus64"]
+    assert Counter(each.layer.weight_bits for each in found) == {7: known["static"], 10: known["both_operands_dynamic"]}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ["minilm_fp32", QDQ])
+def test_minilm_runs_exactly(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From the model file to what bounds it in one command: 48 layers of 128 tokens, every accumulator exact."""
+    with np.load(TEXT) as content:
+        np.savez(tmp_path / "some.npz", **{key: content[key][:8] for key in content.files})
+    arguments = ["--data", str(tmp_path / "some.npz"), "--values", "check", "--explain", "--out", str(tmp_path / "run")]
+    assert main(["run", str(_path(name)), *arguments]) == 0
+    assert f"{name}: " in (first := capsys.readouterr().out.splitlines()[0])
+    assert "bound by" in first
+    summary = json.loads((tmp_path / "run/summary.json").read_text("utf-8"))
+    assert summary["exact"] is True
+    assert len(summary["layers"]) == KNOWN["minilm_fp32"]["gemm_layers"]
+    assert sum(layer["tiles"] for layer in summary["layers"]) == KNOWN["minilm_fp32"]["total_tiles"]

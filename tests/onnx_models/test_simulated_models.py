@@ -57,6 +57,14 @@ QDQ = [
 ]
 WEIGHT = RNG.integers(-64, 65, (16, 6)).astype(np.int8)
 WEIGHT[0, :3] = 64, -64, -63
+AS_THEY_COME = [
+    node("DynamicQuantizeLinear", "x", "qx sx zx"),
+    node("MatMulInteger", "qx w zx", "i", name="m"),
+    node("Cast", "i", "f", to=1),
+    node("Mul", "f sx", "y"),
+]
+WEIGHTS_ALONE = [node("Cast", "w", "c", to=1), node("Mul", "c sw", "d"), node("MatMul", "x d", "y", name="m")]
+TRANSPOSED = [node("ConvTranspose", "x k", "y", name="t", group=2, strides=[2, 2])]
 QDQ_HELD = {
     "w": WEIGHT,
     "sw": RNG.uniform(0.01, 0.03, 6).astype(np.float32),
@@ -211,7 +219,36 @@ RUNS = {
     "dense": (DENSE, (5, 10), {"w": _real(6, 10), "b": _real(6)}),
     "steps": (STEPS, (3, 2, 4), {"w": _real(1, 8, 4), "r": _real(1, 8, 2)}),
     "integers": (QDQ, (5, 16), QDQ_HELD),
+    "as they come": (AS_THEY_COME, (5, 16), {"w": WEIGHT}),
+    "weights alone": (WEIGHTS_ALONE, (5, 16), {"w": WEIGHT, "sw": np.float32(0.02)}),
+    "transposed": (TRANSPOSED, (1, 4, 3, 3), {"k": _real(4, 2, 2, 2)}),
 }
+
+
+@pytest.mark.parametrize(("bits", "widths"), [(4, (4, 4, 7)), (7, (7, 7, 7)), (10, (10, 10, 7))])
+def test_bits_of_real_weights_are_an_option(bits: int, widths: tuple[int, ...], tmp_path: Path) -> None:
+    """Stored weights have the bits that were asked for, dynamic ones 7."""
+    path, data, _ = _written(*RUNS["attention"], tmp_path)
+    model = load_model(path, data, held_out=0, weight_bits=bits)
+    assert model.samples is not None
+    found = [each.layer for each in simulated_layers(model, model.samples, 0, QuantizationPolicy())]
+    assert tuple(layer.weight_bits for layer in found) == widths
+    for layer in found[:2]:
+        assert np.abs(layer.weight.astype(int)).max() == (1 << (bits - 1)) - 1
+
+
+def test_one_operand_may_be_integers_alone(tmp_path: Path) -> None:
+    """The weight is the model's, the activation is calibrated as if both were real."""
+    path, data, x = _written(*RUNS["weights alone"], tmp_path)
+    ((layer, _),) = _layers(path, data).values()
+    np.testing.assert_array_equal(layer.weight, WEIGHT.T)
+    assert (layer.weight_bits, np.unique(layer.weight_scale)) == (10, [pytest.approx(0.02)])
+    observed = ObservedLayer("m")
+    for each in x:
+        observed.add(WEIGHT.T.astype(np.float32), each.T)
+    wanted = calibrate(observed, QuantizationPolicy()).layer()
+    np.testing.assert_array_equal(layer.activation, wanted.activation)
+    assert (layer.zero_point, layer.lo_bits) == (wanted.zero_point, wanted.lo_bits)
 
 
 @pytest.mark.parametrize("name", RUNS)
