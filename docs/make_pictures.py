@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,9 @@ DOCS = Path(__file__).parent
 COLUMNS = 110
 SHOWN_CYCLES = 12_000
 SETTLE_MS = 1000
+CHAIN_CLICKS = ("#stallsButton", "#stallList li:nth-child(5) button")
+CHAIN_PIXELS = 760
+"""Down to the lanes of the output; the curves below say nothing new."""
 
 
 def main() -> None:
@@ -89,10 +93,14 @@ def draw_tornado(start: Path, store_folder: Path) -> None:
 
 
 def draw_timeline(folder: Path, chromium: str) -> None:
-    """Photograph the timeline in a browser as docs/images/timeline.png, zoomed to the start of the run."""
+    """Photograph the timeline in a browser, zoomed to the start of the run, and with the chain of a stall lit up.
+
+    The pictures are docs/images/timeline.png and chain.png.
+    """
     write_timeline(open_run(folder), folder / "timeline.html")
     address = f"{(folder / 'timeline.html').as_uri()}#x=0:{SHOWN_CYCLES}&joined=0&curves=memories"
     _photograph(address, "timeline", chromium)
+    _photograph(address, "chain", chromium, height=CHAIN_PIXELS, clicks=CHAIN_CLICKS)
 
 
 def draw_comparison(folder: Path, chromium: str) -> None:
@@ -107,19 +115,30 @@ def draw_comparison(folder: Path, chromium: str) -> None:
     _photograph((folder / "compare.html").as_uri(), "compare", chromium, until="h2")
 
 
-def _photograph(address: str, name: str, chromium: str, until: str | None = None) -> None:
-    """Photograph a page, the whole of it or what is above the first element of a kind."""
+def _photograph(  # what to photograph, and how much of it
+    address: str,
+    name: str,
+    chromium: str,
+    until: str | None = None,
+    height: int | None = None,
+    clicks: Sequence[str] = (),
+) -> None:
+    """Photograph a page after some clicks: all of it, or what is above a height or the first element of a kind."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1240, "height": 900}, reduced_motion="reduce")
         page.goto(address)
         page.wait_for_function("window.panacea && panacea.ready && panacea.drawn > 0")
+        for selector in clicks:
+            page.click(selector)
+            page.mouse.move(0, 0)
         page.wait_for_timeout(SETTLE_MS)
         path = DOCS / "images" / f"{name}.png"
-        if until is None:
+        if until is not None:
+            height = page.evaluate("(tag) => document.querySelector(tag).getBoundingClientRect().top", until)
+        if height is None:
             page.screenshot(path=path, full_page=True)
         else:
-            height = page.evaluate("(tag) => document.querySelector(tag).getBoundingClientRect().top", until)
             page.screenshot(path=path, clip={"x": 0, "y": 0, "width": 1240, "height": height})
         browser.close()
 

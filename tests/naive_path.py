@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import groupby
 from typing import NamedTuple
@@ -20,7 +20,9 @@ from naive_machine import Machine, Part
 from panacea_sim.description.component import Component
 from panacea_sim.units import IntArray
 
-__all__ = ["EventGraph", "Segment", "critical_path", "root_causes"]
+__all__ = ["EventGraph", "Segment", "critical_path", "path_stalls", "root_causes", "stalled_cycles"]
+
+_STALLS = frozenset({"starved", "blocked", "contended", "waiting"})
 
 sys.setrecursionlimit(1_000_000)
 
@@ -238,8 +240,13 @@ def _writers(
     return put, taken, released
 
 
-def critical_path(graph: EventGraph) -> tuple[list[Segment], Counter[tuple[str, str]], Counter[tuple[str, str]]]:
-    """Return the stretches of the critical path in order of time, and how often and how long each limit was met."""
+def critical_path(
+    graph: EventGraph, met: list[tuple[str, int]] | None = None
+) -> tuple[list[Segment], Counter[tuple[str, str]], Counter[tuple[str, str]]]:
+    """Return the stretches of the critical path in order of time, and how often and how long each limit was met.
+
+    `met` gets component and cycle of the ends of all waits from which the path goes on elsewhere.
+    """
     makespan = graph.makespan()
     found: list[Segment] = []
     crossings: Counter[tuple[str, str]] = Counter()
@@ -258,6 +265,8 @@ def critical_path(graph: EventGraph) -> tuple[list[Segment], Counter[tuple[str, 
         event = graph.event(node)
         if event is not None:
             other, late, what = event
+            if met is not None:
+                met.append((node.component, now))
             kind = _LIMITS.get(graph.kind(node)[0], "")
             if kind:
                 name = {"dataflow": f"{node.component} after {other.component}", "slot": node.component}.get(kind, what)
@@ -310,35 +319,63 @@ def _through_grants(graph: EventGraph, grant: Granted, now: int) -> tuple[Node, 
 
 def root_causes(graph: EventGraph, result: NaiveResult) -> Counter[tuple[str, str, str, str]]:
     """Return the stalled cycles by component and terminal (name, kind, cause), cycle by cycle."""
+    return Counter((component, *terminal) for component, _, _, terminal in stalled_cycles(graph, result))
+
+
+def stalled_cycles(
+    graph: EventGraph, result: NaiveResult
+) -> Iterator[tuple[str, int, tuple[str, ...], tuple[str, str, str]]]:
+    """Return each stalled cycle of each component: who waits for whom from that one on, and the terminal."""
+    rows = _rows_by_component(result)
+    for name in graph.components:
+        for row in rows.get(name, []):
+            if row.state in _STALLS:
+                for cycle in range(row.start_cycle, row.end_cycle):
+                    chain, terminal = _chain(graph, rows, name, cycle)
+                    yield name, cycle, chain, terminal
+
+
+def path_stalls(result: NaiveResult, path: list[Segment], met: list[tuple[str, int]]) -> set[tuple[str, int, int]]:
+    """Return the stalls that end where the path has met their component, or where its next transfer begins."""
+    rows = _rows_by_component(result)
+    moved = [(each.component, each.start_cycle) for each in path if each.kind == "transfer"]
+    found = [
+        _row_in(rows, name, cycle - 1) for name, cycle in (*met, *moved) if cycle > 0 and _has_row(rows, name, cycle)
+    ]
+    return {(row.component, row.start_cycle, row.end_cycle) for row in found if row.state in _STALLS}
+
+
+def _rows_by_component(result: NaiveResult) -> dict[str, list[Row]]:
     rows: dict[str, list[Row]] = {}
     for row in result.rows:
         rows.setdefault(row.component, []).append(row)
-    found: Counter[tuple[str, str, str, str]] = Counter()
-    for name in graph.components:
-        for row in rows.get(name, []):
-            if row.state in {"starved", "blocked", "contended", "waiting"}:
-                for cycle in range(row.start_cycle, row.end_cycle):
-                    found[name, *_terminal(graph, rows, name, cycle)] += 1
-    return found
+    return rows
 
 
-def _terminal(graph: EventGraph, rows: dict[str, list[Row]], name: str, cycle: int) -> tuple[str, str, str]:
+def _has_row(rows: dict[str, list[Row]], name: str, cycle: int) -> bool:
+    return any(row.start_cycle <= cycle - 1 < row.end_cycle for row in rows[name])
+
+
+def _chain(
+    graph: EventGraph, rows: dict[str, list[Row]], name: str, cycle: int
+) -> tuple[tuple[str, ...], tuple[str, str, str]]:
     row = _row_in(rows, name, cycle)
     if row.state == "busy":
         grant = graph.last_grant(name, row.firing) if graph.components[name].posted else None
         if grant is None:
-            return name, "busy", ""
+            return (name,), (name, "busy", "")
         channel = graph.description.channels[grant.channel].name
         if cycle >= graph.end(grant):
-            return channel, "latency", ""
+            return (name,), (channel, "latency", "")
         seen = _row_in(rows, channel, cycle)
-        return (seen.cause_component, "transfer", channel) if seen.state == "busy" else _reason(seen.cause)
+        return (name,), (seen.cause_component, "transfer", channel) if seen.state == "busy" else _reason(seen.cause)
     if row.state == "contended":
-        return (row.cause_component, "transfer", row.cause) if row.cause_component else _reason(row.cause)
+        return (name,), ((row.cause_component, "transfer", row.cause) if row.cause_component else _reason(row.cause))
     late = graph.machine.latency.get(row.cause, 0) if row.state in {"starved", "idle"} else 0
     if cycle >= row.end_cycle - late:
-        return row.cause, "latency", ""
-    return _terminal(graph, rows, row.cause_component, cycle)
+        return (name,), (row.cause, "latency", "")
+    chain, terminal = _chain(graph, rows, row.cause_component, cycle)
+    return (name, *chain), terminal
 
 
 def _reason(cause: str) -> tuple[str, str, str]:

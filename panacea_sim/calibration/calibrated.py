@@ -11,10 +11,16 @@ import numpy as np
 from panacea_sim.calibration.figures import LayerFigures, SkipSteps
 from panacea_sim.calibration.observed import ObservedLayer, RealArray, Sample
 from panacea_sim.calibration.policy import QuantizationPolicy
-from panacea_sim.calibration.skipping import Counts, skipped_activations, skipped_of
+from panacea_sim.calibration.skipping import Counts, skipped_activations, skipped_of, skipped_symmetric
 from panacea_sim.errors import ConfigError
 from panacea_sim.quant.accuracy import OutputError
-from panacea_sim.quant.quantizer import ActivationQuantizer, panacea_quantizer, quantize_weights, weight_scale
+from panacea_sim.quant.quantizer import (
+    ActivationQuantizer,
+    panacea_quantizer,
+    quantize_weights,
+    symmetric_scale,
+    weight_scale,
+)
 from panacea_sim.quant.slicing import frequent_slices
 from panacea_sim.units import FloatArray
 from panacea_sim.workload.functional import real_outputs
@@ -22,6 +28,8 @@ from panacea_sim.workload.gemm_layer import GemmLayer
 
 __all__ = ["CalibratedLayer", "Calibration", "LayerRecord", "LayerScales", "calibrate", "record_of"]
 
+_SYMMETRIC_BITS = 7
+"""Of both operands of machines without zero points."""
 _DEFAULT_Z = 2.0
 """The z of DBS in the steps of a policy that has none."""
 
@@ -186,9 +194,12 @@ class Calibration:
         if whole not in self._steps:
             plain = self._quantizer(replace(whole, zpm="off", dbs_z=None))
             zero, frequent = (self._share(plain, r) for r in ((0,) * len(_frequent(plain)), _frequent(plain)))
-            more = [self._quantizer(each) for each in (replace(whole, dbs_z=None), whole)] if policy.has_steps else []
-            shares = [self._share(each, _frequent(each)) for each in more] or [None, None]
-            self._steps[whole] = SkipSteps(zero, frequent, *shares)
+            moved = sliced = symmetric = None
+            if policy.has_steps:
+                more = (self._quantizer(each) for each in (replace(whole, dbs_z=None), whole))
+                moved, sliced = (self._share(each, _frequent(each)) for each in more)
+                symmetric = self._symmetric_share(plain)
+            self._steps[whole] = SkipSteps(zero, frequent, moved, sliced, symmetric)
         return self._steps[whole]
 
     def _share(self, quantizer: ActivationQuantizer, frequent: Sequence[int]) -> float | None:
@@ -196,6 +207,14 @@ class Calibration:
         for sample in self._observed.held_out:
             codes = quantizer.quantize(sample.activation)
             total += skipped_activations(codes, quantizer.bits, quantizer.lo_bits, frequent, self._v)
+        return total.share
+
+    def _symmetric_share(self, calibrated: ActivationQuantizer) -> float | None:
+        scale, total = symmetric_scale(calibrated, _SYMMETRIC_BITS), Counts()
+        for sample in self._observed.held_out:
+            rows = sample.activation.reshape(-1, sample.activation.shape[2])
+            codes = quantize_weights(rows, scale, _SYMMETRIC_BITS).reshape(sample.activation.shape)
+            total += skipped_symmetric(codes, _SYMMETRIC_BITS, self._v)
         return total.share
 
     def _quantizer(self, policy: QuantizationPolicy) -> ActivationQuantizer:

@@ -15,13 +15,16 @@ class SkipSteps:
     """The share of skipped activation vectors, step by step towards Panacea, on held-out samples.
 
     `zero` skips slices that are 0, `frequent` those of the zero point, both as min-max (or a percentile) gives it;
-    `zpm` moves the zero point first, `dbs` chooses l too. None: the width has no such step, or no HO slice.
+    `zpm` moves the zero point first, `dbs` chooses l too. `symmetric` is the share of zero vectors of 7-bit symmetric
+    codes over the same range, as machines without zero points have them. None: the width has no such step, or no HO
+    slice.
     """
 
     zero: float | None
     frequent: float | None
     zpm: float | None
     dbs: float | None
+    symmetric: float | None
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from panacea_sim.quant.rle import stored_with_fillers
-from panacea_sim.quant.slicing import slice_activations
+from panacea_sim.quant.slicing import slice_activations, slice_weights
 from panacea_sim.quant.vectors import BoolArray, skipped_activation_vectors, skipped_weight_vectors
 from panacea_sim.units import ceil_div
 from panacea_sim.workload.gemm_layer import GemmLayer
 
-__all__ = ["Counts", "Skipped", "Work", "skipped_activations", "skipped_of"]
+__all__ = ["Counts", "Skipped", "Work", "skipped_activations", "skipped_of", "skipped_symmetric"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,14 @@ def skipped_activations(codes: np.ndarray, bits: int, lo_bits: int, frequent: Se
     for product in codes:
         slices = slice_activations(product, bits, lo_bits)
         total += Counts.of(skipped_activation_vectors(slices.ho, frequent, v))
+    return total
+
+
+def skipped_symmetric(codes: np.ndarray, bits: int, v: int) -> Counts:
+    """Return how many vectors of symmetric activation codes [R, K, N] are zero in a HO slice, of all of them."""
+    total = Counts()
+    for product in codes:
+        total += Counts.of(skipped_weight_vectors(slice_weights(product.T, bits).ho, v))
     return total
 
 

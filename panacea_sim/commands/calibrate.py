@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["calibrate_command"]
 
-_CONTENT, _TABLE, _PICTURE = "calibration.json", "layers.csv", "frontier.png"
+_CONTENT, _TABLE, _PROFILE, _PICTURE = "calibration.json", "layers.csv", "profile.yaml", "frontier.png"
 
 
 def calibrate_command(  # noqa: PLR0913  # its options
@@ -51,7 +51,9 @@ def calibrate_command(  # noqa: PLR0913  # its options
     from panacea_sim.trace.new_file import check_new_file
 
     policy, sizes = parse_policy(activations, zpm, dbs, weights, bits), vector_sizes(hardware)
-    files = [] if out is None else [out / name for name in (_CONTENT, _TABLE, *([_PICTURE] if search else []))]
+    files = (
+        [] if out is None else [out / name for name in (_CONTENT, _TABLE, _PROFILE, *([_PICTURE] if search else []))]
+    )
     if out is not None and out.exists() and not out.is_dir():
         raise ConfigError("--out", f"{str(out)!r}, a file", "a folder, new or of an earlier calibration")
     for path in files:
@@ -63,19 +65,28 @@ def calibrate_command(  # noqa: PLR0913  # its options
         out.mkdir(parents=True, exist_ok=True)
     with written(*files, force=force) as besides:
         for path, beside in zip(files, besides, strict=True):
-            if path.name == _CONTENT:
-                beside.write_text(content + "\n", encoding="utf-8")
-            elif path.name == _TABLE:
-                report.write_table(found, beside)
-            else:
-                from panacea_sim.report.frontier import write_network_frontier
-
-                write_network_frontier(found.searches, beside, "png")
+            _write(found, content, path.name, beside)
     if as_json:
         print(content)  # noqa: T201  # rich would wrap it
         return
     report.print_model(output_console(), found)
     print_written(*files)
+
+
+def _write(found: CalibratedModel, content: str, name: str, path: Path) -> None:
+    """Write the file of this name."""
+    from panacea_sim.report import calibrated_model as report
+
+    if name == _CONTENT:
+        path.write_text(content + "\n", encoding="utf-8")
+    elif name == _TABLE:
+        report.write_table(found, path)
+    elif name == _PROFILE:
+        report.write_profile(found, path)
+    else:
+        from panacea_sim.report.frontier import write_network_frontier
+
+        write_network_frontier(found.searches, path, "png")
 
 
 def _calibrated(

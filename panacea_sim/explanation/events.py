@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from panacea_sim.explanation.compilation import entry
 from panacea_sim.explanation.explanation import Terminal
 from panacea_sim.explanation.records import Postings, Records
 from panacea_sim.explanation.row_kinds import KIND_WIDTH, NONE, RowKinds
@@ -86,14 +87,16 @@ def events_of(records: Records, kinds: RowKinds) -> Events:
 
 def _rows(records: Records, kinds: RowKinds) -> tuple[IntArray, IntArray, npt.NDArray[np.int32]]:
     names = records.owners
-    rows_at = _starts([len(records.rows[name].code) for name in names])
+    rows_at = _starts([len(records.rows[name]) for name in names])
     row_end, row_kind = np.zeros(rows_at[-1], np.int64), np.zeros(rows_at[-1], np.int32)
     for owner, name in enumerate(names):
-        rows, place = records.rows[name], slice(rows_at[owner], rows_at[owner + 1])
+        rows, first = records.rows[name], rows_at[owner]
         numbers = np.array([kinds.add(owner, kind) for kind in rows.kinds], np.int32)
-        row_end[place] = rows.end_cycle
-        if len(rows.code):
-            row_kind[place] = numbers[rows.code]
+        for part in rows.parts:
+            end = first + len(part.code)
+            row_end[first:end] = part.end_cycle
+            np.take(numbers, part.code, out=row_kind[first:end], mode="clip")  # no check: codes number the kinds
+            first = end
     return rows_at, row_end, row_kind
 
 
@@ -102,8 +105,9 @@ def _grants(records: Records) -> tuple[IntArray, IntArray]:
     grants_at = _starts([len(each.port) for each in of_channels])
     grants = np.zeros((grants_at[-1], GRANT_WIDTH), np.int64)
     for channel, each in enumerate(of_channels):
-        columns = each.request_cycle, each.start_cycle, each.end_cycle, np.full(len(each.port), channel), each.port
-        grants[grants_at[channel] : grants_at[channel + 1]] = np.stack(columns, axis=1)
+        mine = grants[grants_at[channel] : grants_at[channel + 1]]
+        mine[:, G_POSTED], mine[:, G_START], mine[:, G_END] = each.request_cycle, each.start_cycle, each.end_cycle
+        mine[:, G_CHANNEL], mine[:, G_PORT] = channel, each.port
     return grants_at, grants
 
 
@@ -127,21 +131,42 @@ def _ready(records: Records, owner: int, name: str, grants_at: IntArray) -> tupl
     """
     if name not in records.postings:
         return (np.zeros(0, np.int64),) * 2
-    postings, mine = records.postings[name], [np.zeros((3, 0), np.int64)]
-    for number in range(len(records.topology.channels) - 1, -1, -1):
-        grants = records.grants[records.topology.channels[number]]
-        places = np.flatnonzero(grants.port == owner)
-        mine.append(np.stack([grants.firing[places], grants.ready_cycle[places], places + grants_at[number]]))
-    firing, ready, place = np.concatenate(mine, axis=1)
-    firings = 1 + max(int(firing.max(initial=-1)), int(postings.firing.max(initial=-1)))
+    postings = records.postings[name]
+    of_channels = [records.grants[channel] for channel in records.topology.channels]
+    firings = 1 + max(
+        [int(postings.firing.max(initial=-1)), *(_last_firing(owner, each.port, each.firing) for each in of_channels)]
+    )
     last, cycle = np.full(firings, NONE, np.int64), np.full(firings, NONE, np.int64)
-    cycle[postings.firing] = postings.cycle
-    in_order = np.argsort(ready, kind="stable")
-    last[firing[in_order]] = place[in_order]
-    cycle[firing[in_order]] = np.maximum(ready[in_order], cycle[firing[in_order]])
+    for channel in range(len(of_channels) - 1, -1, -1):
+        grants = of_channels[channel]
+        _ready_last(owner, grants.port, grants.firing, grants.ready_cycle, grants_at[channel], last, cycle)
+    posted = postings.firing
+    cycle[posted] = np.maximum(cycle[posted], postings.cycle)
     known = np.flatnonzero(cycle != NONE)
-    in_order = known[np.argsort(cycle[known], kind="stable")]
-    return cycle[in_order], last[in_order]
+    if (np.diff(cycle[known]) < 0).any():
+        known = known[np.argsort(cycle[known], kind="stable")]
+    return cycle[known], last[known]
+
+
+@entry
+def _last_firing(owner: int, port: IntArray, firing: IntArray) -> int:
+    """Return the last firing whose request an owner was granted, -1 without any."""
+    last = -1
+    for grant in range(len(port)):
+        if port[grant] == owner:
+            last = max(last, firing[grant])
+    return last
+
+
+@entry
+def _ready_last(  # columns of grants, and what to fill
+    owner: int, port: IntArray, firing: IntArray, ready: IntArray, first: int, last: IntArray, cycle: IntArray
+) -> None:
+    """Note for each firing of an owner the grant of a channel that was ready last, if none was ready later."""
+    for grant in range(len(port)):
+        if port[grant] == owner and ready[grant] >= cycle[firing[grant]]:
+            cycle[firing[grant]] = ready[grant]
+            last[firing[grant]] = first + grant
 
 
 def _joined(parts: Sequence[Sequence[IntArray]], columns: int) -> list[IntArray]:

@@ -17,7 +17,7 @@ from panacea_sim.errors import ConfigError, InvariantError
 from panacea_sim.explanation.explain import explain, path_segments
 from panacea_sim.explanation.explanation import Explanation, joined
 from panacea_sim.explanation.folder import explanation_summary, explanation_tables, stored_explanation
-from panacea_sim.explanation.recorded import TABLES_NEEDED, table_records
+from panacea_sim.explanation.recorded import TABLES_NEEDED, activity_columns, table_records
 from panacea_sim.explanation.records import Records, recorder_records
 from panacea_sim.explanation.row_kinds import STATES
 from panacea_sim.trace.new_file import new_file
@@ -25,7 +25,14 @@ from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.summary import Summary
 
-__all__ = ["explained", "explained_run", "keep_explanation", "recorded_segments"]
+__all__ = [
+    "explained",
+    "explained_parts",
+    "explained_run",
+    "keep_explanation",
+    "recorded_part",
+    "recorded_segments",
+]
 
 
 def explained_run(description: Description, recorder: Recorder, result: EngineResult) -> Explanation:
@@ -56,14 +63,16 @@ def explained(run: StoredRun) -> Explanation:
     if stored is not None:
         return stored
     if run.window is not None:
-        return explain(_records(run, run.recorded_cycles), with_path=False)
+        return explain(recorded_part(run, run.recorded_cycles), with_path=False)
     if summary.schedule == "barrier":
-        borders = [0, *(layer.end_cycle for layer in summary.layers)]
-        cycles = pairwise(borders)
+        cycles = explained_parts(run, summary)
         return joined(
-            [(layer.name, explain(_records(run, each))) for layer, each in zip(summary.layers, cycles, strict=True)]
+            [
+                (layer.name, explain(recorded_part(run, each)))
+                for layer, each in zip(summary.layers, cycles, strict=True)
+            ]
         )
-    return explain(_records(run, (0, summary.makespan_cycles)))
+    return explain(recorded_part(run, (0, summary.makespan_cycles)))
 
 
 def recorded_segments(run: StoredRun) -> pa.Table:
@@ -74,12 +83,9 @@ def recorded_segments(run: StoredRun) -> pa.Table:
     summary = _complete(run)
     if run.window is not None:
         raise ConfigError(f"{run.path}", "a window of a run", "a run that was recorded whole", "Run without --window")
-    borders = [0, summary.makespan_cycles]
-    if summary.schedule == "barrier":
-        borders = [0, *(layer.end_cycle for layer in summary.layers)]
     parts = []
-    for first, last in pairwise(borders):
-        part = path_segments(_records(run, (first, last)))
+    for first, last in explained_parts(run, summary):
+        part = path_segments(recorded_part(run, (first, last)))
         for name in ("start_cycle", "end_cycle"):
             place = part.schema.get_field_index(name)
             part = part.set_column(place, part.schema.field(place), pc.add(part.column(place), first))
@@ -107,7 +113,16 @@ def _complete(run: StoredRun) -> Summary:
     return run.summary
 
 
-def _records(run: StoredRun, cycles: tuple[int, int]) -> Records:
+def explained_parts(run: StoredRun, summary: Summary) -> list[tuple[int, int]]:
+    """Return the cycles of a run that are explained each by themselves: those of layers that ran alone, or all."""
+    if run.window is not None:
+        return [run.recorded_cycles]
+    if summary.schedule == "barrier":
+        return list(pairwise([0, *(layer.end_cycle for layer in summary.layers)]))
+    return [(0, summary.makespan_cycles)]
+
+
+def recorded_part(run: StoredRun, cycles: tuple[int, int]) -> Records:
     """Return what was recorded between two cycles, at which one layer ends and another begins, or of a window."""
     topology = run.topology
     if not run.is_full:
@@ -119,12 +134,15 @@ def _records(run: StoredRun, cycles: tuple[int, int]) -> Records:
 
 def _tables(run: StoredRun, cycles: tuple[int, int]) -> Mapping[str, pa.Table]:
     first, last = cycles
+    columns: dict[str, list[str] | None] = dict.fromkeys(TABLES_NEEDED)
+    # Of the widest table only what is needed: tiles and most actions are left where they are.
+    columns["activities"] = activity_columns(run.topology)
     if run.window is not None or (first, last) == (0, run.end_cycle):
-        return {name: run.dataset(name).to_table() for name in TABLES_NEEDED}
+        return {name: run.dataset(name).to_table(columns[name]) for name in TABLES_NEEDED}
     # Nothing of one layer reaches into the next.
     inside = {
         "activities": (pc.field("start_cycle") >= first) & (pc.field("end_cycle") <= last),
         "dram": (pc.field("start_cycle") >= first) & (pc.field("end_cycle") <= last),
         "postings": (pc.field("cycle") >= first) & (pc.field("cycle") < last),
     }
-    return {name: run.dataset(name).to_table(filter=inside[name]) for name in TABLES_NEEDED}
+    return {name: run.dataset(name).to_table(columns[name], filter=inside[name]) for name in TABLES_NEEDED}

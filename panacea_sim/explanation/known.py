@@ -6,7 +6,7 @@ from panacea_sim.explanation.explanation import Explanation
 from panacea_sim.explanation.folder import stored_explanation
 from panacea_sim.trace.stored_run import StoredRun
 
-__all__ = ["known_explanation", "path_obstacle"]
+__all__ = ["known_explanation", "path_obstacle", "stalls_obstacle"]
 
 
 def known_explanation(run: StoredRun) -> Explanation | None:
@@ -20,12 +20,18 @@ def known_explanation(run: StoredRun) -> Explanation | None:
     return explained(run)
 
 
-def path_obstacle(run: StoredRun) -> str | None:
-    """Return why the critical path of a stored run cannot be followed stretch by stretch, None where it can be."""
+def stalls_obstacle(run: StoredRun) -> str | None:
+    """Return why the stalls of a stored run cannot be followed one by one, None where they can be."""
     if run.summary is None:
         return "the run has not reached its end"
     if run.heading.topology is None:
         return f"a run of schema {run.heading.schema_version} does not say what joins its components"
     if run.level != "full":
         return "nothing was recorded" if run.level == "off" else "only stalls were recorded (--trace stalls)"
-    return None if run.window is None else "only a window of the run was recorded (--window)"
+    return None
+
+
+def path_obstacle(run: StoredRun) -> str | None:
+    """Return why the critical path of a stored run cannot be followed stretch by stretch, None where it can be."""
+    of_window = None if run.window is None else "only a window of the run was recorded (--window)"
+    return stalls_obstacle(run) or of_window

@@ -9,14 +9,21 @@ import pyarrow as pa
 
 from panacea_sim.description.topology import Topology
 from panacea_sim.explanation.records import Binding, Grants, Postings, Records, Rows, binding
-from panacea_sim.trace.activity_log import Kind
+from panacea_sim.trace.activity_log import KeptRows, Kind
 from panacea_sim.trace.schema import State
 from panacea_sim.units import IntArray
 
-__all__ = ["TABLES_NEEDED", "table_records"]
+__all__ = ["TABLES_NEEDED", "activity_columns", "table_records"]
 
 TABLES_NEEDED = ("activities", "postings", "dram")
 """The tables that an explanation is made of."""
+
+
+def activity_columns(topology: Topology) -> list[str]:
+    """Return the columns of the activities that an explanation is made of: times, causes, and limited actions."""
+    limited = [name for part in topology.components for name, count in part.actions.items() if count]
+    known = ("component", "state", "start_cycle", "end_cycle", "cause", "cause_component")
+    return list(dict.fromkeys([*known, *limited]))
 
 
 def table_records(topology: Topology, cycles: tuple[int, int], tables: Mapping[str, pa.Table]) -> Records:
@@ -39,7 +46,8 @@ def table_records(topology: Topology, cycles: tuple[int, int], tables: Mapping[s
     for name, place in rows_of.items():
         first = int(start[place[0]]) if len(place) else 0
         known, own = np.unique(code[place], return_inverse=True)
-        rows[name] = Rows([kinds[each] for each in known.tolist()], first, own.astype(np.int32), end[place], place)
+        part = KeptRows(own.astype(np.int32), end[place], place)
+        rows[name] = Rows([kinds[each] for each in known.tolist()], first, (part,))
     return Records(
         topology,
         (0, cycles[1] - cycles[0]),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from panacea_sim.description.description import Description
 from panacea_sim.description.topology import Topology, topology_of
-from panacea_sim.trace.activity_log import Kind
+from panacea_sim.trace.activity_log import KeptRows, Kind
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.units import IntArray, ceil_div
 
@@ -22,15 +22,27 @@ __all__ = ["Binding", "Grants", "Postings", "Records", "Rows", "binding", "recor
 class Rows:
     """The time of a component or channel, without gaps: each row goes on from the end of the one before.
 
-    `code` says which of `kinds` each is; the first begins in `start_cycle`. `reference` leads to the actions of a row:
-    its firing, or its number in the table.
+    The code of a row says which of `kinds` it is; the first begins in `start_cycle`. Its firing, or its number in the
+    table, leads to its actions. The rows stand in `parts`, one behind the other.
     """
 
     kinds: Sequence[Kind]
     start_cycle: int
-    code: npt.NDArray[np.int32]
-    end_cycle: IntArray
-    reference: IntArray | npt.NDArray[np.int32]
+    parts: Sequence[KeptRows]
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return sum(len(part.code) for part in self.parts)
+
+    @cached_property
+    def code(self) -> IntArray:
+        """Which of the kinds each row is."""
+        return np.concatenate([np.zeros(0, np.int64), *(part.code for part in self.parts)])
+
+    @cached_property
+    def reference(self) -> IntArray:
+        """What leads to the actions of each row."""
+        return np.concatenate([np.zeros(0, np.int64), *(part.firing for part in self.parts)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,12 +134,9 @@ def binding(actions: Sequence[tuple[str, int, IntArray]], rows: int) -> Binding:
 def _taken_rows(recorder: Recorder, name: str) -> Rows:
     log = recorder.activities[name]
     log.flush()
-    kept = log.kept
-    code = np.concatenate([np.zeros(0, np.int32), *(each.code for each in kept)])
-    end = np.concatenate([np.zeros(0, np.int64), *(each.end_cycle for each in kept)])
-    firing = np.concatenate([np.zeros(0, np.int32), *(each.firing for each in kept)])
-    kept.clear()
-    return Rows(log.kinds, 0, code, end, firing)
+    parts = tuple(log.kept)
+    log.kept.clear()
+    return Rows(log.kinds, 0, parts)
 
 
 def _taken_postings(recorder: Recorder, name: str) -> Postings:
@@ -141,7 +150,7 @@ def _taken_postings(recorder: Recorder, name: str) -> Postings:
 def _taken_grants(recorder: Recorder, name: str, components: IntArray) -> Grants:
     log = recorder.accesses[name]
     log.flush()
-    columns = np.concatenate([np.zeros((10, 0), np.int64), *log.kept], axis=1)
+    columns = np.concatenate([np.zeros((6, 0), np.int64), *(each[2:8] for each in log.kept)], axis=1)
     log.kept.clear()
-    _, _, port, firing, request, start, end, ready, _, _ = columns
+    port, firing, request, start, end, ready = columns
     return Grants(components[port], firing, request, start, end, ready)

@@ -36,6 +36,7 @@ __all__ = [
     "Chains",
     "add_stalls",
     "first_nodes",
+    "follow",
     "sweep",
 ]
 
@@ -94,7 +95,7 @@ def sweep(events: Events, cycles: IntArray, cursors: IntArray, matrix: IntArray,
             if events.kinds[events.row_kind[row], STALL] == NONE:
                 continue
             while now < end:
-                stretch = _follow(events, cursors, chains, component, row, now)
+                stretch = follow(events, cursors, chains, component, row, now)
                 if stretch.terminal == NONE:
                     return LOST
                 until = min(stretch.until, end)
@@ -117,7 +118,7 @@ def add_stalls(events: Events, cycles: IntArray, stalled: IntArray) -> None:
 
 
 @inner
-def _follow(events: Events, cursors: IntArray, chains: Chains, component: int, row: int, now: int) -> _Stretch:
+def follow(events: Events, cursors: IntArray, chains: Chains, component: int, row: int, now: int) -> _Stretch:
     """Follow the chain of a stall in a cycle."""
     kinds, kind = events.kinds, events.row_kind[row]
     node = 1 + chains.group[component] * _STATES + kinds[kind, STALL]

@@ -103,12 +103,12 @@ _Dumper = _with_core_schema(getattr(yaml, "CSafeDumper", yaml.SafeDumper))
 
 def _quoted_breaks(dumper: Any, text: str) -> yaml.ScalarNode:  # noqa: ANN401  # as above
     # Line ends other than \n are read as spaces unless they are escaped, which double quotes alone do.
-    style = '"' if any(end in text for end in _OTHER_LINE_ENDS) else None
+    style = '"' if _OTHER_LINE_ENDS.search(text) else None
     node: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
     return node
 
 
-_OTHER_LINE_ENDS = "\r\x85\u2028\u2029"
+_OTHER_LINE_ENDS = re.compile("[\r\x85\u2028\u2029]")
 _Dumper.add_representer(str, _quoted_breaks)
 
 

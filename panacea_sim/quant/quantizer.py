@@ -45,6 +45,7 @@ __all__ = [
     "manipulate_zero_point",
     "panacea_quantizer",
     "quantize_weights",
+    "symmetric_scale",
     "weight_scale",
 ]
 
@@ -190,6 +191,15 @@ def calibrate_activations(
         return ActivationQuantizer(1.0, 0, bits, SLICE_BITS)
     zero_point = min(round(-lower / scale), levels)
     return ActivationQuantizer(scale, zero_point, bits, SLICE_BITS)
+
+
+def symmetric_scale(calibrated: ActivationQuantizer, bits: int) -> float:
+    """Return the scale of symmetric activations of `bits` bits that hold the range of an asymmetric quantizer.
+
+    Its further end becomes 2^(bits-1) - 1. Raises ConfigError if `bits` is no width of a symmetric operand.
+    """
+    end = max(calibrated.zero_point, (1 << calibrated.bits) - 1 - calibrated.zero_point)
+    return calibrated.scale * end / _weight_limit(bits)
 
 
 def manipulate_zero_point(zero_point: int, lo_bits: int) -> int:

@@ -65,7 +65,10 @@ def stored_with_fillers(skipped: BoolArray, tile_k: int) -> BoolArray:
     stored = np.zeros((*skipped.shape[:-1], tiles * stream_k), np.bool_)
     np.logical_not(skipped, out=stored[..., :k])
     streams = stored.reshape(-1, stream_k)
-    for some in _needing_fillers(np.count_nonzero(streams, axis=1), stream_k):
+    counts = np.count_nonzero(streams, axis=1)
+    # What a last, shorter stream lacks is no run of skipped vectors: nothing is stored after it.
+    counts[tiles - 1 :: tiles] += tiles * stream_k - k
+    for some in _needing_fillers(counts, stream_k):
         chosen = streams[some]
         chosen.reshape(-1)[_fillers(chosen)] = True
         streams[some] = chosen

@@ -34,12 +34,12 @@ _DBS_BITS = 8
 
 def require_weight_bits(field: str, value: object) -> int:
     """Return the width of a weight; raises ConfigError, naming the next width that there is, unless it is accepted."""
-    return require_width(field, value, WEIGHT_BITS, _wider_hint("weights", value, WEIGHT_BITS))
+    return _require_bits(field, value, WEIGHT_BITS, "weights")
 
 
 def require_activation_bits(field: str, value: object) -> int:
     """Return the width of an activation; raises ConfigError, naming the next width, unless it is accepted."""
-    return require_width(field, value, ACTIVATION_BITS, _wider_hint("activations", value, ACTIVATION_BITS))
+    return _require_bits(field, value, ACTIVATION_BITS, "activations")
 
 
 def require_lo_bits(field: str, value: object, bits: int) -> int:
@@ -74,6 +74,12 @@ def require_frequent(field: str, r: object, bits: int, lo_bits: int) -> tuple[in
 def next_width(bits: int, accepted: Sequence[int]) -> int | None:
     """Return the smallest of the `accepted` widths, in rising order, that holds `bits` bits, or None."""
     return next((width for width in accepted if width >= bits), None)
+
+
+def _require_bits(field: str, value: object, accepted: Sequence[int], operands: str) -> int:
+    if type(value) is int and value in accepted:
+        return value  # networks have thousands of layers: none of them needs a hint
+    return require_width(field, value, accepted, _wider_hint(operands, value, accepted))
 
 
 def _wider_hint(operands: str, value: object, accepted: Sequence[int]) -> str:

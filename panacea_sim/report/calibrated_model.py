@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from panacea_sim.calibration.calibrated import LayerRecord
+from panacea_sim.calibration.profile import profile_of
 from panacea_sim.calibration.skipping import Work
+from panacea_sim.hardware.yaml_file import write_mapping
 from panacea_sim.report.calibration import calibrated_row, print_calibrated, searched_row, sqnr_text, work_row
 from panacea_sim.report.tables import Column, print_table
 
 if TYPE_CHECKING:
     from panacea_sim.onnx_models.calibrated_model import CalibratedModel
 
-__all__ = ["model_content", "print_model", "write_table"]
+__all__ = ["model_content", "print_model", "write_profile", "write_table"]
 
 _COLUMNS = (Column("output", "name"), Column("SQNR"), Column("mean cosine"))
 
@@ -52,6 +54,14 @@ def write_table(found: CalibratedModel, path: Path) -> None:
         writer.writerows(rows)
 
 
+def write_profile(found: CalibratedModel, path: Path) -> None:
+    """Write the mean densities of each kind of layer as a profile, which `--profile` takes for other networks."""
+    kinds = [(found.model.layers[name].gemm.kind, record) for name, record in found.records.items()]
+    profile = profile_of(found.model.network.graph["name"], kinds)
+    with path.open("w", encoding="utf-8") as file:
+        write_mapping(profile.model_dump(exclude={"name"}), file)
+
+
 def print_model(console: Console, found: CalibratedModel) -> None:
     """Print the layers, their means, and the error of the outputs."""
     print_calibrated(console, list(found.records.values()))
@@ -82,6 +92,7 @@ def _means(records: Mapping[str, LayerRecord]) -> dict[str, float | None]:
         "frequent": [each.steps.frequent for each in figures],
         "zpm": [each.steps.zpm for each in figures],
         "dbs": [each.steps.dbs for each in figures],
+        "symmetric": [each.steps.symmetric for each in figures],
         "rho_x": [each.rho_x for each in figures],
     }
     return {name: _mean(shares) for name, shares in columns.items()}

@@ -30,6 +30,7 @@ _COLUMNS = (
     Column("r skip", leaves=1),
     Column("+ ZPM", leaves=1),
     Column("+ DBS", leaves=1),
+    Column("symmetric", leaves=1),
     Column("rho_x"),
     Column("clipped", leaves=2),
     Column("SQNR"),
@@ -54,7 +55,13 @@ def calibrated_row(layer: LayerRecord) -> dict[str, Any]:
         "activation_scale": scales.quantizer.scale,
         "rho_w": list(figures.rho_w),
         "rho_x": figures.rho_x,
-        "rho_x_steps": {"zero": steps.zero, "frequent": steps.frequent, "zpm": steps.zpm, "dbs": steps.dbs},
+        "rho_x_steps": {
+            "zero": steps.zero,
+            "frequent": steps.frequent,
+            "zpm": steps.zpm,
+            "dbs": steps.dbs,
+            "symmetric": steps.symmetric,
+        },
         "clipped_share": figures.clipped_share,
         "sqnr_db": figures.sqnr_db,
         "work": work_row(figures.work),
@@ -89,8 +96,8 @@ def print_calibrated(console: Console, layers: Sequence[LayerRecord]) -> None:
     """Print a row for each layer, and what the columns mean."""
     print_table(console, _COLUMNS, [_cells(layer) for layer in layers])
     console.print(
-        "On held-out samples: rho_x by zero skip, r skip, then with ZPM and with DBS too; SQNR of the real outputs\n"
-        "against float; the share of a dense machine's products of slices that is skipped",
+        "On held-out samples: rho_x by zero skip, r skip, with ZPM and with DBS, and of 7-bit symmetric codes;\n"
+        "SQNR of the real outputs against float; the share of a dense machine's products of slices that is skipped",
         highlight=False,
     )
     if not all(layer.is_held_out for layer in layers):
@@ -123,7 +130,7 @@ def _cells(layer: LayerRecord) -> list[str]:
         str(layer.scales.quantizer.lo_bits),
         ", ".join(map(str, layer.scales.frequent)) or "-",
         _shares(layer.figures.rho_w),
-        *map(_share, (steps.zero, steps.frequent, steps.zpm, steps.dbs, layer.figures.rho_x)),
+        *map(_share, (steps.zero, steps.frequent, steps.zpm, steps.dbs, steps.symmetric, layer.figures.rho_x)),
         f"{layer.figures.clipped_share:.2%}",
         sqnr_text(layer.figures.sqnr_db),
         f"{layer.figures.work.skipped_share:.1%}",

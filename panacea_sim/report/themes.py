@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["DARK", "LIGHT", "Theme", "class_curves", "colour_variables", "theme_css", "themes"]
+__all__ = ["DARK", "LIGHT", "PATH_CURVES", "Theme", "class_curves", "colour_variables", "theme_css", "themes"]
 
 
 @dataclass(frozen=True)
@@ -97,3 +97,7 @@ def class_curves(classes: Sequence[str]) -> dict[str, int]:
     computing = [name for name in classes if name not in _CLASS_CURVES]
     taken = dict(zip(computing, _COMPUTE_CURVES, strict=False))
     return {name: _CLASS_CURVES.get(name, taken.get(name, _OTHER_CURVE)) for name in classes}
+
+
+PATH_CURVES = {"service": 2, "transfer": 0, "device": 3, "latency": 4}
+"""Which of the `curves` stands for each kind of stretch of the critical path: that of the class, where it has one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -37,8 +36,7 @@ def network_scenario(
     formats = written_formats(graph, order, {name: seed for seed, name in enumerate(order)})
     feeding = stage_producers(graph, order)
     layers = tuple(
-        replace(_masked(gemm, seed, formats[gemm.name]), feeds_stage=gemm.name in feeding, stage=gemm.stage)
-        for seed, gemm in enumerate(products)
+        _masked(gemm, seed, formats[gemm.name], feeds_stage=gemm.name in feeding) for seed, gemm in enumerate(products)
     )
     return Scenario(
         graph.graph.get("name", "network"),
@@ -88,7 +86,7 @@ def _check_densities(products: Sequence[Gemm]) -> None:
             raise ConfigError(f"layer {gemm.name!r}", "no densities", "shares of skipped vectors", hint)
 
 
-def _masked(gemm: Gemm, seed: int, formats: tuple[WrittenFormat, ...]) -> MaskedLayer:
+def _masked(gemm: Gemm, seed: int, formats: tuple[WrittenFormat, ...], *, feeds_stage: bool) -> MaskedLayer:
     assert gemm.rho_w is not None
     assert gemm.rho_x is not None
     return MaskedLayer(
@@ -107,4 +105,6 @@ def _masked(gemm: Gemm, seed: int, formats: tuple[WrittenFormat, ...]) -> Masked
         kind=gemm.kind,
         block=gemm.block,
         formats=formats,
+        feeds_stage=feeds_stage,
+        stage=gemm.stage,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,19 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
     A timeline is ready when it is drawn, another page when it is loaded.
     """
+    with _watched_pages(browser) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def open_shared_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Return the same for pages that the tests of a module share."""
+    with _watched_pages(browser) as opened:
+        yield opened
+
+
+@contextmanager
+def _watched_pages(browser: Browser) -> Iterator[Callable[..., Page]]:
     complaints: list[str] = []
     requests: list[str] = []
     context = browser.new_context(viewport={"width": 1300, "height": 1000}, offline=True)

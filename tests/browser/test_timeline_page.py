@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 from playwright.sync_api import Page
+from timeline_pages import keep_screenshot, point_at, show, view_of
 
 from panacea_sim.analysis.shares import state_shares
 from panacea_sim.commands.main import main
@@ -34,7 +35,6 @@ pytestmark = pytest.mark.browser
 
 Open = Callable[..., Page]
 Rows = list[dict[str, Any]]
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 LANE_HEIGHT = 0.84
 """Of a row's height; the rest is the gap to the next one."""
 STATES = [state.value for state in State]
@@ -70,22 +70,6 @@ def coarse(stored: StoredRun) -> Path:
     path = stored.path / "coarse.html"
     path.write_text(timeline_page(timeline_content(stored, None, most_rows=100)), encoding="utf-8")
     return path
-
-
-def _show(page: Page, first: float, last: float) -> None:
-    drawn = page.evaluate("panacea.drawn")
-    page.evaluate("([first, last]) => panacea.show(first, last)", [first, last])
-    page.wait_for_function(f"panacea.drawn > {drawn}")
-
-
-def _keep_screenshot(page: Page, name: str) -> None:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
-
-
-def _view(page: Page) -> tuple[float, float]:
-    first, last = page.evaluate("[panacea.models().cycles.start, panacea.models().cycles.end]")
-    return first, last
 
 
 def _parts(page: Page) -> dict[str, npt.NDArray[np.float64]]:
@@ -133,26 +117,12 @@ def _hover_text(row: dict[str, Any]) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _point_at(page: Page, cycle: float, lane: str) -> None:
-    """Move the mouse to a cycle in a lane."""
-    x, y = page.evaluate(
-        """([cycle, lane]) => {
-             const view = Bokeh.index.find_one(panacea.models().lanes);
-             const box = view.canvas_view.el.getBoundingClientRect();
-             const row = panacea.rows().findIndex(({label}) => label === lane);
-             return [box.x + view.frame.x_scale.compute(cycle), box.y + view.frame.y_scale.compute(row)];
-           }""",
-        [cycle, lane],
-    )
-    page.mouse.move(x - 3, y)
-    page.mouse.move(x, y)
-
-
 def _point_at_bytes(page: Page, cycle: float, rate: float) -> None:
     """Move the mouse to a cycle and a value of the bytes a cycle."""
     x, y = page.evaluate(
         """([cycle, rate]) => {
              const view = Bokeh.index.find_one(panacea.models().bandwidth);
+             view.el.scrollIntoView({block: "center"});
              const box = view.canvas_view.el.getBoundingClientRect();
              return [box.x + view.frame.x_scale.compute(cycle), box.y + view.frame.y_scale.compute(rate)];
            }""",
@@ -166,7 +136,7 @@ def test_all_lanes_are_there(html: Path, open_page: Open, stored: StoredRun) -> 
     """The page opens offline and shows every component and channel, grouped by section."""
     page = open_page(html)
     page.wait_for_timeout(200)
-    _keep_screenshot(page, "whole-run")
+    keep_screenshot(page, "whole-run")
     shown = page.evaluate("panacea.rows()")
     assert sorted(row["label"] for row in shown if row["lane"]) == sorted(stored.sections)
     assert [row["label"] for row in shown if not row["lane"]] == ["MEMORY", "CODECS", "COMPUTE", "OUTPUT"]
@@ -190,14 +160,14 @@ def test_drawn_shares_are_true(
 ) -> None:
     """In any window, each lane is coloured as the table says; in the coarse page if no stretch of time is cut."""
     page = open_page(request.getfixturevalue(kind))
-    first_cycle, last_cycle = map(int, _view(page))
+    first_cycle, last_cycle = map(int, view_of(page))
     chosen = np.random.default_rng(5)
     edges = np.arange(0, last_cycle, 5) if kind == "html" else state_shares(stored, 4096).edges
     windows = [(first_cycle, last_cycle), *(sorted(chosen.choice(edges, 2, replace=False)) for _ in range(6))]
     assert (_parts(page)["i"] < 0).sum() > 100
     for first, last in np.array(windows).tolist():
-        if (first, last) != _view(page):
-            _show(page, first, last)
+        if (first, last) != view_of(page):
+            show(page, first, last)
         for lane, shares in _drawn_shares(page, first, last).items():
             assert shares == pytest.approx(_true_shares(rows, lane, first, last), abs=1e-9), (lane, first, last)
 
@@ -213,7 +183,7 @@ def test_a_cut_stretch_counts_in_proportion(coarse: Path, open_page: Open, store
     for _ in range(6):
         first, last = sorted(chosen.uniform(0, shares.edges[-1], 2).tolist())
         last = min(max(last, first + 4), float(shares.edges[-1]))
-        _show(page, first, last)
+        show(page, first, last)
         part = np.maximum(np.minimum(high, last) - np.maximum(low, first), 0) / (high - low) / (last - first)
         for lane, drawn in _drawn_shares(page, first, last).items():
             expected = part @ shares.cycles[shares.components.index(lane)]
@@ -228,21 +198,21 @@ def test_single_firings_tell_their_row(html: Path, open_page: Open, rows: Rows) 
     for state in ("busy", "starved", "blocked", "contended"):
         row = max((row for row in rows if row["state"] == state), key=lambda row: row["end_cycle"] - row["start_cycle"])
         middle = (row["start_cycle"] + row["end_cycle"]) / 2
-        _show(page, row["start_cycle"] - 5, row["end_cycle"] + 5)
+        show(page, row["start_cycle"] - 5, row["end_cycle"] + 5)
         page.wait_for_timeout(100)
-        _point_at(page, middle, row["component"])
+        point_at(page, middle, row["component"])
         tooltip = page.locator(".bk-Tooltip div[style*=pre]").first
         tooltip.wait_for(timeout=5000)
         page.wait_for_timeout(100)
         assert tooltip.inner_text().strip() == _hover_text(row)
-    _keep_screenshot(page, "single-firing")
+    keep_screenshot(page, "single-firing")
     row = next(row for row in rows if row["component"] == "pea5" and row["dwo_steps"])
     assert page.evaluate("i => panacea.describe(i)", _number(page, row)) == _hover_text(row)
 
 
 def _number(page: Page, row: dict[str, Any]) -> int:
     """Return the number that the page has for an interval, which is then in view."""
-    _show(page, row["start_cycle"] - 5, row["end_cycle"] + 5)
+    show(page, row["start_cycle"] - 5, row["end_cycle"] + 5)
     y = [each["label"] for each in page.evaluate("panacea.rows()")].index(row["component"])
     parts = _parts(page)
     found = (np.floor(parts["bottom"] + 0.5 - 1e-9) == y) & (parts["left"] == row["start_cycle"])
@@ -253,7 +223,7 @@ def test_firings_are_single_when_zoomed_in(html: Path, open_page: Open, rows: Ro
     """In a window with few firings, every rectangle is one interval of the table, with its cycles."""
     page = open_page(html)
     first, last = 1000, 1200
-    _show(page, first, last)
+    show(page, first, last)
     parts = _parts(page)
     assert (parts["i"] >= 0).all()
     drawn = sorted(zip(parts["left"], parts["right"], strict=True))
@@ -264,11 +234,11 @@ def test_firings_are_single_when_zoomed_in(html: Path, open_page: Open, rows: Ro
 def test_peas_join_to_one_lane_and_back(html: Path, open_page: Open, rows: Rows) -> None:
     """The button puts the mean of all PEAs into one lane, and takes it apart again."""
     page = open_page(html)
-    first, last = _view(page)
+    first, last = view_of(page)
     before = page.evaluate("panacea.rows()")
     page.get_by_role("button", name="Join 16 PEAs").click()
     page.wait_for_timeout(200)
-    _keep_screenshot(page, "joined-peas")
+    keep_screenshot(page, "joined-peas")
     labels = [row["label"] for row in page.evaluate("panacea.rows()")]
     assert "16 PEAs" in labels
     assert "pea3" not in labels
@@ -292,20 +262,20 @@ def test_search_jumps_to_a_tile(html: Path, open_page: Open, rows: Rows) -> None
     row = next(row for row in rows if row["component"] == "pea3" and row["state"] == "busy" and row["m"] == 2)
     found = _search(page, f"pea3 {row['m']},{row['n']},{row['k']}")
     assert f"cycles {row['start_cycle']:,} to {row['end_cycle']:,}" in found
-    first, last = _view(page)
+    first, last = view_of(page)
     assert first <= row["start_cycle"] < row["end_cycle"] <= last
     assert last - first < 3 * (row["end_cycle"] - row["start_cycle"])
-    _keep_screenshot(page, "search")
+    keep_screenshot(page, "search")
 
 
 @pytest.mark.parametrize("text", ["a<b & c", "B & ", "A<B & C"])
 def test_search_jumps_to_a_layer(text: str, html: Path, open_page: Open, stored: StoredRun) -> None:
     """A layer's name, or a part of it, leads to the cycles of the layer."""
     page = open_page(html)
-    _show(page, 1000, 1500)
+    show(page, 1000, 1500)
     layer = stored.summary.to_json()["layers"][0]
     assert f"Layer a<b & c: cycles {layer['start_cycle']:,} to {layer['end_cycle']:,} (" in _search(page, text)
-    first, last = _view(page)
+    first, last = view_of(page)
     assert first <= layer["start_cycle"] < layer["end_cycle"] <= last
 
 
@@ -333,9 +303,9 @@ def test_search_answers(text: str, answer: str, html: Path, open_page: Open) -> 
 def test_search_jumps_to_a_cycle(kind: str, text: str, request: pytest.FixtureRequest, open_page: Open) -> None:
     """A number, however its thousands are separated, leads to that cycle, marks it, and shows what is around it."""
     page = open_page(request.getfixturevalue(kind))
-    whole = _view(page)
+    whole = view_of(page)
     assert _search(page, text) == "Cycle 2,345 is marked."
-    first, last = _view(page)
+    first, last = view_of(page)
     assert (first + last) / 2 == 2345.5
     assert 0 < last - first < (whole[1] - whole[0]) / 20
     mark = page.evaluate("(({left, right, visible}) => [left, right, visible])(panacea.models().mark)")
@@ -382,23 +352,23 @@ def test_a_link_off_range_is_said(
     link: str, said: str, shown: tuple[int, int] | None, html: Path, open_page: Open
 ) -> None:
     """A link to what is not on the page says so, and shows what there is; one to what is there says nothing."""
-    whole = _view(open_page(html))
+    whole = view_of(open_page(html))
     page = open_page(html, link)
     found = page.locator("#found").inner_text()
     assert found.startswith(said) if said else found == ""
-    assert _view(page) == (shown or whole)
+    assert view_of(page) == (shown or whole)
 
 
 def test_the_address_leads_back_to_the_view(html: Path, open_page: Open) -> None:
     """The part of the address behind # follows the view; opened again it gives the same cycles, lanes and curves."""
     page = open_page(html)
-    _show(page, 1000, 1500)
+    show(page, 1000, 1500)
     page.get_by_role("button", name="Join 16 PEAs").click()
     page.locator("#curves").select_option("q_pea3")
     page.wait_for_url("**joined=1&curves=q_pea3")
     fragment = page.url[page.url.index("#") :]
     again = open_page(html, fragment)
-    assert _view(again) == (1000, 1500)
+    assert view_of(again) == (1000, 1500)
     assert "16 PEAs" in [row["label"] for row in again.evaluate("panacea.rows()")]
     assert again.locator("#curves").input_value() == "q_pea3"
 
@@ -429,10 +399,10 @@ def test_the_wheel_scrolls(html: Path, open_page: Open) -> None:
     page = open_page(html)
     page.set_viewport_size({"width": 1440, "height": 700})
     page.wait_for_timeout(300)
-    before = _view(page)
+    before = view_of(page)
     _turn_wheel(page, 120)
     assert page.evaluate("scrollY") > 50
-    assert _view(page) == before
+    assert view_of(page) == before
     assert "Ctrl + wheel zooms" in page.locator("#hint").inner_text()
 
 
@@ -442,28 +412,28 @@ def test_the_wheel_zooms_with_ctrl_and_reset_returns(key: str, html: Path, open_
     page = open_page(html)
     page.set_viewport_size({"width": 1440, "height": 700})
     page.wait_for_timeout(300)
-    first, last = _view(page)
+    first, last = view_of(page)
     page.mouse.move(700, 400)
     below = page.evaluate("panacea.cycleBelow({clientX: 700, clientY: 400})")
     page.keyboard.down(key)
     _turn_wheel(page, -100)
     page.keyboard.up(key)
-    zoomed = _view(page)
+    zoomed = view_of(page)
     assert zoomed[1] - zoomed[0] < 0.9 * (last - first)
     assert page.evaluate("panacea.cycleBelow({clientX: 700, clientY: 400})") == pytest.approx(below, abs=1)
     assert page.evaluate("[scrollY, visualViewport.scale]") == [0, 1]
     page.locator(".bk-tool-icon-reset").click()
     page.wait_for_timeout(300)
-    assert _view(page) == (first, last)
+    assert view_of(page) == (first, last)
 
 
 def test_the_wheel_zooms_alone_when_its_tool_is_chosen(html: Path, open_page: Open) -> None:
     """The tool of the wheel, once pressed, zooms without a key."""
     page = open_page(html)
     page.locator(".bk-tool-icon-wheel-zoom").click()
-    first, last = _view(page)
+    first, last = view_of(page)
     _turn_wheel(page, -400)
-    zoomed = _view(page)
+    zoomed = view_of(page)
     assert zoomed[1] - zoomed[0] < last - first
 
 
@@ -528,9 +498,9 @@ def test_no_gap_shows_where_there_is_none(
     """
     page = open_page(request.getfixturevalue(kind))
     _choose_scheme(page, scheme)
-    first, last = _view(page)
+    first, last = view_of(page)
     first, last = first + (last - first) / 3.1, first + (last - first) * (1 / 3.1 + 0.6 / zoom)
-    _show(page, first, last)
+    show(page, first, last)
     page.wait_for_timeout(200)
     lane, low, high = _longest_busy(rows, first, last)
     assert high - low > (last - first) / 20
@@ -568,7 +538,7 @@ def test_dark_is_dark_everywhere(html: Path, open_page: Open) -> None:
     for scheme, theme in (("dark", DARK), ("light", LIGHT)):
         _choose_scheme(page, scheme)
         page.wait_for_timeout(200)
-        _keep_screenshot(page, scheme)
+        keep_screenshot(page, scheme)
         pixels = _pixels(page)
         share = (np.abs(pixels - _rgb(theme.paper)).sum(axis=2) == 0).mean()
         assert share > 0.25
@@ -584,7 +554,7 @@ def test_curves_are_true(html: Path, open_page: Open, stored: StoredRun) -> None
     """The mean of a drawn curve over a window is that of the tables: bytes in a memory, bytes a cycle on a bus."""
     page = open_page(html)
     first, last = 300, 1700
-    _show(page, first, last)
+    show(page, first, last)
     lines = page.evaluate(
         "panacea.curvesDrawn().flatMap(({name, xs, ys}) =>"
         " name.map((each, i) => [each, Array.from(xs[i]), Array.from(ys[i])]))"
@@ -605,7 +575,7 @@ def test_curves_are_true(html: Path, open_page: Open, stored: StoredRun) -> None
 def test_channels_are_stacked(html: Path, open_page: Open) -> None:
     """Each channel is an area upon the ones before it, and the pointer finds the value of each and their sum."""
     page = open_page(html)
-    _show(page, 300, 1700)
+    show(page, 300, 1700)
     lines = page.evaluate("panacea.curvesDrawn()[1]")
     areas = page.evaluate(
         "(({name, xs, ys}) => ({name, xs: xs.map(x => Array.from(x)), ys: ys.map(y => Array.from(y))}))"
@@ -623,7 +593,7 @@ def test_channels_are_stacked(html: Path, open_page: Open) -> None:
     _point_at_bytes(page, middle, values[0] / 2)
     tooltip = page.locator(".bk-Tooltip div[style*=pre]").first
     tooltip.wait_for(timeout=5000)
-    _keep_screenshot(page, "channels")
+    keep_screenshot(page, "channels")
     found = [float(text.replace(",", "")) for text in re.findall(r": ([\d.,]+) bytes/cycle", tooltip.inner_text())]
     assert found == pytest.approx([*values, sum(values)], abs=0.06)
 
@@ -633,8 +603,8 @@ def test_utilization_is_true(kind: str, request: pytest.FixtureRequest, open_pag
     """Each of the three curves is, in each of its bins, the steps of the rows in percent of the operators."""
     page = open_page(request.getfixturevalue(kind))
     if kind == "html":
-        _show(page, 611, 1737.5)
-        _keep_screenshot(page, "utilization")
+        show(page, 611, 1737.5)
+        keep_screenshot(page, "utilization")
     names, xs, ys = page.evaluate(
         "(({name, xs, ys}) => [name, xs.map(x => Array.from(x)), ys.map(y => Array.from(y))])(panacea.curvesDrawn()[2])"
     )
@@ -658,10 +628,10 @@ def test_a_coarse_page_says_what_it_left_out(coarse: Path, open_page: Open, rows
     notes = " ".join(page.locator("#notes li").all_text_contents())
     assert f"{len(rows):,} intervals are too many for a page" in notes
     assert "--window A:B shows them" in notes
-    first, last = _view(page)
+    first, last = view_of(page)
     assert page.locator("#command").inner_text() == _command(coarse.parent, first, last)
     assert "Single tiles are not in this page" in _search(page, "0,0,0")
-    _keep_screenshot(page, "coarse")
+    keep_screenshot(page, "coarse")
 
 
 def _command(run: Path, first: float, last: float) -> str:
@@ -672,13 +642,13 @@ def test_a_coarse_page_has_the_command_of_its_view(coarse: Path, open_page: Open
     """The command follows the view, and draws just these cycles with every interval; one page in detail has none."""
     page = open_page(coarse)
     assert "and a page holds 100: zoom in first" in page.locator("#detail").inner_text()
-    _show(page, 700.25, 750.5)
+    show(page, 700.25, 750.5)
     command = page.locator("#command").inner_text()
     assert command == _command(coarse.parent, 700, 751)
     detailed = stored.path / "detailed.html"
     assert main([*shlex.split(command)[1:], "--html", str(detailed)]) == 0
     again = open_page(detailed)
-    assert _view(again) == (700, 751)
+    assert view_of(again) == (700, 751)
     assert not again.locator("#detail").is_visible()
     assert again.evaluate("panacea.search('pea3 *,*,*'); document.getElementById('found').textContent") != ""
 
@@ -695,11 +665,11 @@ def test_parts_of_a_trace_are_shown(level: str, tmp_path: Path, open_page: Open)
     stored = open_run(tmp_path / "part")
     write_timeline(stored, tmp_path / "part.html")
     page = open_page(tmp_path / "part.html")
-    _keep_screenshot(page, f"only-{level}")
+    keep_screenshot(page, f"only-{level}")
     end = stored.summary.to_json()["makespan_cycles"]
     rows = stored.dataset("activities").to_table().to_pylist()
     assert level == "stalls" or max(row["end_cycle"] for row in rows) > 500
-    first, last = _view(page)
+    first, last = view_of(page)
     assert (first, last) == ((0, end) if level == "stalls" else (300, 500))
     window_text = f"Only the cycles 300 to 500 of {end:,} were recorded (--window)."
     said = "Busy and idle were not recorded (--trace stalls)." if level == "stalls" else window_text

@@ -51,6 +51,25 @@ def test_figures_are_those_of_a_plain_writing(
     assert found.figures.sqnr_db == pytest.approx(10 * math.log10(signal / noise))
 
 
+@given(seed=st.integers(0, 50), products=st.sampled_from([1, 2]), percentile=st.sampled_from([None, 95.0]))
+def test_symmetric_codes_span_the_calibrated_range(seed: int, products: int, percentile: float | None) -> None:
+    """Signed slices of 7 bits: HO is zero for -8 .. 7, since a negative code borrows; the range is that of min-max."""
+    layer = observed(seed, products=products)
+    found = calibrate(layer, QuantizationPolicy(percentile=percentile, zpm="on", dbs_z=1.0), V, TILE_K)
+    plain = calibrate(layer, QuantizationPolicy(percentile=percentile, zpm="off", dbs_z=None), V, TILE_K)
+    quantizer = plain.scales.quantizer
+    scale = quantizer.scale * max(quantizer.zero_point, 255 - quantizer.zero_point) / 63
+    skipped = vectors = 0
+    for sample in layer.samples[4:]:
+        for row in sample.activation.reshape(-1, sample.activation.shape[2]):
+            codes = [min(63, max(-63, round(float(value) / scale))) for value in row]
+            for first in range(0, len(codes), V):
+                skipped += all(-8 <= code <= 7 for code in codes[first : first + V])
+                vectors += 1
+    assert found.figures.steps.symmetric == pytest.approx(skipped / vectors)
+    assert found.figures.steps.symmetric == plain.figures.steps.symmetric
+
+
 def plain_weight(found: CalibratedLayer, weights: np.ndarray, product: int) -> np.ndarray:
     """Return the real numbers that the codes of a product's weight stand for."""
     limit = 2 ** (found.scales.policy.weight_bits - 1) - 1

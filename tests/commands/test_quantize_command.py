@@ -61,7 +61,7 @@ def test_json_says_all(float_file: Path, capsys: pytest.CaptureFixture[str]) -> 
     found = json.loads(capsys.readouterr().out)
     layer, tried = found["layer"], found["search"]["tried"]
     assert layer["samples"] == {"calibrating": 3, "held_out": 1}
-    assert set(layer["rho_x_steps"]) == {"zero", "frequent", "zpm", "dbs"}
+    assert set(layer["rho_x_steps"]) == {"zero", "frequent", "zpm", "dbs", "symmetric"}
     assert layer["policy"] == found["search"]["chosen"]
     assert layer["sqnr_db"] in [each["sqnr_db"] for each in tried]
     assert layer["work"]["skipped_share"] == max(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
 from case_counts import at_most
@@ -11,17 +12,18 @@ from engine_runs import LAYERS, NEEDS_NUMBA
 from hypothesis import event, given
 from naive import NaiveResult, accounted
 from naive_machine import Machine, StuckError
-from naive_path import EventGraph, critical_path, root_causes
+from naive_path import EventGraph, critical_path, path_stalls, root_causes, stalled_cycles
 from strategies import BANKED_DEVICES, SPLITTING_DEVICES, machines, programs
 
 from panacea_sim.description.description import Description
 from panacea_sim.description.topology import Topology, topology_of
 from panacea_sim.engines.choice import ChosenEngine, run_engine
 from panacea_sim.errors import DeadlockError
+from panacea_sim.explanation.drawn import drawn_part
 from panacea_sim.explanation.explain import explain, path_segments
-from panacea_sim.explanation.explanation import Explanation
+from panacea_sim.explanation.explanation import Explanation, Terminal
 from panacea_sim.explanation.recorded import TABLES_NEEDED, table_records
-from panacea_sim.explanation.records import recorder_records
+from panacea_sim.explanation.records import Records, recorder_records
 from panacea_sim.running.prepare import prepare
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
@@ -70,7 +72,7 @@ def _check(machine: Description, engines: tuple[ChosenEngine, ...] = ("reference
     except DeadlockError:
         return
     assert all(each == found[0] for each in found)
-    explanation, segments = found[0]
+    explanation, segments, drawn = found[0]
     path = explanation.path
     assert path is not None
     assert sum(row.cycles for row in path) == explanation.makespan_cycles
@@ -78,10 +80,31 @@ def _check(machine: Description, engines: tuple[ChosenEngine, ...] = ("reference
     judged = explanation.makespan_cycles <= _LONGEST_CYCLES
     event(f"judged: {judged}")
     if judged:
-        _judge(machine, explanation, segments)
+        _judge(machine, explanation, segments, drawn)
 
 
-def _explained(machine: Description, engine: ChosenEngine) -> tuple[Explanation, list[dict[str, object]]]:
+class Drawn(NamedTuple):
+    """What there is to draw: stretches as (component, start, end, hops, terminal), stalls on the path without these."""
+
+    stretches: list[tuple[str, int, int, int, Terminal]]
+    path_stalls: list[tuple[str, int, int]]
+
+
+def _drawn(records: Records) -> Drawn:
+    part = drawn_part(records, with_path=True, with_stretches=True)
+    stretches, stalls, names = part.stretches, part.stalls, records.owners
+    assert stretches is not None
+    assert stalls is not None
+    columns = (stretches.component, stretches.start_cycle, stretches.end_cycle, stretches.hops, stretches.terminal)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    met = zip(*(column.tolist() for column in (stalls.component, stalls.start_cycle, stalls.end_cycle)), strict=True)
+    return Drawn(
+        [(names[component], *rest, stretches.terminals[terminal]) for component, *rest, terminal in rows],
+        [(names[component], *cycles) for component, *cycles in met],
+    )
+
+
+def _explained(machine: Description, engine: ChosenEngine) -> tuple[Explanation, list[dict[str, object]], Drawn]:
     """Return what an engine's recorder gives; its tables must give the same, and so must a run without tables."""
     recorder, quiet = Recorder(layers=LAYERS, explains=True), Recorder(TraceOptions("off"), LAYERS, explains=True)
     result = run_engine(engine, machine, recorder)
@@ -101,10 +124,15 @@ def _explained(machine: Description, engine: ChosenEngine) -> tuple[Explanation,
     for cause in explanation.root_causes:
         sums[cause.component] += cause.cycles
     assert sums == {name: cycles for name, cycles in stalls.items() if cycles}
-    return explanation, segments
+    drawn = _drawn(kept)
+    by_terminal = Counter[tuple[str, Terminal]]()
+    for component, start, end, _, terminal in drawn.stretches:
+        by_terminal[component, terminal] += end - start
+    assert by_terminal == {(each.component, each.terminal): each.cycles for each in explanation.root_causes}
+    return explanation, segments, drawn
 
 
-def _judge(machine: Description, explanation: Explanation, segments: list[dict[str, object]]) -> None:
+def _judge(machine: Description, explanation: Explanation, segments: list[dict[str, object]], drawn: Drawn) -> None:
     naive = Machine(machine)
     try:
         naive.run()
@@ -113,7 +141,8 @@ def _judge(machine: Description, explanation: Explanation, segments: list[dict[s
     result: NaiveResult = accounted(naive)
     graph = EventGraph(naive)
     assert graph.makespan() == result.makespan_cycles
-    path, crossings, cycles = critical_path(graph)
+    met: list[tuple[str, int]] = []
+    path, crossings, cycles = critical_path(graph, met)
     services = [{**row, "cause": "" if row["kind"] == "service" else row["cause"]} for row in segments]
     assert [
         tuple(row[name] for name in ("component", "kind", "cause", "start_cycle", "end_cycle")) for row in services
@@ -127,6 +156,17 @@ def _judge(machine: Description, explanation: Explanation, segments: list[dict[s
         for each in explanation.root_causes
     }
     assert causes == dict(root_causes(graph, result))
+    stalled = {
+        (component, cycle): (hops, (terminal.name, terminal.kind, terminal.cause))
+        for component, start, end, hops, terminal in drawn.stretches
+        for cycle in range(start, end)
+    }
+    assert stalled == {
+        (component, cycle): (len(chain) - 1, terminal)
+        for component, cycle, chain, terminal in stalled_cycles(graph, result)
+    }
+    assert len(set(drawn.path_stalls)) == len(drawn.path_stalls)
+    assert set(drawn.path_stalls) == path_stalls(result, path, met)
 
 
 def _shortened(counts: Counter[tuple[str, str]], topology: Topology) -> dict[tuple[str, str], int]:

@@ -33,6 +33,7 @@ BARRIER = tuple(
         "test_one_mask_alone_makes_another_layer",
     )
 )
+BATCH = ("tests/running/test_compiled_batches.py::test_a_batch_gives_what_its_layers_give_alone",)
 BUILD = ("tests/machines/panacea/test_build.py",)
 CHAIN = ("tests/machines/shared/test_chained_layers.py",)
 CHECKED = ("tests/machines/panacea/test_compiled_values.py::test_all_widths_are_checked",)
@@ -1250,6 +1251,65 @@ VALUES_RULES = (
     ),
 )
 
+BATCH_RULES = (
+    Mutation(
+        "a run of a batch works on the arrays of the first",
+        "panacea_sim/engines/compiled/batch.py",
+        "np.add(self._offsets, run * self._strides, out=core.steps[:, col.OFFSET])",
+        "np.add(self._offsets, 0 * self._strides, out=core.steps[:, col.OFFSET])",
+        BATCH,
+    ),
+    Mutation(
+        "a run of a batch asks for the requests of the first",
+        "panacea_sim/engines/compiled/batch.py",
+        "np.add(self._first_request, run * self._requests, out=streams.ports[:, col.FIRST_REQUEST])",
+        "np.add(self._first_request, 0 * self._requests, out=streams.ports[:, col.FIRST_REQUEST])",
+        BATCH,
+    ),
+    Mutation(
+        "a table of a batch is not as at the start",
+        "panacea_sim/engines/compiled/batch.py",
+        "for table, blank in self._blank:",
+        "for table, blank in self._blank[1:]:",
+        BATCH,
+    ),
+    Mutation(
+        "the makespan of a batch lasts from its first run on",
+        "panacea_sim/engines/compiled/batch.py",
+        "self._makespans.append(makespan_cycles)",
+        "self._makespans.append(makespan_cycles + run)",
+        BATCH,
+    ),
+    Mutation(
+        "all layers of a batch end where the first firing ends",
+        "panacea_sim/engines/compiled/batch.py",
+        'self._last_ends[name].append(int(self._events(f"ended:{name}")[-1]))',
+        'self._last_ends[name].append(int(self._events(f"ended:{name}")[0]))',
+        BATCH,
+    ),
+    Mutation(
+        "all layers of a batch have the services of the first",
+        "panacea_sim/engines/compiled/batch.py",
+        "self._figures.append(figures_of(self._accounts, self._served[run], core, streams, makespan_cycles))",
+        "self._figures.append(figures_of(self._accounts, self._served[0], core, streams, makespan_cycles))",
+        BATCH,
+    ),
+    Mutation(
+        "all layers of a batch give what the first gave",
+        "panacea_sim/running/batches.py",
+        "LayerRun(key, BatchedOutcome(outcome, place[number]) if number in place else None)",
+        "LayerRun(key, BatchedOutcome(outcome, 0) if number in place else None)",
+        BATCH,
+    ),
+    Mutation(
+        "equal layers of a batch run again",
+        "panacea_sim/running/batches.py",
+        "if task.memoizes:",
+        "if not task.memoizes:",
+        BATCH,
+    ),
+)
+
 MUTATIONS = (
     *SERVICE_RULES,
     *WORK_RULES,
@@ -1260,4 +1320,5 @@ MUTATIONS = (
     *ACCOUNTING_RULES,
     *SEQUENCE_RULES,
     *VALUES_RULES,
+    *BATCH_RULES,
 )

@@ -23,6 +23,7 @@ from panacea_sim.onnx_models import calibration  # noqa: E402
 from panacea_sim.onnx_models.calibrated_model import CalibratedModel, calibrate_model  # noqa: E402
 from panacea_sim.onnx_models.load import load_model  # noqa: E402
 from panacea_sim.onnx_models.samples import read_samples  # noqa: E402
+from panacea_sim.workload.networks.profile import density_profile  # noqa: E402
 
 Array = np.ndarray[Any, Any]
 SAMPLES = 5
@@ -208,6 +209,8 @@ def test_the_command_writes_a_folder(files: tuple[Path, Path], capsys: pytest.Ca
     rows = (out / "layers.csv").read_text(encoding="utf-8").splitlines()
     assert len(rows) == 4
     assert "work.skipped_share" in rows[0]
+    density = density_profile(str(out / "profile.yaml")).density("gemm", "aqs")
+    assert density.rho_x == pytest.approx(sum(layer["rho_x"] for layer in content["layers"]) / 3, abs=1e-4)
     assert (out / "frontier.png").read_bytes().startswith(b"\x89PNG")
     assert main(arguments) == 2
     assert "calibration.json" in capsys.readouterr().err

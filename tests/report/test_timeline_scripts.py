@@ -13,14 +13,29 @@ import numpy as np
 import pytest
 from stored_runs import rows
 
+from panacea_sim.explanation.explanation import Chain, Terminal
 from panacea_sim.report import timeline
 from panacea_sim.report.names import name_forms, shortened
+from panacea_sim.report.themes import DARK, LIGHT, PATH_CURVES
 from panacea_sim.report.timeline.counts import interval_counts
 from panacea_sim.trace.binning import bin_edges
 from panacea_sim.trace.stored_run import StoredRun
 
 _PAGE = Path(timeline.__file__).parent / "page"
-_SCRIPTS = ("bins.js", "names.js", "texts.js", "search.js", "link.js", "paint.js", "wheel.js")
+_SCRIPTS = (
+    "bins.js",
+    "names.js",
+    "texts.js",
+    "search.js",
+    "link.js",
+    "paint.js",
+    "path.js",
+    "chain.js",
+    "range.js",
+    "stalls.js",
+    "keys.js",
+    "wheel.js",
+)
 _HEADER = "const header = {}, BUSY = 0, STATE_COUNT = 6;"
 
 
@@ -181,3 +196,81 @@ def test_the_wheel_zooms_in_steps() -> None:
     assert pixels[4] == 1
     lines = _each("wheelFactor", [({"deltaY": 3, "deltaMode": mode},) for mode in (1, 2)])
     assert lines == pytest.approx([pixels[0]] * 2)
+
+
+def test_the_page_tells_chains_as_the_terminal_does() -> None:
+    """One wording for the page, which names members, and for `why`, which names groups."""
+    terminals = [
+        Terminal("dispatcher", "busy"),
+        Terminal("w_dma", "transfer", "dram0"),
+        Terminal("o_dma", "transfer", "dram1"),
+        Terminal("dram0", "device", "refresh"),
+        Terminal("q_x", "latency"),
+    ]
+    chains = [
+        Chain(names, state, terminal, 1, 1, 1)
+        for names in (("pea",), ("pea", "dispatcher"), ("pea", "dispatcher", "w_decoder", "w_dma"))
+        for state in ("starved", "blocked")
+        for terminal in terminals
+    ]
+    calls = [
+        (
+            chain.groups,
+            chain.state,
+            {**{name: getattr(chain.terminal, name) for name in ("kind", "name", "cause")}, "isKnown": True},
+        )
+        for chain in chains
+    ]
+    assert _each("chainText", calls) == [str(chain) for chain in chains]
+    unknown = {"kind": "transfer", "name": "w_dma", "cause": "dram0", "isKnown": False}
+    assert _run("chainText", ["pea3"], "starved", unknown) == "pea3 starved <- … behind w_dma on dram0"
+
+
+def test_whole_cycles_are_chosen() -> None:
+    """A range has whole cycles of the page, at least one, whichever way it was dragged."""
+    span = [100, 900]
+    ranges = {(200.4, 300.6): [200, 301], (300.6, 200.4): [200, 301], (-50, 120): [100, 120], (899.8, 2000): [899, 900]}
+    ranges |= {(250.1, 250.2): [250, 251], (1000, 2000): [899, 900], (0, 50): [100, 101]}
+    assert _each("wholeRange", [(*drag, span) for drag in ranges]) == list(ranges.values())
+
+
+def test_rare_causes_are_one_row() -> None:
+    """Of each state the largest causes have rows of their own, the rest is one row, and all cycles are there."""
+    rows = [{"state": 1, "cause": f"q{number}", "cycles": 20 - number} for number in range(7)]
+    rows.insert(2, {"state": 0, "cause": "", "cycles": 19})
+    found = _run("shortenedRows", rows)
+    assert [row["cause"] for row in found] == ["q0", "q1", "", "q2", "q3", "3 others"]
+    assert sum(row["cycles"] for row in found) == sum(row["cycles"] for row in rows)
+    assert found[-1] == {"state": 1, "cause": "3 others", "cycles": 16 + 15 + 14}
+
+
+def test_a_wrong_cycle_is_answered() -> None:
+    """What is no whole number of the page is said with what was found and what is accepted."""
+    span = [100, 90000]
+    accepted = "give a whole number from 100 to 90,000, as 12345 or 12,345."
+    answers = {
+        "12,345": "",
+        "100": "",
+        "90000": "",
+        "12abc": f"“12abc” is no cycle: {accepted}",
+        "-5": f"“-5” is no cycle: {accepted}",
+        "1.5": f"“1.5” is no cycle: {accepted}",
+        " ": f"No cycle is given: {accepted}",
+        "99": f"Cycle 99 is not on this page: {accepted}",
+        "90,001": f"Cycle 90,001 is not on this page: {accepted}",
+    }
+    assert _each("cycleProblem", [(text, span) for text in answers]) == list(answers.values())
+
+
+def test_names_on_the_path_are_read() -> None:
+    """Black or white has a contrast of at least 4.5 on every colour of the path, in the light and in the dark."""
+
+    def luminance(colour: str) -> float:
+        parts = [byte / 255 for byte in bytes.fromhex(colour[1:])]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+    colours = [theme.curves[number] for theme in (LIGHT, DARK) for number in PATH_CURVES.values()]
+    for colour, ink in zip(colours, _each("inkOn", [(colour,) for colour in colours]), strict=True):
+        low, high = sorted((luminance(colour), luminance(ink)))
+        assert (high + 0.05) / (low + 0.05) >= 4.5, (colour, ink)

@@ -92,8 +92,9 @@ class _Batch:
         for name, times in self._times.items():
             times.append(self._events(name).copy())
         for name in self._first_starts:
-            self._first_starts[name].append(int(self._events(f"started:{name}").min()))
-            self._last_ends[name].append(int(self._events(f"ended:{name}").max()))
+            # Firings of a component start and end in their order.
+            self._first_starts[name].append(int(self._events(f"started:{name}")[0]))
+            self._last_ends[name].append(int(self._events(f"ended:{name}")[-1]))
 
     def result(self) -> BatchResult:
         """Return what all runs gave."""

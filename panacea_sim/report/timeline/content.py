@@ -16,10 +16,11 @@ from panacea_sim.analysis.shares import state_shares
 from panacea_sim.report.groups import group_label
 from panacea_sim.report.names import name_forms
 from panacea_sim.report.palette import STATE_COLOURS
+from panacea_sim.report.timeline.causes import read_causes
 from panacea_sim.report.timeline.counts import interval_counts
 from panacea_sim.report.timeline.curves import read_curves
 from panacea_sim.report.timeline.operators import read_operators
-from panacea_sim.report.timeline.packing import differences
+from panacea_sim.report.timeline.packing import differences, ends_before
 from panacea_sim.trace.column_batches import codes
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
@@ -57,6 +58,8 @@ def timeline_content(run: StoredRun, window: tuple[int, int] | None, *, most_row
     lanes = _lanes(run)
     count = int(run.dataset("activities").count_rows(filter=within(span)))
     described, columns, notes = _single(run, span, lanes) if count <= most_rows else _stretches(run, span, lanes, count)
+    names = [lane["name"] for lane in lanes]
+    causes = read_causes(run, span, names, most_rows=most_rows, with_stretches=count <= most_rows)
     curves, curve_notes = read_curves(run, span, most_rows=most_rows)
     operators, operator_notes = read_operators(curves, run, span, binned=count > most_rows)
     knots, values = curves.columns()
@@ -75,9 +78,11 @@ def timeline_content(run: StoredRun, window: tuple[int, int] | None, *, most_row
         "shortNames": run.short_names,
         "example": _example(run),
         "layerSpans": _layer_spans(run, span),
-        "notes": [*notes, *curve_notes, *operator_notes],
+        "notes": [*notes, *causes.notes, *curve_notes, *operator_notes],
         **described,
+        **causes.header,
     }
+    columns = columns | causes.columns
     return TimelineContent(header, columns | {"knots": differences(knots), "values": values})
 
 
@@ -109,11 +114,8 @@ def _single(
     kinds, kind = _kinds(table)
     layers = table["layer"].chunk(0)
     amounts = ["bytes", *operator_counts(run)]
-    before = np.append(0, end[:-1])
-    # A lane starts from zero again, so that what it holds does not depend on the one above.
-    before[begins[:-1][begins[:-1] < len(lane)]] = 0
     columns = [
-        start - before,
+        start - ends_before(end, begins),
         end - start,
         kind[order],
         layers.indices.to_numpy()[order],

@@ -6,10 +6,11 @@ from typing import Any
 
 from bokeh.core.properties import value
 from bokeh.document import Document
-from bokeh.events import DocumentReady
+from bokeh.events import DocumentReady, DoubleTap, SelectionGeometry, Tap
 from bokeh.layouts import gridplot
 from bokeh.models import (
     BoxAnnotation,
+    BoxSelectTool,
     ColumnDataSource,
     CustomJS,
     CustomJSHover,
@@ -33,7 +34,17 @@ _AXIS_HEIGHT = 36
 _TOP_AXIS_HEIGHT = 44
 _LANES_HEIGHT = 520
 _TOOLS = "xpan,xwheel_zoom,xbox_zoom,reset"
-_TOOLTIP = '<div style="white-space: pre; font: 12px system-ui, sans-serif; line-height: 1.4">@{}{{custom}}</div>'
+_TOOLTIP_CSS = (
+    ":host(.bk-Tooltip) { --tooltip-color: var(--paper); --tooltip-text: var(--ink); --tooltip-border: var(--line);"
+    " --tooltip-arrow-color: var(--paper); }"
+)
+_TOOLTIP = (
+    '<div style="white-space: pre; font: 12px system-ui, sans-serif; line-height: 1.4; color: var(--ink)">'
+    # Here, because no rule of the page reaches into a tooltip.
+    f"<style>{_TOOLTIP_CSS}</style>%s</div>"
+)
+_PATH_HEIGHT = 26
+_LIT_PIXELS = 2
 
 
 def timeline_document(header: dict[str, Any]) -> Document:
@@ -42,6 +53,9 @@ def timeline_document(header: dict[str, Any]) -> Document:
     cycles = Range1d(first_cycle, last_cycle, bounds=(first_cycle, last_cycle), min_interval=4)
     layers, layer_source = layers_figure(cycles, 1 + max((layer["track"] for layer in header["layerSpans"]), default=0))
     lanes, lane_source, edge_source, mark = lanes_figure(cycles, header["colours"])
+    lit_source = _lit(lanes)
+    path, path_sources = _path(cycles)
+    path.visible = bool(header["path"]["keys"])
     occupancy, occupancy_source = _curves(cycles, "occupancy")
     bandwidth, bandwidth_source = _channels(cycles)
     bandwidth.visible = any(curve["panel"] == "dram" for curve in header["curves"])
@@ -55,37 +69,41 @@ def timeline_document(header: dict[str, Any]) -> Document:
         # Only its axis of cycles is left.
         utilization.height = _AXIS_HEIGHT + 8
         utilization.yaxis.visible = False
+    plots = [layers, path, lanes, occupancy, bandwidth, utilization]
+    chosen = BoxAnnotation(left=0, right=0, visible=False, fill_alpha=0.1, line_alpha=0.8, level="overlay")
+    for plot in plots:
+        _choose_ranges(plot, chosen)
     document = Document()
     grid = gridplot(
-        [[layers], [lanes], [occupancy], [bandwidth], [utilization]],
+        [[plot] for plot in plots],
         sizing_mode="stretch_width",
         merge_tools=True,
         toolbar_location="above",
         toolbar_options={"logo": None},
     )
     document.add_root(grid)
-    start = CustomJS(
-        args={
-            "cycles": cycles,
-            "layers": layers,
-            "layerSource": layer_source,
-            "lanes": lanes,
-            "laneAxis": lanes.yaxis[0],
-            "laneSource": lane_source,
-            "edgeSource": edge_source,
-            "mark": mark,
-            "occupancy": occupancy,
-            "occupancyAxis": occupancy.yaxis[0],
-            "occupancySource": occupancy_source,
-            "bandwidth": bandwidth,
-            "bandwidthSource": bandwidth_source,
-            "utilization": utilization,
-            "utilizationSource": utilization_source,
-        },
-        code="""panacea.start({cycles, layers, layerSource, lanes, laneAxis, laneSource, edgeSource, mark, occupancy,
-                               occupancyAxis, occupancySource, bandwidth, bandwidthSource, utilization,
-                               utilizationSource})""",
-    )
+    given = {
+        "cycles": cycles,
+        "layers": layers,
+        "layerSource": layer_source,
+        "lanes": lanes,
+        "laneAxis": lanes.yaxis[0],
+        "laneSource": lane_source,
+        "edgeSource": edge_source,
+        "mark": mark,
+        "litSource": lit_source,
+        "path": path,
+        **path_sources,
+        "chosen": chosen,
+        "occupancy": occupancy,
+        "occupancyAxis": occupancy.yaxis[0],
+        "occupancySource": occupancy_source,
+        "bandwidth": bandwidth,
+        "bandwidthSource": bandwidth_source,
+        "utilization": utilization,
+        "utilizationSource": utilization_source,
+    }
+    start = CustomJS(args=given, code=f"panacea.start({{{', '.join(given)}}})")
     document.js_on_event(DocumentReady, start)
     return document
 
@@ -188,6 +206,82 @@ def lanes_figure(
     return plot, source, edges, mark
 
 
+def _lit(lanes: figure) -> ColumnDataSource:
+    """Let clicks on lanes ask for the cause, and return what is lit: the intervals of a chain, and lines between."""
+    source = ColumnDataSource({name: [] for name in ("left", "right", "bottom", "top")})
+    lanes.quad(
+        left="left",
+        right="right",
+        bottom="bottom",
+        top="top",
+        fill_color=None,
+        line_color="black",
+        line_width=_LIT_PIXELS,
+        source=source,
+        name="lit",
+    )
+    _on_click(lanes, "clickLanes(cb_obj.x, cb_obj.y)")
+    return source
+
+
+def _path(cycles: Range1d) -> tuple[figure, dict[str, ColumnDataSource]]:
+    """Return the lane of the critical path and its sources: stretches, lines between them, names in wide ones."""
+    names = ("left", "right", "bottom", "top", "paintRight", "paintTop", "state", "colour", "i")
+    source = ColumnDataSource({name: [] for name in names})
+    plot = _plain_figure(cycles, _PATH_HEIGHT, y_range=Range1d(0.6, -0.6))
+    plot.quad(
+        left="left",
+        right="paintRight",
+        bottom="bottom",
+        top="paintTop",
+        fill_color="colour",
+        line_color=None,
+        source=source,
+    )
+    parts = plot.quad(
+        left="left", right="right", bottom="bottom", top="top", fill_color=None, line_color=None, source=source
+    )
+    edges = ColumnDataSource({name: [] for name in ("x", "bottom", "top")})
+    plot.segment(x0="x", x1="x", y0="bottom", y1="top", line_color="#000000", line_alpha=0.45, source=edges)
+    labels = ColumnDataSource({name: [] for name in ("x", "text", "ink")})
+    plot.text(
+        x="x",
+        y=0,
+        text="text",
+        text_color="ink",
+        source=labels,
+        text_align="center",
+        text_baseline="middle",
+        text_font_size="11px",
+        text_font=value(_FONT),
+    )
+    plot.yaxis.ticker = FixedTicker(ticks=[0])
+    _name_ticks(plot, "return 'critical path'")
+    plot.add_tools(_hover(parts, "i", "describePath(value)"))
+    _on_click(plot, "clickPath(cb_obj.x)")
+    return plot, {"pathSource": source, "pathEdges": edges, "pathLabels": labels}
+
+
+def _on_click(plot: figure, call: str) -> None:
+    """Let the page hear of clicks; of two that follow each other soon Bokeh tells the second as a double one."""
+    for event in (Tap, DoubleTap):
+        plot.js_on_event(event, CustomJS(code=f"panacea.{call}"))
+
+
+def _choose_ranges(plot: figure, chosen: BoxAnnotation) -> None:
+    """Give a figure the tool that chooses cycles, whose totals the page then shows; `chosen` marks them."""
+    plot.add_tools(
+        BoxSelectTool(
+            dimensions="width", renderers=[], description="choose cycles and see their totals (or Shift + drag)"
+        )
+    )
+    plot.add_layout(chosen)
+    plot.js_on_event(
+        SelectionGeometry,
+        CustomJS(code="if (cb_obj.final) panacea.chooseRange(cb_obj.geometry.x0, cb_obj.geometry.x1)"),
+    )
+
+
 def _curves(cycles: Range1d, label: str) -> tuple[figure, ColumnDataSource]:
     source = ColumnDataSource({name: [] for name in ("xs", "ys", "name", "colour")})
     plot = _plain_figure(cycles, _CURVES_HEIGHT, y_range=Range1d(0, 1))
@@ -196,7 +290,7 @@ def _curves(cycles: Range1d, label: str) -> tuple[figure, ColumnDataSource]:
     plot.add_tools(
         HoverTool(
             renderers=[lines],
-            tooltips=[("", "@name"), ("", "$snap_y{0,0.[000]}")],
+            tooltips=_TOOLTIP % "@name\n$snap_y{0,0.[000]}",
             line_policy="prev",
             description=label,
         )
@@ -243,7 +337,7 @@ def _name_ticks(plot: figure, code: str) -> None:
 def _hover(renderer: Any, column: str, call: str) -> HoverTool:  # noqa: ANN401  # bokeh's renderers have no useful type
     return HoverTool(
         renderers=[renderer],
-        tooltips=_TOOLTIP.format(column),
+        tooltips=_TOOLTIP % f"@{column}{{custom}}",
         formatters={f"@{column}": CustomJSHover(code=f"return panacea.{call}")},
         point_policy="follow_mouse",
         description="what is below the pointer",

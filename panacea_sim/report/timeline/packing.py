@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Packed", "differences", "pack"]
+__all__ = ["Packed", "differences", "ends_before", "pack"]
 
 Packed = tuple[list[dict[str, Any]], str]
 """What the columns are (name, type, length), in their order, and their bytes as compressed base64."""
@@ -34,6 +34,17 @@ def pack(columns: dict[str, npt.NDArray[Any]]) -> Packed:
 def differences(column: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return the first value and then the step to each further one."""
     return np.asarray(np.diff(column.astype(np.int64), prepend=0), np.int64)
+
+
+def ends_before(end: npt.NDArray[np.int64], begins: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return for each interval the end of the one before in its lane, 0 for the first one.
+
+    `begins` says where each lane begins, and after the last one where it ends. A lane starts from zero again, so that
+    what it holds does not depend on the one above.
+    """
+    before = np.append(0, end[:-1])[: len(end)]
+    before[begins[:-1][begins[:-1] < len(end)]] = 0
+    return before
 
 
 def _smallest(column: npt.NDArray[Any]) -> type[np.generic]:

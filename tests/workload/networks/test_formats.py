@@ -6,6 +6,7 @@ import networkx as nx
 import pytest
 from hypothesis import given
 from naive_waits import read_features
+from profile_figures import densities
 from strategies import linked_programs
 
 from panacea_sim.errors import ConfigError
@@ -53,16 +54,18 @@ def test_attention_over_a_fused_weight() -> None:
     """Queries are an activation, keys weights with vectors on columns, values weights with vectors on features."""
     graph = build("gpt-2", "prefill", 16, None, 1)
     qkv, qk, pv, out = (_formats(graph)[f"block0.{name}"] for name in ("qkv", "qk", "pv", "out"))
-    (x_share,) = {written.skipped for written in (qkv[0], *qk, *pv, *out)}
-    (w_share,) = {written.skipped for written in qkv[1:]}
+    w_share, x_share = (
+        {kind: (densities(kind)[operand],) for kind in ("qk", "pv", "out", "ffn")} for operand in range(2)
+    )
     assert qkv == (
-        WrittenFormat("x", "columns", 8, ((0, 768),), x_share),
-        WrittenFormat("w", "columns", 7, ((768, 1536),), w_share),
-        WrittenFormat("w", "features", 7, ((1536, 2304),), w_share),
+        WrittenFormat("x", "columns", 8, ((0, 768),), x_share["qk"]),
+        WrittenFormat("w", "columns", 7, ((768, 1536),), w_share["qk"]),
+        WrittenFormat("w", "features", 7, ((1536, 2304),), w_share["pv"]),
     )
     # Scores of all 12 heads; heads side by side; the stream.
-    assert qk == (WrittenFormat("x", "columns", 8, ((0, 12 * 16),), x_share),)
-    assert pv == out == (WrittenFormat("x", "columns", 8, ((0, 768),), x_share),)
+    assert qk == (WrittenFormat("x", "columns", 8, ((0, 12 * 16),), x_share["pv"]),)
+    assert pv == (WrittenFormat("x", "columns", 8, ((0, 768),), x_share["out"]),)
+    assert out == (WrittenFormat("x", "columns", 8, ((0, 768),), x_share["ffn"]),)
     assert _formats(graph)["head"] == ()
 
 

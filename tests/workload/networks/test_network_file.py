@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from naive_links import Needs, needed
+from profile_figures import densities
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.workload.network import LayerGraph, layers_in_order
@@ -261,7 +262,8 @@ def test_densities_bits_and_labels(tmp_path: Path) -> None:
     graph = _graph(tmp_path, text)
     a, b = _layer(graph, "a"), _layer(graph, "b")
     assert (a.weight_bits, a.rho_w, a.rho_x, a.kind, a.block) == (10, (0.5, 0.5), 1.0, "ffn", "first")
-    assert (b.weight_bits, b.rho_w, b.rho_x, b.kind, b.block) == (7, (0.097,), 0.62, "conv", "")
+    rho_w, rho_x = densities("conv")
+    assert (b.weight_bits, b.rho_w, b.rho_x, b.kind, b.block) == (7, (rho_w,), rho_x, "conv", "")
 
 
 def _b(depth: int, columns: int, more: str) -> str:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from profile_figures import densities
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.workload.link import Link
@@ -84,7 +85,8 @@ def test_densities_and_bits(tmp_path: Path) -> None:
     text = "Layer,M,N,K,rho_w,rho_x,weight_bits,kind\na,1,2,3,0.25,.5,10,\nb,1,2,3,,,,ffn\nc,1,2,3,1,,4\n"
     a, b, c = _layers(_graph(tmp_path, text, 7))
     assert (a.rho_w, a.rho_x, a.weight_bits) == ((0.25, 0.25), 0.5, 10)
-    assert (b.rho_w, b.rho_x, b.weight_bits, b.kind) == ((0.0295,), 0.948, 7, "ffn")
+    rho_w, rho_x = densities("ffn")
+    assert (b.rho_w, b.rho_x, b.weight_bits, b.kind) == ((rho_w,), rho_x, 7, "ffn")
     assert (c.rho_w, c.weight_bits) == ((), 4)
 
 

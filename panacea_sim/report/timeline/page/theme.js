@@ -20,5 +20,7 @@ function paintFigures() {
     }
   }
   models.mark.line_color = ink;
-  models.lanes.renderers.find(({ name }) => name === "edges").glyph.line_color = { value: ink };
+  // The page of a comparison has no chains to light up, and no ranges to choose.
+  for (const drawn of models.lanes.renderers.filter(({ name }) => name === "edges" || name === "lit")) drawn.glyph.line_color = { value: ink };
+  if (models.chosen) models.chosen.setv({ fill_color: ink, line_color: ink });
 }

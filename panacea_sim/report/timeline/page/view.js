@@ -2,7 +2,6 @@
 
 const MOST_BINS = 512;
 const MOST_PARTS = 24000;
-const HALF = 0.42;
 const ROOMY_PIXELS = 8;
 const HASH_DELAY_MS = 200;
 const LANE_PIXELS = 17;
@@ -12,7 +11,7 @@ const BUSY = 0;
 const STATE_COUNT = header.states.length;
 const element = (id) => document.getElementById(id);
 const inTurn = (colours, i) => colours[i % colours.length];
-const figures = () => [models.layers, models.lanes, models.occupancy, models.bandwidth, models.utilization];
+const figures = () => [models.layers, models.path, models.lanes, models.occupancy, models.bandwidth, models.utilization];
 
 let data = null;
 let models = null;
@@ -28,8 +27,11 @@ const view = { together: false, curves: "" };
 async function load(base64) {
   const columns = await unpack(header.columns, base64);
   data = { states: header.states, kinds: header.kinds, layers: header.layers };
+  loadPath(columns);
+  loadPathStalls(columns);
   if (header.detail === "intervals") {
     Object.assign(data, intervals(header.lanes, columns.gap, columns.duration));
+    data.stretch = { ...intervals(header.stretchLanes, columns.stretchGap, columns.stretchDuration), chain: columns.stretchChain };
     data.kind = columns.kind;
     data.state = columns.kind.map((kind) => header.kinds[kind][0]);
     data.layer = columns.layer;
@@ -81,56 +83,7 @@ function layOut() {
   element("together").textContent = `${view.together ? "Show" : "Join"} ${groupNames}`;
   element("together").hidden = !groupNames;
   models.mark.visible = false;
-}
-
-// The parts of all rows: rectangles with a state, and what stands behind each, an interval (i >= 0) or a group; and
-// the columns of paint.js that they make up.
-function laneParts(first, last, bins) {
-  const parts = { left: [], right: [], bottom: [], top: [], state: [], i: [] };
-  // Bins of whole pixels have no pale lines between them; bokeh's own begin in the middle of a pixel.
-  const pixel = (last - first) / (models.lanes.inner_width || 1000);
-  const width = Math.max(Math.round((last - first) / bins / pixel), 1) * pixel;
-  const grid = { origin: first - pixel / 2, width };
-  const columns = [];
-  groups = [];
-  const add = (left, right, bottom, top, state, i) => {
-    parts.left.push(left); parts.right.push(right); parts.bottom.push(bottom); parts.top.push(top);
-    parts.state.push(state); parts.i.push(i);
-  };
-  const [bin, spread] = header.detail === "intervals" ? [binIntervals, spreadIntervals] : [binStretches, spreadStretches];
-  rows.forEach((row, y) => {
-    if (!row.lanes) return;
-    const addColumn = (first, left, right, top, isFull) => columns.push({ lane: y, first, last: parts.i.length, left, right, top, isFull });
-    const single = (i) => {
-      add(data.start[i], data.end[i], y + HALF, y - HALF, data.state[i], i);
-      addColumn(parts.i.length - 1, data.start[i], data.end[i], y - HALF, true);
-    };
-    const group = (from, to, cycles, count) => {
-      const all = (to - from) * row.lanes.length;
-      groups.push({ name: row.label, from, to, cycles: cycles.slice(), count, lanes: row.lanes.length });
-      const firstPart = parts.i.length;
-      let base = y + HALF;
-      for (let s = 0; s < STATE_COUNT; s++) {
-        if (!cycles[s]) continue;
-        const height = (2 * HALF * cycles[s]) / all;
-        add(from, to, base, base - height, s, -groups.length);
-        base -= height;
-      }
-      addColumn(firstPart, from, to, base, base - (y - HALF) < TOUCHING);
-    };
-    if (!row.together) return bin(row.lanes[0], data, first, last, grid, { single, group });
-    const cycles = binTogether(row.lanes, data, first, last, grid, spread);
-    for (let b = 0; b * STATE_COUNT < cycles.length; b++) {
-      const from = grid.origin + b * width;
-      group(Math.max(from, first), Math.min(from + width, last), cycles.subarray(b * STATE_COUNT, (b + 1) * STATE_COUNT), 0);
-    }
-  });
-  return { parts, columns, pixel };
-}
-
-// Bokeh searches plain arrays for models, one element after the other.
-function typed(columns) {
-  return Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, Float64Array.from(values)]));
+  drawLit();
 }
 
 function drawLanes(first, last) {
@@ -138,6 +91,7 @@ function drawLanes(first, last) {
   // What the browser paints in a moment bounds the number of parts: lanes that are all mixed get wider bins.
   while (drawn.parts.i.length > MOST_PARTS && bins > 1) drawn = laneParts(first, last, (bins = bins >> 1));
   const { parts, columns, pixel } = drawn;
+  groups = drawn.groups;
   if (parts.i.length < MOST_PARTS / 3 && bins < MOST_BINS) bins *= 2;
   models.laneSource.data = { ...typed(parts), ...painted(parts, columns, pixel) };
   models.edgeSource.data = typed(borders(parts, columns, pixel, ROOMY_PIXELS * pixel));
@@ -216,6 +170,7 @@ function draw() {
   const { start, end } = models.cycles;
   drawLanes(start, end);
   drawLayers(start, end);
+  if (models.path.visible) drawPath(start, end);
   const set = data.sets.get(view.curves);
   if (set) {
     models.occupancyAxis.axis_label = set.unit;
@@ -340,13 +295,8 @@ function cycleMargin() {
 }
 
 function fillControls() {
-  element("legend").replaceChildren(...header.seen.map((s) => {
-    const entry = document.createElement("span");
-    const key = document.createElement("i");
-    key.style.background = header.colours[s];
-    entry.append(key, header.states[s]);
-    return entry;
-  }));
+  element("legend").replaceChildren(...header.seen.map((s) => makeElement("span", {}, swatch(header.colours[s]), header.states[s])));
+  fillPathLegend();
   element("notes").replaceChildren(...header.notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })));
   element("curves").replaceChildren(...[...data.sets.keys()].map((name) => new Option(name, name)));
   const placeholder = `${header.example}, tile m,n,k, cycle or layer, then Enter`;
@@ -357,9 +307,15 @@ function fillControls() {
   element("together").onclick = () => { view.together = !view.together; layOut(); schedule(); };
   element("curves").onchange = () => { view.curves = element("curves").value; schedule(); };
   element("search").onkeydown = (event) => { if (event.key === "Enter") search(element("search").value); };
+  element("cycle").onkeydown = (event) => { if (event.key === "Enter") goToCycle(element("cycle").value); };
+  fillStalls();
+  fillKeys();
   addEventListener("hashchange", readHash);
+  document.addEventListener("keydown", onKey);
+  document.addEventListener("pointerdown", onRangeDrag, { capture: true });
+  element("clearRange").onclick = clearRange;
   document.addEventListener("wheel", onWheel, { capture: true, passive: false });
-  darkScheme.addEventListener("change", () => { paintFigures(); schedule(); });
+  darkScheme.addEventListener("change", () => { paintFigures(); fillPathLegend(); schedule(); });
 }
 
 async function start(given) {
@@ -394,6 +350,13 @@ const panacea = {
     return intervalText(data, header.lanes.find((lane) => i >= lane.from && i < lane.to), i);
   },
   cycleBelow,
+  describePath,
+  clickPath,
+  clickLanes,
+  chooseRange,
+  lit: () => lit,
+  pathStalls: () => pathStalls,
+  pathParts: () => models.pathSource.data,
   describeLayer: (i) => `layer ${header.layerSpans[i].name}\n${span(header.layerSpans[i].start, header.layerSpans[i].end)}`,
   models: () => models,
 };
