@@ -77,7 +77,10 @@ def simulated_layers(
         for name in group:
             done += 1
             with placed(f"layer {name!r}: "):
-                scales, sample = _calibrated(model.layers[name], observed.pop(name, None), policy, sizes)
+                own = observed.pop(name, None)
+                if own is not None and len(_real_operands(model.layers[name])) == len("wx"):
+                    own.bias = bias_of(model.layers[name], values, 1.0, 1.0)
+                scales, sample = _calibrated(model.layers[name], own, policy, sizes)
                 made = simulated_layer(model.layers[name], values, scales, sample, clips=clips)
                 functional_pass(made.layer)  # sums and outputs that no layer can have are told before a run begins
             yield made

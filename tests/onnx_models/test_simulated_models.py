@@ -362,13 +362,23 @@ def test_bad_input_is_told_before_anything_is_written(
 
 
 def test_numbers_that_no_ppu_makes_are_told_before_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A bias beyond 2^31 steps of an accumulator names its layer, and leaves no run folder."""
-    held = {"w": _real(6, 10), "b": np.full(6, 1e36, np.float32)}
-    path, data, _ = _written(DENSE, (5, 10), held, tmp_path)
+    """A bias beyond 2^31 steps of an accumulator, whose scale the model gives, names its layer; nothing is written."""
+    held = {"w": WEIGHT.T, "s": np.float32(0.01), "b": np.full(6, 1e36, np.float32)}
+    nodes = [node("DequantizeLinear", "w s", "d"), node("Gemm", "x d b", "y", name="gemm", transB=1)]
+    path, data, _ = _written(nodes, (5, 16), held, tmp_path)
     before = sorted(tmp_path.iterdir())
     assert main(["run", str(path), "--data", str(data), "--out", str(tmp_path / "run")]) == 2
     assert re.match(r"error: layer 'gemm': bias: found .* accumulator units in row \d", capsys.readouterr().err)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_real_weights_make_room_for_a_bias(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the weight is real, a row that is next to nothing beside its bias gets a coarser scale, and runs."""
+    weight = _real(6, 10)
+    weight[2] *= 1e-12
+    path, data, _ = _written(DENSE, (5, 10), {"w": weight, "b": _real(6)}, tmp_path)
+    assert main(["run", str(path), "--data", str(data), "--out", str(tmp_path / "run")]) == 0
+    assert "Exact: every accumulator equals the integer product" in capsys.readouterr().out
 
 
 def test_a_network_that_is_no_model_has_no_samples(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
