@@ -98,9 +98,9 @@ def _calibrated(
     *,
     searched: bool,
 ) -> CalibratedModel:
-    from panacea_sim.commands.progress import shown_progress
     from panacea_sim.onnx_models.calibrated_model import calibrate_model
     from panacea_sim.onnx_models.load import load_model
+    from panacea_sim.report.progress import shown_progress
 
     imported = load_model(model, data)
     assert imported.samples is not None  # those of --data

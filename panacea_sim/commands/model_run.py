@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from panacea_sim.errors import ConfigError
@@ -17,10 +16,7 @@ if TYPE_CHECKING:
     from panacea_sim.onnx_models.imported import ImportedLayer, ImportedModel
     from panacea_sim.running.scenario import Scenario
 
-__all__ = ["ModelOperands", "check_model_options", "model_scenario"]
-
-_DEFAULT_SIZES = (4, 32)
-"""v and T_K for machines without vectors of slices: those of `panacea`."""
+__all__ = ["ModelOperands", "check_model_options", "operands_of_model"]
 
 
 @dataclass(frozen=True)
@@ -45,49 +41,30 @@ def check_model_options(data: Path | None, sample: int | None, clip_to: int | No
 
 
 @contextmanager
-def model_scenario(path: Path, operands: ModelOperands, hardware: Hardware) -> Iterator[tuple[Scenario, list[str]]]:
+def operands_of_model(path: Path, operands: ModelOperands, hardware: Hardware) -> Iterator[tuple[Scenario, list[str]]]:
     """Give the scenario of a model with the operands of a sample, and what is to be told of them.
 
     Its layers lie in files until the end. Raises ConfigError naming the option or the file.
     """
     from panacea_sim.calibration.policy import QuantizationPolicy
-    from panacea_sim.commands.progress import shown_progress
-    from panacea_sim.commands.vector_sizes import sizes_of
     from panacea_sim.onnx_models.load import load_model
-    from panacea_sim.onnx_models.simulated_layers import check_clipping, simulated_layers
-    from panacea_sim.running.network import check_operand_machine, operand_scenario
-    from panacea_sim.workload.layer_file import LayerFile, stored_layer
+    from panacea_sim.onnx_models.simulated_layers import check_clipping
+    from panacea_sim.report.progress import shown_progress
+    from panacea_sim.running.model_scenario import operand_folder, stored_model
+    from panacea_sim.running.network import check_operand_machine
 
     check_operand_machine(hardware)
     policy, sample = QuantizationPolicy(), operands.sample or 0
     model = load_model(path, operands.data, held_out=sample, weight_bits=operands.weight_bits)
     if operands.clip_to is not None:
         check_clipping(model)
-    assert model.samples is not None  # those of --data
-    stored: dict[str, LayerFile] = {}
-    clipped = 0
-    with _folder() as folder:
+    clips = operands.clip_to is not None
+    with operand_folder() as folder:
         with shown_progress(f"operands of {path.name}") as tell:
-            sizes = sizes_of(hardware) or _DEFAULT_SIZES
-            clips = operands.clip_to is not None
-            found = simulated_layers(model, model.samples, sample, policy, sizes, clips=clips, tell=tell)
-            for number, each in enumerate(found):
-                stored[each.layer.name] = stored_layer(each.layer, folder / f"{number}.npz")
-                clipped += each.clipped
-        lines = list(_lines(model, sample, policy, clipped if clips else None))
+            found = stored_model(model, Path(folder), hardware, sample, policy, clips=clips, tell=tell)
+        lines = list(_lines(model, sample, policy, found.clipped if clips else None))
         description = " ".join([model.network.graph["description"] + ".", *lines])
-        yield operand_scenario(model.network, stored, hardware, description), lines
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """Give a folder for the operands of layers, which is gone at the end; raises ConfigError if there can be none."""
-    try:
-        folder = TemporaryDirectory(prefix="panacea-sim-")
-    except OSError as error:
-        raise ConfigError("TMPDIR", error.strerror or error, "a folder that can be written") from error
-    with folder as name:
-        yield Path(name)
+        yield replace(found.scenario, description=description), lines
 
 
 def _lines(model: ImportedModel, sample: int, policy: QuantizationPolicy, clipped: int | None) -> Iterator[str]:

@@ -109,12 +109,12 @@ def _run_densities(
 def _run_operands(
     name: str, sizes: NetworkSizes, operands: ModelOperands, hardware: Hardware, options: SimulationOptions
 ) -> None:
-    from panacea_sim.commands.model_run import model_scenario
+    from panacea_sim.commands.model_run import operands_of_model
     from panacea_sim.commands.network_file import check_sizes
     from panacea_sim.commands.simulation import check_place, simulate
 
     check_sizes(name, sizes)
     # What takes minutes begins when it is known that its results have a place.
     check_place(Path(name).stem, options)
-    with model_scenario(Path(name), operands, hardware) as (scenario, notes):
+    with operands_of_model(Path(name), operands, hardware) as (scenario, notes):
         simulate(scenario, options, notes)
