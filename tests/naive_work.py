@@ -16,6 +16,7 @@ __all__ = [
     "output_size",
     "rounded_up",
     "shared",
+    "stored_weights",
     "tile_work",
     "weight_size",
 ]
@@ -82,7 +83,7 @@ def tile_work(layer: GemmLayer, rows: range, depth: range, columns: range, v: in
     Every vector that is stored meets every vector that is stored.
     """
     starts = columns[::v]
-    weight = _stored_weights(layer, rows, depth)
+    weight = stored_weights(layer, rows, depth)
     activation = [
         stream for n in starts for stream in _stored_activations(layer, range(n, min(n + v, columns.stop)), depth)
     ]
@@ -102,7 +103,7 @@ def weight_size(layer: GemmLayer, cut: Cut, m: int, k: int) -> TileSize:
     """Return the bytes of weight tile [m, k]."""
     rows, depth = _part(m, cut.tile_m, layer.M), _part(k, cut.tile_k, layer.K)
     groups = _groups(rows, cut.v)
-    streams = [stream for group in groups for stream in _stored_weights(layer, group, depth)]
+    streams = [stream for group in groups for stream in stored_weights(layer, group, depth)]
     return _size(streams, len(groups), len(depth), cut)
 
 
@@ -154,7 +155,7 @@ def _groups(part: range, v: int) -> list[range]:
 # --- which vectors are stored --------------------------------------------------------------------------------------
 
 
-def _stored_weights(layer: GemmLayer, rows: range, depth: range) -> list[list[bool]]:
+def stored_weights(layer: GemmLayer, rows: range, depth: range) -> list[list[bool]]:
     """Return for each HO slice of a row group which of its vectors are stored."""
     slices = {4: 0, 7: 1, 10: 2}[layer.weight_bits]
     digits = [[_signed_digits(int(layer.weight[row, k]), slices) for row in rows] for k in depth]

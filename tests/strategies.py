@@ -22,6 +22,7 @@ from panacea_sim.description.parts import Channel, Memory, Port, Queue, Store
 from panacea_sim.description.steps import NO_NEED, Acquire, Give, Need, Put, Release, Requests, Take, Wait
 from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
+from panacea_sim.machines.machine import machine_of
 from panacea_sim.machines.shared.program import Program, plan_program
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.machines.shared.sliced_work import SkipMasks
@@ -928,6 +929,69 @@ programs = chains(st.sampled_from([1, 2, 3, 4, 6, 8, 16]) | st.integers(1, 16), 
 
 any_linked_programs = linked_programs(st.integers(1, 8), _CHANNELS)
 """Programs as `linked_programs` draws them, with up to 8 PEAs and channels of every device."""
+
+
+# --- rivals --------------------------------------------------------------------------------------------------------
+
+_FEW = st.integers(1, 4)
+_PEA_FIELDS = {
+    "n_pea": _FEW,
+    "v": st.sampled_from([1, 2, 4]),
+    "n_operators": st.integers(1, 5),
+    "pea_latency_cycles": st.integers(0, 3),
+    "sram_bytes_per_cycle": st.sampled_from([1, 4, 64]),
+    "tile_k": st.integers(1, 20),
+}
+_RIVAL_FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "sa_os": {"array_rows": _FEW, "tile_n": _FEW, "tile_k": st.integers(1, 6)},
+    "sa_ws": {"array_columns": _FEW, "tile_k": _FEW, "tile_n": st.integers(1, 6)},
+    "simd": _PEA_FIELDS,
+    "bitfusion": _PEA_FIELDS,
+    "sibia": _PEA_FIELDS | {"codec_bytes_per_cycle": st.sampled_from([1, 3, 32])},
+}
+RIVALS = tuple(_RIVAL_FIELDS)
+"""The machines beside `panacea`."""
+
+
+@st.composite
+def rival_scenarios(draw: st.DrawFn, machine: str) -> Scenario:
+    """Draw a layer of any widths, one of several products, or two layers of a chain, on a small machine of this kind.
+
+    Memories hold anything from the largest tile on, in every loop order, on channels of every device.
+    """
+    settings = {name: draw(values) for name, values in _RIVAL_FIELDS[machine].items()}
+    if "v" in settings:
+        settings["tile_n"] = settings["v"] * draw(st.integers(1, 3))
+    shared = ("loop_order", "queue_depth", "outstanding", "residency")
+    settings |= {name: draw(_MACHINE_FIELDS[name]) for name in shared if name in _MACHINE_FIELDS} | draw(_CHANNELS)
+    layers: tuple[GemmLayer, ...] = (_of_usual_scales(draw, draw(gemm_layers() | repeated_layers())),)
+    if layers[0].repeat == 1 and draw(st.booleans()):
+        layers = _read_by_another(draw, layers[0])
+    hardware = load_hardware(machine, settings)
+    kind = machine_of(hardware)
+    works = [kind.work(kind.own(layer), hardware, None) for layer in layers]
+    needed = [_largest_bytes(work, 1) for work in works]
+    for name in needed[0]:
+        settings[name] = max(sizes[name] for sizes in needed) + draw(st.sampled_from([0, 0, 8, 64, _PLENTY_BYTES]))
+    settings["omem_bytes"] += settings["psum_bytes"]
+    return Scenario("rival", layers, machine, settings)
+
+
+def _of_usual_scales(draw: st.DrawFn, layer: GemmLayer) -> GemmLayer:
+    """Return the layer with scales and bias that outputs of 8 bits can follow."""
+    scale = layer.weight_scale
+    if isinstance(scale, np.ndarray):
+        scale = _generator(draw).uniform(0.005, 0.02, scale.shape)
+    return replace(layer, weight_scale=0.01 if isinstance(scale, float) else scale, activation_scale=0.1, bias=None)
+
+
+def _read_by_another(draw: st.DrawFn, layer: GemmLayer) -> tuple[GemmLayer, GemmLayer]:
+    """Return the layer and one that reads its outputs."""
+    bits, lo_bits = draw(st.sampled_from(_WIDTHS))
+    form = OutputFormat(draw(st.sampled_from([0.01, 0.3])), draw(st.integers(0, (1 << bits) - 1)), bits, lo_bits)
+    first = replace(layer, name="first", output=form)
+    weight = _generator(draw).integers(-64, 64, (draw(st.integers(1, 9)), layer.M)).astype(np.int8)
+    return first, following(first, "second", weight)
 
 
 # --- dram ----------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ COMMANDS = (
     "dram",
     "inspect",
     "compare",
+    "versus",
     "timeline",
     "picture",
     "report",

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from panacea_sim.energy.energy import RunEnergy
     from panacea_sim.energy.table import EnergyTable
     from panacea_sim.trace.stored_run import StoredRun
-    from panacea_sim.trace.summary import Summary
 
-__all__ = ["energy_command"]
+__all__ = ["check_device", "energy_command"]
 
 
 def energy_command(
@@ -55,16 +54,16 @@ def _energy(run: StoredRun, table: str, dram: Literal["lump", "events"], device:
         raise ConfigError(f"{run.path}", "a partial run, whose counts are not known", "a run that came to its end")
     figures = energy_table(table)
     if device is not None:
-        _check_device(device, dram, figures, run.summary)
+        if dram == "events":
+            raise ConfigError("--device", f"{device!r} beside --dram events", "--dram lump: events are those that ran")
+        check_device(device, figures, None if run.summary.inventory is None else run.summary.inventory.dram)
     return energy_of(run.summary, figures, dram, device)
 
 
-def _check_device(device: str, dram: str, table: EnergyTable, summary: Summary) -> None:
+def check_device(device: str, table: EnergyTable, ran: str | None) -> None:
+    """Raise ConfigError for a device without a figure, and for one in place of a device that ran and has one."""
     from panacea_sim.errors import nearest_name
 
-    if dram == "events":
-        raise ConfigError("--device", f"{device!r} beside --dram events", "--dram lump: events are those that ran")
-    ran = None if summary.inventory is None else summary.inventory.dram
     if ran != device and ran is not None and table.dram_figure(ran) is not None:
         raise ConfigError("--device", f"{device!r} for a run on {ran!r}", "no other device, as this one has a figure")
     if table.dram_figure(device) is None:

@@ -44,7 +44,7 @@ def _map_layer(path: Path, hardware: str, settings: list[str], *, simulate: int,
     from panacea_sim.hardware.config import load_hardware, parse_settings, with_settings
     from panacea_sim.report.mapping import print_candidates
     from panacea_sim.report.tables import output_console
-    from panacea_sim.running.mapping_choice import Candidate
+    from panacea_sim.running.mapping_choice import Candidate, mapping_settings
     from panacea_sim.running.prepare import layer_candidates
     from panacea_sim.workload.npz import load_layer
 
@@ -54,7 +54,8 @@ def _map_layer(path: Path, hardware: str, settings: list[str], *, simulate: int,
     rows = [_row(candidate) for candidate in found]
     for candidate, row in list(zip(found, rows, strict=True))[:simulate]:
         if candidate.plan is not None:
-            row["simulated_cycles"] = _simulated_cycles(layer, with_settings(machine, candidate.settings))
+            chosen = mapping_settings(machine, candidate.order, candidate.height)
+            row["simulated_cycles"] = _simulated_cycles(layer, with_settings(machine, chosen))
     if as_json:
         print(json.dumps({"layer": layer.name, "candidates": rows}, indent=2))  # noqa: T201  # rich would wrap it
     else:

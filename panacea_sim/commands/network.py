@@ -47,7 +47,7 @@ def network_command(  # noqa: PLR0913  # its options
 
     machine = load_hardware(hardware, parse_settings(settings or []))
     sizes = NetworkSizes(phase, tokens, context, batch, data, tuple(shape or ()))
-    graph = network_of(workload, sizes, weight_bits, profile, machine.tile_m)
+    graph = network_of(workload, sizes, weight_bits, profile, machine)
     tile_sizes = (machine.tile_m, machine.tile_k, machine.tile_n)
     if as_json:
         print(json.dumps(network_content(graph, tile_sizes), indent=2))  # noqa: T201  # rich would wrap it

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from panacea_sim.commands.workload_options import Batch, Context, Data, Phase, Tokens
 
 if TYPE_CHECKING:
+    from panacea_sim.hardware.config import Hardware
     from panacea_sim.workload.network import LayerGraph
+    from panacea_sim.workload.networks.profile import Quantization
 
 __all__ = ["MODEL_ENDING", "NetworkSizes", "check_sizes", "network_of"]
 
@@ -29,18 +31,33 @@ class NetworkSizes:
 
 
 def network_of(
-    workload: str, sizes: NetworkSizes, weight_bits: int | None, profile: str | None, tile_m: int
+    workload: str, sizes: NetworkSizes, weight_bits: int | None, profile: str | None, hardware: Hardware
 ) -> LayerGraph:
-    """Return the graph of a network; raises ConfigError for options that it does not have."""
+    """Return the graph of a network for this hardware; raises ConfigError for options that it does not have."""
+    from panacea_sim.machines.machine import machine_of
+
     check_sizes(workload, sizes)
+    quantization = machine_of(hardware).quantization
+    if profile is not None:
+        _check_profile(profile, quantization, hardware.machine)
     if Path(workload).suffix.lower() == MODEL_ENDING:
         from panacea_sim.onnx_models.load import load_model
 
-        return load_model(workload, sizes.data, sizes.shapes, weight_bits=weight_bits, profile=profile).network
+        model = load_model(
+            workload, sizes.data, sizes.shapes, weight_bits=weight_bits, profile=profile, quantization=quantization
+        )
+        return model.network
     from panacea_sim.workload.networks.load import load_network
 
     of_network = (sizes.phase, sizes.tokens, sizes.context, sizes.batch)
-    return load_network(workload, *of_network, weight_bits=weight_bits, profile=profile, tile_m=tile_m)
+    return load_network(
+        workload,
+        *of_network,
+        weight_bits=weight_bits,
+        profile=profile,
+        quantization=quantization,
+        tile_m=hardware.tile_m,
+    )
 
 
 def check_sizes(workload: str, sizes: NetworkSizes) -> None:
@@ -60,3 +77,18 @@ def check_sizes(workload: str, sizes: NetworkSizes) -> None:
         raise ConfigError(
             "--shape", sizes.shapes[0], "nothing beside --data, whose samples have shapes", "Leave it out"
         )
+
+
+def _check_profile(profile: str, quantization: Quantization, machine: str) -> None:
+    """Check that a profile has the densities that a machine needs; raises ConfigError."""
+    from panacea_sim.errors import ConfigError
+    from panacea_sim.workload.networks.profile import density_profile
+
+    known = density_profile(profile)
+    lacking = [
+        kind for kind, densities in {**known.kinds, "other": known.other}.items() if quantization not in densities
+    ]
+    if lacking:
+        found = f"{profile}, without densities for {quantization!r} of {', '.join(lacking)}"
+        accepted = f"a profile with them, which machine {machine!r} needs"
+        raise ConfigError("--profile", found, accepted, "The profiles that come with panacea_sim have them")

@@ -102,7 +102,7 @@ def _run_densities(
     from panacea_sim.commands.simulation import simulate
     from panacea_sim.running.network import network_scenario
 
-    graph = network_of(name, sizes, weight_bits, profile, hardware.tile_m)
+    graph = network_of(name, sizes, weight_bits, profile, hardware)
     simulate(network_scenario(graph, hardware), options)
 
 

@@ -34,10 +34,10 @@ from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
 from panacea_sim.trace.summary import Summary
 
-__all__ = ["check_place", "simulate"]
+__all__ = ["RESULTS", "check_place", "cores", "fail_unless_exact", "simulate", "study_document"]
 
 _DEFAULT_RUNS = Path("runs")
-_RESULTS = "results.csv"
+RESULTS = "results.csv"
 
 
 def simulate(found: Scenario | Study, options: SimulationOptions, notes: Sequence[str] = ()) -> None:
@@ -69,7 +69,7 @@ def _run_one(scenario: Scenario, options: SimulationOptions, folder: Path, notes
         else:
             _print_one(output_console(), outcome, notes)
     finally:
-        _fail_unless_exact([outcome.summary])
+        fail_unless_exact([outcome.summary])
 
 
 def _print_one(console: Console, outcome: RunOutcome, notes: Sequence[str]) -> None:
@@ -103,12 +103,12 @@ def _run_study(study: Study, options: SimulationOptions, target: Path) -> None:
     names = [each.scenario.name for each in prepared]
     with RunFolder(target, force=options.force) as folder, _counting(names, folder, summaries):
         # The names say whose runs these are, also if the study does not reach its end.
-        folder.write_json("summary.json", _study_document(study, dict.fromkeys(names)) | {"partial": True})
+        folder.write_json("summary.json", study_document(study.name, dict.fromkeys(names)) | {"partial": True})
         for name, each in zip(names, prepared, strict=True):
             summaries[name] = _run_with_progress(each, replace(run_options, folder=folder.path / name)).summary
-        document = _study_document(study, {name: summary.to_json() for name, summary in summaries.items()})
+        document = study_document(study.name, {name: summary.to_json() for name, summary in summaries.items()})
         folder.write_json("summary.json", document)
-        with new_file(folder.path / _RESULTS, force=True) as beside:
+        with new_file(folder.path / RESULTS, force=True) as beside:
             write_study_rows(beside, summaries)
         folder.complete()
     try:
@@ -117,14 +117,15 @@ def _run_study(study: Study, options: SimulationOptions, target: Path) -> None:
         else:
             console = output_console()
             print_study(console, study.description or study.name, summaries)
-            for text in (f"Run folders: {folder.target}", f"Figures: {folder.target / _RESULTS}"):
+            for text in (f"Run folders: {folder.target}", f"Figures: {folder.target / RESULTS}"):
                 console.print(text, markup=False, highlight=False, soft_wrap=True)
     finally:
-        _fail_unless_exact(list(summaries.values()))
+        fail_unless_exact(list(summaries.values()))
 
 
-def _study_document(study: Study, runs: Mapping[str, dict[str, Any] | None]) -> dict[str, Any]:
-    return {"schema": SCHEMA_VERSION, "study": study.name, "runs": dict(runs)}
+def study_document(name: str, runs: Mapping[str, dict[str, Any] | None]) -> dict[str, Any]:
+    """Return the summary.json of a study, with those of its runs, None where one is not done."""
+    return {"schema": SCHEMA_VERSION, "study": name, "runs": dict(runs)}
 
 
 @contextmanager
@@ -152,13 +153,13 @@ def _run_options(options: SimulationOptions, folder: Path) -> RunOptions:
         trace=TraceOptions(options.trace or "full", parse_window(options.window)),
         log_level=options.log_level,
         engine=options.engine,
-        workers=options.workers or _cores(),
+        workers=options.workers or cores(),
         memoize=options.memoize,
         explain=options.explain,
     )
 
 
-def _cores() -> int:
+def cores() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -188,6 +189,7 @@ def _warn_of_a_late_window(summary: Summary, trace: TraceOptions) -> None:
         print(f"warning: nothing was recorded: {text}", file=sys.stderr)  # noqa: T201  # --json leaves only this stream
 
 
-def _fail_unless_exact(summaries: Sequence[Summary]) -> None:
+def fail_unless_exact(summaries: Sequence[Summary]) -> None:
+    """End with 1 where values of a run are not exact."""
     if any(summary.exact is False for summary in summaries):
         raise typer.Exit(1)

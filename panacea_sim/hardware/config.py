@@ -38,6 +38,8 @@ _EARLIER = {"machine": DEFAULT_MACHINE, "vector": "fused", "vmem_bytes": 65536}
 """What files of before there was a choice do not say."""
 _SECTION = "hardware"
 _MACHINE = "machine"
+_BASE = "base"
+"""What names the preset from which a file has the fields that it does not give."""
 _REMEDY = "Change it with --set {path}=VALUE or in the YAML file"
 _PRESETS_DIR = Path(__file__).parent / "presets"
 _CLOCK_STEP_HZ = 1000
@@ -317,14 +319,17 @@ def _preset_entries(preset: str) -> dict[str, _PresetEntry]:
     if preset not in presets:
         accepted = f"a preset ({', '.join(presets)}) or the path of a YAML file"
         raise ConfigError(_SECTION, f"the unknown preset {preset!r}", accepted, nearest_name(preset, presets))
-    table = cast("dict[str, dict[str, Any]]", read_mapping(_PRESETS_DIR / f"{preset}.yaml"))
-    return {
+    table = read_mapping(_PRESETS_DIR / f"{preset}.yaml")
+    base = table.pop(_BASE, None)
+    # Another machine has other fields beside those that all have.
+    shared = {} if base is None else _preset_entries(str(base))
+    return {field: entry for field, entry in shared.items() if field in Hardware.model_fields} | {
         field: _PresetEntry(entry["value"], Source(entry["standing"], entry["source"]))
-        for field, entry in table.items()
+        for field, entry in cast("dict[str, dict[str, Any]]", table).items()
     }
 
 
 def _file_values(path: Path) -> dict[str, object]:
     values = {"name": path.stem} | read_mapping(path)
-    base = values.pop("base", DEFAULT_PRESET)
+    base = values.pop(_BASE, DEFAULT_PRESET)
     return _replaced(_preset_values(str(base)), values)

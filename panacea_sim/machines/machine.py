@@ -24,6 +24,7 @@ from panacea_sim.mapping.work import LayerWork
 from panacea_sim.workload.functional import FunctionalPass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import AnyLayer, Layer
+from panacea_sim.workload.networks.profile import Quantization
 
 __all__ = ["Machine", "Values", "described", "machine_of"]
 
@@ -58,7 +59,9 @@ class Machine(ABC):
     `name` is what `hardware.machine` says, `settings` the model of its hardware, and `actions` names everything that
     its components count, with or without partial sums. `values_ways` says how it can handle values: those beside "off"
     need a method each. `rates` names the fields of the hardware behind the service or latency of its own parts: groups
-    of components, queues and stores.
+    of components, queues and stores. `quantization` says which densities of a profile are those of its operands,
+    and `counts_masks` whether anything is skipped: otherwise masks decide nothing.
+    `requantizes` says that `own` makes other operands of a layer.
     """
 
     name: str
@@ -66,21 +69,43 @@ class Machine(ABC):
     actions: tuple[str, ...]
     values_ways: tuple[ChosenValues, ...] = ("travel", "off")
     rates: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    quantization: Quantization = "aqs"
+    counts_masks: bool = True
+    requantizes: bool = False
 
     def check(self, layer: AnyLayer) -> None:  # noqa: B027  # a machine may take all layers
         """Raise ConfigError for a layer that this machine does not accept, its operands unread."""
 
+    def own(self, layer: GemmLayer) -> GemmLayer:
+        """Return the layer in the quantization of this machine, in which it multiplies; by default as it comes."""
+        return layer
+
     @abstractmethod
     def work(self, layer: Layer, hardware: Hardware, computed: FunctionalPass | None) -> LayerWork:
-        """Return what a layer asks of this hardware; `computed` are its numbers, where somebody needs them."""
+        """Return what a layer asks of this hardware; `computed` are its numbers, where somebody needs them.
+
+        A layer with operands comes as `own` makes it.
+        """
 
     def heights(self, hardware: Hardware) -> tuple[int, ...]:  # noqa: ARG002  # those that have a choice look at it
         """Return how many weight tiles a stack may have, which is fetched and multiplied as one."""
         return (1,)
 
+    def height_settings(self, height: int) -> dict[str, object]:  # noqa: ARG002  # the same
+        """Return the settings of the hardware that leave only stacks of this height open."""
+        return {}
+
     def least_cycles(self, work: LayerWork, hardware: Hardware, height: int) -> int:  # noqa: ARG002  # the same
         """Return cycles that no mapping with stacks of this height can be below, for its multiplications alone."""
         return 0
+
+    def pooled_cycles(self, work: LayerWork, hardware: Hardware) -> int | None:  # noqa: ARG002  # the same
+        """Return cycles that no split of the operators among kinds can be below; None where all are of one kind."""
+        return None
+
+    def sized(self, hardware: Hardware, size: int) -> dict[str, object]:  # noqa: ARG002  # the same
+        """Return the settings of the machine with arithmetic of a size, 1, 2 and so on; none where it has one size."""
+        return {}
 
     def relief(self, kind: str, name: str) -> tuple[str, ...]:
         """Return the fields of the hardware that relieve what an explanation found, the likeliest first.

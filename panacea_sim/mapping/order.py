@@ -2,6 +2,7 @@
 
 A task is one k tile of a stack: one weight tile, or two that share their activation tile (double-tile processing).
 A visit is a run of successive tasks on the same output tiles, after which the PEAs hand over what they have summed up.
+Machines that keep no sums hand them over after every task.
 """
 
 from __future__ import annotations
@@ -91,9 +92,12 @@ class Visits:
     before: IntArray
 
 
-def visits_of(tasks: TaskSequence, tiling: Tiling, height: int) -> Visits:
-    """Return the visits of these tasks; a stack of several m tiles makes one entry for each, lowest m first."""
-    ends = np.append((tasks.stack[1:] != tasks.stack[:-1]) | (tasks.n[1:] != tasks.n[:-1]), True)
+def visits_of(tasks: TaskSequence, tiling: Tiling, height: int, *, task_visits: bool = False) -> Visits:
+    """Return the visits of these tasks; a stack of several m tiles makes one entry for each, lowest m first.
+
+    With `task_visits` each task is a visit of its own.
+    """
+    ends = np.append((tasks.stack[1:] != tasks.stack[:-1]) | (tasks.n[1:] != tasks.n[:-1]) | task_visits, True)
     stack = tasks.stack[ends].astype(np.int64)
     m = (tiling.first_m(stack, height)[:, None] + np.arange(height)).ravel()
     n = np.repeat(tasks.n[ends], height)

@@ -16,10 +16,20 @@ from panacea_sim.mapping.order import Visits
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.units import IntArray, narrow, repeated
 
-__all__ = ["BYTES_PER_PARTIAL_SUM", "PartialSums", "least_spilled_bytes", "plan_partial_sums"]
+__all__ = [
+    "BYTES_PER_PARTIAL_SUM",
+    "FEWER_VISITS",
+    "SMALLER_TILES",
+    "PartialSums",
+    "least_spilled_bytes",
+    "plan_partial_sums",
+]
 
 BYTES_PER_PARTIAL_SUM = 4
 """An accumulator is an int32."""
+
+FEWER_VISITS, SMALLER_TILES = "put k innermost in hardware.loop_order", "lower hardware.tile_n"
+"""Ways out where partial sums do not fit; the first one helps where sums stay in the PEAs as long as k goes on."""
 
 NO_PARTIAL_SUM = -1
 
@@ -49,10 +59,13 @@ class PartialSums:
         return len(self.visit)
 
 
-def plan_partial_sums(visits: Visits, outputs: IntArray, region_bytes: int, *, may_spill: bool) -> PartialSums:
+def plan_partial_sums(
+    visits: Visits, outputs: IntArray, region_bytes: int, *, may_spill: bool, remedy: str = FEWER_VISITS
+) -> PartialSums:
     """Return the plan for the partial sums; `outputs` holds the outputs in the tile of each visit.
 
-    Raises MappingError if they do not fit and may not spill, or if not even one tile fits.
+    Raises MappingError, with `remedy` as one of the ways out, if they do not fit and may not spill, or if not even one
+    tile fits.
     """
     tile_bytes = outputs * BYTES_PER_PARTIAL_SUM
     several = (visits.first == 0) | (visits.last == 0)
@@ -66,8 +79,8 @@ def plan_partial_sums(visits: Visits, outputs: IntArray, region_bytes: int, *, m
         needed = largest_live if not may_spill else largest_tile
         raise MappingError(
             f"PSUM holds {region_bytes} bytes, but the partial sums of this loop order need {needed} at once: "
-            f"{needed - region_bytes} bytes are missing. Raise hardware.psum_bytes, put k innermost in "
-            f"hardware.loop_order{'' if may_spill else ', or set hardware.spill=allow'}"
+            f"{needed - region_bytes} bytes are missing. Raise hardware.psum_bytes, {remedy}"
+            f"{'' if may_spill else ', or set hardware.spill=allow'}"
         )
     fetched, returned = (several, several) if spills else (begins, ends)
     ahead = int(spills and largest_tile * 2 <= region_bytes)

@@ -17,7 +17,13 @@ from panacea_sim.mapping.kept import Kept
 from panacea_sim.mapping.loads import Loads, plan_loads
 from panacea_sim.mapping.order import TaskSequence, Visits, task_sequence, visits_of
 from panacea_sim.mapping.outputs import Writes, writes_of
-from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM, PartialSums, plan_partial_sums
+from panacea_sim.mapping.partial_sums import (
+    BYTES_PER_PARTIAL_SUM,
+    FEWER_VISITS,
+    SMALLER_TILES,
+    PartialSums,
+    plan_partial_sums,
+)
 from panacea_sim.mapping.stage import StagePlan, plan_stage
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.mapping.work import LayerWork, TileBytes
@@ -106,8 +112,8 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
     batch in which not all layers can have one plan.
     """
     tiling = work.tiling
-    key = (tiling, order, height, hardware.psum_bytes, hardware.spill, batch)
-    tasks, visits, partial_sums = _kept.of(key, lambda: _scheduled(tiling, order, height, hardware, batch))
+    key = (tiling, order, height, hardware.psum_bytes, hardware.spill, batch, work.task_visits)
+    tasks, visits, partial_sums = _kept.of(key, lambda: _scheduled(work, order, height, hardware, batch))
     check_output_tile(work, hardware, keeps_partial_sums=partial_sums.firings > 0)
     weight = _stacked(work.weight, tiling, height)
     must_stay = hardware.residency == "resident"
@@ -145,9 +151,11 @@ def plan_layer(name: str, work: LayerWork, hardware: Hardware, order: str, heigh
     )
 
 
-def _scheduled(tiling: Tiling, order: str, height: int, hardware: Hardware, batch: int) -> _Schedule:
+def _scheduled(work: LayerWork, order: str, height: int, hardware: Hardware, batch: int) -> _Schedule:
     """Return what follows from the shape of a layer: its tasks, its visits, and what becomes of partial sums."""
-    schedule = _of_shape(replace(tiling, repeat=tiling.repeat // batch), order, height, hardware)
+    tiling = work.tiling
+    one = replace(tiling, repeat=tiling.repeat // batch)
+    schedule = _of_shape(one, order, height, hardware, task_visits=work.task_visits)
     if batch > 1:
         tasks, visits, partial_sums = schedule
         schedule = (
@@ -160,12 +168,14 @@ def _scheduled(tiling: Tiling, order: str, height: int, hardware: Hardware, batc
     return schedule
 
 
-def _of_shape(tiling: Tiling, order: str, height: int, hardware: Hardware) -> _Schedule:
+def _of_shape(tiling: Tiling, order: str, height: int, hardware: Hardware, *, task_visits: bool) -> _Schedule:
     tasks = task_sequence(order, *_issue_order(tiling, order, height), tiling, height)
-    visits = visits_of(tasks, tiling, height)
+    visits = visits_of(tasks, tiling, height, task_visits=task_visits)
     outputs = tiling.outputs[visits.m, visits.n]
     may_spill = hardware.spill == "allow"
-    return tasks, visits, plan_partial_sums(visits, outputs, hardware.psum_bytes, may_spill=may_spill)
+    remedy = SMALLER_TILES if task_visits else FEWER_VISITS
+    sums = plan_partial_sums(visits, outputs, hardware.psum_bytes, may_spill=may_spill, remedy=remedy)
+    return tasks, visits, sums
 
 
 def _arrays_of(schedule: _Schedule) -> Iterator[IntArray]:
@@ -214,10 +224,10 @@ def check_output_tile(work: LayerWork, hardware: Hardware, *, keeps_partial_sums
     if missing <= 0:
         return
     ways = [f"raise hardware.omem_bytes to {needed + taken}"]
-    if taken and needed <= hardware.omem_bytes:
-        ways.append("put k innermost in hardware.loop_order, which needs no partial sums")
+    if taken and needed <= hardware.omem_bytes and not work.task_visits:
+        ways.append(f"{FEWER_VISITS}, which needs no partial sums")
     if taken < hardware.omem_bytes:
-        ways.append("lower hardware.tile_n")
+        ways.append(SMALLER_TILES)
     reason = f", as partial sums take hardware.psum_bytes = {taken} of {hardware.omem_bytes}" if taken else ""
     ways_out = ", or ".join(ways)
     raise MappingError(

@@ -52,8 +52,9 @@ class LayerWork(ABC):
     Together with the hardware this decides every cycle of a run without values. What is expensive is computed when it
     is asked for. `computed` is what the numbers of the layer are, None where nobody needs them. Each output passes the
     PPU `passes` times. `sequential` says that each product of the layer needs all outputs of the one before.
-    `stage` is vector work that follows with reads and writes of its own. `weight_bits` and
-    `activation_bits` say in which width outputs of other layers are read.
+    `stage` is vector work that follows with reads and writes of its own. `weight_bits` and `activation_bits` say in
+    which width outputs of other layers are read. With `task_visits` sums leave after every task, not only after the
+    last of a run of tasks on one output tile.
     """
 
     tiling: Tiling
@@ -64,6 +65,7 @@ class LayerWork(ABC):
     weight_bits: int = field(default=7, kw_only=True)
     activation_bits: int = field(default=8, kw_only=True)
     stage: StageWork | None = field(default=None, kw_only=True)
+    task_visits: bool = field(default=False, kw_only=True)
 
     @property
     @abstractmethod

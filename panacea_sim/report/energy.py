@@ -16,7 +16,7 @@ from panacea_sim.report.tables import Bar, Cell, Column, print_table
 from panacea_sim.trace.summary import Summary
 from panacea_sim.units import energy_text
 
-__all__ = ["CATEGORY_COLOURS", "energy_line", "print_energy"]
+__all__ = ["CATEGORY_COLOURS", "CATEGORY_LETTERS", "energy_line", "energy_span", "print_energy", "stacked_bar"]
 
 CATEGORY_COLOURS: dict[Category, str] = {
     "static": "#999999",
@@ -26,7 +26,8 @@ CATEGORY_COLOURS: dict[Category, str] = {
 }
 """Of Okabe and Ito's palette, as those of states are; always shown with a legend."""
 
-_LETTERS: dict[Category, str] = {"static": "s", "DRAM": "d", "buffer": "b", "core": "█"}
+CATEGORY_LETTERS: dict[Category, str] = {"static": "s", "DRAM": "d", "buffer": "b", "core": "█"}
+"""What stands for a category in a bar of letters."""
 _BAR_WIDTH = 30
 _LISTED_LAYERS = 12
 _UNKNOWN = "?"
@@ -63,7 +64,7 @@ def energy_line(summary: Summary) -> Text:
         without = " and ".join(_without(run))
         return Text(f"Energy: {_text(run.known)} without {without}, which has no figures")
     return Text(
-        f"Energy: {_text(run.total)} ({_span(run.total)}), {_number(run.pj_per_mac)} pJ/MAC, sourced parts only"
+        f"Energy: {_text(run.total)} ({energy_span(run.total)}), {_number(run.pj_per_mac)} pJ/MAC, sourced parts only"
     )
 
 
@@ -78,7 +79,7 @@ def _headline(found: RunEnergy) -> Text:
         text.append(f"{_text(run.known)}, without what has no figure: {', '.join(_without(run))}", "bold")
         return text
     text.append(_text(run.total), "bold")
-    text.append(f" ({_span(run.total)})")
+    text.append(f" ({energy_span(run.total)})")
     if run.pj_per_mac is not None:
         text.append(f", {_number(run.pj_per_mac)} pJ/MAC", "bold")
         text.append(f" ({_number_span(run.pj_per_mac)})")
@@ -93,8 +94,8 @@ def _print_categories(console: Console, run: Energy) -> None:
             rows.append([category, _UNKNOWN, "", "", ""])
             continue
         share = _share(of_category, run)
-        bar = Bar(((_LETTERS[category], CATEGORY_COLOURS[category], 1.0),), round(share * _BAR_WIDTH))
-        rows.append([category, _text(of_category), _span(of_category), f"{share:.1%}", bar])
+        bar = Bar(((CATEGORY_LETTERS[category], CATEGORY_COLOURS[category], 1.0),), round(share * _BAR_WIDTH))
+        rows.append([category, _text(of_category), energy_span(of_category), f"{share:.1%}", bar])
     print_table(console, (Column("category", "word"), *_NAMED), rows)
 
 
@@ -104,15 +105,16 @@ def _print_stacked(console: Console, title: str, parts: Sequence[tuple[str, Ener
         sums = [part.of_category(category) for category in CATEGORIES]
         shown = [_UNKNOWN if each is None else _text(each) if each.nominal else "" for each in sums]
         share = _share(part.known, run)
-        rows.append([name, *shown, _text(part.known), f"{share:.1%}", _stack(sums, share)])
+        rows.append([name, *shown, _text(part.known), f"{share:.1%}", stacked_bar(sums, share)])
     columns = (Column(title, "name"), *_PARTS, Column("total"), Column("share"), Column("of it", "bar", leaves=2))
     print_table(console, columns, rows)
-    console.print(Text("  " + "  ".join(f"{_LETTERS[each]} {each}" for each in CATEGORIES)))
+    console.print(Text("  " + "  ".join(f"{CATEGORY_LETTERS[each]} {each}" for each in CATEGORIES)))
 
 
-def _stack(sums: Sequence[Range | None], share: float) -> Bar | str:
+def stacked_bar(sums: Sequence[Range | None], share: float) -> Bar | str:
+    """Return a bar of the categories, each as long as its part; nothing where none of them is known."""
     parts = tuple(
-        (_LETTERS[category], CATEGORY_COLOURS[category], float(each.nominal))
+        (CATEGORY_LETTERS[category], CATEGORY_COLOURS[category], float(each.nominal))
         for category, each in zip(CATEGORIES, sums, strict=True)
         if each is not None and each.nominal
     )
@@ -180,7 +182,8 @@ def _text(found: Range) -> str:
     return energy_text(float(found.nominal))
 
 
-def _span(found: Range) -> str:
+def energy_span(found: Range) -> str:
+    """Return an energy from its low to its high case."""
     return _cases(found, energy_text)
 
 

@@ -8,9 +8,15 @@ from pathlib import Path
 
 from panacea_sim.units import KIB
 
-__all__ = ["available_bytes", "lately_available_bytes"]
+__all__ = ["available_bytes", "lately_available_bytes", "processes_that_fit"]
 
 _MOMENTS_PER_SECOND = 10
+
+
+def processes_that_fit(workers: int, needed_bytes: int) -> int:
+    """Return in how many processes, up to `workers` and at least in one, there is room for so much in each."""
+    available = available_bytes()
+    return workers if available is None else max(1, min(workers, available // needed_bytes))
 
 
 def lately_available_bytes() -> int | None:

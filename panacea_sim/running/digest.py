@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from panacea_sim.choices import MappingFrom, Schedule
 from panacea_sim.hardware.config import Hardware
+from panacea_sim.machines.machine import machine_of
 from panacea_sim.workload.chain import source_numbers
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import AnyLayer, Layer, loaded
@@ -28,6 +29,9 @@ _FORM = "panacea_sim run 1"
 """What is digested first: raised when the same content is to give another digest."""
 
 _DECIDING_ROOMS = ("quant", "workload", "mapping", "memory", "description", "engines", "machines")
+
+_MASKS = {"rho_w", "rho_x", "skipped", "seed"}
+"""What masks of operands and of outputs are drawn with."""
 
 _DIGEST_BYTES = 32
 _BLOCK_ELEMENTS = 1 << 20
@@ -44,14 +48,16 @@ def run_digest(
 ) -> str:
     """Return the BLAKE2b digest, in hex, of layers, machine and options that decide figures; names are not among them.
 
-    Links decide figures where layers overlap, and count there alone, in whatever order they are given. Layers in files
+    Links decide figures where layers overlap, and count there alone, in whatever order they are given; masks count on
+    machines that skip something. Layers in files
     are read one after the other. Raises ConfigError for a file that cannot be read, and for sources that are no layers
     before.
     """
     content = _Content()
     content.add("options", {"schedule": schedule, "mapping": mapping, "values": values})
     content.add("hardware", hardware_figures(hardware))
-    _add_layers(content, layers, links if schedule == "overlap" else ())
+    counts_masks = machine_of(hardware).counts_masks
+    _add_layers(content, layers, links if schedule == "overlap" else (), counts_masks=counts_masks)
     return content.digest()
 
 
@@ -115,20 +121,31 @@ def hardware_figures(hardware: Hardware) -> dict[str, object]:
     return hardware.model_dump(exclude={"name", "dram"}) | {"dram": memory}
 
 
-def _add_layers(content: _Content, layers: Sequence[AnyLayer], links: Sequence[LayerLink]) -> None:
+def _add_layers(
+    content: _Content, layers: Sequence[AnyLayer], links: Sequence[LayerLink], *, counts_masks: bool = True
+) -> None:
     for layer, source in zip(layers, source_numbers(layers), strict=True):
         content.add("source", source)
-        _add_layer(content, loaded(layer))
+        _add_layer(content, loaded(layer), counts_masks=counts_masks)
     if links:
         numbers = {layer.name: number for number, layer in enumerate(layers)}
         content.add("links", sorted(_meaning_of_link(numbers, link) for link in links))
 
 
-def _add_layer(content: _Content, layer: Layer) -> None:
+def _add_layer(content: _Content, layer: Layer, *, counts_masks: bool) -> None:
     if isinstance(layer, GemmLayer):
         _add_operands(content, layer)
-    else:
-        content.add("masked", {name: value for name, value in layer.recipe.items() if name != "name"})
+        return
+    recipe = layer.recipe if counts_masks else _without_masks(layer.recipe)
+    content.add("masked", {name: value for name, value in recipe.items() if name != "name"})
+
+
+def _without_masks(recipe: Mapping[str, Any]) -> dict[str, object]:
+    """Return what draws a layer but for its densities and seeds, those of its outputs included."""
+    left: dict[str, object] = {name: value for name, value in recipe.items() if name not in _MASKS}
+    if "formats" in recipe:
+        left["formats"] = [{name: each[name] for name in each if name not in _MASKS} for each in recipe["formats"]]
+    return left
 
 
 def _add_operands(content: _Content, layer: GemmLayer) -> None:

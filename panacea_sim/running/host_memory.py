@@ -14,7 +14,7 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.mapping.tiling import Tiling
 from panacea_sim.running.available_memory import lately_available_bytes
-from panacea_sim.running.mapping_choice import Candidate, open_mappings
+from panacea_sim.running.mapping_choice import mapping_settings, open_mappings
 from panacea_sim.workload.layer import AnyLayer
 from panacea_sim.workload.masked_layer import MaskedLayer
 
@@ -169,7 +169,7 @@ def _cheaper_runs(layers: Sequence[AnyLayer], hardware: Hardware, kind: RunKind)
 
 def _cheaper_mappings(layer: AnyLayer, hardware: Hardware, kind: RunKind) -> Iterator[tuple[int, str]]:
     least, order, height = min(_mappings(layer, hardware, kind))
-    settings = Candidate(order, height).settings
+    settings = mapping_settings(hardware, order, height)
     chosen = " ".join(f"--set hardware.{name}={value}" for name, value in settings.items())
     yield PROGRAM_BYTES + least, chosen
 

@@ -20,7 +20,16 @@ from panacea_sim.trace.options import NO_TRACE
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.units import ceil_div
 
-__all__ = ["Candidate", "Check", "Simulate", "candidates", "choose_mapping", "mapped", "open_mappings"]
+__all__ = [
+    "Candidate",
+    "Check",
+    "Simulate",
+    "candidates",
+    "choose_mapping",
+    "mapped",
+    "mapping_settings",
+    "open_mappings",
+]
 
 _NEAR = 1.25
 """Bounds up to this ratio to the least one are near it."""
@@ -55,11 +64,6 @@ class Candidate:
     obstacle: str = ""
 
     @property
-    def settings(self) -> dict[str, object]:
-        """The hardware settings that choose this mapping."""
-        return {"loop_order": self.order, "dtp": "on" if self.height > 1 else "off"}
-
-    @property
     def plan(self) -> LayerPlan | None:
         """The plan of the layer, None where it does not fit."""
         return None if self.program is None else self.program.layers[0].plan
@@ -73,6 +77,11 @@ def candidates(name: str, work: LayerWork, hardware: Hardware) -> Iterator[Candi
     """Return every mapping that the hardware and its machine leave open, K innermost first."""
     for order, height in open_mappings(hardware):
         yield mapped(name, work, hardware, order, height)
+
+
+def mapping_settings(hardware: Hardware, order: str, height: int) -> dict[str, object]:
+    """Return the settings that leave only this mapping open."""
+    return {"loop_order": order, **machine_of(hardware).height_settings(height)}
 
 
 def open_mappings(hardware: Hardware) -> list[tuple[str, int]]:

@@ -125,11 +125,23 @@ def prepare(scenario: Scenario, engine: Engine = "auto", planning: Planning = AS
     layers = tuple(load_layer(layer) if isinstance(layer, str | Path) else loaded(layer) for layer in scenario.layers)
     _check_layers(layers, hardware)
     works = [work_of(layer, hardware, values=way != "off") for layer in layers]
-    graph = chain_graph(layers, [work.computed for work in works])
+    graph = chain_graph(layers, _given_passes(layers, works, hardware))
     link_layers(graph, scenario.links, _LINKS)
     how = _How(hardware, chosen, scenario.mapping, way, planning)
     program, description, values = _planned(layers, works, graph, how)
     return Prepared(scenario, layers, program, description, values, way)
+
+
+def _given_passes(
+    layers: Sequence[Layer], works: Sequence[LayerWork], hardware: Hardware
+) -> list[FunctionalPass | None]:
+    """Return what the numbers of layers are as they were given, where a chain is checked with them.
+
+    A machine that requantizes has other ones.
+    """
+    if machine_of(hardware).requantizes:
+        return [_functional(layer, wanted=_is_read(layer)) for layer in layers]
+    return [work.computed for work in works]
 
 
 def _prepared_layers(
@@ -173,8 +185,13 @@ def work_of(layer: Layer, hardware: Hardware, *, values: bool) -> LayerWork:
 
     The machine must accept the layer (`Machine.check`).
     """
-    is_read = layer.output is not None or bool(layer.formats)
-    return machine_of(hardware).work(layer, hardware, _functional(layer, wanted=values or is_read))
+    machine = machine_of(hardware)
+    own = machine.own(layer) if isinstance(layer, GemmLayer) else layer
+    return machine.work(own, hardware, _functional(own, wanted=values or _is_read(own)))
+
+
+def _is_read(layer: Layer) -> bool:
+    return layer.output is not None or bool(layer.formats)
 
 
 def planned_alone(
@@ -282,7 +299,7 @@ def _planned(
     machine.settle(program)
     compared = None
     if values != "off":
-        operands = [layer for layer in layers if isinstance(layer, GemmLayer)]
+        operands = [machine.own(layer) for layer in layers if isinstance(layer, GemmLayer)]
         computed = [work.computed for work in works if work.computed is not None]
         make = machine.values if values == "travel" else machine.checked_values
         compared = make(program, operands, computed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from panacea_sim.hardware.config import load_hardware
+from panacea_sim.hardware.config import list_presets, load_hardware
 from panacea_sim.hardware.knobs import declarations
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.running.prepare import Prepared, prepare
@@ -12,32 +12,35 @@ from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.masked_layer import MaskedLayer
 
 _HARDWARE = load_hardware("panacea", {"loop_order": "kmn"})
-_KNOBS = {each.field for each in declarations(type(_HARDWARE))} | {
-    trial.knob
-    for each in declarations(type(_HARDWARE))
-    for hardware in (_HARDWARE, load_hardware("panacea", {"dram": "ideal"}))
-    for trial in each.knob.trials(each.field, hardware)
-}
 
 
-def _machine() -> Prepared:
-    found = prepare(Scenario("p", MaskedLayer("p", 128, 96, 128, 0.5, 0.5, 0), _HARDWARE, values="off"), "reference")
-    assert isinstance(found, Prepared)
-    return found
+def _knobs(machine: str) -> set[str]:
+    """Return the fields that can be turned, and what turns several of them."""
+    each_hardware = [load_hardware(machine, given) for given in ({"loop_order": "kmn"}, {"dram": "ideal"})]
+    known = declarations(type(each_hardware[0]))
+    turned = {
+        trial.knob for each in known for hardware in each_hardware for trial in each.knob.trials(each.field, hardware)
+    }
+    return turned | {each.field for each in known}
 
 
-def test_every_part_of_the_machine_has_a_field() -> None:
-    """Whoever serves, holds or passes on something is faster or larger by a knob that there is."""
-    description, machine = _machine().description, machine_of(_HARDWARE)
-    found = [("service", part.group) for part in description.components if part.service_cycles is not None]
+@pytest.mark.parametrize("name", list_presets())
+def test_every_part_of_a_machine_has_a_field(name: str) -> None:
+    """Whoever takes time, holds or passes on something is faster or larger by a knob that there is."""
+    hardware = load_hardware(name, {"loop_order": "kmn"})
+    layer = MaskedLayer("p", 128, 96, 128, 0.5, 0.5, 0)
+    prepared = prepare(Scenario("p", layer, hardware, values="off"), "reference")
+    assert isinstance(prepared, Prepared)
+    description, machine, knobs = prepared.description, machine_of(hardware), _knobs(name)
+    found = [("service", part.group) for part in description.components if not part.posted and part.served_cycles]
     found += [("queue", queue.name) for queue in description.queues]
     found += [("memory", memory.name) for memory in description.memories]
     found += [(kind, port.component) for port in description.ports for kind in ("slot", "order", "transfer")]
     found += [(kind, channel.name) for channel in description.channels for kind in ("device", "latency")]
-    for kind, name in found:
-        fields = machine.relief(kind, name)
-        assert fields, (kind, name)
-        assert set(fields) <= _KNOBS, (kind, name)
+    for kind, part_name in found:
+        fields = machine.relief(kind, part_name)
+        assert fields, (kind, part_name)
+        assert set(fields) <= knobs, (kind, part_name)
 
 
 @pytest.mark.parametrize(

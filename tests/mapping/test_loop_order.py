@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from naive_mapping import fits_at_once, loop_nest, visits
 from strategies import Mapping, mappings
 
+from panacea_sim.hardware.config import with_settings
 from panacea_sim.mapping.graph import issue_order, tile_group_graph
 from panacea_sim.mapping.order import LOOP_ORDERS, task_sequence
 from panacea_sim.mapping.plan import LayerPlan, plan_layer
@@ -46,6 +49,19 @@ def test_visits_are_runs_on_one_output_tile(mapping: Mapping) -> None:
     assert plan.tasks.stack[plan.visits.last_task == 1].tolist() == [
         m // mapping.height for m, _ in wanted if m % mapping.height == 0
     ]
+
+
+@given(mappings())
+def test_every_task_can_be_a_visit(mapping: Mapping) -> None:
+    """Where sums leave after every task, each task visits its output tile, and one visit of a tile is the last."""
+    work, tiling = replace(mapping.work, task_visits=True), mapping.work.tiling
+    # A region of partial sums that holds all of them: those that may not spill must fit.
+    hardware = with_settings(mapping.hardware, {"psum_bytes": 1 << 20, "omem_bytes": 1 << 21})
+    plan = plan_layer("layer", work, hardware, mapping.order, 1)
+    trips = {"m": tiling.m_tiles, "n": tiling.n_tiles, "k": tiling.k_tiles}
+    assert _visited(plan) == [(task["m"], task["n"]) for task in loop_nest(mapping.order, trips)]
+    assert plan.visits.last_task.all()
+    assert (plan.visits.first.sum(), plan.visits.last.sum()) == (work.outputs.size, work.outputs.size)
 
 
 @given(mappings())

@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from panacea_sim.errors import MappingError
-from panacea_sim.machines.panacea.encoder import encode_output_tile
 from panacea_sim.machines.shared.encoded_outputs import encoded_outputs
+from panacea_sim.machines.shared.encoded_tiles import encode_output_tile
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.mapping.outputs import OutputBytes, dense_outputs
 from panacea_sim.mapping.tiling import Tiling

@@ -56,7 +56,7 @@ ENERGY_MUTATIONS = (
     ),
     Mutation(
         "only encoded bytes are written into OMEM",
-        "panacea_sim/machines/panacea/encoder.py",
+        "panacea_sim/machines/shared/packer.py",
         'costs=(cost_of(written_of("OMEM"), lambda: program.of_writes(lambda written: written.output_bytes.total)),),',
         'costs=(cost_of(written_of("OMEM"), lambda: program.of_writes(lambda written: written.output_bytes.ho)),),',
         _COUNTED,

@@ -17,15 +17,15 @@ KEPT_MUTATIONS = (
     Mutation(
         "partial sums are kept for a region of another size",
         _PLAN,
-        "key = (tiling, order, height, hardware.psum_bytes, hardware.spill, batch)",
+        "key = (tiling, order, height, hardware.psum_bytes, hardware.spill, batch, work.task_visits)",
         "key = (tiling, order, height, batch)",
         _TESTS,
     ),
     Mutation(
         "tasks are kept for another loop order",
         _PLAN,
-        "key = (tiling, order, height, hardware.psum_bytes, hardware.spill, batch)",
-        "key = (tiling, hardware.psum_bytes, hardware.spill, batch)",
+        "key = (tiling, order, height, hardware.psum_bytes, hardware.spill, batch, work.task_visits)",
+        "key = (tiling, hardware.psum_bytes, hardware.spill, batch, work.task_visits)",
         _TESTS,
     ),
     Mutation(

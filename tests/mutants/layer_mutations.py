@@ -75,8 +75,8 @@ LAYER_MUTATIONS = (
     Mutation(
         "links count in the digest of layers that run alone",
         "panacea_sim/running/digest.py",
-        '_add_layers(content, layers, links if schedule == "overlap" else ())',
-        "_add_layers(content, layers, links)",
+        '_add_layers(content, layers, links if schedule == "overlap" else (), counts_masks=counts_masks)',
+        "_add_layers(content, layers, links, counts_masks=counts_masks)",
         (f"{_LINKED}::test_links_count_where_layers_overlap",),
     ),
     Mutation(
@@ -139,7 +139,7 @@ LAYER_MUTATIONS = (
     ),
     Mutation(
         "free vector work takes passes",
-        "panacea_sim/machines/panacea/build.py",
+        "panacea_sim/machines/shared/layer_outputs.py",
         "return layer.passes if stays else 1",
         "return layer.passes",
         _PASSES,

@@ -17,6 +17,7 @@ from mutations import MUTATIONS, Mutation
 from network_mutations import NETWORK_MUTATIONS
 from product_mutations import PRODUCT_MUTATIONS
 from read_format_mutations import READ_FORMAT_MUTATIONS
+from rival_mutations import RIVAL_MUTATIONS
 from stage_mutations import STAGE_MUTATIONS
 from value_mutations import VALUE_MUTATIONS
 
@@ -34,6 +35,7 @@ LISTED = (
     *FORMAT_MUTATIONS,
     *READ_FORMAT_MUTATIONS,
     *STAGE_MUTATIONS,
+    *RIVAL_MUTATIONS,
     *KEPT_MUTATIONS,
     *COMPARISON_MUTATIONS,
     *ENERGY_MUTATIONS,

@@ -67,7 +67,7 @@ WORK = ("tests/mapping/test_layer_work.py",)
 SERVICE_RULES = (
     Mutation(
         "encoder twice as fast",
-        "panacea_sim/machines/panacea/encoder.py",
+        "panacea_sim/machines/shared/codecs.py",
         "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)),",
         "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, 2 * "
         "codec_bytes_per_cycle)),",
@@ -75,7 +75,7 @@ SERVICE_RULES = (
     ),
     Mutation(
         "encoder encodes the LO slices",
-        "panacea_sim/machines/panacea/encoder.py",
+        "panacea_sim/machines/shared/codecs.py",
         "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.ho, codec_bytes_per_cycle)),",
         "service_cycles=program.of_writes(lambda written: ceil_div(written.output_bytes.total, "
         "codec_bytes_per_cycle)),",
@@ -83,46 +83,46 @@ SERVICE_RULES = (
     ),
     Mutation(
         "decoders twice as fast",
-        "panacea_sim/machines/panacea/decoder.py",
+        "panacea_sim/machines/shared/codecs.py",
         "service_cycles=of_tasks(lambda layer: ceil_div(tile_bytes(layer), codec_bytes_per_cycle)),",
         "service_cycles=of_tasks(lambda layer: ceil_div(tile_bytes(layer), 2 * codec_bytes_per_cycle)),",
         SERVICE,
     ),
     Mutation(
         "weight decoder decodes the LO slices",
-        "panacea_sim/machines/panacea/decoder.py",
-        'return _decoder("w", program, program.of_weights, lambda layer: layer.plan.weight.ho, _weight_loads)',
-        'return _decoder("w", program, program.of_weights, lambda layer: layer.plan.weight.total, _weight_loads)',
+        "panacea_sim/machines/shared/codecs.py",
+        'return _decoder("w", program, codec_bytes_per_cycle, program.of_weights, lambda layer: layer.plan.weight.ho)',
+        'return _decoder("w", program, codec_bytes_per_cycle, program.of_weights, '
+        "lambda layer: layer.plan.weight.total)",
         SERVICE,
     ),
     Mutation(
         "activation decoder decodes the LO slices",
-        "panacea_sim/machines/panacea/decoder.py",
-        '"x", program, program.of_activations, lambda layer: layer.plan.work.activation.ho, _activation_loads',
-        '"x", program, program.of_activations, lambda layer: layer.plan.work.activation.total, _activation_loads',
+        "panacea_sim/machines/shared/codecs.py",
+        'return _decoder("x", program, codec_bytes_per_cycle, of_tasks, lambda layer: layer.plan.work.activation.ho)',
+        'return _decoder("x", program, codec_bytes_per_cycle, of_tasks, '
+        "lambda layer: layer.plan.work.activation.total)",
         SERVICE,
     ),
     Mutation(
         "dispatcher reads one tile after the other",
-        "panacea_sim/machines/panacea/dispatcher.py",
+        "panacea_sim/machines/shared/dealer.py",
         "service_cycles = np.maximum(",
         "service_cycles = np.add(",
         SERVICE,
     ),
     Mutation(
         "dispatcher reads one byte of weights a cycle more",
-        "panacea_sim/machines/panacea/dispatcher.py",
-        "program.of_weights(lambda layer: ceil_div(layer.plan.weight.total, hardware.sram_bytes_per_cycle)),",
-        "program.of_weights(lambda layer: ceil_div(layer.plan.weight.total, hardware.sram_bytes_per_cycle + 1)),",
+        "panacea_sim/machines/shared/dealer.py",
+        "program.of_weights(lambda layer: ceil_div(layer.plan.weight.total, sram_bytes_per_cycle)),",
+        "program.of_weights(lambda layer: ceil_div(layer.plan.weight.total, sram_bytes_per_cycle + 1)),",
         SERVICE,
     ),
     Mutation(
         "dispatcher leaves out the last byte of an activation tile",
-        "panacea_sim/machines/panacea/dispatcher.py",
-        "program.of_activations("
-        "lambda layer: ceil_div(layer.plan.work.activation.total, hardware.sram_bytes_per_cycle)),",
-        "program.of_activations("
-        "lambda layer: ceil_div(layer.plan.work.activation.total - 1, hardware.sram_bytes_per_cycle)),",
+        "panacea_sim/machines/shared/dealer.py",
+        "program.of_activations(lambda layer: ceil_div(layer.plan.work.activation.total, sram_bytes_per_cycle)),",
+        "program.of_activations(lambda layer: ceil_div(layer.plan.work.activation.total - 1, sram_bytes_per_cycle)),",
         SERVICE,
     ),
     Mutation(
@@ -222,21 +222,21 @@ SERVICE_RULES = (
 WORK_RULES = (
     Mutation(
         "HO x LO products forgotten",
-        "panacea_sim/machines/panacea/work.py",
+        "panacea_sim/machines/shared/slice_steps.py",
         "met = x_counts.reshape(tiling.repeat, tiling.n_tiles, tiling.K) + tiling.column_groups[:, None].astype(",
         "met = x_counts.reshape(tiling.repeat, tiling.n_tiles, tiling.K) + 0 * tiling.column_groups[:, None].astype(",
         WORK,
     ),
     Mutation(
         "LO x HO products forgotten",
-        "panacea_sim/machines/panacea/work.py",
+        "panacea_sim/machines/shared/slice_steps.py",
         "panel += compensation[:, :, k, None]",
         "panel += 0",
         WORK,
     ),
     Mutation(
         "a PEA without rows works",
-        "panacea_sim/machines/panacea/work.py",
+        "panacea_sim/machines/shared/slice_steps.py",
         "steps[..., ceil_div(tiling.M, tiling.v) :] = 0",
         "steps[..., ceil_div(tiling.M, tiling.v) + 1 :] = 0",
         WORK,
@@ -352,8 +352,8 @@ MAPPING_RULES = (
     Mutation(
         "a visit never ends where n changes",
         "panacea_sim/mapping/order.py",
-        "ends = np.append((tasks.stack[1:] != tasks.stack[:-1]) | (tasks.n[1:] != tasks.n[:-1]), True)",
-        "ends = np.append(tasks.stack[1:] != tasks.stack[:-1], True)",
+        "ends = np.append((tasks.stack[1:] != tasks.stack[:-1]) | (tasks.n[1:] != tasks.n[:-1]) | task_visits, True)",
+        "ends = np.append((tasks.stack[1:] != tasks.stack[:-1]) | task_visits, True)",
         ORDER,
     ),
     Mutation(
@@ -578,7 +578,7 @@ MAPPING_RULES = (
 MACHINE_RULES = (
     Mutation(
         "OMEM keeps the room of PSUM",
-        "panacea_sim/machines/panacea/build.py",
+        "panacea_sim/machines/shared/frame.py",
         'Memory("OMEM", hardware.omem_bytes - psum_bytes),',
         'Memory("OMEM", hardware.omem_bytes),',
         BUILD,
@@ -599,14 +599,14 @@ MACHINE_RULES = (
     ),
     Mutation(
         "writes have the priority of the weights",
-        "panacea_sim/machines/panacea/build.py",
+        "panacea_sim/machines/shared/frame.py",
         "Port(WRITE_BACK, hardware.o_dma_priority, hardware.outstanding),",
         "Port(WRITE_BACK, hardware.w_dma_priority, hardware.outstanding),",
         BUILD,
     ),
     Mutation(
         "one request in flight",
-        "panacea_sim/machines/panacea/build.py",
+        "panacea_sim/machines/shared/frame.py",
         'Port("x_dma", hardware.x_dma_priority, hardware.outstanding),',
         'Port("x_dma", hardware.x_dma_priority, 1),',
         BUILD,

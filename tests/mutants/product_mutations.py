@@ -85,14 +85,14 @@ PRODUCT_MUTATIONS = (
     ),
     Mutation(
         "dynamic work of all products is that of the first weights",
-        "panacea_sim/machines/panacea/work.py",
+        "panacea_sim/machines/shared/slice_steps.py",
         "weight = w_counts.reshape(tiling.repeat, lanes, tiling.K)",
         "weight = np.broadcast_to(w_counts[:lanes], (tiling.repeat, lanes, tiling.K))",
         _WORK,
     ),
     Mutation(
         "static work of products in turn",
-        "panacea_sim/machines/panacea/work.py",
+        "panacea_sim/machines/shared/slice_steps.py",
         "by_m = np.repeat(steps.astype(kind).transpose(1, 2, 0), tiling.m_tiles, 2)",
         "by_m = np.tile(steps.astype(kind).transpose(1, 2, 0), tiling.m_tiles)",
         _WORK,

@@ -6,8 +6,9 @@ from mutations import Mutation
 
 __all__ = ["READ_FORMAT_MUTATIONS"]
 
-_ENCODER = "panacea_sim/machines/panacea/encoder.py"
-_IMAGE = "panacea_sim/machines/panacea/image.py"
+_ENCODER = "panacea_sim/machines/shared/encoded_tiles.py"
+_IMAGE = "panacea_sim/machines/shared/image.py"
+_PACKER = "panacea_sim/machines/shared/packer.py"
 _PLANNED = "panacea_sim/machines/shared/encoded_outputs.py"
 _PPU = "panacea_sim/machines/shared/ppu.py"
 _FUNCTIONAL = "panacea_sim/workload/functional.py"
@@ -28,14 +29,14 @@ READ_FORMAT_MUTATIONS = (
     ),
     Mutation(
         "the encoder forgets a tile after its first format",
-        _ENCODER,
+        _PACKER,
         "tile, form = self._tile[number], self._formats[self._layer[firing]][number]",
         "tile, form = self._tile[0], self._formats[self._layer[firing]][number]",
         _TRAVEL,
     ),
     Mutation(
         "every format is packed as the first",
-        _ENCODER,
+        _PACKER,
         "tile, form = self._tile[number], self._formats[self._layer[firing]][number]",
         "tile, form = self._tile[number], self._formats[self._layer[firing]][0]",
         _TRAVEL,

@@ -11,7 +11,7 @@ _STREAMS = "panacea_sim/machines/shared/streams.py"
 _WAITS = "panacea_sim/mapping/waits.py"
 _WORK = "panacea_sim/workload/networks/vector_work.py"
 _DERIVED = "panacea_sim/workload/networks/formats.py"
-_BUILD = "panacea_sim/machines/panacea/build.py"
+_OUTPUTS = "panacea_sim/machines/shared/layer_outputs.py"
 
 _STAGES = ("tests/machines/shared/test_vector_stages.py",)
 _OF_WAITS = ("tests/mapping/test_waits.py",)
@@ -111,9 +111,9 @@ STAGE_MUTATIONS = (
     ),
     Mutation(
         "fused vector work has stages as well",
-        _BUILD,
-        'if chosen.vector == "unfused" and layer.feeds_stage:',
-        "if layer.feeds_stage:",
+        _OUTPUTS,
+        'if not isinstance(layer, MaskedLayer) or hardware.vector != "unfused" or not layer.feeds_stage:',
+        "if not isinstance(layer, MaskedLayer) or not layer.feeds_stage:",
         _STAGES,
     ),
     Mutation(

@@ -7,47 +7,47 @@ from types import MappingProxyType
 
 import numpy as np
 
+from panacea_sim.choices import ChosenValues
 from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
 from panacea_sim.description.inventory import Inventory
-from panacea_sim.description.parts import Memory, Port, Queue, Store
+from panacea_sim.description.parts import Queue
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware, load_hardware
 from panacea_sim.machines.machine import Machine, Values
-from panacea_sim.machines.panacea.decoder import activation_decoder, weight_decoder
-from panacea_sim.machines.panacea.dispatcher import dispatcher, pea_queue
-from panacea_sim.machines.panacea.encoder import encoder
+from panacea_sim.machines.panacea.dispatcher import dispatcher
 from panacea_sim.machines.panacea.pea import (
     MOST_HO_SLICES,
     OPERATORS,
     pe_arrays,
     pea_work,
     settle_steps,
-    sum_queue,
     widest_steps,
 )
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
 from panacea_sim.machines.panacea.values import TravellingValues
-from panacea_sim.machines.panacea.work import PanaceaWork, batched_work, panacea_work
+from panacea_sim.machines.panacea.work import PanaceaWork, panacea_work
 from panacea_sim.machines.shared.accumulator import accumulator
-from panacea_sim.machines.shared.channels import dram_channels
+from panacea_sim.machines.shared.codecs import activation_decoder, encoder, weight_decoder
+from panacea_sim.machines.shared.dealer import pea_queue, sum_queue
 from panacea_sim.machines.shared.encoded_outputs import encoded_outputs, masked_outputs
-from panacea_sim.machines.shared.inventory import inventory_of
+from panacea_sim.machines.shared.frame import framed
+from panacea_sim.machines.shared.inventory import CODED_PARTS, inventory_of
+from panacea_sim.machines.shared.layer_outputs import layer_outputs, ppu_passes
 from panacea_sim.machines.shared.ppu import ppu
 from panacea_sim.machines.shared.program import Program, plan_program
+from panacea_sim.machines.shared.slice_steps import batched_steps
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling, shared_tiling
 from panacea_sim.machines.shared.sliced_work import SkipMasks
 from panacea_sim.machines.shared.streams import (
-    WRITE_BACK,
     activation_stream,
     output_stream,
     partial_sum_stream,
     stage_stream,
     weight_stream,
 )
-from panacea_sim.mapping.outputs import dense_outputs
+from panacea_sim.mapping.outputs import OutputBytes, dense_outputs
 from panacea_sim.mapping.plan import plan_layer
-from panacea_sim.mapping.stage import RAW_BYTES, StageWork
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.quant.operands import signed_hint
 from panacea_sim.units import ceil_div
@@ -57,9 +57,6 @@ from panacea_sim.workload.layer import AnyLayer, Layer
 from panacea_sim.workload.masked_layer import MaskedLayer
 
 __all__ = ["MACHINE", "Panacea"]
-
-_LEFT_OUT = ("run-length codecs", "dealing tiles to the PEAs", "buffers of decoded tiles")
-"""Parts of this machine beside those that all machines have, for which nobody has a figure."""
 
 _HEIGHTS = {"off": (1,), "on": (2,), "auto": (1, 2)}
 """How many weight tiles a stack may have, for each setting of double-tile processing."""
@@ -80,7 +77,7 @@ class Panacea(Machine):
         "requantized_outputs",
         "encoded_bytes",
     )
-    values_ways = ("travel", "check", "off")
+    values_ways: tuple[ChosenValues, ...] = ("travel", "check", "off")
     rates = MappingProxyType(
         {
             "w_decoder": ("codec_bytes_per_cycle",),
@@ -104,20 +101,13 @@ class Panacea(Machine):
         sizes = (layer.M, layer.K, layer.N, chosen.tile_m, chosen.tile_k, chosen.tile_n)
         tiling = shared_tiling(SlicedTiling(*sizes, chosen.v, repeat=layer.repeat))
         masks = SkipMasks.of(layer, chosen.v)
-        outputs, stage = dense_outputs(tiling), None
-        if isinstance(layer, MaskedLayer):
-            outputs = masked_outputs(tiling, layer)
-            if chosen.vector == "unfused" and layer.feeds_stage:
-                stage = None if layer.stage is None else StageWork(layer.stage, outputs)
-                outputs = dense_outputs(tiling, RAW_BYTES)
-        elif computed is not None and layer.read_formats:
-            outputs = encoded_outputs(tiling, layer, computed)
+        outputs, stage = layer_outputs(tiling, layer, chosen, _encoded(tiling, layer, computed))
         return PanaceaWork(
             tiling,
             outputs,
             computed,
             masks,
-            passes=_ppu_passes(layer, chosen),
+            passes=ppu_passes(layer, chosen),
             sequential=layer.sequential,
             weight_bits=layer.weight_bits,
             activation_bits=layer.activation_bits,
@@ -126,52 +116,36 @@ class Panacea(Machine):
 
     def batched(self, works: Sequence[LayerWork]) -> PanaceaWork | None:
         """Return the work of layers of one shape as that of a layer of so many products."""
-        return batched_work([panacea_work(work) for work in works])
+        return batched_steps([panacea_work(work) for work in works])
 
     def heights(self, hardware: Hardware) -> tuple[int, ...]:
         """Return the heights that double-tile processing leaves open."""
         return _HEIGHTS[panacea_hardware(hardware).dtp]
+
+    def height_settings(self, height: int) -> dict[str, object]:
+        """Return the setting of double-tile processing that leaves only stacks of this height open."""
+        return {"dtp": "on" if height > 1 else "off"}
 
     def least_cycles(self, work: LayerWork, hardware: Hardware, height: int) -> int:
         """Return the cycles of the busiest PEA."""
         cycles = pea_work(panacea_work(work), panacea_hardware(hardware), height).cycles
         return int(cycles.sum((0, 2, 3), dtype=np.int64).max())
 
-    def describe(self, program: Program) -> Description:
-        """Return the machine that works through the program.
+    def pooled_cycles(self, work: LayerWork, hardware: Hardware) -> int:
+        """Return the cycles of the busiest PEA if its DWOs and SWOs were of one kind, never rounded up."""
+        sliced, built = panacea_work(work), panacea_hardware(hardware)
+        steps = sliced.dwo.sum((0, 2, 3), dtype=np.int64) + sliced.swo.sum((0, 2, 3), dtype=np.int64)
+        return ceil_div(int(steps.max()), built.n_dwo + built.n_swo)
 
-        `s_dma` and PSUM are there only where partial sums are kept between visits; PSUM is taken out of OMEM. `v_dma`
-        and VMEM are there only where a vector stage follows a layer.
-        """
-        hardware, keeps, has_stages = program.hardware, program.keeps_partial_sums, program.has_stages
-        psum_bytes = hardware.psum_bytes if keeps else 0
-        streams = [
-            Port("w_dma", hardware.w_dma_priority, hardware.outstanding),
-            Port("x_dma", hardware.x_dma_priority, hardware.outstanding),
-            Port(WRITE_BACK, hardware.o_dma_priority, hardware.outstanding),
-            *((Port("s_dma", hardware.s_dma_priority, hardware.outstanding),) if keeps else ()),
-            *((Port("v_dma", hardware.x_dma_priority, hardware.outstanding),) if has_stages else ()),
-        ]
-        return Description(
-            components=_components(program),
-            queues=_queues(program),
-            stores=(Store("w_loaded"), Store("x_loaded"), *((Store("s_loaded"),) if keeps else ())),
-            memories=(
-                Memory("WMEM", hardware.wmem_bytes),
-                Memory("AMEM", hardware.amem_bytes),
-                Memory("OMEM", hardware.omem_bytes - psum_bytes),
-                *((Memory("PSUM", psum_bytes),) if keeps else ()),
-                *((Memory("VMEM", hardware.vmem_bytes),) if has_stages else ()),
-            ),
-            channels=dram_channels(hardware),
-            ports=tuple(streams),
-        )
+    def describe(self, program: Program) -> Description:
+        """Return the machine that works through the program."""
+        return framed(program, _components(program), _queues(program))
 
     def inventory(self, hardware: Hardware) -> Inventory:
         """Return what the machine is built of: an operator multiplies two vectors, a CS adds one."""
         built = panacea_hardware(hardware)
         units = {"multiply_4b": built.multipliers, "compensate_32b": built.n_pea * built.n_cs * built.v}
-        return inventory_of(hardware, {"pea": units}, _LEFT_OUT)
+        return inventory_of(hardware, {"pea": units}, CODED_PARTS)
 
     def units(self, hardware: Hardware) -> int:
         """Return the number of PEAs."""
@@ -216,10 +190,13 @@ class Panacea(Machine):
         self.checked_values(plan_program(hardware, [plan]), [layer], [computed]).exact()
 
 
-def _ppu_passes(layer: Layer, hardware: PanaceaHardware) -> int:
-    """Return how often each output passes the PPU on its way out, vector work included where that is no stage."""
-    stays = hardware.vector == "fused" or (hardware.vector == "unfused" and layer.sequential)
-    return layer.passes if stays else 1
+def _encoded(tiling: SlicedTiling, layer: Layer, computed: FunctionalPass | None) -> OutputBytes:
+    """Return the bytes of the outputs, encoded for those who read them."""
+    if isinstance(layer, MaskedLayer):
+        return masked_outputs(tiling, layer)
+    if computed is not None and layer.read_formats:
+        return encoded_outputs(tiling, layer, computed)
+    return dense_outputs(tiling)
 
 
 MACHINE = Panacea()
@@ -227,19 +204,20 @@ MACHINE = Panacea()
 
 
 def _components(program: Program) -> tuple[Component, ...]:
-    peas = panacea_hardware(program.hardware).n_pea
+    hardware = panacea_hardware(program.hardware)
+    codec, peas = hardware.codec_bytes_per_cycle, hardware.n_pea
     return (
         weight_stream(program),
         activation_stream(program),
-        weight_decoder(program),
-        activation_decoder(program),
+        weight_decoder(program, codec),
+        activation_decoder(program, codec),
         dispatcher(program),
         *pe_arrays(program),
         accumulator(program, [sum_queue(pea) for pea in range(peas)]),
         *((partial_sum_stream(program),) if program.keeps_partial_sums else ()),
         *((stage_stream(program),) if program.has_stages else ()),
         ppu(program),
-        encoder(program),
+        encoder(program, codec),
         output_stream(program),
     )
 

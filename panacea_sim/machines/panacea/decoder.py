@@ -1,81 +1,26 @@
-"""The RLE decoders: timing arrays of `w_decoder` and `x_decoder`, and what they do to encoded tiles."""
+"""What the RLE decoders do to encoded tiles."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.description.actions import action_of
-from panacea_sim.description.component import Component
-from panacea_sim.description.steps import Give, Need, Release
-from panacea_sim.machines.panacea.settings import panacea_hardware
 from panacea_sim.machines.panacea.work import panacea_work
-from panacea_sim.machines.shared.program import PlannedLayer, Program
-from panacea_sim.machines.shared.streams import REGION
+from panacea_sim.machines.shared.program import Program
 from panacea_sim.machines.shared.tile_format import TileShape, unpack_tile
-from panacea_sim.mapping.loads import Loads
 from panacea_sim.quant.rle import from_signed_nibbles
 from panacea_sim.quant.vectors import BoolArray
-from panacea_sim.units import IntArray, ceil_div
 from panacea_sim.workload.gemm_layer import GemmLayer
-
-_LoadsOf = Callable[[PlannedLayer], Loads]
-_Table = Callable[[PlannedLayer], IntArray]
 
 __all__ = [
     "ActivationDecoderWorker",
     "WeightDecoderWorker",
     "WeightTile",
-    "activation_decoder",
-    "weight_decoder",
 ]
-
-
-def weight_decoder(program: Program) -> Component:
-    """Return `w_decoder`: it decodes the HO part of a weight tile for every task; LO slices pass by it."""
-    return _decoder("w", program, program.of_weights, lambda layer: layer.plan.weight.ho, _weight_loads)
-
-
-def activation_decoder(program: Program) -> Component:
-    """Return `x_decoder`: it decodes the HO part of an activation tile for every task."""
-    return _decoder(
-        "x", program, program.of_activations, lambda layer: layer.plan.work.activation.ho, _activation_loads
-    )
-
-
-def _weight_loads(layer: PlannedLayer) -> Loads:
-    return layer.plan.weight_loads
-
-
-def _activation_loads(layer: PlannedLayer) -> Loads:
-    return layer.plan.activation_loads
-
-
-def _decoder(
-    operand: str, program: Program, of_tasks: Callable[[_Table], IntArray], tile_bytes: _Table, loads: _LoadsOf
-) -> Component:
-    """Return the decoder of an operand; `of_tasks` gives each task what a table has for its tile of the operand."""
-    ho_bytes = of_tasks(tile_bytes)
-    tasks = len(ho_bytes)
-    codec_bytes_per_cycle = panacea_hardware(program.hardware).codec_bytes_per_cycle
-    need = program.offset(lambda layer: loads(layer).need, lambda layer: len(loads(layer).tile))
-    return Component(
-        f"{operand}_decoder",
-        "codecs",
-        tasks,
-        service_cycles=of_tasks(lambda layer: ceil_div(tile_bytes(layer), codec_bytes_per_cycle)),
-        needs=(Need(f"{operand}_loaded", need),),
-        releases=(Release(REGION[operand], program.joined(lambda layer: loads(layer).release_bytes)),),
-        gives=(Give(f"q_{operand}", program.one_per_task),),
-        labels=program.task_labels,
-        size_bytes=ho_bytes,
-        role="codec",
-        actions=(action_of("decoded_bytes", "bytes", ho_bytes),),
-    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,49 +9,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.description.actions import action_of
 from panacea_sim.description.component import Component
-from panacea_sim.description.steps import Give, Take
+from panacea_sim.description.steps import Take
 from panacea_sim.machines.panacea.decoder import WeightTile
 from panacea_sim.machines.panacea.settings import panacea_hardware
-from panacea_sim.machines.shared.costs import tile_read_costs
+from panacea_sim.machines.shared.dealer import dealer
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.machines.shared.tile_format import SlicedTile
 from panacea_sim.quant.vectors import BoolArray
-from panacea_sim.units import ceil_div
 
-__all__ = ["DispatcherWorker", "PeaTile", "dispatcher", "pea_queue"]
-
-
-def pea_queue(pea: int) -> str:
-    """Return the name of the queue from the dispatcher to a PEA."""
-    return f"q_pea{pea}"
+__all__ = ["DispatcherWorker", "PeaTile", "dispatcher"]
 
 
 def dispatcher(program: Program) -> Component:
-    """Return `dispatcher`: it reads a weight and an activation tile side by side and deals them to all PEAs."""
+    """Return `dispatcher`: it reads decoded tiles side by side and deals them to all PEAs."""
     one, hardware = program.one_per_task, panacea_hardware(program.hardware)
-    weight_bytes = program.of_weights(lambda layer: layer.plan.weight.total)
-    activation_bytes = program.of_activations(lambda layer: layer.plan.work.activation.total)
-    size_bytes = np.maximum(weight_bytes, activation_bytes)
-    # Both are read side by side.
-    service_cycles = np.maximum(
-        program.of_weights(lambda layer: ceil_div(layer.plan.weight.total, hardware.sram_bytes_per_cycle)),
-        program.of_activations(lambda layer: ceil_div(layer.plan.work.activation.total, hardware.sram_bytes_per_cycle)),
-    )
-    return Component(
-        "dispatcher",
-        "compute",
-        len(size_bytes),
-        service_cycles=service_cycles,
-        takes=(Take("q_w", one), Take("q_x", one)),
-        gives=tuple(Give(pea_queue(pea), one) for pea in range(hardware.n_pea)),
-        labels=program.task_labels,
-        size_bytes=size_bytes,
-        role="issue",
-        actions=(action_of("dealt_bytes", "bytes", weight_bytes + activation_bytes),),
-        costs=tile_read_costs(program),
-    )
+    takes = (Take("q_w", one), Take("q_x", one))
+    return dealer(program, hardware.n_pea, hardware.sram_bytes_per_cycle, takes=takes)
 
 
 @dataclass(frozen=True, eq=False)

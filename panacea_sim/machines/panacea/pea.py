@@ -18,10 +18,11 @@ from panacea_sim.description.actions import Action
 from panacea_sim.description.component import Component
 from panacea_sim.description.steps import Give, Take
 from panacea_sim.errors import InvariantError
-from panacea_sim.machines.panacea.dispatcher import PeaTile, pea_queue
+from panacea_sim.machines.panacea.dispatcher import PeaTile
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
 from panacea_sim.machines.panacea.work import PanaceaWork, panacea_work
 from panacea_sim.machines.shared.costs import compensation_costs, outer_product_costs
+from panacea_sim.machines.shared.dealer import pea_queue, sum_queue
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.machines.shared.tile_format import SlicedTile
@@ -38,7 +39,6 @@ __all__ = [
     "pea_work",
     "settle_steps",
     "step_totals",
-    "sum_queue",
     "unplanned_work",
     "weight_factors",
     "widest_steps",
@@ -50,11 +50,6 @@ OPERATORS = ("dwo", "swo", "cs")
 
 MOST_HO_SLICES = 2
 """HO slices of 10-bit weights, or of 12-bit activations."""
-
-
-def sum_queue(pea: int) -> str:
-    """Return the name of the queue from a PEA to the accumulator."""
-    return f"q_sum{pea}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,75 +1,44 @@
-"""Values on: the DRAM image of a program, the workers that handle its slices, and the comparison at the end."""
+"""Values on: the operands in the DRAM image of a program, and the workers that handle its slices."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from panacea_sim.description.worker import Worker
 from panacea_sim.machines.panacea.decoder import ActivationDecoderWorker, WeightDecoderWorker
 from panacea_sim.machines.panacea.dispatcher import DispatcherWorker
-from panacea_sim.machines.panacea.encoder import EncoderWorker, pack_activations, pack_weights
-from panacea_sim.machines.panacea.image import check_outputs, check_packed, weight_addresses
+from panacea_sim.machines.panacea.image import weight_addresses
 from panacea_sim.machines.panacea.pea import PeaWorker
 from panacea_sim.machines.panacea.settings import panacea_hardware
 from panacea_sim.machines.panacea.work import panacea_work
 from panacea_sim.machines.shared.accumulator import AccumulatorWorker
-from panacea_sim.machines.shared.ppu import PpuWorker
+from panacea_sim.machines.shared.encoded_tiles import output_pieces, pack_activations, pack_weights
+from panacea_sim.machines.shared.image import check_packed
+from panacea_sim.machines.shared.image_values import ImageValues
 from panacea_sim.machines.shared.program import PlannedLayer, Program
-from panacea_sim.machines.shared.streams import (
-    WRITE_BACK,
-    PartialSumWorker,
-    ReadWorker,
-    WriteWorker,
-    activation_addresses,
-    output_addresses,
-)
 from panacea_sim.quant.slicing import WeightSlices
-from panacea_sim.workload.functional import FunctionalPass
+from panacea_sim.workload.functional import FunctionalPass, offline_compensation
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.output_format import OutputFormat
 
 __all__ = ["TravellingValues"]
 
 
-class TravellingValues:
-    """The values that travel through the machine, from the DRAM image and back into it.
-
-    `image` maps the address of a tile to its bytes. `workers` maps component names to what they do. After the run,
-    `accumulators` holds what came out, int32 [M, N] for each layer, [R, M, N] for one of R products.
-    """
+class TravellingValues(ImageValues):
+    """The values that travel through the machine, in slices."""
 
     def __init__(self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> None:
-        self.image: dict[int, bytes] = {}
-        self._program = program
+        hardware = panacea_hardware(program.hardware)
         self._layers = layers
-        self._functional = functional
+        self._peas = hardware.n_pea
+        offline = [offline_compensation(layer) for layer in layers]
+        sums = AccumulatorWorker(program, layers, self._peas, offline)
+        super().__init__(program, functional, sums, output_pieces(hardware.v, hardware.tile_k))
         for planned, layer in zip(program.layers, layers, strict=True):
             self._store_operands(planned, layer)
-        self._peas = panacea_hardware(program.hardware).n_pea
-        self._sums = AccumulatorWorker(program, layers, self._peas)
         self.workers: dict[str, Worker] = self._build_workers()
-
-    @property
-    def accumulators(self) -> list[npt.NDArray[np.int32]]:
-        """The accumulators of each layer, int32 [M, N], of R products [R, M, N]."""
-        return self._sums.results
-
-    def exact(self) -> bool:
-        """Return whether every accumulator equals the plain integer product.
-
-        Raises InvariantError if the accumulators are right but a written output is not.
-        """
-        if not all(
-            np.array_equal(found, wanted.accumulator)
-            for found, wanted in zip(self.accumulators, self._functional, strict=True)
-        ):
-            return False
-        for planned, wanted in zip(self._program.layers, self._functional, strict=True):
-            check_outputs(planned, wanted, lambda address, piece: self.image.get(address) == piece)
-        return True
 
     def _store_operands(self, planned: PlannedLayer, layer: GemmLayer) -> None:
         tiling = panacea_work(planned.plan.work).tiling
@@ -91,23 +60,14 @@ class TravellingValues:
 
     def _build_workers(self) -> dict[str, Worker]:
         program, layers = self._program, self._layers
-        weights = [piece for planned in program.layers for piece in _fetched_weights(planned)]
-        activations = [[address] for address in activation_addresses(program).tolist()]
-        workers: dict[str, Worker] = {
-            "w_dma": ReadWorker(self.image, weights),
-            "x_dma": ReadWorker(self.image, activations),
+        return {
+            **self._streams([piece for planned in program.layers for piece in _fetched_weights(planned)]),
             "w_decoder": WeightDecoderWorker(program, layers),
             "x_decoder": ActivationDecoderWorker(program, layers),
             "dispatcher": DispatcherWorker(self._peas),
             **{f"pea{pea}": PeaWorker(program, layers, pea) for pea in range(self._peas)},
-            "accumulator": self._sums,
-            "ppu": PpuWorker(program, self._functional),
-            "encoder": EncoderWorker(program, self._functional),
-            WRITE_BACK: WriteWorker(self.image, output_addresses(program)),
+            **self._output_path("encoder"),
         }
-        if program.keeps_partial_sums:
-            workers["s_dma"] = PartialSumWorker(program)
-        return workers
 
 
 def _fetched_weights(planned: PlannedLayer) -> Iterator[list[int]]:

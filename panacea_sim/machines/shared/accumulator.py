@@ -15,7 +15,6 @@ from panacea_sim.description.steps import Acquire, Give, Need, Take
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.units import IntArray, ceil_div, repeated
-from panacea_sim.workload.functional import offline_compensation
 from panacea_sim.workload.gemm_layer import GemmLayer
 
 __all__ = ["AccumulatorWorker", "accumulator"]
@@ -69,13 +68,15 @@ def _first_visits(program: Program) -> IntArray:
 class AccumulatorWorker:
     """Joins the row groups of an output tile, drops padding, and adds up visits.
 
-    At the last visit it adds the compensation that was computed off line. Partial sums travel as int32 tiles, None
-    where a tile has none yet.
+    At the last visit it adds the `compensation` of each layer, [R * M], that was computed off line. Partial sums travel
+    as int32 tiles, None where a tile has none yet.
 
     `results` collects the accumulators of each layer, int32 [M, N], of R products [R, M, N].
     """
 
-    def __init__(self, program: Program, layers: Sequence[GemmLayer], sum_queues: int) -> None:
+    def __init__(
+        self, program: Program, layers: Sequence[GemmLayer], sum_queues: int, compensation: Sequence[IntArray]
+    ) -> None:
         self.results = [np.zeros((*layer.weight.shape[:-1], layer.N), np.int32) for layer in layers]
         self._all_rows = [result.reshape(-1, result.shape[-1]) for result in self.results]
         self._labels = program.visit_labels
@@ -85,7 +86,7 @@ class AccumulatorWorker:
         self._keeps_partial_sums = program.keeps_partial_sums
         self._sum_queues = sum_queues
         self._tilings = [layer.plan.work.tiling for layer in program.layers]
-        self._offline = [offline_compensation(layer) for layer in layers]
+        self._offline = compensation
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
         """Return the finished tile int32 [rows, columns], or the partial one for `s_dma`."""

@@ -9,7 +9,12 @@ from panacea_sim.description.inventory import CUSTOM_DEVICE, Inventory, Sram
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.hardware.dram.devices import IDEAL, list_devices
 
-__all__ = ["inventory_of"]
+__all__ = ["CODED_PARTS", "DEALING", "inventory_of"]
+
+DEALING = "dealing tiles to the PEAs"
+
+CODED_PARTS = ("run-length codecs", DEALING, "buffers of decoded tiles")
+"""Parts of machines with PEAs and the run-length code, for which nobody has a figure."""
 
 _OPERAND_BANKS, _OUTPUT_BANKS = 4, 16
 """Our assumption (A): WMEM, AMEM and VMEM serve a fetch and a task at a time, OMEM many lanes."""

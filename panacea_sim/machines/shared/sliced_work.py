@@ -26,7 +26,7 @@ Counts: TypeAlias = npt.NDArray[np.uint8]
 
 _Slice = TypeVar("_Slice", np.int8, np.uint8)
 
-__all__ = ["Counts", "SkipMasks", "SlicedWork", "stream_bytes"]
+__all__ = ["Counts", "SkipMasks", "SlicedWork", "filled_up", "stream_bytes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +48,8 @@ class SkipMasks:
         weight, activation = layer.weight_slices.ho, layer.activation_slices.ho
         if layer.repeat > 1:
             # Vectors end with their product: it is filled up with what they may skip.
-            weight = _filled_up(weight, (0,) * len(weight), layer.repeat, v)
-            activation = _filled_up(activation.swapaxes(1, 2), layer.frequent, layer.repeat, v).swapaxes(1, 2)
+            weight = filled_up(weight, (0,) * len(weight), layer.repeat, v)
+            activation = filled_up(activation.swapaxes(1, 2), layer.frequent, layer.repeat, v).swapaxes(1, 2)
         return cls(
             skipped_weight_vectors(weight, v),
             skipped_activation_vectors(activation, layer.frequent, v),
@@ -119,7 +119,7 @@ class SlicedWork(LayerWork):
         return self.masks.weight, self.masks.activation
 
 
-def _filled_up(slices: npt.NDArray[_Slice], frequent: Sequence[int], products: int, v: int) -> npt.NDArray[_Slice]:
+def filled_up(slices: npt.NDArray[_Slice], frequent: Sequence[int], products: int, v: int) -> npt.NDArray[_Slice]:
     """Return slices [S, lane, K] of all products with whole vectors: lanes that are missing have the frequent value."""
     count, all_lanes, depth = slices.shape
     lanes = all_lanes // products

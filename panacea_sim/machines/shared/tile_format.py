@@ -6,6 +6,7 @@ A tile is cut into groups of `v` rows (weights) or tokens (activations). The LO 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.quant.widths import SLICE_BITS
 from panacea_sim.units import bits_to_bytes
 
-__all__ = ["SlicedTile", "TileShape", "pack_tile", "unpack_tile"]
+__all__ = ["SlicedTile", "TileShape", "pack_nibbles", "pack_tile", "unpack_nibbles", "unpack_tile"]
 
 Nibbles = npt.NDArray[np.uint8]
 
@@ -47,14 +48,25 @@ class SlicedTile:
     stored: BoolArray
 
 
-def pack_tile(lo: Nibbles, ho: Nibbles, skipped: BoolArray, tile_k: int) -> bytes:
-    """Return the bytes of a tile; `lo` is [groups, K, v], `ho` [S, groups, K, v], `skipped` [S, groups, K]."""
-    flat = lo.ravel()
+def pack_nibbles(nibbles: Nibbles) -> bytes:
+    """Return 4-bit patterns of any shape, two in a byte, the first one in the upper half."""
+    flat = nibbles.ravel()
     padded = np.zeros(flat.size + flat.size % 2, np.uint8)
     padded[: flat.size] = flat
-    dense = (padded[0::2] << SLICE_BITS) | padded[1::2]
+    return ((padded[0::2] << SLICE_BITS) | padded[1::2]).tobytes()
+
+
+def unpack_nibbles(data: bytes, count: int) -> Nibbles:
+    """Return the first `count` of the 4-bit patterns that `pack_nibbles` packed."""
+    dense = np.frombuffer(data, np.uint8)
+    nibbles: Nibbles = np.stack([dense >> SLICE_BITS, dense & 0xF], axis=1).ravel()[:count]
+    return nibbles
+
+
+def pack_tile(lo: Nibbles, ho: Nibbles, skipped: BoolArray, tile_k: int) -> bytes:
+    """Return the bytes of a tile; `lo` is [groups, K, v], `ho` [S, groups, K, v], `skipped` [S, groups, K]."""
     slices, groups, depth, v = ho.shape
-    return dense.tobytes() + encode_tile(
+    return pack_nibbles(lo) + encode_tile(
         ho.reshape(slices * groups, depth, v), skipped.reshape(slices * groups, depth), tile_k
     )
 
@@ -66,9 +78,8 @@ def unpack_tile(data: bytes, shape: TileShape, frequent: Nibbles) -> SlicedTile:
     """
     if len(data) < shape.lo_bytes:
         raise InvariantError(f"a tile of {len(data)} bytes has no room for {shape.lo_bytes} bytes of LO slices")
-    dense = np.frombuffer(data, np.uint8, shape.lo_bytes)
-    nibbles = np.stack([dense >> SLICE_BITS, dense & 0xF], axis=1).ravel()
-    lo = nibbles[: shape.groups * shape.depth * shape.v].reshape(shape.groups, shape.depth, shape.v)
+    lo_shape = (shape.groups, shape.depth, shape.v)
+    lo = unpack_nibbles(data[: shape.lo_bytes], math.prod(lo_shape)).reshape(lo_shape)
     streams = shape.ho_slices * shape.groups
     vectors, stored = decode_tile(
         data[shape.lo_bytes :], streams, shape.depth, shape.v, shape.tile_k, np.repeat(frequent, shape.groups)

@@ -24,7 +24,7 @@ from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import AnyLayer, loaded
 from panacea_sim.workload.masked_layer import MaskedLayer
 
-__all__ = ["DATA_KNOBS", "ChangedData", "DataTurns", "changed_data", "sqnr_db"]
+__all__ = ["DATA_KNOBS", "ChangedData", "DataTurns", "changed_data", "exact_outputs", "none_tried", "sqnr_db"]
 
 _WIDTH, _ZERO_POINT = "lo_bits", "zero_point"
 DATA_KNOBS = (_WIDTH, _ZERO_POINT)
@@ -68,11 +68,11 @@ def changed_data(layers: Sequence[AnyLayer]) -> DataTurns:
     """
     reason = _obstacle(layers)
     if reason:
-        return DataTurns(not_tried=_none_tried(reason))
+        return DataTurns(not_tried=none_tried(reason))
     operands = tuple(layer for layer in map(loaded, layers) if isinstance(layer, GemmLayer))
     if any(layer.is_symmetric or layer.activation_bits != _BITS for layer in operands):
-        return DataTurns(not_tried=_none_tried(f"it is a matter of unsigned activations of {_BITS} bits"))
-    exact = [_exact_outputs(layer) for layer in operands]
+        return DataTurns(not_tried=none_tried(f"it is a matter of unsigned activations of {_BITS} bits"))
+    exact = [exact_outputs(layer) for layer in operands]
     found, skipped = [], []
     for turn in _turns(operands):
         try:
@@ -98,7 +98,8 @@ def _least_sqnr_db(layers: _Operands, exact: Sequence[FloatArray]) -> float | No
     return min((each for each in lost_db if each is not None), default=None)
 
 
-def _none_tried(reason: str) -> tuple[NotTried, ...]:
+def none_tried(reason: str) -> tuple[NotTried, ...]:
+    """Return that no knob of the data is tried, with the reason."""
     return tuple(NotTried(knob=knob, reason=reason) for knob in DATA_KNOBS)
 
 
@@ -157,7 +158,7 @@ def _of_no_width(layer: GemmLayer) -> Literal["mode"] | None:
     return "mode" if layer.r == "mode" else None
 
 
-def _exact_outputs(layer: GemmLayer) -> FloatArray:
+def exact_outputs(layer: GemmLayer) -> FloatArray:
     """Return the real outputs of the codes as they are, without bias: no bit is dropped."""
     whole = replace(layer, lo_bits=LO_BITS[0], r=None, bias=None, output=None, recipe=None)
     return real_outputs(whole, integer_gemm(layer.weight, layer.activation))

@@ -11,9 +11,10 @@ from panacea_sim.analysis.whatif import WhatIf, WhatIfRow, ranked
 from panacea_sim.engines.choice import ChosenEngine, chosen_engine
 from panacea_sim.errors import ConfigError, MappingError
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.running.available_memory import available_bytes
+from panacea_sim.running.available_memory import processes_that_fit
 from panacea_sim.running.digest import layers_digest
 from panacea_sim.running.host_memory import RunKind, run_bytes
+from panacea_sim.running.loaded_engine import load_compiled_engine
 from panacea_sim.running.planning import AS_SCENARIO, Planning
 from panacea_sim.running.processes import Executor, opened_executor
 from panacea_sim.running.whatif.base import Base
@@ -97,14 +98,10 @@ class Exploration:
 
     def workers_that_fit(self) -> int:
         """Return in how many processes reruns have room, up to `workers`: each of them is a whole run."""
-        available = available_bytes()
-        if available is None:
-            return self.workers
         kind = RunKind(self.engine, at_once=1)
         if self.base.scenario.schedule == "overlap":
             kind = replace(kind, at_once=None if len(self._layers) > 1 else 1)
-        needed = run_bytes(self._layers, self._hardware, kind)
-        return max(1, min(self.workers, available // needed))
+        return processes_that_fit(self.workers, run_bytes(self._layers, self._hardware, kind))
 
     @cached_property
     def _hardware(self) -> Hardware:
@@ -201,14 +198,6 @@ class _Waves:
         if self._executor is None:
             exploration = self._exploration
             workers = exploration.workers_that_fit()
-            meanwhile = _load_compiled if exploration.engine == "compiled" else None
+            meanwhile = load_compiled_engine if exploration.engine == "compiled" else None
             self._executor = self._stack.enter_context(opened_executor(workers, work="rerun", meanwhile=meanwhile))
         return self._executor
-
-
-def _load_compiled() -> None:
-    """Compile the engine, or load it: each worker would compile it otherwise."""
-    # It takes a while and need not be installed.
-    from panacea_sim.engines.compiled.engine import load_compiled  # noqa: PLC0415
-
-    load_compiled()

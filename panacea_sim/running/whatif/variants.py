@@ -11,8 +11,9 @@ from panacea_sim.description.description import Description
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.config import Hardware, with_settings
 from panacea_sim.hardware.knobs import Trial, declarations, ideal_settings, undeclared_fields
+from panacea_sim.machines.machine import machine_of
 from panacea_sim.running.whatif.balance import balanced
-from panacea_sim.running.whatif.data_knobs import DATA_KNOBS, ChangedData, DataTurns, changed_data
+from panacea_sim.running.whatif.data_knobs import DATA_KNOBS, ChangedData, DataTurns, changed_data, none_tried
 from panacea_sim.workload.layer import AnyLayer
 
 __all__ = ["Variant", "Variants", "pairs_of", "variants_of"]
@@ -53,6 +54,11 @@ class Variants:
     sqnr_db: float | None = None
 
 
+def _as_given(machine: str) -> DataTurns:
+    """Return no turns of the data: this machine has operands of its own making."""
+    return DataTurns(not_tried=none_tried(f"machine {machine} takes all bits of the codes and quantizes them anew"))
+
+
 def variants_of(hardware: Hardware, knobs: Sequence[str] = (), layers: Sequence[AnyLayer] = ()) -> Variants:
     """Return one step of every knob, of the data of `layers` too, and the ideal machines; or of `knobs` alone.
 
@@ -63,7 +69,7 @@ def variants_of(hardware: Hardware, knobs: Sequence[str] = (), layers: Sequence[
     data = DataTurns()
     # Their errors take a while to compute.
     if layers and (not knobs or asked_names & set(DATA_KNOBS)):
-        data = changed_data(layers)
+        data = _as_given(hardware.machine) if machine_of(hardware).requantizes else changed_data(layers)
         skipped += data.not_tried
     tried = [*steps, *(_other_data(hardware, each) for each in data.tried), *_ideals(hardware)]
     if not knobs:

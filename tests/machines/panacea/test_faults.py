@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from panacea_sim.engines.reference.engine import run_reference
 from panacea_sim.errors import InvariantError, PanaceaError
 from panacea_sim.machines.panacea import dispatcher, pea
+from panacea_sim.machines.panacea import values as panacea_values
 from panacea_sim.machines.panacea.values import TravellingValues
-from panacea_sim.machines.shared import accumulator, ppu, sliced_work
+from panacea_sim.machines.shared import ppu, sliced_work
 from panacea_sim.quant import rle
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.running.prepare import Prepared, prepare
@@ -79,7 +80,7 @@ def _without_online_part(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _without_offline_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accumulator, "offline_compensation", lambda layer: np.zeros(layer.M, np.int64))
+    monkeypatch.setattr(panacea_values, "offline_compensation", lambda layer: np.zeros(layer.M, np.int64))
 
 
 def _rows_dealt_in_the_wrong_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,8 @@ from hypothesis import example, given, settings
 from read_formats import DEEP, LAYER, MACHINE, WRONG, Case, assert_dram_holds_the_codes, cases, plan_a_byte_more, ran
 
 from panacea_sim.errors import InvariantError
-from panacea_sim.machines.panacea import encoder
-from panacea_sim.machines.panacea import values as travelling
-from panacea_sim.machines.shared import ppu
+from panacea_sim.machines.shared import encoded_tiles, ppu
+from panacea_sim.machines.shared import image_values as travelling
 from panacea_sim.workload.output_format import WeightFormat
 
 
@@ -49,7 +48,7 @@ def _changed_codes(number: int) -> Callable[[pytest.MonkeyPatch], None]:
 
 def _formats_exchanged(number: int) -> Callable[[pytest.MonkeyPatch], None]:
     def plant(patch: pytest.MonkeyPatch) -> None:
-        correct = encoder.encode_output_tile
+        correct = encoded_tiles.encode_output_tile
         wrong = LAYER.formats[number].format
         if isinstance(wrong, WeightFormat):
             other: Any = replace(wrong, features_on="m" if wrong.features_on == "k" else "k")
@@ -59,7 +58,7 @@ def _formats_exchanged(number: int) -> Callable[[pytest.MonkeyPatch], None]:
         def encode(tile: Any, form: Any, v: int, tile_k: int) -> list[bytes]:  # noqa: ANN401  # what it is called with
             return correct(tile, other if form == wrong else form, v, tile_k)
 
-        patch.setattr(encoder, "encode_output_tile", encode)
+        patch.setattr(encoded_tiles, "encode_output_tile", encode)
 
     return plant
 

@@ -26,7 +26,6 @@ from panacea_sim.machines.panacea.check.tables import (
     State,
 )
 from panacea_sim.machines.panacea.check.tasks import run_tasks
-from panacea_sim.machines.panacea.image import check_packed
 from panacea_sim.machines.panacea.pea import unplanned_work
 from panacea_sim.machines.panacea.settings import PanaceaHardware
 from panacea_sim.machines.panacea.work import panacea_work
@@ -41,6 +40,7 @@ from panacea_sim.machines.shared.compiled.tile_code import (
     empty_tile,
     most_bytes,
 )
+from panacea_sim.machines.shared.image import check_packed
 from panacea_sim.machines.shared.program import PlannedLayer
 from panacea_sim.quant.rle import CodecError
 from panacea_sim.units import IntArray

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from panacea_sim.machines.panacea.image import check_packed, weight_addresses
+from panacea_sim.machines.panacea.image import weight_addresses
 from panacea_sim.machines.panacea.work import panacea_work
 from panacea_sim.machines.shared.compiled.tile_code import ByteArray, empty_tile, most_bytes, pack_operand
+from panacea_sim.machines.shared.image import check_packed
 from panacea_sim.machines.shared.program import PlannedLayer
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.units import IntArray

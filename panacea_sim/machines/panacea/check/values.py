@@ -12,11 +12,12 @@ from panacea_sim.engines.compiled.threads import opened_threads
 from panacea_sim.machines.panacea.check.layer_pass import LayerPass
 from panacea_sim.machines.panacea.check.packing import pack_layer
 from panacea_sim.machines.panacea.check.tables import Constants
-from panacea_sim.machines.panacea.image import check_outputs
 from panacea_sim.machines.panacea.pea import activation_factors, weight_factors
 from panacea_sim.machines.panacea.settings import PanaceaHardware, panacea_hardware
 from panacea_sim.machines.shared.compiled.output_path import ACTIVATION, DENSE, WEIGHT, OutputPath
 from panacea_sim.machines.shared.compiled.tile_code import ByteArray
+from panacea_sim.machines.shared.encoded_tiles import output_pieces
+from panacea_sim.machines.shared.image import check_outputs
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.quant.requantizer import Requantizer, WeightRequantizer
 from panacea_sim.quant.rle import MAX_SKIP, count_bits
@@ -74,9 +75,11 @@ class CheckedValues:
             for found, wanted in zip(self.accumulators, self._functional, strict=True)
         ):
             return False
+        hardware = panacea_hardware(self._program.hardware)
+        pieces = output_pieces(hardware.v, hardware.tile_k)
         for each, wanted in zip(passes, self._functional, strict=True):
             each.check_written_bytes()
-            check_outputs(each.planned, wanted, self._is_at)
+            check_outputs(each.planned, wanted, pieces, self._is_at)
         return True
 
     def _is_at(self, address: int, piece: bytes) -> bool:

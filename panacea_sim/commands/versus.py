@@ -1,0 +1,221 @@
+"""The command `versus`: machines against each other on one workload, on equal terms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from panacea_sim.commands.options import Force, Json, Settings
+from panacea_sim.commands.workload_options import Batch, Context, Phase, Profile, Shape, Tokens, WeightBits
+from panacea_sim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from panacea_sim.analysis.versus.contender import Versus
+    from panacea_sim.commands.versus_workload import Fight
+    from panacea_sim.running.versus.machines import Entrant
+
+__all__ = ["versus_command"]
+
+_DENSE_BASELINE = "simd"
+
+
+def versus_command(  # noqa: PLR0913  # its options
+    workload: Annotated[
+        str,
+        typer.Argument(help="A model (`panacea-sim list workloads`), a .csv, .yaml or .onnx file, or a LAYER.npz."),
+    ],
+    *,
+    machines: Annotated[
+        str | None, typer.Option(help="Presets or YAML files with commas between (default: all presets).")
+    ] = None,
+    normalise: Annotated[
+        Literal["multipliers", "area"], typer.Option(help="What machines have equally much of.")
+    ] = "multipliers",
+    baseline: Annotated[str | None, typer.Option(help="Machine with a speed-up of 1 (default: simd).")] = None,
+    plain: Annotated[
+        Path | None, typer.Option(help="The same layer without ZPM and DBS, which rivals take; it judges accuracy.")
+    ] = None,
+    ablation: Annotated[
+        bool, typer.Option("--ablation", help="Steps of Panacea in place of machines; with --plain and --zpm.")
+    ] = False,
+    zpm: Annotated[Path | None, typer.Option(help="The same layer with ZPM and without DBS, for --ablation.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="DRAM whose energy is taken, where the machines' own is ideal.")
+    ] = None,
+    phase: Phase = None,
+    tokens: Tokens = None,
+    context: Context = None,
+    batch: Batch = None,
+    weight_bits: WeightBits = None,
+    profile: Profile = None,
+    shape: Shape = None,
+    settings: Settings = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes (default: one a core).")] = None,
+    as_json: Json = False,
+    csv: Annotated[Path | None, typer.Option(help="Write a row for each machine.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw speed-up and energy; .png, .svg or .pdf.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the runs of all machines, as of a study.")] = None,
+    force: Force = False,
+) -> None:
+    """Compare machines, and say who wins on which terms."""
+    from panacea_sim.commands.network_file import NetworkSizes
+    from panacea_sim.commands.versus_workload import NetworkOptions, ablation_of, fight_of
+    from panacea_sim.hardware.config import parse_settings
+    from panacea_sim.report.picture import check_ending
+    from panacea_sim.running.versus.machines import entrants, terms_of
+    from panacea_sim.trace.new_file import check_new_file
+
+    ending = None if picture is None else check_ending(picture, "--picture")
+    for path, option in ((picture, "--picture"), (csv, "--csv")):
+        if path is not None:
+            check_new_file(path, force=force, option=option)
+    sizes = NetworkSizes(phase, tokens, context, batch, None, tuple(shape or ()))
+    asked, changes = NetworkOptions(sizes, weight_bits, profile), parse_settings(settings or [])
+    if ablation:
+        if machines is not None or normalise != "multipliers":
+            raise ConfigError("--ablation", "--machines or --normalise area", "neither beside it: its steps are given")
+        found, fight = ablation_of(workload, asked, changes, plain, zpm)
+    elif zpm is not None:
+        raise ConfigError("--zpm", zpm, "--ablation beside it", "Leave it out")
+    else:
+        found = entrants(None if machines is None else machines.split(","), changes, normalise)
+        fight = fight_of(workload, found, asked, plain)
+    _check_device(device, found)
+    terms = _Terms(normalise, terms_of(found, normalise), _baseline(baseline, found), device)
+    result = _fought(fight, found, terms, workers, out, force=force)
+    _write(result, csv, picture, ending, force=force)
+    _show(result, as_json=as_json, written=[path for path in (csv, picture, out) if path is not None])
+
+
+@dataclass(frozen=True)
+class _Terms:
+    normalise: Literal["multipliers", "area"]
+    text: str
+    baseline: str
+    device: str | None
+
+
+def _baseline(asked: str | None, machines: Sequence[Entrant]) -> str:
+    """Return the machine with a speed-up of 1; raises ConfigError for one that is not compared."""
+    names = [each.name for each in machines]
+    if asked is None:
+        return _DENSE_BASELINE if _DENSE_BASELINE in names else names[0]
+    if asked not in names:
+        raise ConfigError("--baseline", repr(asked), f"one of the machines ({', '.join(names)})")
+    return asked
+
+
+def _check_device(device: str | None, machines: Sequence[Entrant]) -> None:
+    """Raise ConfigError for a device whose energy cannot be taken by one of the tables."""
+    if device is None:
+        return
+    from panacea_sim.analysis.versus.contender import TABLES
+    from panacea_sim.commands.energy import check_device
+    from panacea_sim.energy.table import energy_table
+    from panacea_sim.machines.machine import machine_of
+
+    for table in TABLES:
+        for each in machines:
+            check_device(device, energy_table(table), machine_of(each.hardware).inventory(each.hardware).dram)
+
+
+def _fought(
+    fight: Fight, machines: Sequence[Entrant], terms: _Terms, workers: int | None, out: Path | None, *, force: bool
+) -> Versus:
+    """Run everything, into a folder where one is asked for."""
+    if out is None:
+        return _contested(fight, machines, terms, workers, None)
+    from panacea_sim.analysis.study_results import write_study_rows
+    from panacea_sim.analysis.versus.entry import versus_entry
+    from panacea_sim.commands.interrupts import telling_what_is_kept
+    from panacea_sim.commands.simulation import RESULTS, study_document
+    from panacea_sim.running.versus.contest import run_names
+    from panacea_sim.trace.new_file import new_file
+    from panacea_sim.trace.run_place import check_run_folder, named, partial_of
+    from panacea_sim.trace.store import RunFolder
+
+    target = named(out)
+    check_run_folder(target, force=force)
+    with telling_what_is_kept(target, partial_of(target)), RunFolder(target, force=force) as folder:
+        names = dict.fromkeys(run_names(machines, fight.bouts))
+        folder.write_json("summary.json", study_document(fight.name, names) | {"partial": True})
+        found = _contested(fight, machines, terms, workers, folder.path)
+        summaries = {
+            each.ran.summary.scenario: each.ran.summary
+            for part in found.parts
+            for each in part.contenders
+            if each.ran is not None
+        }
+        document = {name: summary.to_json() for name, summary in summaries.items()}
+        folder.write_json("summary.json", study_document(fight.name, document))
+        folder.write_json("versus.json", versus_entry(found))
+        with new_file(folder.path / RESULTS, force=True) as beside:
+            write_study_rows(beside, summaries)
+        folder.complete()
+    return found
+
+
+def _contested(
+    fight: Fight, machines: Sequence[Entrant], terms: _Terms, workers: int | None, folder: Path | None
+) -> Versus:
+    from panacea_sim.analysis.versus.contender import Versus
+    from panacea_sim.report.progress import shown_progress
+    from panacea_sim.commands.simulation import cores
+    from panacea_sim.running.versus.contest import champion_of, contest
+
+    with shown_progress(f"{fight.name}: machines") as show:
+        parts = contest(
+            machines,
+            fight.bouts,
+            show,
+            workers=workers or cores(),
+            device=terms.device,
+            judge=fight.judge,
+            folder=folder,
+        )
+    return Versus(
+        fight.name,
+        terms.text,
+        terms.normalise,
+        terms.baseline,
+        None if fight.steps else champion_of(machines),
+        fight.accuracy_against,
+        parts,
+        fight.steps,
+    )
+
+
+def _write(found: Versus, csv: Path | None, picture: Path | None, ending: str | None, *, force: bool) -> None:
+    from panacea_sim.commands.written import written
+
+    if csv is not None:
+        from panacea_sim.analysis.versus.entry import write_versus_rows
+
+        with written(csv, force=force, option="--csv") as (beside,):
+            write_versus_rows(beside, found)
+    if picture is not None and ending is not None:
+        from panacea_sim.report.versus_picture import write_versus
+
+        with written(picture, force=force, option="--picture") as (beside,):
+            write_versus(found, beside, ending)
+
+
+def _show(found: Versus, *, as_json: bool, written: Sequence[Path]) -> None:
+    """Print the comparison, and end with 1 where values are not exact."""
+    from panacea_sim.analysis.versus.entry import versus_entry
+    from panacea_sim.commands.simulation import fail_unless_exact
+    from panacea_sim.commands.written import print_written
+    from panacea_sim.report.tables import output_console
+    from panacea_sim.report.versus import print_versus
+
+    if as_json:
+        print(json.dumps(versus_entry(found), indent=2, ensure_ascii=False))  # noqa: T201  # rich would wrap it
+    else:
+        print_versus(output_console(), found)
+        print_written(*written)
+    fail_unless_exact([each.ran.summary for part in found.parts for each in part.contenders if each.ran is not None])
