@@ -74,6 +74,8 @@ def main() -> None:
     made = {
         "minilm_fp32.onnx": make_float_minilm,
         "minilm_text.npz": make_text,
+        "minilm_sentence.onnx": make_sentence_minilm,
+        "minilm_16.npz": make_few,
         "minilm_qdq_w7.onnx": make_quantized_minilm,
         "vit_images.npz": images.make_vit_images,
         "resnet_images.npz": images.make_resnet_images,
@@ -157,6 +159,22 @@ def make_text(folder: Path, target: Path) -> None:
     masks = {"attention_mask": np.ones_like(samples), "token_type_ids": np.zeros_like(samples)}
     with target.open("wb") as file:
         np.savez_compressed(file, input_ids=samples, **masks)
+
+
+def make_sentence_minilm(folder: Path, target: Path) -> None:
+    """Write the float MiniLM with the mean over the tokens as its output: the embedding of a sentence."""
+    model = onnx.load_model(folder / "minilm_fp32.onnx")
+    graph = model.graph
+    graph.node.append(onnx.helper.make_node("ReduceMean", [graph.output[0].name], ["sentence"], axes=[1], keepdims=0))
+    del graph.output[:]
+    graph.output.append(onnx.helper.make_tensor_value_info("sentence", onnx.TensorProto.FLOAT, None))
+    onnx.save_model(model, target)
+
+
+def make_few(folder: Path, target: Path) -> None:
+    """Write the first blocks alone, for what would take long with all."""
+    with np.load(folder / "minilm_text.npz") as content, target.open("wb") as file:
+        np.savez_compressed(file, **{name: content[name][:CALIBRATION_BLOCKS] for name in content.files})
 
 
 def text() -> str:

@@ -15,12 +15,12 @@ import numpy as np
 from panacea_sim.calibration.calibrated import calibrate, record_of
 from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.calibration.profile import profile_of
-from panacea_sim.commands.progress import shown_progress
 from panacea_sim.hardware.yaml_file import write_mapping
 from panacea_sim.onnx_models.calibration import observed_layers, real_layers
 from panacea_sim.onnx_models.imported import ImportedModel
 from panacea_sim.onnx_models.load import load_model
 from panacea_sim.onnx_models.samples import Samples, read_samples
+from panacea_sim.report.progress import shown_progress
 from panacea_sim.workload.networks.profile import Density, DensityProfile, Quantization
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         weight_scale,
     )
     from panacea_sim.report.notebook import Run
+    from panacea_sim.running.model_scenario import model_scenario
     from panacea_sim.running.run import RunOptions, run
     from panacea_sim.running.scenario import Scenario, Study, load_scenario
     from panacea_sim.trace.options import TraceOptions
@@ -51,6 +52,7 @@ __all__ = [
     "load_hardware",
     "load_layer",
     "load_scenario",
+    "model_scenario",
     "panacea_quantizer",
     "quantize_weights",
     "run",
@@ -76,6 +78,7 @@ _MODULES = {
         "weight_scale",
     ),
     "report.notebook": ("Run",),
+    "running.model_scenario": ("model_scenario",),
     "running.run": ("RunOptions", "run"),
     "running.scenario": ("Scenario", "Study", "load_scenario"),
     "trace.options": ("TraceOptions",),

@@ -45,7 +45,10 @@ SKIPPED = ("make ", ". .venv/")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, the options after it (`file=NAME` or `needs=MODULE`) and its text."""
+    """A fenced block: its language, the options after it and its text.
+
+    `file=NAME` is what a block is written to, `needs=MODULE` what it imports, `model=FILE` what `make models` fetches.
+    """
 
     language: str
     options: dict[str, str]
@@ -56,6 +59,7 @@ class Block:
 def playground(tmp_path: Path) -> Path:
     """Return a directory that looks like the root of the repository, so that what is written stays out of it."""
     (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    (tmp_path / "models").symlink_to(ROOT / "models")
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
     return tmp_path
@@ -70,7 +74,7 @@ def test_pages_can_be_followed(page: str, playground: Path) -> None:
     for block, follower in zip(blocks, followers, strict=True):
         if "file" in block.options:
             (playground / block.options["file"]).write_text(block.text, encoding="utf-8")
-        elif block.language == "console":
+        elif block.language == "console" and (ROOT / block.options.get("model", "README.md")).is_file():
             for command, output in _commands(block.text):
                 _check_output(["bash", "-c", command], output, playground)
         elif block.language == "python" and _is_installed(block.options.get("needs", "pyarrow")):

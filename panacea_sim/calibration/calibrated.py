@@ -21,6 +21,7 @@ from panacea_sim.quant.quantizer import (
     symmetric_scale,
     weight_scale,
 )
+from panacea_sim.quant.requantizer import least_weight_scale
 from panacea_sim.quant.slicing import frequent_slices
 from panacea_sim.units import FloatArray
 from panacea_sim.workload.functional import real_outputs
@@ -156,7 +157,8 @@ class Calibration:
         observed = self._observed
         if observed.is_dynamic:
             policy = replace(policy, per_channel=False)
-        return LayerScales(policy, observed.is_dynamic, _weight_scale(observed, policy), self._quantizer(policy))
+        quantizer = self._quantizer(policy)
+        return LayerScales(policy, observed.is_dynamic, _weight_scale(observed, policy, quantizer), quantizer)
 
     def judged(self, scales: LayerScales) -> CalibratedLayer:
         """Return the layer with these scales, and their figures on the held-out samples."""
@@ -237,9 +239,15 @@ def _frequent(quantizer: ActivationQuantizer) -> tuple[int, ...]:
     return frequent_slices(quantizer.zero_point, quantizer.bits, quantizer.lo_bits)
 
 
-def _weight_scale(observed: ObservedLayer, policy: QuantizationPolicy) -> float | FloatArray:
+def _weight_scale(
+    observed: ObservedLayer, policy: QuantizationPolicy, quantizer: ActivationQuantizer
+) -> float | FloatArray:
     rows = [sample.weight.reshape(-1, sample.weight.shape[2]) for sample in observed.calibrating]
     if observed.is_dynamic:
         # One number over all products and samples: the largest of those of the samples.
         return max(float(weight_scale(each, policy.weight_bits, per_channel=False)[0]) for each in rows)
-    return weight_scale(rows[0], policy.weight_bits, per_channel=policy.per_channel)
+    scale = weight_scale(rows[0], policy.weight_bits, per_channel=policy.per_channel)
+    if observed.bias is None:
+        return scale
+    least = least_weight_scale(observed.bias.reshape(-1), quantizer.scale)
+    return np.maximum(scale, least if policy.per_channel else least.max())

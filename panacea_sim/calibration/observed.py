@@ -35,12 +35,14 @@ class ObservedLayer:
     """A layer with its samples, in the order in which they were observed.
 
     `is_dynamic`: its weight is the output of other layers, another one in each sample. `bias` is [R, M] in real units.
+    So many of the last samples are held out as `judging` says: None is a quarter of them.
     """
 
     name: str
     is_dynamic: bool = False
     bias: FloatArray | None = None
     samples: list[Sample] = field(default_factory=list)
+    judging: int | None = None
 
     def add(self, weight: npt.ArrayLike, activation: npt.ArrayLike, bias: npt.ArrayLike | None = None) -> None:
         """Add a sample: weight [M, K] and activation [K, N], of R products [R, M, K] and [R, K, N].
@@ -49,10 +51,10 @@ class ObservedLayer:
         before, if it is not dynamic.
         """
         place = f"layer {self.name!r}"
-        weights, activations = (
-            _real_products(f"{place}, {what}", array)
-            for what, array in (("weight", weight), ("activation", activation))
-        )
+        # A weight that comes again as the very array that is kept need not be looked at once more.
+        is_kept = bool(self.samples) and weight is self.samples[0].weight
+        weights = self.samples[0].weight if is_kept else _real_products(f"{place}, weight", weight)
+        activations = _real_products(f"{place}, activation", activation)
         if len(weights) != len(activations) or weights.shape[2] != activations.shape[1]:
             found = f"weight {np.shape(weight)} and activation {np.shape(activation)}"
             raise ConfigError(place, found, "[M, K] and [K, N], of R products [R, M, K] and [R, K, N]")
@@ -78,12 +80,17 @@ class ObservedLayer:
     @property
     def calibrating(self) -> Sequence[Sample]:
         """The samples that choose scales and zero points."""
-        return self.samples[: len(self.samples) - held_out_count(len(self.samples))] or self.samples
+        return self.samples[: self._first_held_out] or self.samples
 
     @property
     def held_out(self) -> Sequence[Sample]:
-        """The samples that judge: the last quarter, at least one; a single sample does both."""
-        return self.samples[len(self.samples) - held_out_count(len(self.samples)) :]
+        """The samples that judge, at least one; a single sample does both."""
+        return self.samples[self._first_held_out :]
+
+    @property
+    def _first_held_out(self) -> int:
+        count = len(self.samples)
+        return count - (held_out_count(count) if self.judging is None else self.judging)
 
 
 def held_out_count(samples: int) -> int:

@@ -98,12 +98,13 @@ def _calibrated(
     *,
     searched: bool,
 ) -> CalibratedModel:
-    from panacea_sim.commands.progress import shown_progress
     from panacea_sim.onnx_models.calibrated_model import calibrate_model
     from panacea_sim.onnx_models.load import load_model
-    from panacea_sim.onnx_models.samples import read_samples
+    from panacea_sim.report.progress import shown_progress
 
     imported = load_model(model, data)
-    samples = read_samples(data, imported.inputs)
+    assert imported.samples is not None  # those of --data
     with shown_progress(f"calibrating {model.name}") as tell:
-        return calibrate_model(imported, samples, policy, sizes, searched=searched, min_sqnr_db=min_sqnr, tell=tell)
+        return calibrate_model(
+            imported, imported.samples, policy, sizes, searched=searched, min_sqnr_db=min_sqnr, tell=tell
+        )

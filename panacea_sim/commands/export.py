@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from panacea_sim.commands.options import Force, RunFolderPath, Window
-from panacea_sim.commands.progress import shown_progress
 from panacea_sim.commands.written import print_written, written
 from panacea_sim.errors import ConfigError
+from panacea_sim.report.progress import shown_progress
 
 if TYPE_CHECKING:
     from panacea_sim.trace.exporters.progress import Progress

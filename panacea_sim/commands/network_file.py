@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from panacea_sim.workload.network import LayerGraph
     from panacea_sim.workload.networks.profile import Quantization
 
-__all__ = ["MODEL_ENDING", "NetworkSizes", "network_of"]
+__all__ = ["MODEL_ENDING", "NetworkSizes", "check_sizes", "network_of"]
 
 MODEL_ENDING = ".onnx"
 
@@ -34,32 +34,19 @@ def network_of(
     workload: str, sizes: NetworkSizes, weight_bits: int | None, profile: str | None, hardware: Hardware
 ) -> LayerGraph:
     """Return the graph of a network for this hardware; raises ConfigError for options that it does not have."""
-    from panacea_sim.errors import ConfigError
     from panacea_sim.machines.machine import machine_of
 
+    check_sizes(workload, sizes)
     quantization = machine_of(hardware).quantization
     if profile is not None:
         _check_profile(profile, quantization, hardware.machine)
-
     if Path(workload).suffix.lower() == MODEL_ENDING:
-        of_names = {
-            "--phase": sizes.phase,
-            "--tokens": sizes.tokens,
-            "--context": sizes.context,
-            "--batch": sizes.batch,
-        }
-        for option, value in of_names.items():
-            if value is not None:
-                raise ConfigError(option, value, f"nothing beside {workload}", "Sizes are those of --shape or --data")
         from panacea_sim.onnx_models.load import load_model
 
         model = load_model(
             workload, sizes.data, sizes.shapes, weight_bits=weight_bits, profile=profile, quantization=quantization
         )
         return model.network
-    for option, given in (("--data", sizes.data), ("--shape", sizes.shapes)):
-        if given:
-            raise ConfigError(option, given, f"nothing beside {workload}, which is no ONNX model", "Leave it out")
     from panacea_sim.workload.networks.load import load_network
 
     of_network = (sizes.phase, sizes.tokens, sizes.context, sizes.batch)
@@ -71,6 +58,25 @@ def network_of(
         quantization=quantization,
         tile_m=hardware.tile_m,
     )
+
+
+def check_sizes(workload: str, sizes: NetworkSizes) -> None:
+    """Raise ConfigError for options that a network does not have, or that leave no room for each other."""
+    from panacea_sim.errors import ConfigError
+
+    if Path(workload).suffix.lower() != MODEL_ENDING:
+        for option, given in (("--data", sizes.data), ("--shape", sizes.shapes)):
+            if given:
+                raise ConfigError(option, given, f"nothing beside {workload}, which is no ONNX model", "Leave it out")
+        return
+    of_names = {"--phase": sizes.phase, "--tokens": sizes.tokens, "--context": sizes.context, "--batch": sizes.batch}
+    for option, value in of_names.items():
+        if value is not None:
+            raise ConfigError(option, value, f"nothing beside {workload}", "Sizes are those of --shape or --data")
+    if sizes.data is not None and sizes.shapes:
+        raise ConfigError(
+            "--shape", sizes.shapes[0], "nothing beside --data, whose samples have shapes", "Leave it out"
+        )
 
 
 def _check_profile(profile: str, quantization: Quantization, machine: str) -> None:

@@ -8,11 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from panacea_sim.commands.options import SimulationOptions, with_simulation_options
-from panacea_sim.commands.workload_options import Batch, Context, Phase, Profile, Shape, Tokens, WeightBits
+from panacea_sim.commands.workload_options import (
+    Batch,
+    ClipTo,
+    Context,
+    Data,
+    Phase,
+    Profile,
+    SampleNumber,
+    Shape,
+    Tokens,
+    WeightBits,
+)
 
 if TYPE_CHECKING:
+    from panacea_sim.commands.model_run import ModelOperands
     from panacea_sim.commands.network_file import NetworkSizes
-    from panacea_sim.running.scenario import Scenario
+    from panacea_sim.hardware.config import Hardware
 
 __all__ = ["run_command"]
 
@@ -34,6 +46,9 @@ def run_command(  # noqa: PLR0913  # its options
     weight_bits: WeightBits = None,
     profile: Profile = None,
     shape: Shape = None,
+    data: Data = None,
+    sample: SampleNumber = None,
+    clip_to: ClipTo = None,
     options: SimulationOptions,
 ) -> None:
     """Run a scenario or a network and report where the time went."""
@@ -48,6 +63,9 @@ def run_command(  # noqa: PLR0913  # its options
         "--weight-bits": weight_bits,
         "--profile": profile,
         "--shape": shape or None,
+        "--data": data,
+        "--sample": sample,
+        "--clip-to": clip_to,
     }
     if network is None:
         assert scenario is not None
@@ -58,26 +76,45 @@ def run_command(  # noqa: PLR0913  # its options
 
         simulate(load_scenario(scenario), options)
         return
+    from panacea_sim.commands.model_run import ModelOperands, check_model_options
     from panacea_sim.commands.network_file import NetworkSizes
-    from panacea_sim.commands.simulation import simulate
+    from panacea_sim.hardware.config import load_hardware, parse_settings
 
-    sizes = NetworkSizes(phase, tokens, context, batch, None, tuple(shape or ()))
-    found = _network(network, sizes, weight_bits, profile, options)
-    simulate(found, options.with_trace("off"))
+    check_model_options(data, sample, clip_to, profile)
+    options = options.with_trace("off")
+    sizes = NetworkSizes(phase, tokens, context, batch, data, tuple(shape or ()))
+    hardware = load_hardware(options.hardware or "panacea", parse_settings(options.settings or ()))
+    if data is None:
+        _run_densities(network, sizes, weight_bits, profile, hardware, options)
+    else:
+        _run_operands(network, sizes, ModelOperands(data, sample, clip_to, weight_bits), hardware, options)
 
 
-def _network(
+def _run_densities(
     name: str,
     sizes: NetworkSizes,
     weight_bits: int | None,
     profile: str | None,
+    hardware: Hardware,
     options: SimulationOptions,
-) -> Scenario:
-    """Return the scenario of a network."""
+) -> None:
     from panacea_sim.commands.network_file import network_of
-    from panacea_sim.hardware.config import load_hardware, parse_settings
+    from panacea_sim.commands.simulation import simulate
     from panacea_sim.running.network import network_scenario
 
-    hardware = load_hardware(options.hardware or "panacea", parse_settings(options.settings or ()))
     graph = network_of(name, sizes, weight_bits, profile, hardware)
-    return network_scenario(graph, hardware)
+    simulate(network_scenario(graph, hardware), options)
+
+
+def _run_operands(
+    name: str, sizes: NetworkSizes, operands: ModelOperands, hardware: Hardware, options: SimulationOptions
+) -> None:
+    from panacea_sim.commands.model_run import operands_of_model
+    from panacea_sim.commands.network_file import check_sizes
+    from panacea_sim.commands.simulation import check_place, simulate
+
+    check_sizes(name, sizes)
+    # What takes minutes begins when it is known that its results have a place.
+    check_place(Path(name).stem, options)
+    with operands_of_model(Path(name), operands, hardware) as (scenario, notes):
+        simulate(scenario, options, notes)

@@ -34,42 +34,48 @@ from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.trace.store import RunFolder
 from panacea_sim.trace.summary import Summary
 
-__all__ = ["RESULTS", "cores", "fail_unless_exact", "simulate", "study_document"]
+__all__ = ["RESULTS", "check_place", "cores", "fail_unless_exact", "simulate", "study_document"]
 
 _DEFAULT_RUNS = Path("runs")
 RESULTS = "results.csv"
 
 
-def simulate(found: Scenario | Study, options: SimulationOptions) -> None:
+def simulate(found: Scenario | Study, options: SimulationOptions, notes: Sequence[str] = ()) -> None:
     """Simulate a scenario, or every scenario of a study, into a run folder, and report.
 
-    Ends with 1 after a run whose values are not exact.
+    `notes` are lines of the report on what a scenario is. Ends with 1 after a run whose values are not exact.
     """
-    folder = named(_DEFAULT_RUNS / found.name if options.out is None else options.out)
-    check_run_folder(folder, force=options.force)
+    folder = check_place(found.name, options)
     with telling_what_is_kept(folder, partial_of(folder)):
         if isinstance(found, Study):
             _run_study(found, options, folder)
         else:
-            _run_one(found, options, folder)
+            _run_one(found, options, folder, notes)
 
 
-def _run_one(scenario: Scenario, options: SimulationOptions, folder: Path) -> None:
+def check_place(name: str, options: SimulationOptions) -> Path:
+    """Return the run folder of what is called so; raises ConfigError if it may not be written."""
+    folder = named(_DEFAULT_RUNS / name if options.out is None else options.out)
+    check_run_folder(folder, force=options.force)
+    return folder
+
+
+def _run_one(scenario: Scenario, options: SimulationOptions, folder: Path, notes: Sequence[str]) -> None:
     run_options = _run_options(options, folder)
     outcome = _run_with_progress(prepare(_as_asked(scenario, options), options.engine), run_options)
     try:
         if options.as_json:
             print(json.dumps(outcome.summary.to_json(), indent=2))  # noqa: T201  # rich would wrap it
         else:
-            _print_one(output_console(), outcome)
+            _print_one(output_console(), outcome, notes)
     finally:
         fail_unless_exact([outcome.summary])
 
 
-def _print_one(console: Console, outcome: RunOutcome) -> None:
-    """Print what bounds an explained run, its report, and where it is; of others, how they can be explained."""
+def _print_one(console: Console, outcome: RunOutcome, notes: Sequence[str]) -> None:
+    """Print what bounds an explained run, its report, notes, and where it is; of others, how they can be explained."""
     summary, folder = outcome.summary, outcome.folder
-    lines = [f"Run folder: {folder}"]
+    lines = [*notes, f"Run folder: {folder}"]
     if summary.explanation is not None:
         # It takes a while to import.
         from panacea_sim.explanation.diagnosis import bound_of

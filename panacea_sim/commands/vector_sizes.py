@@ -10,9 +10,9 @@ __all__ = ["vector_sizes"]
 def vector_sizes(hardware: str) -> tuple[int, int]:
     """Return v and T_K of a preset or YAML file; raises ConfigError for a machine without vectors of slices."""
     from panacea_sim.hardware.config import load_hardware
+    from panacea_sim.running.model_scenario import sizes_of
 
-    machine = load_hardware(hardware)
-    v = getattr(machine, "v", None)
-    if v is None:
+    found = sizes_of(load_hardware(hardware))
+    if found is None:
         raise ConfigError("--hardware", hardware, "a machine that multiplies vectors of slices, such as panacea")
-    return int(v), machine.tile_k
+    return found

@@ -164,7 +164,7 @@ def _contested(
     fight: Fight, machines: Sequence[Entrant], terms: _Terms, workers: int | None, folder: Path | None
 ) -> Versus:
     from panacea_sim.analysis.versus.contender import Versus
-    from panacea_sim.commands.progress import shown_progress
+    from panacea_sim.report.progress import shown_progress
     from panacea_sim.commands.simulation import cores
     from panacea_sim.running.versus.contest import champion_of, contest
 

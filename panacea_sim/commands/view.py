@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from panacea_sim.commands.options import RunFolderPath, Window
-from panacea_sim.commands.progress import shown_progress
+from panacea_sim.report.progress import shown_progress
 
 __all__ = ["view_command"]
 

@@ -62,7 +62,7 @@ def _explored(exploration: Exploration) -> WhatIf:
     """Rerun with a bar, and tell before how much there is to do, and after an interrupt what is kept."""
     from panacea_sim.commands.interrupts import telling
     from panacea_sim.commands.output import tell
-    from panacea_sim.commands.progress import shown_progress
+    from panacea_sim.report.progress import shown_progress
 
     to_come, name = exploration.to_come(), exploration.base.scenario.name
     if to_come:

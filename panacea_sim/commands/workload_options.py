@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-__all__ = ["Batch", "Context", "Data", "Phase", "Profile", "Shape", "Tokens", "WeightBits"]
+__all__ = ["Batch", "ClipTo", "Context", "Data", "Phase", "Profile", "SampleNumber", "Shape", "Tokens", "WeightBits"]
 
 Phase: TypeAlias = Annotated[
     Literal["prefill", "decode"] | None, typer.Option(help="All tokens of a prompt (the default), or one new token.")
@@ -25,6 +25,12 @@ Profile: TypeAlias = Annotated[
 ]
 Data: TypeAlias = Annotated[
     Path | None, typer.Option(help="Samples for an ONNX model, an .npz file: input name -> samples x shape.")
+]
+SampleNumber: TypeAlias = Annotated[
+    int | None, typer.Option("--sample", help="Held-out sample of --data to simulate (0).", show_default=False)
+]
+ClipTo: TypeAlias = Annotated[
+    int | None, typer.Option(metavar="7", help="Clip wider integer weights of a model to 7 bits, +-63.")
 ]
 Shape: TypeAlias = Annotated[
     list[str] | None,

@@ -12,9 +12,9 @@ from panacea_sim.onnx_models.graph import Array
 from panacea_sim.onnx_models.imported import ImportedLayer, ImportedModel, ImportedOperand
 from panacea_sim.onnx_models.samples import Samples
 
-__all__ = ["calibrated_layers", "observed_layers", "real_layers"]
+__all__ = ["calibrated_layers", "layer_groups", "observe_layer", "observed_layers", "real_layers"]
 
-_GROUP_BYTES = 2**28
+_GROUP_BYTES = 2**30
 """Operands that are observed at a time, of all samples."""
 
 _Result = TypeVar("_Result")
@@ -46,18 +46,19 @@ def real_layers(model: ImportedModel) -> tuple[str, ...]:
 
 def observed_layers(model: ImportedModel, samples: Samples, names: Sequence[str]) -> Iterator[ObservedLayer]:
     """Return layers one by one with their operands in all samples; the model runs once for each group of layers."""
-    for group in _groups(model, names, len(samples)):
+    for group in layer_groups(model, names, len(samples)):
         observed = {name: ObservedLayer(name, not model.layers[name].weight.is_constant) for name in group}
         recorder = model.recorder(group)
         for number in range(len(samples)):
             values = recorder.run(samples.feed(number))
             for name in group:
-                _observe(observed[name], model.layers[name], values)
+                observe_layer(observed[name], model.layers[name], values)
         for name in group:
             yield observed.pop(name)
 
 
-def _observe(observed: ObservedLayer, layer: ImportedLayer, values: Mapping[str, Array]) -> None:
+def observe_layer(observed: ObservedLayer, layer: ImportedLayer, values: Mapping[str, Array]) -> None:
+    """Add the operands of a layer in a sample to those that were observed."""
     if observed.samples and not observed.is_dynamic:
         weight = observed.samples[0].weight
     else:
@@ -67,10 +68,11 @@ def _observe(observed: ObservedLayer, layer: ImportedLayer, values: Mapping[str,
 
 def _stacked(operand: ImportedOperand, values: Mapping[str, Array]) -> Array:
     """Return the matrices [R, rows, columns] of an operand."""
-    return np.stack([np.asarray(each) for each in operand.matrices(values)])
+    found = [np.asarray(each) for each in operand.matrices(values)]
+    return found[0][None] if len(found) == 1 else np.stack(found)
 
 
-def _groups(model: ImportedModel, names: Sequence[str], samples: int) -> Iterator[list[str]]:
+def layer_groups(model: ImportedModel, names: Sequence[str], samples: int) -> Iterator[list[str]]:
     """Return layers in their order, so many at a time as have room."""
     group: list[str] = []
     used = 0

@@ -11,7 +11,7 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.onnx_models.encodings import Encoding
 from panacea_sim.onnx_models.graph import Array, InputSpec, OnnxGraph
 from panacea_sim.onnx_models.products import Product
-from panacea_sim.onnx_models.samples import Feed
+from panacea_sim.onnx_models.samples import Feed, Samples
 from panacea_sim.onnx_models.session import ModelSession
 from panacea_sim.onnx_models.views import OperandView
 from panacea_sim.units import FloatArray, IntArray
@@ -128,13 +128,15 @@ class Unsupported:
 class ImportedModel:
     """A model file as a network: `network` has the layers' `Gemm`s and links, `layers` their operands, by name.
 
-    `onnx` is the model as it runs, control flow put in place for the inputs that it was read with.
+    `onnx` is the model as it runs, control flow put in place for the inputs that it was read with. `samples` are those
+    of the file that these come from, None for zeros.
     """
 
     onnx: OnnxGraph
     layers: Mapping[str, ImportedLayer]
     network: LayerGraph
     unsupported: tuple[Unsupported, ...]
+    samples: Samples | None = None
 
     @property
     def inputs(self) -> tuple[InputSpec, ...]:

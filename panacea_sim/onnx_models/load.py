@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,14 +25,15 @@ def load_model(  # the options of a command, one by one
     data: str | Path | None = None,
     shapes: Sequence[str] = (),
     *,
-    sample: int = 0,
+    held_out: int | None = None,
     weight_bits: int | None = None,
     profile: str | None = None,
     quantization: Quantization = "aqs",
 ) -> ImportedModel:
     """Return the network of an ONNX model for a sample of an .npz file, or for shapes NAME=1,3,224,224 of its inputs.
 
-    Inputs of one size need neither. Real weights get 7 bits and densities are those of the profile "measured" by
+    The sample is the first one, or a held-out one, of which the first is number 0. Inputs of one size need neither.
+    Real weights get 7 bits and densities are those of the profile "measured" by
     default. Raises ConfigError naming the file or option.
     """
     require_onnx()
@@ -50,11 +52,15 @@ def load_model(  # the options of a command, one by one
     graph = open_model(path)
     with placed(f"{path}: "):
         inputs = graph.inputs
-    feed = zeros(inputs, given) if data is None else read_samples(Path(data), inputs).feed(sample)
+    samples = None if data is None else read_samples(Path(data), inputs)
+    if samples is None:
+        feed = zeros(inputs, given)
+    else:
+        feed = samples.feed(0 if held_out is None else samples.held_out(held_out))
     with placed(f"{path}: "):
         model = imported_model(graph, feed, densities, bits, quantization)
     described = ", ".join(f"{name} {' x '.join(map(str, array.shape)) or 'one number'}" for name, array in feed.items())
     model.network.graph.update(
         name=path.stem, description=f"from {path.name}" + (f", {described}" if described else "")
     )
-    return model
+    return replace(model, samples=samples)

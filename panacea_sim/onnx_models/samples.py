@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from panacea_sim.calibration.observed import held_out_count
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.onnx_models.graph import Array, InputSpec
 from panacea_sim.workload.npz import read_arrays
@@ -34,6 +35,19 @@ class Samples:
     def feed(self, number: int) -> Feed:
         """Return what the model is run with for a sample."""
         return {name: np.ascontiguousarray(array[number]) for name, array in self.arrays.items()}
+
+    def held_out(self, number: int) -> int:
+        """Return which of all samples a held-out one is; raises ConfigError naming --sample if there is none."""
+        count = held_out_count(len(self))
+        if not 0 <= number < count:
+            accepted = f"0 .. {count - 1}" if count > 1 else "0"
+            raise ConfigError("--sample", number, f"{accepted}: the held-out samples, the last {count} of {len(self)}")
+        return len(self) - count + number
+
+    @property
+    def calibrating(self) -> range:
+        """The numbers of the samples that choose scales and zero points; one sample alone does that too."""
+        return range(len(self) - held_out_count(len(self)) or 1)
 
 
 def read_samples(path: Path, inputs: Sequence[InputSpec]) -> Samples:

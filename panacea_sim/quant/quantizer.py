@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from functools import partial
+from math import isfinite, sqrt
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -47,9 +50,15 @@ __all__ = [
 ]
 
 _BYTE_BITS = 8
+_MATRIX_RANK = 2
 _PANACEA_BITS = 8
 # More than this share of values lost at the ends of the range is no fair price for skipped vectors.
 _MAX_NEWLY_CLIPPED = 0.01
+_BLOCK_VALUES = 1 << 15
+# More steps than any code of 12 bits, the most there are, is away from its zero point.
+_FAR_STEPS = 1 << 14
+
+_Number = TypeVar("_Number", bound=np.number[Any])
 
 
 def weight_scale(weight: npt.NDArray[np.floating], bits: int, *, per_channel: bool) -> FloatArray:
@@ -146,13 +155,15 @@ class ActivationQuantizer:
 
     def error_on(self, x: npt.NDArray[np.floating]) -> QuantizationError:
         """Return what quantization costs on real activations of any shape; raises ConfigError if one is not finite."""
-        values = require_finite("activation", x)
-        codes = self._unclipped(values)
-        clipped_share = float(self._is_outside(codes).mean())
-        with np.errstate(over="ignore"):
-            error = codes.clip(0, (1 << self.bits) - 1) - self.zero_point - saturating_ratio(values, self.scale)
-            rms_steps = float(np.sqrt(np.square(error).mean()))
-        return QuantizationError(clipped_share, rms_steps)
+        clipped, squares, size = 0, 0.0, np.size(x)
+        for values in map(partial(require_finite, "activation"), _blocks(x)):
+            ratio = saturating_ratio(values, self.scale)
+            codes = np.rint(ratio) + self.zero_point
+            clipped += int(np.count_nonzero(self._is_outside(codes)))
+            with np.errstate(over="ignore"):
+                error = codes.clip(0, (1 << self.bits) - 1) - self.zero_point - ratio
+                squares += float(np.square(error).sum())
+        return QuantizationError(clipped / size, sqrt(squares / size))
 
     def _unclipped(self, x: FloatArray) -> FloatArray:
         codes: FloatArray = np.rint(saturating_ratio(x, self.scale)) + self.zero_point
@@ -171,8 +182,7 @@ def calibrate_activations(
     outside its range, or `bits` that are not accepted.
     """
     require_activation_bits("activation_bits", bits)
-    values = require_finite("activation", x)
-    least, most = _range(values, percentile)
+    least, most = _range(x, percentile)
     levels = (1 << bits) - 1
     # Divided before they are subtracted: the difference of two large floats could overflow.
     lower, upper = min(least, 0.0), max(most, 0.0)
@@ -233,18 +243,20 @@ def panacea_quantizer(
     require_flag("dbs", dbs)
     require_integer("v", v, 1)
     require_scale("z", z)
-    values = require_finite("activation", x, matrix=True)
-    base = calibrate_activations(values, bits, percentile)
+    if not isinstance(x, np.ndarray) or x.ndim != _MATRIX_RANK:
+        require_finite("activation", x, matrix=True)
+    base = calibrate_activations(x, bits, percentile)
     if bits != _PANACEA_BITS and (dbs or zpm != "off"):
         hint = f"For {bits} bits take zpm='off' and dbs=False"
         raise ConfigError("activation_bits", bits, f"{_PANACEA_BITS} where dbs or zpm is used", hint)
-    lo_bits = choose_lo_bits(float(base.quantize(values).std()), z) if dbs else SLICE_BITS
+    steps = _steps(base, x) if dbs or zpm != "off" else np.zeros((1, 1), np.int16)
+    lo_bits = choose_lo_bits(_deviation(base, steps), z) if dbs else SLICE_BITS
     chosen = replace(base, lo_bits=lo_bits)
     if zpm != "off":
         moved = replace(chosen, zero_point=manipulate_zero_point(base.zero_point, lo_bits))
-        if zpm == "on" or _is_worth_moving(chosen, moved, values, v):
+        if zpm == "on" or _is_worth_moving(chosen, moved, steps, v):
             chosen = moved
-    return replace(chosen, calibration=chosen.error_on(values))
+    return replace(chosen, calibration=chosen.error_on(x))
 
 
 def dbs_bias(weight: AnyIntArray, lo_bits: int, mode: Literal["floor", "midpoint"]) -> FloatArray:
@@ -261,26 +273,72 @@ def dbs_bias(weight: AnyIntArray, lo_bits: int, mode: Literal["floor", "midpoint
     return bias
 
 
-def _range(x: FloatArray, percentile: float | None) -> tuple[float, float]:
+def _range(x: npt.NDArray[np.floating], percentile: float | None) -> tuple[float, float]:
+    """Return the ends of the range of activations that is kept; raises ConfigError if a value is not finite."""
+    if percentile is None and isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.size:
+        least, most = float(x.min()), float(x.max())
+        # Of values that are not finite one is the least or the most, or both are no numbers.
+        if isfinite(least) and isfinite(most):
+            return least, most
+    values = require_finite("activation", x)
     if percentile is None:
-        return float(x.min()), float(x.max())
-    most = require_number("percentile", percentile, 50, 100)
-    lower, upper = np.percentile(x, [100.0 - most, most])
+        return float(values.min()), float(values.max())
+    highest = require_number("percentile", percentile, 50, 100)
+    lower, upper = np.percentile(values, [100.0 - highest, highest])
     return float(lower), float(upper)
 
 
-def _is_worth_moving(kept: ActivationQuantizer, moved: ActivationQuantizer, x: FloatArray, v: int) -> bool:
+def _blocks(x: npt.NDArray[_Number]) -> Iterator[npt.NDArray[_Number]]:
+    """Return an array some rows at a time, so that what is computed of them stays in the caches."""
+    rows = np.atleast_1d(np.asarray(x))
+    step = max(1, _BLOCK_VALUES // max(1, rows[:1].size))
+    # An array without values comes as it is, to be refused.
+    for first in range(0, max(1, len(rows)), step):
+        yield rows[first : first + step]
+
+
+def _steps(quantizer: ActivationQuantizer, x: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:
+    """Return activations in whole steps of the scale: codes less the zero point, those far outside brought near."""
+    steps = np.empty(np.shape(x), np.int16)
+    for block, found in zip(_blocks(x), _blocks(steps), strict=True):
+        found[:] = np.rint(saturating_ratio(block, quantizer.scale)).clip(-_FAR_STEPS, _FAR_STEPS)
+    return steps
+
+
+def _deviation(quantizer: ActivationQuantizer, steps: npt.NDArray[np.int16]) -> float:
+    """Return the standard deviation of the codes of activations, from how often each code occurs."""
+    counts = np.zeros(1 << quantizer.bits, np.int64)
+    for block in _blocks(steps):
+        codes = as_unsigned(block + quantizer.zero_point, quantizer.bits)
+        counts += np.bincount(codes.ravel(), minlength=len(counts))
+    numbers = [(code, int(count)) for code, count in enumerate(counts)]
+    size, total, squares = (sum(code**power * count for code, count in numbers) for power in range(3))
+    return sqrt((squares * size - total * total) / (size * size))
+
+
+def _is_worth_moving(
+    kept: ActivationQuantizer, moved: ActivationQuantizer, steps: npt.NDArray[np.int16], v: int
+) -> bool:
     """Tell whether a moved zero point skips more vectors and newly clips next to nothing."""
-    if _skips(moved, x, v) <= _skips(kept, x, v):
+    if _skips(moved, steps, v) <= _skips(kept, steps, v):
         return False
-    newly_clipped = moved.clipped(x) & ~kept.clipped(x)
-    return bool(newly_clipped.mean() <= _MAX_NEWLY_CLIPPED)
+    newly_clipped = sum(np.count_nonzero(_outside(moved, block) & ~_outside(kept, block)) for block in _blocks(steps))
+    return bool(newly_clipped / steps.size <= _MAX_NEWLY_CLIPPED)
 
 
-def _skips(quantizer: ActivationQuantizer, x: FloatArray, v: int) -> int:
-    slices = slice_activations(quantizer.quantize(x), quantizer.bits, quantizer.lo_bits)
+def _outside(quantizer: ActivationQuantizer, steps: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
+    codes = steps + quantizer.zero_point
+    return (codes < 0) | (codes >= 1 << quantizer.bits)
+
+
+def _skips(quantizer: ActivationQuantizer, steps: npt.NDArray[np.int16], v: int) -> int:
     frequent = frequent_slices(quantizer.zero_point, quantizer.bits, quantizer.lo_bits)
-    return int(np.count_nonzero(skipped_activation_vectors(slices.ho, frequent, v)))
+    skips = 0
+    for block in _blocks(steps):  # vectors lie along rows: none is cut
+        codes = as_unsigned(block + quantizer.zero_point, quantizer.bits)
+        slices = slice_activations(codes, quantizer.bits, quantizer.lo_bits)
+        skips += int(np.count_nonzero(skipped_activation_vectors(slices.ho, frequent, v)))
+    return skips
 
 
 def _weight_limit(bits: int) -> int:

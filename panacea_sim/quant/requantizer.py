@@ -21,7 +21,7 @@ from panacea_sim.quant.slicing import AnyIntArray
 from panacea_sim.quant.widths import MAX_ACTIVATION_BITS, require_weight_bits
 from panacea_sim.units import FloatArray, IntArray
 
-__all__ = ["Requantizer", "WeightRequantizer", "requantizer_for", "weight_requantizer_for"]
+__all__ = ["Requantizer", "WeightRequantizer", "least_weight_scale", "requantizer_for", "weight_requantizer_for"]
 
 _OUTPUT_BITS = 8
 _DYNAMIC_WEIGHT_BITS = 7
@@ -232,6 +232,15 @@ def _products(weight_scale: FloatArray, activation_scale: float) -> FloatArray:
         accepted = f"a number whose product with the activation scale, {activation_scale}, float64 holds"
         raise ConfigError("weight_scale", f"{weight_scale[row]} in row {row}", accepted)
     return products
+
+
+def least_weight_scale(bias: FloatArray, activation_scale: float) -> FloatArray:
+    """Return the least scales of weights with which accumulators hold a real bias, and as much again; same shape.
+
+    Rows of weights that are nearly 0 beside their bias would have smaller ones.
+    """
+    least: FloatArray = np.abs(bias) / (activation_scale * (_MAX_OFFSET // 2))
+    return least
 
 
 def _check_offset(offset: FloatArray, weight_scale: FloatArray) -> None:

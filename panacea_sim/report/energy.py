@@ -62,7 +62,7 @@ def energy_line(summary: Summary) -> Text:
     run = found.run
     if run.total is None or run.pj_per_mac is None:
         without = " and ".join(_without(run))
-        return Text(f"Energy: {_text(run.known)} without {without}, of which there are no figures")
+        return Text(f"Energy: {_text(run.known)} without {without}, which has no figures")
     return Text(
         f"Energy: {_text(run.total)} ({energy_span(run.total)}), {_number(run.pj_per_mac)} pJ/MAC, sourced parts only"
     )

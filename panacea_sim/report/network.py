@@ -16,7 +16,7 @@ from panacea_sim.workload.network import LayerGraph, layers_in_order, links_into
 from panacea_sim.workload.networks.gemm import Gemm
 from panacea_sim.workload.networks.model_table import Model, ResNet
 
-__all__ = ["TileSizes", "network_content", "print_models", "print_network"]
+__all__ = ["TileSizes", "network_content", "print_models", "print_network", "unsupported_lines"]
 
 TileSizes: TypeAlias = tuple[int, int, int]
 """T_M, T_K and T_N of the machine."""
@@ -210,17 +210,19 @@ def _print_totals(console: Console, graph: LayerGraph, layers: Sequence[Gemm], t
     if graph.graph["unpaid"]:
         work = " and ".join(graph.graph["unpaid"])
         console.print(f"Costs nothing, having no layer before it: {work} of the embeddings.", highlight=False)
-    _print_unsupported(console, graph, macs)
+    for line in unsupported_lines(graph):
+        console.print(line, highlight=False, soft_wrap=True)
 
 
-def _print_unsupported(console: Console, graph: LayerGraph, macs: int) -> None:
+def unsupported_lines(graph: LayerGraph) -> Iterator[str]:
     """Say which operators with multiplications are not simulated, and what share of the model's they have."""
-    for each in graph.graph.get("unsupported", ()):
+    unsupported = graph.graph.get("unsupported", ())
+    total = sum(layer.macs for layer in _layers(graph)) + sum(each.macs or 0 for each in unsupported)
+    for each in unsupported:
         share = "nobody counted how many MACs"
         if each.macs is not None:
-            total = macs + sum(other.macs or 0 for other in graph.graph["unsupported"])
             share = f"{each.macs:,} MACs, {each.macs / max(total, 1):.1%} of all that are counted"
-        console.print(f"Not simulated: {each.count} {each.op}, {share}.", highlight=False, soft_wrap=True)
+        yield f"Not simulated: {each.count} {each.op}, {share}."
 
 
 def _bits_text(layers: Sequence[Gemm]) -> str:

@@ -156,6 +156,8 @@ def _add_operands(content: _Content, layer: GemmLayer) -> None:
         "activation", [layer.zero_point, layer.activation_scale, [int(r) for r in layer.frequent], layer.dbs_offset]
     )
     content.add("output", _meaning_of(layer.output))
+    if (layer.passes, layer.sequential) != (1, False):
+        content.add("network", [layer.passes, layer.sequential])
     if layer.formats:
         count = layer.repeat * layer.M
         content.add("formats", [[_meaning_of(each.format), each.ranges(count)] for each in layer.formats])

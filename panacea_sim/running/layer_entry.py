@@ -21,6 +21,7 @@ from panacea_sim.workload.layer_file import LayerFile, layer_file
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.npz import save_layer
 from panacea_sim.workload.output_format import OutputFormat, ReadFormat, WeightFormat
+from panacea_sim.workload.surroundings import ALONE, Surroundings
 from panacea_sim.workload.synthetic import synthetic_layer
 from panacea_sim.workload.vector_stage import VectorStage
 from panacea_sim.workload.written_format import WrittenFormat
@@ -129,6 +130,15 @@ class ReadEntry(Entry):
         return self
 
 
+class NetworkEntry(Entry):
+    """What a network says of a layer with operands: the fields of its Surroundings."""
+
+    passes: Count = 1
+    sequential: bool = False
+    kind: str = ""
+    block: str = ""
+
+
 class LayerEntry(Entry):
     """A layer: its name, where it comes from and, where it has them, whose outputs it reads and what it writes."""
 
@@ -139,6 +149,7 @@ class LayerEntry(Entry):
     source: _Text | None = None
     output: OutputEntry | None = None
     formats: list[ReadEntry] = []
+    network: NetworkEntry | None = None
 
     @field_validator("file")
     @classmethod
@@ -159,6 +170,8 @@ class LayerEntry(Entry):
                 raise refusal(name, "no source and no output beside masked", f".{name}", hint)
         if self.masked is not None and self.formats:
             raise refusal("formats", "none beside masked", ".formats", "Put them into masked.formats, without values")
+        if self.masked is not None and self.network is not None:
+            raise refusal("network", "none beside masked", ".network", "Put its fields into masked")
         return self
 
 
@@ -170,6 +183,8 @@ def layer_of(entry: LayerEntry, place: str, folder: Path) -> AnyLayer:
     output = None if entry.output is None else _output_of(entry.output, f"{place}.output")
     formats = tuple(_read_of(each, f"{place}.formats[{number}]") for number, each in enumerate(entry.formats))
     in_network: dict[str, Any] = {"name": entry.name, "output": output, "source": entry.source, "formats": formats}
+    if entry.network is not None:
+        in_network["surroundings"] = Surroundings(**entry.network.model_dump())
     if entry.masked is not None:
         written = tuple(
             _format_of(each, f"{place}.masked.formats[{number}]") for number, each in enumerate(entry.masked.formats)
@@ -206,6 +221,9 @@ def entry_of(layer: AnyLayer, number: int, folder: Path) -> LayerEntry:
         given["output"] = _entry_of_output(layer.output)
     if layer.formats:
         given["formats"] = [_entry_of_read(each) for each in layer.formats]
+    if layer.surroundings != ALONE:
+        said = {name: value for name, value in asdict(layer.surroundings).items() if value != getattr(ALONE, name)}
+        given["network"] = NetworkEntry(**said)
     return LayerEntry(**given)
 
 
@@ -236,17 +254,17 @@ def _write_operands(layer: GemmLayer | LayerFile, path: Path) -> None:
     if isinstance(layer, LayerFile):
         layer.copy_to(path)
     else:
-        save_layer(replace(layer, output=None, source=None, formats=()), path)
+        save_layer(replace(layer, output=None, source=None, formats=(), surroundings=ALONE), path)
 
 
 def _is_as_drawn(layer: GemmLayer) -> bool:
-    """Return whether the recipe of a synthetic layer still gives this layer, name and output formats aside."""
+    """Return whether the recipe of a synthetic layer still gives this layer, apart from what its network says."""
     assert layer.recipe is not None
     drawn = synthetic_layer(**layer.recipe)  # type: ignore[arg-type]  # the recipe is what synthetic_layer was given
     return all(
         np.array_equal(getattr(drawn, each.name), getattr(layer, each.name))
         for each in fields(GemmLayer)
-        if each.name not in {"name", "output", "source", "recipe", "formats"}
+        if each.name not in {"name", "output", "source", "recipe", "formats", "surroundings"}
     )
 
 

@@ -38,6 +38,7 @@ from panacea_sim.quant.widths import (
 )
 from panacea_sim.units import FloatArray
 from panacea_sim.workload.output_format import OutputFormat, ReadFormat, check_formats
+from panacea_sim.workload.surroundings import ALONE, InNetwork, Surroundings
 
 __all__ = ["ACTIVATION_DTYPES", "DBS_OFFSETS", "SYMMETRIC_DTYPES", "WEIGHT_DTYPES", "GemmLayer", "OutputFormat"]
 
@@ -50,7 +51,7 @@ _MATRIX_RANK = 2
 
 
 @dataclass(frozen=True, eq=False)
-class GemmLayer:
+class GemmLayer(InNetwork):
     """The product of a weight matrix and an activation matrix, both quantized, with everything that gives it meaning.
 
     `weight` is int8 or int16 [M, K], symmetric, `weight_bits` wide; `activation` is uint8 or uint16 [K, N], asymmetric,
@@ -62,7 +63,7 @@ class GemmLayer:
     several layers read them, as activations or as weight, each with the features that are read. Without either nobody
     reads them. `source` names the layer whose outputs the activation is, None where it is in DRAM from the start.
     `recipe` holds the arguments of `synthetic_layer` that draw the same operands again, None for operands from
-    elsewhere. Formulas are in docs/model.md.
+    elsewhere. `surroundings` are what a network says of the layer. Formulas are in docs/model.md.
 
     Operands with a leading axis, [R, M, K] and [R, K, N], are those of R products, which are one layer with `repeat` R.
     Zero point, bits, l, r, activation scale and output are those of all; `weight_scale` is one number or [R, M], `bias`
@@ -88,14 +89,7 @@ class GemmLayer:
     source: str | None = None
     recipe: Mapping[str, object] | None = None
     formats: tuple[ReadFormat, ...] = ()
-
-    sequential = False
-    """No product waits for the one before: all have their operands from the start."""
-    passes = 1
-    """Outputs pass the PPU once: no vector work follows."""
-    kind = ""
-    block = ""
-    """Nothing is known of a network around the layer."""
+    surroundings: Surroundings = ALONE
 
     def __post_init__(self) -> None:
         """Validate every field; make arrays read-only and numpy scalars plain numbers."""

@@ -8,19 +8,23 @@ from pathlib import Path
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.workload.gemm_layer import GemmLayer
-from panacea_sim.workload.npz import load_layer, read_form
+from panacea_sim.workload.npz import load_layer, read_form, save_layer
 from panacea_sim.workload.output_format import OutputFormat, ReadFormat, check_formats
+from panacea_sim.workload.surroundings import ALONE, InNetwork, Surroundings
 
-__all__ = ["LayerFile", "layer_file"]
+__all__ = ["LayerFile", "layer_file", "stored_layer"]
+
+_OF_NETWORK = ("name", "output", "source", "formats", "surroundings")
+"""What a layer file does not say, or not the last word of."""
 
 
 @dataclass(frozen=True)
-class LayerFile:
+class LayerFile(InNetwork):
     """A layer in a LAYER.npz file, of which only the headers were read: name, sizes and kind of codes are known.
 
-    `output`, `source` and `formats`, which no layer file has, are those of the layer in its network. `size_bytes` and
-    `modified_ns` are the file's when the headers were read. Make one with `layer_file`. Raises ConfigError for formats
-    that do not fit the layer.
+    `output`, `source`, `formats` and `surroundings`, which no layer file has, are those of the layer in its network.
+    `size_bytes` and `modified_ns` are the file's when the headers were read. Make one with `layer_file`. Raises
+    ConfigError for formats that do not fit the layer.
     """
 
     path: Path
@@ -35,14 +39,7 @@ class LayerFile:
     output: OutputFormat | None = None
     source: str | None = None
     formats: tuple[ReadFormat, ...] = ()
-
-    sequential = False
-    """No product waits for the one before: all have their operands from the start."""
-    passes = 1
-    """Outputs pass the PPU once: no vector work follows."""
-    kind = ""
-    block = ""
-    """Nothing is known of a network around the layer."""
+    surroundings: Surroundings = ALONE
 
     def __post_init__(self) -> None:
         """Check the formats, as far as it can be known without the operands."""
@@ -55,7 +52,7 @@ class LayerFile:
         """
         self._check_unchanged()
         layer = load_layer(self.path)
-        given = {name: getattr(self, name) for name in ("name", "output", "source", "formats")}
+        given = {name: getattr(self, name) for name in _OF_NETWORK}
         if all(getattr(layer, name) == value for name, value in given.items()):
             return layer  # making a layer anew checks all its values once more
         return replace(layer, **given)
@@ -80,6 +77,15 @@ def layer_file(path: str | Path) -> LayerFile:
     path = Path(path)
     state = _state_of(path)
     return LayerFile(path, *read_form(path), *state)
+
+
+def stored_layer(layer: GemmLayer, path: Path) -> LayerFile:
+    """Write the operands of a layer, which has no output formats, and return it as a layer in that file.
+
+    Raises ConfigError for a path that cannot be written.
+    """
+    save_layer(replace(layer, surroundings=ALONE), path)
+    return replace(layer_file(path), surroundings=layer.surroundings)
 
 
 def _state_of(path: Path) -> tuple[int, int]:

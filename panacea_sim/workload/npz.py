@@ -17,6 +17,7 @@ import numpy.typing as npt
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.quant.operands import require_activation_form, require_products, require_weight_form
 from panacea_sim.workload.gemm_layer import ACTIVATION_DTYPES, SYMMETRIC_DTYPES, WEIGHT_DTYPES, GemmLayer
+from panacea_sim.workload.surroundings import ALONE
 
 __all__ = ["load_layer", "read_arrays", "read_form", "save_layer"]
 
@@ -73,10 +74,10 @@ def read_form(path: str | Path) -> tuple[str, int, int, int, int, bool]:
 def save_layer(layer: GemmLayer, path: str | Path | BinaryIO) -> None:
     """Write `layer` to a LAYER.npz file (the suffix is added if missing), replacing what is there, or to an open file.
 
-    The recipe of a synthetic layer is not kept: the operands are. Raises ConfigError for a layer with output formats,
-    which belong to the network, and for a path that cannot be written.
+    The recipe of a synthetic layer is not kept: the operands are. Raises ConfigError for a layer with output formats
+    or surroundings, which belong to the network, and for a path that cannot be written.
     """
-    for field, nothing in (("output", None), ("source", None), ("formats", ())):
+    for field, nothing in (("output", None), ("source", None), ("formats", ()), ("surroundings", ALONE)):
         if getattr(layer, field) != nothing:
             hint = f"Save dataclasses.replace(layer, {field}={nothing})"
             raise ConfigError(f"layer.{field}", getattr(layer, field), f"{nothing} in a layer file", hint)

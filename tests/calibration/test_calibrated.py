@@ -70,6 +70,23 @@ def test_symmetric_codes_span_the_calibrated_range(seed: int, products: int, per
     assert found.figures.steps.symmetric == plain.figures.steps.symmetric
 
 
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_weights_beside_which_a_bias_is_huge_get_coarser_scales(*, per_channel: bool) -> None:
+    """A row of tiny weights keeps a bias that no accumulator could hold at the scale of the row itself."""
+    generator = np.random.default_rng(1)
+    weight, bias = generator.standard_normal((4, 8)), np.array([1.0, -2.0, 3.0, 4.0])
+    weight[1] *= 1e-12
+    layer = ObservedLayer("tiny")
+    for _ in range(5):
+        layer.add(weight, generator.standard_normal((8, 6)), bias)
+    made = calibrate(layer, QuantizationPolicy(per_channel=per_channel), V, TILE_K).layer()
+    scenario = Scenario("tiny", made, load_hardware("panacea"))
+    assert run(scenario, RunOptions(folder=None, trace=TraceOptions("off"))).summary.exact is True
+    units = bias / (np.broadcast_to(made.weight_scale, 4) * made.activation_scale)
+    assert np.abs(units).max() < 2**31
+    assert not made.weight[1].any()
+
+
 def plain_weight(found: CalibratedLayer, weights: np.ndarray, product: int) -> np.ndarray:
     """Return the real numbers that the codes of a product's weight stand for."""
     limit = 2 ** (found.scales.policy.weight_bits - 1) - 1

@@ -18,6 +18,11 @@ from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.stored_run import StoredRun
 
 
+@pytest.fixture(autouse=True)
+def _on_a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 @pytest.fixture(scope="module")
 def on_ideal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run on the memory without banks, which has no energy of its own."""

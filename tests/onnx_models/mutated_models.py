@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from small_models import node, small_model
 
-__all__ = ["make_sound_models", "mutated_model"]
+__all__ = ["make_sound_models", "mutated_model", "samples_of", "unchanged_model"]
 
 _SILLY = (-(2**62), -1000, -1, 0, 1, 2, 3, 5, 100, 65_537, 2**31, 2**40, 2**62)
 _OPS = ("MatMul", "Conv", "Relu", "Transpose", "Reshape", "Concat", "LSTM", "If", "Softmax", "Nonsense", "")
@@ -76,6 +76,20 @@ def make_sound_models() -> list[onnx.ModelProto]:
             {"w": _real(1, 8, 4), "r": _real(1, 8, 2), "v": _real(2, 2), "count": np.array(3, np.int64)},
         ),
     ]
+
+
+def unchanged_model(seed: int) -> onnx.ModelProto:
+    """Return the sound model of which `mutated_model` makes another."""
+    return Random(f"model {seed}").choice(make_sound_models())  # noqa: S311  # the same for the same seed
+
+
+def samples_of(model: onnx.ModelProto, folder: Path) -> Path:
+    """Write samples for a sound model and return their path."""
+    (given,) = model.graph.input
+    shape = [axis.dim_value for axis in given.type.tensor_type.shape.dim]
+    path = folder / "samples.npz"
+    np.savez(path, **{given.name: np.random.default_rng(4).normal(size=(3, *shape)).astype(np.float32)})
+    return path
 
 
 def mutated_model(seed: int, folder: Path) -> Path:

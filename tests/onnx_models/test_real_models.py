@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,22 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from panacea_sim.onnx_models.imported import ImportedLayer, ImportedModel  # they need onnx
+from requantized_outputs import compared_outputs  # they need onnx
+
+from panacea_sim.calibration.policy import QuantizationPolicy
+from panacea_sim.commands.main import main
+from panacea_sim.onnx_models.imported import ImportedLayer, ImportedModel
 from panacea_sim.onnx_models.load import load_model
 from panacea_sim.onnx_models.samples import Feed, parse_shapes, read_samples, zeros
+from panacea_sim.onnx_models.simulated_layers import simulated_layers
 
 MODELS = Path(__file__).parents[2] / "models"
 KNOWN: dict[str, Any] = json.loads((Path(__file__).parent / "real_models.json").read_text("utf-8"))["models"]
 QDQ = "minilm_qdq_w7"
 TEXT = MODELS / "minilm_text.npz"
-FIRST_HELD_OUT, HELD_OUT = 150, 8
+HELD_OUT = 8
+MOST_OTHERS = 1e-5
+"""The share of outputs that our PPU may make others than onnxruntime."""
 
 pytestmark = pytest.mark.slow
 
@@ -162,36 +168,36 @@ def test_integers_of_a_quantized_model() -> None:
 
 
 def test_accumulators_requantized_as_onnxruntime_does() -> None:
-    """Products of the integers, requantized with a 32-bit real multiplier, are onnxruntime's outputs in all layers."""
+    """In all layers accumulators are the products, and by onnxruntime's rule its outputs; by ours nearly all are."""
     model = _quantized()
-    readers = {node.input(0): node for node in model.onnx.nodes if node.op == "QuantizeLinear"}
-    behind = {name: readers[layer.product.node.outputs[0]] for name, layer in model.layers.items()}
-    extra = [name for node in behind.values() for name in (*node.inputs[1:], node.outputs[0])]
-    recorder = model.recorder(extra=extra, optimized=True)
+    assert len(model.layers) == KNOWN[QDQ]["quantized_matmuls"]
     samples = read_samples(TEXT, model.inputs)
-    for number in range(FIRST_HELD_OUT, FIRST_HELD_OUT + HELD_OUT):
-        values = recorder.run(samples.feed(number))
-        for name, layer in model.layers.items():
-            node = behind[name]
-            scale, zero_point = values[node.input(1)], values[node.input(2)]
-            found = list(_requantized(layer, values, scale, zero_point))
-            wanted = values[node.outputs[0]]
-            ((_, term),) = layer.product.outputs
-            feature, column, _ = term.positions(range(len(term.shape)))
-            ours = np.concatenate(found)[feature, column].reshape(term.shape)
-            np.testing.assert_array_equal(ours, wanted, name)
+    feeds = (samples.feed(samples.held_out(number)) for number in range(HELD_OUT))
+    others, outputs = compared_outputs(model, feeds)
+    print(f"{others} of {outputs:,} outputs are others by the rule of our PPU")  # noqa: T201  # pytest -s shows it
+    assert others <= MOST_OTHERS * outputs
 
 
-def _requantized(
-    layer: ImportedLayer, values: Mapping[str, Any], scale: np.float32, zero_point: np.uint8
-) -> Iterator[np.ndarray[Any, Any]]:
-    """Return the codes of each repeat's outputs."""
-    pairs = zip(layer.weight.weight_codes(values), layer.activation.activation_codes(values), strict=True)
-    for weight, activation in pairs:
-        # Sums of integers below 2^53 are exact in 64-bit reals, of which products are much faster.
-        centred = (activation.codes - activation.zero_point).astype(np.float64)
-        accumulators = weight.codes.astype(np.float64) @ centred
-        of_weight = np.asarray(weight.scale, np.float32)
-        multiplier = (np.float32(activation.scale) * of_weight / np.float32(scale)).astype(np.float32)
-        real = accumulators.astype(np.float32) * multiplier[:, None]
-        yield np.clip(np.rint(real) + int(zero_point), 0, 255).astype(np.uint8)
+def test_clipping_counts_what_it_changes() -> None:
+    """Codes of +-64 are those that 7 bits of a reduced range do not hold."""
+    known, model = KNOWN[QDQ], _quantized()
+    samples = read_samples(TEXT, model.inputs)
+    found = list(simulated_layers(model, samples, 0, QuantizationPolicy(), clips=True))
+    assert sum(each.clipped for each in found) == known["count_plus64"] + known["count_minus64"]
+    assert Counter(each.layer.weight_bits for each in found) == {7: known["static"], 10: known["both_operands_dynamic"]}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ["minilm_fp32", QDQ])
+def test_minilm_runs_exactly(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From the model file to what bounds it in one command: 48 layers of 128 tokens, every accumulator exact."""
+    with np.load(TEXT) as content:
+        np.savez(tmp_path / "some.npz", **{key: content[key][:8] for key in content.files})
+    arguments = ["--data", str(tmp_path / "some.npz"), "--values", "check", "--explain", "--out", str(tmp_path / "run")]
+    assert main(["run", str(_path(name)), *arguments]) == 0
+    assert f"{name}: " in (first := capsys.readouterr().out.splitlines()[0])
+    assert "bound by" in first
+    summary = json.loads((tmp_path / "run/summary.json").read_text("utf-8"))
+    assert summary["exact"] is True
+    assert len(summary["layers"]) == KNOWN["minilm_fp32"]["gemm_layers"]
+    assert sum(layer["tiles"] for layer in summary["layers"]) == KNOWN["minilm_fp32"]["total_tiles"]

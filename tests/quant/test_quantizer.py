@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from strategies import GemmOperands, gemm_operands
 
+from panacea_sim.quant import quantizer as quantizers
 from panacea_sim.quant.aqs_gemm import integer_gemm
 from panacea_sim.quant.quantizer import (
     ActivationQuantizer,
@@ -264,6 +265,25 @@ def test_a_chosen_quantizer_says_what_it_costs(x: FloatMatrix, zpm: Literal["off
     assert quantizer == replace(quantizer, calibration=None)
     off = (quantizer.dequantize(quantizer.quantize(x)) - x) / quantizer.scale
     assert quantizer.error_on(x).rms_steps == pytest.approx(np.sqrt((off**2).mean()), rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("values", [1, 50, 1 << 20])
+def test_blocks_change_no_choice(values: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chosen are scale, zero point and l of the whole matrix, however many rows are looked at together."""
+    monkeypatch.setattr(quantizers, "_BLOCK_VALUES", values)
+    rng = np.random.default_rng(6)
+    # A third row far from the others: of rows alone others would be chosen.
+    x = np.concatenate([rng.normal(0, 0.1, (40, 13)), rng.normal(3, 0.2, (1, 13)), rng.normal(0, 1, (9, 13))])
+    found = panacea_quantizer(x, zpm="auto", dbs=True)
+    codes = np.clip(np.rint(x / found.scale) + calibrate_activations(x, 8).zero_point, 0, 255)
+    assert found.lo_bits == choose_lo_bits(float(np.std(codes)))
+    whole = np.rint(x / found.scale) + found.zero_point
+    error = found.calibration
+    assert error is not None
+    assert error.clipped_share == np.mean((whole < 0) | (whole > 255))
+    assert error.rms_steps == pytest.approx(
+        float(np.sqrt(np.mean((whole.clip(0, 255) - found.zero_point - x / found.scale) ** 2)))
+    )
 
 
 def test_the_report_shows_what_moving_costs() -> None:

@@ -198,6 +198,15 @@ BAD: dict[str, tuple[Change, str]] = {
         _layer(1, formats=[READ]),
         r"layers\[1\]\.formats: found formats; accepted: none beside masked.*masked\.formats",
     ),
+    "network_masked": (
+        _layer(1, network={"passes": 2}),
+        r"layers\[1\]\.network: found network; accepted: none beside masked.*Put its fields into masked",
+    ),
+    "network_passes": (
+        _layer(0, network={"passes": 0}),
+        r"layers\[0\]\.network\.passes: found 0; accepted: a whole number",
+    ),
+    "network_unknown": (_layer(0, network={"pass": 2}), r"layers\[0\]\.network\.pass: "),
     "formats_output": (
         _layer(0, formats=[READ]),
         r"layers\[0\]\.formats: found formats beside an output; accepted: one",

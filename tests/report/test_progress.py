@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from panacea_sim.commands.main import main
-from panacea_sim.commands.progress import shown_progress
+from panacea_sim.report.progress import shown_progress
 from panacea_sim.trace.exporters import perfetto, vcd
 from panacea_sim.trace.exporters.perfetto import write_perfetto
 from panacea_sim.trace.exporters.vcd import write_vcd
