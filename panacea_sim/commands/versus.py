@@ -164,8 +164,8 @@ def _contested(
     fight: Fight, machines: Sequence[Entrant], terms: _Terms, workers: int | None, folder: Path | None
 ) -> Versus:
     from panacea_sim.analysis.versus.contender import Versus
-    from panacea_sim.report.progress import shown_progress
     from panacea_sim.commands.simulation import cores
+    from panacea_sim.report.progress import shown_progress
     from panacea_sim.running.versus.contest import champion_of, contest
 
     with shown_progress(f"{fight.name}: machines") as show:
