@@ -8,7 +8,7 @@ __all__ = ["ENERGY_MUTATIONS"]
 
 _COUNTED = ("tests/energy/test_operations.py",)
 _CHARGED = ("tests/energy/test_energy_of_runs.py",)
-_TABLES = ("tests/energy/test_tables.py",)
+_TABLES = ("tests/energy/test_energy_tables.py",)
 _COSTS = "panacea_sim/machines/shared/costs.py"
 
 ENERGY_MUTATIONS = (
