@@ -286,7 +286,7 @@ def _variants(folder: Path) -> list[str]:
 
 
 def test_an_ablation_adds_a_step_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Work shrinks step by step from four products a MAC, each step has its best split, and the last ones cost accuracy."""
+    """Work shrinks from four products a MAC, each step has its best split, and the last ones cost accuracy."""
     found = _versus(capsys, *_variants(tmp_path), "--ablation")
     assert found["steps"] == ["dense", "zero_skip", "r_skip", "zpm", "dbs", "dtp"]
     machines = found["machines"]
