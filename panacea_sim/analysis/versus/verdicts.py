@@ -96,7 +96,7 @@ def _accuracies(one: Contender, other: Contender) -> str:
     """Return what is left of the outputs of two machines, where that is known and not the same."""
     if one.accuracy is None or other.accuracy is None or one.accuracy == other.accuracy:
         return ""
-    return f", with outputs of {one.accuracy.text} beside {other.accuracy.text}"
+    return f", SQNR {one.accuracy.text} against {other.accuracy.text}"
 
 
 def _standing(part: Part, champion: str) -> Iterator[str]:
@@ -107,8 +107,8 @@ def _standing(part: Part, champion: str) -> Iterator[str]:
     rival = min(rivals, key=lambda each: each.cycles)
     versions = [each for each in part.contenders if each.name in {champion, champion + BEST, champion + POOLED}]
     said = "; ".join(f"{_named(each)} {_times(rival.cycles / each.cycles)}" for each in versions)
-    yield f"against {rival.name}, the fastest rival, with its speed as 1: {said}"
     own = part.named(champion)
+    yield f"against {rival.name}, the fastest rival, with its speed as 1: {said}{_accuracies(own, rival)}"
     verdicts = {each.name: energy_verdict(own, each) for each in rivals}
     texts = {
         "less": "takes less energy than",
