@@ -90,7 +90,8 @@ def test_a_rival_that_wins_is_named_first() -> None:
         _made("simd", 300),
     )
     assert lines[0] == (
-        "sibia is fastest: 100 cycles, 1.50 times as fast as panacea, SQNR 16.0 dB against none lost, at equal multipliers"
+        "sibia is fastest: 100 cycles, 1.50 times as fast as panacea, SQNR 16.0 dB against none lost, "
+        "at equal multipliers"
     )
     assert lines[1] == (
         "against sibia, the fastest rival, with its speed as 1: "
