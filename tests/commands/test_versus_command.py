@@ -195,6 +195,23 @@ def test_energy_needs_a_device(layer_path: Path, capsys: pytest.CaptureFixture[s
     assert narrow["energy_categories_pj"]["core"] == wide["energy_categories_pj"]["core"]
 
 
+def test_a_machine_that_cannot_run_it_is_named(
+    layer_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Signed codes are for rivals alone; a layer may fit one machine and not the other."""
+    signed = tmp_path / "signed.npz"
+    codes = np.ones((8, 8), np.int8)
+    np.savez(signed, weight=codes, activation=codes, zero_point=0)
+    command = ["versus", "--workers", "1", "--machines"]
+    assert main([*command, "simd,panacea", str(signed)]) == 2
+    assert capsys.readouterr().err.startswith("error: panacea: layer.activation: found symmetric codes in 'signed'")
+    assert main([*command, "simd,sibia", str(signed)]) == 0
+    capsys.readouterr()
+    small = ["--set", "hardware.psum_bytes=4096"]
+    assert main([*command, "sa_os,sa_ws", str(layer_path), *small]) == 2
+    assert capsys.readouterr().err.startswith("error: sa_ws: ")
+
+
 def test_equal_area(layer_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each machine has the most arithmetic that fits the area of panacea's: 74.2 um2 of 4 bits, 197.7 of 8."""
     found = _versus(capsys, str(layer_path), "--normalise", "area")["machines"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from panacea_sim.analysis.versus.contender import Accuracy, Ran
 from panacea_sim.analysis.versus.verdicts import BEST
-from panacea_sim.errors import MappingError
+from panacea_sim.errors import ConfigError, MappingError
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.running.run import RunOptions, run
@@ -57,6 +57,8 @@ def run_task(task: Task) -> Outcome:
         return _outcome(task)
     except MappingError as error:
         raise MappingError(f"{task.name}: {error}") from error
+    except ConfigError as error:
+        raise ConfigError(f"{task.name}: {error.field}", error.found, error.accepted, error.hint) from error
 
 
 def _outcome(task: Task) -> Outcome:
