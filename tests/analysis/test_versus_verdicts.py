@@ -90,12 +90,12 @@ def test_a_rival_that_wins_is_named_first() -> None:
         _made("simd", 300),
     )
     assert lines[0] == (
-        "sibia is fastest: 100 cycles, 1.50 times as fast as panacea, SQNR 16.0 dB against none lost, "
+        "sibia is fastest: 100 cycles, 1.50 times as fast as panacea, with outputs of 16.0 dB beside none lost, "
         "at equal multipliers"
     )
     assert lines[1] == (
         "against sibia, the fastest rival, with its speed as 1: "
-        "panacea 0.67 times; panacea_best 0.83 times; panacea_pooled 1.25 times, SQNR none lost against 16.0 dB"
+        "panacea 0.67 times; panacea_best 0.83 times; panacea_pooled 1.25 times, with outputs of none lost beside 16.0 dB"
     )
 
 

@@ -96,7 +96,7 @@ def _accuracies(one: Contender, other: Contender) -> str:
     """Return what is left of the outputs of two machines, where that is known and not the same."""
     if one.accuracy is None or other.accuracy is None or one.accuracy == other.accuracy:
         return ""
-    return f", SQNR {one.accuracy.text} against {other.accuracy.text}"
+    return f", with outputs of {one.accuracy.text} beside {other.accuracy.text}"
 
 
 def _standing(part: Part, champion: str) -> Iterator[str]:
