@@ -95,7 +95,8 @@ def test_a_rival_that_wins_is_named_first() -> None:
     )
     assert lines[1] == (
         "against sibia, the fastest rival, with its speed as 1: "
-        "panacea 0.67 times; panacea_best 0.83 times; panacea_pooled 1.25 times, with outputs of none lost beside 16.0 dB"
+        "panacea 0.67 times; panacea_best 0.83 times; panacea_pooled 1.25 times, "
+        "with outputs of none lost beside 16.0 dB"
     )
 
 
