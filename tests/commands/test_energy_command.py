@@ -20,7 +20,7 @@ from panacea_sim.trace.stored_run import StoredRun
 
 @pytest.fixture(autouse=True)
 def _on_a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "400")
 
 
 @pytest.fixture(scope="module")

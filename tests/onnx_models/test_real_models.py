@@ -191,10 +191,11 @@ def test_clipping_counts_what_it_changes() -> None:
 @pytest.mark.parametrize("name", ["minilm_fp32", QDQ])
 def test_minilm_runs_exactly(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From the model file to what bounds it in one command: 48 layers of 128 tokens, every accumulator exact."""
+    model = _path(name)
     with np.load(TEXT) as content:
         np.savez(tmp_path / "some.npz", **{key: content[key][:8] for key in content.files})
     arguments = ["--data", str(tmp_path / "some.npz"), "--values", "check", "--explain", "--out", str(tmp_path / "run")]
-    assert main(["run", str(_path(name)), *arguments]) == 0
+    assert main(["run", str(model), *arguments]) == 0
     assert f"{name}: " in (first := capsys.readouterr().out.splitlines()[0])
     assert "bound by" in first
     summary = json.loads((tmp_path / "run/summary.json").read_text("utf-8"))
