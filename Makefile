@@ -23,7 +23,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: setup run test check lint format wheel lowest bench equal promises mutants golden picture models profiles clean help rebuild
+.PHONY: setup run test check lint format wheel lowest bench equal promises reproduce mutants golden picture models profiles clean help rebuild
 
 setup: $(STAMP) ## make .venv and install the package with the pinned tools
 
@@ -64,6 +64,9 @@ equal: $(STAMP) ## compare both engines on N random machines of each kind and 3/
 promises: $(STAMP) ## measure how often and how far reruns gain more than a critical path promised (N machines of each kind)
 	$(BIN)/python tests/promises.py --machines $(or $(N),500)
 
+reproduce: $(STAMP) ## run scenarios that have an expected result, and compare all cycles (SCRIPTS=... for some, WRITE=--write anew)
+	$(BIN)/python .ci/reproduce.py $(WRITE) $(SCRIPTS)
+
 mutants: $(STAMP) ## see that tests notice every one-line fault of tests/mutants (NAMES=... for some of them)
 	$(BIN)/python tests/mutants/run.py --workers $(WORKERS) $(NAMES)
 
@@ -85,7 +88,7 @@ clean: ## remove caches, build products and the quickstart run; .venv and other 
 	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The stamp holds what was installed, so that a file with a new date but the same text needs no network.
 # Older pips read PIP_CONSTRAINT in the isolated build, newer ones PIP_BUILD_CONSTRAINT.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import fsum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from panacea_sim.hardware.yaml_file import write_mapping
 from panacea_sim.workload.networks.profile import Density, DensityProfile, Quantization
 
 if TYPE_CHECKING:
     from panacea_sim.calibration.calibrated import LayerRecord
 
-__all__ = ["profile_of"]
+__all__ = ["profile_of", "write_profile"]
 
 _DIGITS = 4
 
@@ -36,6 +38,12 @@ def profile_of(name: str, layers: Iterable[tuple[str, LayerRecord]]) -> DensityP
             for quantization, density in _densities(everything, f"as the mean over all layers of {name}").items()
         },
     )
+
+
+def write_profile(profile: DensityProfile, path: Path) -> None:
+    """Write a profile as a file that networks take; its name there is that of the file."""
+    with path.open("w", encoding="utf-8") as file:
+        write_mapping(profile.model_dump(exclude={"name"}), file)
 
 
 def _densities(records: Sequence[LayerRecord], source: str) -> dict[Quantization, Density]:

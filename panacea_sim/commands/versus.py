@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,12 +15,11 @@ from panacea_sim.errors import ConfigError
 
 if TYPE_CHECKING:
     from panacea_sim.analysis.versus.contender import Versus
-    from panacea_sim.commands.versus_workload import Fight
+    from panacea_sim.running.versus.comparison import Terms
+    from panacea_sim.running.versus.fight import Fight
     from panacea_sim.running.versus.machines import Entrant
 
 __all__ = ["versus_command"]
-
-_DENSE_BASELINE = "simd"
 
 
 def versus_command(  # noqa: PLR0913  # its options
@@ -67,7 +65,8 @@ def versus_command(  # noqa: PLR0913  # its options
     from panacea_sim.commands.versus_workload import NetworkOptions, ablation_of, fight_of
     from panacea_sim.hardware.config import parse_settings
     from panacea_sim.report.picture import check_ending
-    from panacea_sim.running.versus.machines import entrants, terms_of
+    from panacea_sim.running.versus.comparison import Terms
+    from panacea_sim.running.versus.machines import entrants
     from panacea_sim.trace.new_file import check_new_file
 
     ending = None if picture is None else check_ending(picture, "--picture")
@@ -86,28 +85,18 @@ def versus_command(  # noqa: PLR0913  # its options
         found = entrants(None if machines is None else machines.split(","), changes, normalise)
         fight = fight_of(workload, found, asked, plain)
     _check_device(device, found)
-    terms = _Terms(normalise, terms_of(found, normalise), _baseline(baseline, found), device)
+    _check_baseline(baseline, found)
+    terms = Terms(normalise, baseline, device)
     result = _fought(fight, found, terms, workers, out, force=force)
     _write(result, csv, picture, ending, force=force)
     _show(result, as_json=as_json, written=[path for path in (csv, picture, out) if path is not None])
 
 
-@dataclass(frozen=True)
-class _Terms:
-    normalise: Literal["multipliers", "area"]
-    text: str
-    baseline: str
-    device: str | None
-
-
-def _baseline(asked: str | None, machines: Sequence[Entrant]) -> str:
-    """Return the machine with a speed-up of 1; raises ConfigError for one that is not compared."""
+def _check_baseline(asked: str | None, machines: Sequence[Entrant]) -> None:
+    """Raise ConfigError for a machine with a speed-up of 1 that is not compared."""
     names = [each.name for each in machines]
-    if asked is None:
-        return _DENSE_BASELINE if _DENSE_BASELINE in names else names[0]
-    if asked not in names:
+    if asked is not None and asked not in names:
         raise ConfigError("--baseline", repr(asked), f"one of the machines ({', '.join(names)})")
-    return asked
 
 
 def _check_device(device: str | None, machines: Sequence[Entrant]) -> None:
@@ -125,11 +114,14 @@ def _check_device(device: str | None, machines: Sequence[Entrant]) -> None:
 
 
 def _fought(
-    fight: Fight, machines: Sequence[Entrant], terms: _Terms, workers: int | None, out: Path | None, *, force: bool
+    fight: Fight, machines: Sequence[Entrant], terms: Terms, workers: int | None, out: Path | None, *, force: bool
 ) -> Versus:
     """Run everything, into a folder where one is asked for."""
+    from panacea_sim.commands.simulation import cores
+    from panacea_sim.running.versus.comparison import compare
+
     if out is None:
-        return _contested(fight, machines, terms, workers, None)
+        return compare(fight, machines, terms, workers=workers or cores())
     from panacea_sim.analysis.study_results import write_study_rows
     from panacea_sim.analysis.versus.entry import versus_entry
     from panacea_sim.commands.interrupts import telling_what_is_kept
@@ -144,7 +136,7 @@ def _fought(
     with telling_what_is_kept(target, partial_of(target)), RunFolder(target, force=force) as folder:
         names = dict.fromkeys(run_names(machines, fight.bouts))
         folder.write_json("summary.json", study_document(fight.name, names) | {"partial": True})
-        found = _contested(fight, machines, terms, workers, folder.path)
+        found = compare(fight, machines, terms, workers=workers or cores(), folder=folder.path)
         summaries = {
             each.ran.summary.scenario: each.ran.summary
             for part in found.parts
@@ -158,36 +150,6 @@ def _fought(
             write_study_rows(beside, summaries)
         folder.complete()
     return found
-
-
-def _contested(
-    fight: Fight, machines: Sequence[Entrant], terms: _Terms, workers: int | None, folder: Path | None
-) -> Versus:
-    from panacea_sim.analysis.versus.contender import Versus
-    from panacea_sim.commands.simulation import cores
-    from panacea_sim.report.progress import shown_progress
-    from panacea_sim.running.versus.contest import champion_of, contest
-
-    with shown_progress(f"{fight.name}: machines") as show:
-        parts = contest(
-            machines,
-            fight.bouts,
-            show,
-            workers=workers or cores(),
-            device=terms.device,
-            judge=fight.judge,
-            folder=folder,
-        )
-    return Versus(
-        fight.name,
-        terms.text,
-        terms.normalise,
-        terms.baseline,
-        None if fight.steps else champion_of(machines),
-        fight.accuracy_against,
-        parts,
-        fight.steps,
-    )
 
 
 def _write(found: Versus, csv: Path | None, picture: Path | None, ending: str | None, *, force: bool) -> None:

@@ -1,4 +1,4 @@
-"""What `versus` is given: a layer, or a network with the weights of both kinds of scales, for each machine."""
+"""What `versus` is given: which workload is meant, and the options that it has."""
 
 from __future__ import annotations
 
@@ -9,28 +9,12 @@ from pathlib import Path
 from panacea_sim.analysis.versus.contender import WEIGHTS
 from panacea_sim.commands.network_file import NetworkSizes, network_of
 from panacea_sim.errors import ConfigError
-from panacea_sim.running.network import network_scenario
-from panacea_sim.running.scenario import Scenario
-from panacea_sim.running.versus.ablation import ablation_steps
-from panacea_sim.running.versus.contest import Bout
-from panacea_sim.running.versus.machines import Entrant, takes_own_codes
-from panacea_sim.workload.layer import AnyLayer
-from panacea_sim.workload.layer_file import LayerFile, layer_file
+from panacea_sim.running.versus.fight import Fight, ablation_fight, layer_fight, network_fight
+from panacea_sim.running.versus.machines import Entrant
 
-__all__ = ["Fight", "NetworkOptions", "ablation_of", "fight_of"]
+__all__ = ["NetworkOptions", "ablation_of", "fight_of"]
 
 _LAYER_ENDING = ".npz"
-
-
-@dataclass(frozen=True)
-class Fight:
-    """A workload as all machines get it, and the layer whose products are the truth of accuracy."""
-
-    name: str
-    bouts: tuple[Bout, ...]
-    judge: AnyLayer | None = None
-    accuracy_against: str | None = None
-    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,17 +30,16 @@ def fight_of(workload: str, machines: Sequence[Entrant], options: NetworkOptions
     """Return the workload of a name or a file; raises ConfigError for what there is not, and for useless options."""
     if _is_layer(workload):
         _refuse_options(workload, options)
-        return _of_layer(Path(workload), machines, plain)
+        return layer_fight(Path(workload), machines, plain)
     if plain is not None:
         raise ConfigError("--plain", plain, f"nothing beside {workload}, which is no layer file", "Leave it out")
-    profile = options.profile
-    profiles = WEIGHTS if profile is None else {profile: WEIGHTS.get(profile, profile)}
-    bouts = []
-    for name, weights in profiles.items():
-        graphs = [network_of(workload, options.sizes, options.weight_bits, name, each.hardware) for each in machines]
-        scenarios = [network_scenario(graph, each.hardware) for graph, each in zip(graphs, machines, strict=True)]
-        bouts.append(Bout(weights, name, tuple(scenarios)))
-    return Fight(bouts[0].scenarios[0].name, tuple(bouts))
+    asked = options.profile
+    profiles = WEIGHTS if asked is None else {asked: WEIGHTS.get(asked, asked)}
+    return network_fight(
+        lambda profile, hardware: network_of(workload, options.sizes, options.weight_bits, profile, hardware),
+        machines,
+        profiles,
+    )
 
 
 def ablation_of(
@@ -69,38 +52,11 @@ def ablation_of(
     if plain is None or zpm is None:
         missing = "--plain" if plain is None else "--zpm"
         raise ConfigError("--ablation", f"no {missing}", "the same layer without ZPM and DBS, and with ZPM alone")
-    layer = layer_file(Path(workload))
-    variants = {"plain": _same_layer("--plain", plain, layer), "zpm": _same_layer("--zpm", zpm, layer), "dbs": layer}
-    steps = ablation_steps(settings)
-    scenarios = [Scenario(layer.name, variants[each.variant], each.entrant.hardware) for each in steps]
-    machines = tuple(each.entrant for each in steps)
-    bouts = (Bout("the layer's", None, tuple(scenarios)),)
-    judge = variants["plain"]
-    return machines, Fight(layer.name, bouts, judge, _against(judge), tuple(each.name for each in machines))
+    return ablation_fight(Path(workload), plain, zpm, settings)
 
 
 def _is_layer(workload: str) -> bool:
     return Path(workload).suffix.lower() == _LAYER_ENDING
-
-
-def _of_layer(path: Path, machines: Sequence[Entrant], plain: Path | None) -> Fight:
-    layer = layer_file(path)
-    other = layer if plain is None else _same_layer("--plain", plain, layer)
-    given = [other if takes_own_codes(each.hardware) else layer for each in machines]
-    scenarios = [Scenario(layer.name, each, machine.hardware) for each, machine in zip(given, machines, strict=True)]
-    return Fight(layer.name, (Bout("the layer's", None, tuple(scenarios)),), other, _against(other))
-
-
-def _against(judge: LayerFile) -> str:
-    return f"the dequantized codes of {judge.name}, which flatters machines that take these codes as they are"
-
-
-def _same_layer(option: str, path: Path, layer: LayerFile) -> LayerFile:
-    found = layer_file(path)
-    if (found.M, found.K, found.N, found.repeat) != (layer.M, layer.K, layer.N, layer.repeat):
-        sizes = f"{found.M} x {found.K} x {found.N}"
-        raise ConfigError(option, f"{path}, {sizes}", f"the same layer, {layer.M} x {layer.K} x {layer.N}")
-    return found
 
 
 def _refuse_options(workload: str, options: NetworkOptions) -> None:

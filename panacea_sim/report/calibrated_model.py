@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from panacea_sim.calibration import profile as density_profiles
 from panacea_sim.calibration.calibrated import LayerRecord
-from panacea_sim.calibration.profile import profile_of
 from panacea_sim.calibration.skipping import Work
-from panacea_sim.hardware.yaml_file import write_mapping
 from panacea_sim.report.calibration import calibrated_row, print_calibrated, searched_row, sqnr_text, work_row
 from panacea_sim.report.tables import Column, print_table
 
@@ -57,9 +56,7 @@ def write_table(found: CalibratedModel, path: Path) -> None:
 def write_profile(found: CalibratedModel, path: Path) -> None:
     """Write the mean densities of each kind of layer as a profile, which `--profile` takes for other networks."""
     kinds = [(found.model.layers[name].gemm.kind, record) for name, record in found.records.items()]
-    profile = profile_of(found.model.network.graph["name"], kinds)
-    with path.open("w", encoding="utf-8") as file:
-        write_mapping(profile.model_dump(exclude={"name"}), file)
+    density_profiles.write_profile(density_profiles.profile_of(found.model.network.graph["name"], kinds), path)
 
 
 def print_model(console: Console, found: CalibratedModel) -> None:

@@ -59,10 +59,17 @@ VERSUS_MUTATIONS = (
     ),
     Mutation(
         "rivals take the layer whose low bits are dropped",
-        "panacea_sim/commands/versus_workload.py",
+        "panacea_sim/running/versus/fight.py",
         "given = [other if takes_own_codes(each.hardware) else layer for each in machines]",
         "given = [layer for each in machines]",
         _COMMAND,
+    ),
+    Mutation(
+        "a slow-down counts as a speed-up",
+        "panacea_sim/report/versus_speed_ups.py",
+        "return {each.name: baseline / each.cycles for each in part.contenders}",
+        "return {each.name: each.cycles / baseline for each in part.contenders}",
+        ("tests/report/test_versus_speed_ups.py",),
     ),
     Mutation(
         "splits are ranked the worst one first",
