@@ -10,7 +10,7 @@ __all__ = ["vector_sizes"]
 def vector_sizes(hardware: str) -> tuple[int, int]:
     """Return v and T_K of a preset or YAML file; raises ConfigError for a machine without vectors of slices."""
     from panacea_sim.hardware.config import load_hardware
-    from panacea_sim.running.model_scenario import sizes_of
+    from panacea_sim.hardware.vector_sizes import sizes_of
 
     found = sizes_of(load_hardware(hardware))
     if found is None:

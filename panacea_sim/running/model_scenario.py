@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware, load_hardware
+from panacea_sim.hardware.vector_sizes import sizes_of
 from panacea_sim.onnx_models.load import load_model
 from panacea_sim.report.progress import shown_progress
 from panacea_sim.running.network import check_operand_machine, operand_scenario
@@ -22,7 +23,7 @@ from panacea_sim.workload.layer_file import LayerFile, stored_layer
 if TYPE_CHECKING:
     from panacea_sim.onnx_models.imported import ImportedModel
 
-__all__ = ["StoredModel", "model_scenario", "operand_folder", "sizes_of", "stored_model"]
+__all__ = ["StoredModel", "model_scenario", "operand_folder", "stored_model"]
 
 _NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
 _DEFAULT_SIZES = (4, 32)
@@ -98,9 +99,3 @@ def stored_model(
         stored[each.layer.name] = stored_layer(each.layer, folder / f"{number}.npz")
         clipped += each.clipped
     return StoredModel(operand_scenario(model.network, stored, hardware), clipped)
-
-
-def sizes_of(hardware: Hardware) -> tuple[int, int] | None:
-    """Return v and T_K of a machine, None for one without vectors of slices."""
-    v = getattr(hardware, "v", None)
-    return None if v is None else (int(v), hardware.tile_k)

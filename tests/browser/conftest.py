@@ -7,9 +7,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from panacea_sim.trace.stored_run import StoredRun
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OPTIONS = (
@@ -32,6 +35,13 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="module")
+def rows(stored: StoredRun) -> list[dict[str, Any]]:
+    """Return the activities of the run that a module calls `stored`."""
+    found: list[dict[str, Any]] = stored.dataset("activities").to_table().to_pylist()
+    return found
 
 
 @pytest.fixture

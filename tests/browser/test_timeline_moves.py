@@ -39,13 +39,6 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
 
 
 @pytest.fixture(scope="module")
-def rows(stored: StoredRun) -> Rows:
-    """Return the activities of the run."""
-    found: Rows = stored.dataset("activities").to_table().to_pylist()
-    return found
-
-
-@pytest.fixture(scope="module")
 def shared(stored: StoredRun, open_shared_page: Open) -> Page:
     """Return its timeline."""
     path = stored.path / "timeline.html"

@@ -27,7 +27,7 @@ __all__ = ["MACHINE", "SaWs"]
 
 
 class SaWs(Machine):
-    """Dense 8-bit products on an weight-stationary systolic array."""
+    """Dense 8-bit products on a weight-stationary systolic array."""
 
     name = "sa_ws"
     settings = SaWsHardware
