@@ -15,9 +15,9 @@ from panacea_sim.errors import ConfigError, nearest_name
 __all__ = ["Registered", "machine_names", "register", "registered", "settings_of"]
 
 _BUILDERS = "panacea_sim.machines"
-"""The package in which each module or package, but `_SHARED`, has a MACHINE of its name, and may have its SETTINGS."""
+"""The package in which each package, but `_SHARED`, has a MACHINE of its name, and may have its SETTINGS."""
 
-_SHARED = {"machine", "shared"}
+_SHARED = "shared"
 
 _registered: dict[str, Registered] = {}
 
@@ -80,4 +80,4 @@ def machine_names() -> list[str]:
 @cache
 def _own_names() -> list[str]:
     folders = import_module(_BUILDERS).__path__
-    return sorted(module.name for module in pkgutil.iter_modules(folders) if module.name not in _SHARED)
+    return sorted(module.name for module in pkgutil.iter_modules(folders) if module.ispkg and module.name != _SHARED)
