@@ -10,9 +10,9 @@ __all__ = ["list_command"]
 
 
 def list_command(
-    what: Annotated[Literal["hardware", "dram", "workloads", "energy"], typer.Argument(help="What to list.")],
+    what: Annotated[Literal["hardware", "dram", "layers", "workloads", "energy"], typer.Argument(help="What to list.")],
 ) -> None:
-    """List presets, DRAM devices, networks or energy tables."""
+    """List presets, DRAM devices, layers, networks or energy tables."""
     from panacea_sim.report.tables import output_console
 
     console = output_console()
@@ -20,6 +20,11 @@ def list_command(
         from panacea_sim.report.devices import print_devices
 
         print_devices(console)
+        return
+    if what == "layers":
+        from panacea_sim.report.samples import print_samples
+
+        print_samples(console)
         return
     if what == "energy":
         from panacea_sim.report.energy_tables import print_energy_tables

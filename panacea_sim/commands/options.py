@@ -26,7 +26,10 @@ __all__ = [
 
 TraceLevel: TypeAlias = Literal["off", "stalls", "full"]
 RunFolderPath: TypeAlias = Annotated[Path, typer.Argument(help="A run folder, complete or partial.")]
-LayerFile: TypeAlias = Annotated[Path, typer.Argument(help="A LAYER.npz file with weight, activation and zero_point.")]
+LayerFile: TypeAlias = Annotated[
+    Path,
+    typer.Argument(help="A LAYER.npz file with weight, activation and zero_point, or a name of `list layers`."),
+]
 Window: TypeAlias = Annotated[str | None, typer.Option(help="Only what overlaps the cycles A:B.")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace existing files that an option names.")]
 Html: TypeAlias = Annotated[Path, typer.Option(help="File to write.")]

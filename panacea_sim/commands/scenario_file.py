@@ -8,6 +8,7 @@ from shlex import quote
 
 from panacea_sim.commands.network_file import MODEL_ENDING
 from panacea_sim.errors import ConfigError
+from panacea_sim.workload.samples import is_sample
 
 __all__ = ["asked_network", "check_scenario_file", "refuse_network_options"]
 
@@ -65,11 +66,12 @@ def check_scenario_file(path: Path) -> None:
     """Raise ConfigError if a path is no file that `run` takes, with what it is and which command takes it."""
     if path.is_dir():
         raise ConfigError("scenario", *_folder(path))
-    if not path.exists() or path.suffix in _ENDINGS:
-        return
     ending = path.suffix.lower()
-    if ending == ".npz":
-        found, hint = f"the layer file {str(path)!r}", f"A layer is simulated with: panacea-sim gemm {_shell(path)}"
+    if not is_sample(path) and (not path.exists() or path.suffix in _ENDINGS):
+        return
+    if ending == ".npz" or is_sample(path):
+        what = "layer file" if ending else "layer"
+        found, hint = f"the {what} {str(path)!r}", f"A layer is simulated with: panacea-sim gemm {_shell(path)}"
         raise ConfigError("scenario", found, _ACCEPTED, hint)
     what = _FOUND.get(ending, f"a file with the ending {ending!r}" if ending else "a file without an ending")
     raise ConfigError("scenario", f"{str(path)!r}, {what}", _ACCEPTED)

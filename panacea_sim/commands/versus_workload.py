@@ -11,6 +11,7 @@ from panacea_sim.commands.network_file import NetworkSizes, network_of
 from panacea_sim.errors import ConfigError
 from panacea_sim.running.versus.fight import Fight, ablation_fight, layer_fight, network_fight
 from panacea_sim.running.versus.machines import Entrant
+from panacea_sim.workload.samples import is_sample
 
 __all__ = ["NetworkOptions", "ablation_of", "fight_of"]
 
@@ -56,7 +57,7 @@ def ablation_of(
 
 
 def _is_layer(workload: str) -> bool:
-    return Path(workload).suffix.lower() == _LAYER_ENDING
+    return Path(workload).suffix.lower() == _LAYER_ENDING or is_sample(workload)
 
 
 def _refuse_options(workload: str, options: NetworkOptions) -> None:
