@@ -23,7 +23,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: setup run test check lint format wheel lowest bench equal promises reproduce mutants golden picture models profiles clean help rebuild
+.PHONY: setup run test check docs lint format wheel lowest bench equal promises reproduce mutants golden picture models profiles clean help rebuild
 
 setup: $(STAMP) ## make .venv and install the package with the pinned tools
 
@@ -33,7 +33,7 @@ run: $(STAMP) ## simulate the quickstart scenario into runs/quickstart
 test: $(STAMP) ## run all tests, the slow ones too (HYPOTHESIS_PROFILE=ci for more cases)
 	$(BIN)/pytest -n $(WORKERS)
 
-check: lint ## everything that CI runs: lint, then the tests with the full count of cases
+check: lint docs ## everything that CI runs: lint, the site, then the tests with the full count of cases
 	HYPOTHESIS_PROFILE=ci $(BIN)/pytest -n $(WORKERS)
 
 lint: $(STAMP) ## formatting, lint rules, types and import order, without changing a file
@@ -41,6 +41,9 @@ lint: $(STAMP) ## formatting, lint rules, types and import order, without changi
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(STAMP) ## make the site of the documentation in site/; a broken link, or a page that is not in mkdocs.yml, fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 wheel: $(STAMP) ## build the wheel, install it outside of the checkout and use it there
 	.ci/wheel $(BIN)/python
@@ -84,7 +87,7 @@ profiles: models ## measure the density profiles of the zoo anew on MiniLM and S
 	$(BIN)/python .ci/profiles.py
 
 clean: ## remove caches, build products and the quickstart run; .venv and other runs stay
-	rm -rf build dist runs/quickstart .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info
+	rm -rf build dist site runs/quickstart .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info
 	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## show this list
@@ -97,7 +100,7 @@ $(STAMP): pyproject.toml constraints.txt $(if $(USABLE),,rebuild)
 	@if ! cat pyproject.toml constraints.txt | cmp -s - $@; then \
 	    echo "installing into $(VENV)" && rm -f $@ && \
 	    PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
-	        $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools -e '.[dev,compiled,onnx]' && \
+	        $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools -e '.[dev,compiled,docs,onnx]' && \
 	    cat pyproject.toml constraints.txt > $@.new && mv $@.new $@; \
 	else touch $@; fi
 
