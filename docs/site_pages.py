@@ -1,4 +1,4 @@
-"""What the site has beside the pages in docs/: reference pages made of the program itself. mkdocs.yml names this hook."""  # noqa: INP001  # a script, not a package
+"""What the site has beside the pages in docs/: reference pages made of the program itself."""  # noqa: INP001  # a script, not a package
 
 from __future__ import annotations
 
