@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-import typer
-
-from panacea_sim.commands.options import Json, RunFolderPath
+from panacea_sim.commands.options import ChargedDevice, DramCharge, Json, RunFolderPath, Table
 from panacea_sim.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from panacea_sim.energy.energy import RunEnergy
     from panacea_sim.energy.table import EnergyTable
     from panacea_sim.trace.stored_run import StoredRun
+    from panacea_sim.trace.summary import Summary
 
-__all__ = ["check_device", "energy_command"]
+__all__ = ["check_device", "energy_by", "energy_command"]
 
 
 def energy_command(
     run: RunFolderPath,
     *,
-    table: Annotated[str, typer.Option(help="Table of figures (list energy), or a YAML file of your own.")] = "default",
-    dram: Annotated[Literal["lump", "events"], typer.Option(help="Charge DRAM by the bit, or by its events.")] = "lump",
-    device: Annotated[
-        str | None, typer.Option(help="DRAM whose figure is taken, where the run's own is ideal or has none.")
-    ] = None,
+    table: Table = "default",
+    dram: DramCharge = "lump",
+    device: ChargedDevice = None,
     as_json: Json = False,
 ) -> None:
     """Say what energy a run takes, and what area its machine.
@@ -46,6 +45,36 @@ def energy_command(
         print_energy(output_console(), found, area)
 
 
+def energy_by(
+    table: str, dram: Literal["lump", "events"], device: str | None
+) -> tuple[str, Callable[[Summary], RunEnergy]]:
+    """Return what `--table`, `--dram` and `--device` say, and how they charge one of several runs.
+
+    The device counts for runs whose own has no figure. Raises ConfigError for options that do not fit together.
+    """
+    from panacea_sim.energy.energy import energy_of
+    from panacea_sim.energy.table import energy_table
+
+    figures = energy_table(table)
+    if device is not None:
+        _check_way(device, dram)
+        check_device(device, figures, None)
+
+    def charge(summary: Summary) -> RunEnergy:
+        ran = None if summary.inventory is None else summary.inventory.dram
+        has_figure = ran is not None and figures.dram_figure(ran) is not None
+        return energy_of(summary, figures, dram, None if has_figure else device)
+
+    way = "by the bit" if dram == "lump" else "by its events"
+    instead = "" if device is None else f", that of runs without a figure as {device}"
+    return f"{figures.name}, DRAM {way}{instead}", charge
+
+
+def _check_way(device: str, dram: Literal["lump", "events"]) -> None:
+    if dram == "events":
+        raise ConfigError("--device", f"{device!r} beside --dram events", "--dram lump: events are those that ran")
+
+
 def _energy(run: StoredRun, table: str, dram: Literal["lump", "events"], device: str | None) -> RunEnergy:
     from panacea_sim.energy.energy import energy_of
     from panacea_sim.energy.table import energy_table
@@ -54,8 +83,7 @@ def _energy(run: StoredRun, table: str, dram: Literal["lump", "events"], device:
         raise ConfigError(f"{run.path}", "a partial run, whose counts are not known", "a run that came to its end")
     figures = energy_table(table)
     if device is not None:
-        if dram == "events":
-            raise ConfigError("--device", f"{device!r} beside --dram events", "--dram lump: events are those that ran")
+        _check_way(device, dram)
         check_device(device, figures, None if run.summary.inventory is None else run.summary.inventory.dram)
     return energy_of(run.summary, figures, dram, device)
 

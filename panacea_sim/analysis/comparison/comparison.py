@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from panacea_sim.analysis.comparison.energy import Charged, charged
 from panacea_sim.analysis.comparison.explained import Explained, classes, critical_path, limits, root_causes
 from panacea_sim.analysis.comparison.naming import Naming, namings
 from panacea_sim.analysis.comparison.rows import Figures, Section, section
@@ -14,6 +15,8 @@ from panacea_sim.analysis.comparison.settings import configuration
 from panacea_sim.analysis.comparison.soundness import check_sound
 from panacea_sim.analysis.comparison.times import has_rows, stalls, states
 from panacea_sim.analysis.comparison.work import actions, kinds, layers, mapping, moved_bytes, work
+from panacea_sim.energy.energy import RunEnergy, energy_of
+from panacea_sim.energy.table import DEFAULT_TABLE, energy_table
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.summary import Summary
@@ -42,10 +45,11 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs in the order in which they were given, and their figures in sections."""
+    """Runs in the order in which they were given, and their figures in sections; the name of the table of energies."""
 
     runs: tuple[Compared, ...]
     sections: tuple[Section, ...]
+    energy_table: str = ""
 
     def section(self, name: str) -> Section:
         """Return the section of this name."""
@@ -62,12 +66,17 @@ def run_labels(count: int) -> list[str]:
     return [label(number) for number in range(count)]
 
 
-def compare_runs(runs: Sequence[StoredRun], explanations: Sequence[Explained | None] = ()) -> Comparison:
+def compare_runs(
+    runs: Sequence[StoredRun],
+    explanations: Sequence[Explained | None] = (),
+    energy: Callable[[Summary], RunEnergy] | None = None,
+    charged_by: str = DEFAULT_TABLE,
+) -> Comparison:
     """Return the figures of two or more runs side by side, in each section the largest difference to the first first.
 
     `explanations` are those of the runs, as far as they have one, in their order; without any there are no critical
-    paths, limits and root causes. Raises ConfigError for fewer runs, for one that is given twice, and for files that
-    cannot be read.
+    paths, limits and root causes. `energy` charges a run by the table called `charged_by`, without it as `energy_of`
+    does. Raises ConfigError for fewer runs, for one that is given twice, and for files that cannot be read.
     """
     if len(runs) < _FEWEST:
         accepted = "two or more run folders, or a study with two or more runs"
@@ -78,16 +87,21 @@ def compare_runs(runs: Sequence[StoredRun], explanations: Sequence[Explained | N
             raise ConfigError("compare", f"{runs[number].path} twice", "each run once", "Leave one of them out")
     for run in runs:
         check_sound(run)
+    energies = [charged(run.summary, energy or _by_default) for run in runs]
     compared = tuple(
-        Compared(label, run, naming, tuple(_missing(run)), explained)
-        for label, run, naming, explained in zip(
-            run_labels(len(runs)), runs, namings(runs), explanations or [None] * len(runs), strict=True
+        Compared(label, run, naming, (*_missing(run), *found.reasons), explained)
+        for label, run, naming, explained, found in zip(
+            run_labels(len(runs)), runs, namings(runs), explanations or [None] * len(runs), energies, strict=True
         )
     )
-    return Comparison(compared, tuple(_sections(compared)))
+    return Comparison(compared, tuple(_sections(compared, energies)), charged_by)
 
 
-def _sections(runs: Sequence[Compared]) -> Iterator[Section]:
+def _by_default(summary: Summary) -> RunEnergy:
+    return energy_of(summary, energy_table())
+
+
+def _sections(runs: Sequence[Compared], energies: Sequence[Charged]) -> Iterator[Section]:
     members = [each.naming.members for each in runs]
     whole = partial(_of_whole, runs)
     yield section("configuration", ("of", "field"), "", "relative", [configuration(each.run) for each in runs])
@@ -102,6 +116,8 @@ def _sections(runs: Sequence[Compared]) -> Iterator[Section]:
     yield section("work", ("figure",), "", "relative", whole(work))
     counted = [None if each.run.summary is None else actions(each.run.summary, each.naming) for each in runs]
     yield section("actions", ("component", "action"), "", "relative", counted)
+    of_energy, spans = [each.figures for each in energies], [each.spans for each in energies]
+    yield section("energy", ("of", "part"), "pJ", "absolute", of_energy, spans=spans)
     yield section("kinds", ("kind",), "cycles", "absolute", whole(kinds))
     yield section("layers", ("layer",), "cycles", "absolute", whole(layers))
 
