@@ -5,6 +5,11 @@ What scripts and notebooks need can be imported from here: each name when it is 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from panacea_sim.api.comparison import RunComparison, compare
+    from panacea_sim.api.quantization import quantize
+    from panacea_sim.api.run import Run
+    from panacea_sim.api.simulation import simulate
+    from panacea_sim.api.versus import VersusResult, versus
     from panacea_sim.calibration.calibrator import Calibrator
     from panacea_sim.calibration.policy import QuantizationPolicy
     from panacea_sim.commands.main import run_script
@@ -17,7 +22,6 @@ if TYPE_CHECKING:
         quantize_weights,
         weight_scale,
     )
-    from panacea_sim.report.notebook import Run
     from panacea_sim.running.model_scenario import model_scenario
     from panacea_sim.running.run import RunOptions, run
     from panacea_sim.running.scenario import Scenario, Study, load_scenario
@@ -40,13 +44,16 @@ __all__ = [
     "QuantizationPolicy",
     "ReadFormat",
     "Run",
+    "RunComparison",
     "RunOptions",
     "Scenario",
     "Study",
     "TraceOptions",
+    "VersusResult",
     "WeightFormat",
     "calibrate_activations",
     "calibrated_output",
+    "compare",
     "dbs_bias",
     "following",
     "load_hardware",
@@ -54,17 +61,25 @@ __all__ = [
     "load_scenario",
     "model_scenario",
     "panacea_quantizer",
+    "quantize",
     "quantize_weights",
     "run",
     "run_script",
     "save_layer",
+    "simulate",
     "synthetic_layer",
+    "versus",
     "weight_scale",
 ]
 
 __version__ = "0.1.0"
 
 _MODULES = {
+    "api.comparison": ("RunComparison", "compare"),
+    "api.quantization": ("quantize",),
+    "api.run": ("Run",),
+    "api.simulation": ("simulate",),
+    "api.versus": ("VersusResult", "versus"),
     "calibration.calibrator": ("Calibrator",),
     "calibration.policy": ("QuantizationPolicy",),
     "commands.main": ("run_script",),
@@ -77,7 +92,6 @@ _MODULES = {
         "quantize_weights",
         "weight_scale",
     ),
-    "report.notebook": ("Run",),
     "running.model_scenario": ("model_scenario",),
     "running.run": ("RunOptions", "run"),
     "running.scenario": ("Scenario", "Study", "load_scenario"),

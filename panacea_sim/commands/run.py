@@ -23,8 +23,8 @@ from panacea_sim.commands.workload_options import (
 
 if TYPE_CHECKING:
     from panacea_sim.commands.model_run import ModelOperands
-    from panacea_sim.commands.network_file import NetworkSizes
     from panacea_sim.hardware.config import Hardware
+    from panacea_sim.running.network_file import NetworkSizes
 
 __all__ = ["run_command"]
 
@@ -77,8 +77,8 @@ def run_command(  # noqa: PLR0913  # its options
         simulate(load_scenario(scenario), options)
         return
     from panacea_sim.commands.model_run import ModelOperands, check_model_options
-    from panacea_sim.commands.network_file import NetworkSizes
     from panacea_sim.hardware.config import load_hardware, parse_settings
+    from panacea_sim.running.network_file import NetworkSizes
 
     check_model_options(data, sample, clip_to, profile)
     options = options.with_trace("off")
@@ -98,9 +98,9 @@ def _run_densities(
     hardware: Hardware,
     options: SimulationOptions,
 ) -> None:
-    from panacea_sim.commands.network_file import network_of
     from panacea_sim.commands.simulation import simulate
     from panacea_sim.running.network import network_scenario
+    from panacea_sim.running.network_file import network_of
 
     graph = network_of(name, sizes, weight_bits, profile, hardware)
     simulate(network_scenario(graph, hardware), options)
@@ -110,8 +110,8 @@ def _run_operands(
     name: str, sizes: NetworkSizes, operands: ModelOperands, hardware: Hardware, options: SimulationOptions
 ) -> None:
     from panacea_sim.commands.model_run import operands_of_model
-    from panacea_sim.commands.network_file import check_sizes
     from panacea_sim.commands.simulation import check_place, simulate
+    from panacea_sim.running.network_file import check_sizes
 
     check_sizes(name, sizes)
     # What takes minutes begins when it is known that its results have a place.

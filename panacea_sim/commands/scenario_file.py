@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 
-from panacea_sim.commands.network_file import MODEL_ENDING
 from panacea_sim.errors import ConfigError
+from panacea_sim.running.network_file import is_network
 from panacea_sim.workload.samples import is_sample
 
 __all__ = ["asked_network", "check_scenario_file", "refuse_network_options"]
@@ -15,7 +15,6 @@ __all__ = ["asked_network", "check_scenario_file", "refuse_network_options"]
 _ENDINGS = (".py", ".yaml", ".yml")
 _RUN_MARK = ".panacea-run"
 _ACCEPTED = "a scenario script (.py), a scenario.yaml, or a network (.csv, .yaml or .onnx)"
-_NETWORK = "network"
 _FOUND = {
     ".json": "a JSON file",
     ".parquet": "a table of a run",
@@ -37,7 +36,7 @@ def asked_network(scenario: Path | None, workload: str | None) -> str | None:
     if scenario is None:
         hint = "For example: panacea-sim run --workload opt-125m --tokens 128"
         raise ConfigError("scenario", "nothing to run", f"{_ACCEPTED}, or --workload NAME", hint)
-    return str(scenario) if _is_network(scenario) else None
+    return str(scenario) if is_network(scenario) else None
 
 
 def refuse_network_options(scenario: Path, options: Mapping[str, object]) -> None:
@@ -45,21 +44,6 @@ def refuse_network_options(scenario: Path, options: Mapping[str, object]) -> Non
     for option, value in options.items():
         if value is not None:
             raise ConfigError(option, value, f"nothing beside {scenario}, which is a scenario", "Leave it out")
-
-
-def _is_network(path: Path) -> bool:
-    """Return whether a file is a table or a model, or says of itself that it is a network."""
-    if path.suffix.lower() == MODEL_ENDING:
-        return True
-    if not path.is_file():
-        return False
-    if path.suffix.lower() == ".csv":
-        return True
-    if path.suffix not in {".yaml", ".yml"}:
-        return False
-    from panacea_sim.hardware.yaml_file import read_mapping
-
-    return read_mapping(path).get("kind") == _NETWORK
 
 
 def check_scenario_file(path: Path) -> None:

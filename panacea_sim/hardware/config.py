@@ -28,6 +28,7 @@ __all__ = [
     "list_presets",
     "load_hardware",
     "parse_settings",
+    "setting_fields",
     "settings_model",
     "with_settings",
 ]
@@ -38,6 +39,7 @@ _EARLIER = {"machine": DEFAULT_MACHINE, "vector": "fused", "vmem_bytes": 65536}
 """What files of before there was a choice do not say."""
 _SECTION = "hardware"
 _MACHINE = "machine"
+_UNNAMED = "custom"
 _BASE = "base"
 """What names the preset from which a file has the fields that it does not give."""
 _REMEDY = "Change it with --set {path}=VALUE or in the YAML file"
@@ -241,13 +243,19 @@ def field_sources(preset: str = DEFAULT_PRESET) -> dict[str, Source]:
     return {field: entry.source for field, entry in _preset_entries(preset).items()}
 
 
-def load_hardware(name_or_path: str | Path, overrides: Mapping[str, object] = _NO_OVERRIDES) -> Hardware:
-    """Return the hardware of a preset or of a YAML file, with `overrides` (field name to value) on top.
+def load_hardware(
+    given: str | Path | Mapping[str, object], overrides: Mapping[str, object] = _NO_OVERRIDES
+) -> Hardware:
+    """Return the hardware of a preset, a YAML file or what such a file holds, with `overrides` (field: value) on top.
 
     A file holds `field: value` pairs that replace those of the preset named by `base` (default `panacea`); its `name`
-    is the file's unless it gives one. Raises ConfigError naming the file or `hardware.<field>`.
+    is the file's unless it gives one, and "custom" without a file. Raises ConfigError naming the file or
+    `hardware.<field>`.
     """
-    values = _file_values(Path(name_or_path)) if _is_file(name_or_path) else _preset_values(str(name_or_path))
+    if isinstance(given, Mapping):
+        values = _based({"name": _UNNAMED} | dict(given))
+    else:
+        values = _file_values(Path(given)) if _is_file(given) else _preset_values(str(given))
     return _validated(_replaced(values, overrides))
 
 
@@ -262,18 +270,42 @@ def parse_settings(settings: Iterable[str]) -> dict[str, object]:
     Values are read as YAML does. Raises ConfigError for another form or an unknown path; values are checked when they
     are applied.
     """
-    models = [settings_model(machine) for machine in machine_names()]
-    paths = {f"{_SECTION}.{field}": field for model in models for field in model.model_fields}
+    paths = _setting_paths()
     overrides: dict[str, object] = {}
     for setting in settings:
         path, equals, text = (part.strip() for part in setting.partition("="))
         if not equals or not path:
             raise ConfigError("--set", repr(setting), "PATH=VALUE", "For example --set hardware.n_dwo=8")
-        if path not in paths:
-            hint = nearest_name(path, paths)
-            raise ConfigError("--set", f"the unknown path {path!r}", ", ".join(paths), hint)
-        overrides[paths[path]] = parse_scalar(path, text)
+        overrides[_setting_field(path, paths)] = parse_scalar(path, text)
     return overrides
+
+
+def setting_fields(settings: Mapping[str, object]) -> dict[str, object]:
+    """Return overrides keyed by field name; `settings` names a field alone (n_dwo) or by its path (hardware.n_dwo).
+
+    Raises ConfigError as `parse_settings` does for an unknown path, and for a field that is named both ways.
+    """
+    paths = _setting_paths()
+    overrides: dict[str, object] = {}
+    for name, value in settings.items():
+        path = name if str(name).startswith(f"{_SECTION}.") else f"{_SECTION}.{name}"
+        field = _setting_field(path, paths)
+        if field in overrides:
+            raise ConfigError("--set", f"both {field!r} and {path!r}", "each field once", "Leave one of them out")
+        overrides[field] = value
+    return overrides
+
+
+def _setting_paths() -> dict[str, str]:
+    """Return the path of every field of every machine, and the field."""
+    models = [settings_model(machine) for machine in machine_names()]
+    return {f"{_SECTION}.{field}": field for model in models for field in model.model_fields}
+
+
+def _setting_field(path: str, paths: Mapping[str, str]) -> str:
+    if path not in paths:
+        raise ConfigError("--set", f"the unknown path {path!r}", ", ".join(paths), nearest_name(path, paths))
+    return paths[path]
 
 
 def from_mapping(values: Mapping[str, object], remedy: str = _REMEDY) -> Hardware:
@@ -330,6 +362,10 @@ def _preset_entries(preset: str) -> dict[str, _PresetEntry]:
 
 
 def _file_values(path: Path) -> dict[str, object]:
-    values = {"name": path.stem} | read_mapping(path)
+    return _based({"name": path.stem} | read_mapping(path))
+
+
+def _based(values: dict[str, object]) -> dict[str, object]:
+    """Return the values on top of those of the preset that they name as their base."""
     base = values.pop(_BASE, DEFAULT_PRESET)
     return _replaced(_preset_values(str(base)), values)

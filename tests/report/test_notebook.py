@@ -12,13 +12,13 @@ from typing import Any
 
 import pyarrow.dataset as ds
 import pytest
+from panacea_sim.report.notebook import Timeline
 from stored_runs import one_layer_run
 
 import panacea_sim
 from panacea_sim import Run
 from panacea_sim.errors import ConfigError
 from panacea_sim.report import notebook
-from panacea_sim.report.notebook import Timeline
 
 
 @pytest.fixture(scope="module")

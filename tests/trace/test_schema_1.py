@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from panacea_sim.report.notebook import Run
 
 from panacea_sim.commands.main import main
 from panacea_sim.errors import ConfigError
-from panacea_sim.report.notebook import Run
 from panacea_sim.running.scenario import load_scenario
 from panacea_sim.trace.stored_run import open_run
 

@@ -1,0 +1,63 @@
+"""The energy of a stored run, on what its table and its DRAM allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from panacea_sim.energy.energy import RunEnergy, energy_of
+from panacea_sim.energy.prices import DramWay
+from panacea_sim.energy.table import DEFAULT_TABLE, EnergyTable, energy_table
+from panacea_sim.errors import ConfigError, nearest_name
+from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.trace.summary import Summary
+
+__all__ = ["check_device", "energy_by", "stored_energy"]
+
+
+def stored_energy(
+    run: StoredRun, table: str = DEFAULT_TABLE, dram: DramWay = "lump", device: str | None = None
+) -> RunEnergy:
+    """Return the energy of a run by a table, by its name or path; `dram` and `device` are as `energy_of` has them.
+
+    Raises ConfigError for a partial run, an unknown table, and a device that cannot stand for the one that ran.
+    """
+    if run.summary is None:
+        raise ConfigError(f"{run.path}", "a partial run, whose counts are not known", "a run that came to its end")
+    figures = energy_table(table)
+    if device is not None:
+        _check_way(device, dram)
+        check_device(device, figures, None if run.summary.inventory is None else run.summary.inventory.dram)
+    return energy_of(run.summary, figures, dram, device)
+
+
+def energy_by(table: str, dram: DramWay, device: str | None) -> tuple[str, Callable[[Summary], RunEnergy]]:
+    """Return what a table, a way and a device say in words, and how they charge one of several runs.
+
+    The device counts for runs whose own has no figure. Raises ConfigError for options that do not fit together.
+    """
+    figures = energy_table(table)
+    if device is not None:
+        _check_way(device, dram)
+        check_device(device, figures, None)
+
+    def charge(summary: Summary) -> RunEnergy:
+        ran = None if summary.inventory is None else summary.inventory.dram
+        has_figure = ran is not None and figures.dram_figure(ran) is not None
+        return energy_of(summary, figures, dram, None if has_figure else device)
+
+    way = "by the bit" if dram == "lump" else "by its events"
+    instead = "" if device is None else f", that of runs without a figure as {device}"
+    return f"{figures.name}, DRAM {way}{instead}", charge
+
+
+def _check_way(device: str, dram: DramWay) -> None:
+    if dram == "events":
+        raise ConfigError("--device", f"{device!r} beside --dram events", "--dram lump: events are those that ran")
+
+
+def check_device(device: str, table: EnergyTable, ran: str | None) -> None:
+    """Raise ConfigError for a device without a figure, and for one in place of a device that ran and has one."""
+    if ran != device and ran is not None and table.dram_figure(ran) is not None:
+        raise ConfigError("--device", f"{device!r} for a run on {ran!r}", "no other device, as this one has a figure")
+    if table.dram_figure(device) is None:
+        raise ConfigError("--device", repr(device), f"one of {', '.join(table.dram)}", nearest_name(device, table.dram))
