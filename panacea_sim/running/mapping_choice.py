@@ -115,13 +115,16 @@ def choose_mapping(
             continue
         if check is not None:
             check(*mappings[number])
-        found = mapped(name, work, hardware, *mappings[number])
-        if found.program is None:
-            obstacles[number] = found.obstacle
+        try:
+            plan = plan_layer(name, work, hardware, *mappings[number])
+        except MappingError as error:
+            obstacles[number] = str(error)
             continue
-        near[number] = found
+        if near and not _can_win(_floor_of_plan(plan, floors[number], hardware), near.values(), is_small=is_small):
+            continue
+        near[number] = _bounded(plan, hardware)
         near = _kept(near, is_small=is_small)
-        del found  # of a large layer two mappings are in memory only while they are compared
+        del plan  # of a large layer two mappings are in memory only while they are compared
     if not near:
         raise MappingError(obstacles[min(obstacles)])
     if len(near) == 1:
@@ -160,9 +163,20 @@ def _floors(work: LayerWork, hardware: Hardware, mappings: Sequence[tuple[str, i
     floors = []
     for order, height in mappings:
         moved_bytes = once_bytes + least_spilled_bytes(work.tiling, order, height, hardware.psum_bytes)
-        channel_cycles = channel_device(hardware).least_cycles(ceil_div(moved_bytes, hardware.dram_channels))
-        floors.append((max(compute_cycles[height], channel_cycles), moved_bytes))
+        floors.append((max(compute_cycles[height], _channel_cycles(moved_bytes, hardware)), moved_bytes))
     return floors
+
+
+def _floor_of_plan(plan: LayerPlan, floor: tuple[int, int], hardware: Hardware) -> tuple[int, int]:
+    """Return the floor of a mapping that is planned, from the one before: now it is known what is fetched how often."""
+    fetched_bytes = int(plan.weight_loads.size_bytes.sum()) + int(plan.activation_loads.size_bytes.sum())
+    moved_bytes = fetched_bytes + int(plan.work.output_bytes.total.sum()) + int(plan.partial_sums.moved_bytes.sum())
+    return max(floor[0], _channel_cycles(moved_bytes, hardware)), moved_bytes
+
+
+def _channel_cycles(moved_bytes: int, hardware: Hardware) -> int:
+    """Return the cycles that the channels need at least, each at its peak."""
+    return channel_device(hardware).least_cycles(ceil_div(moved_bytes, hardware.dram_channels))
 
 
 def mapped(name: str, work: LayerWork, hardware: Hardware, order: str, height: int) -> Candidate:
@@ -171,13 +185,18 @@ def mapped(name: str, work: LayerWork, hardware: Hardware, order: str, height: i
         plan = plan_layer(name, work, hardware, order, height)
     except MappingError as error:
         return Candidate(order, height, obstacle=str(error))
+    return _bounded(plan, hardware)
+
+
+def _bounded(plan: LayerPlan, hardware: Hardware) -> Candidate:
+    """Return the mapping of a plan, described and with its bound."""
     program = plan_program(hardware, [plan])
     description = described(program)
     moved_bytes = description.moved_bytes
     loads = _loads(description, moved_bytes.sum(1).tolist())
     busiest = max(loads, key=lambda part: loads[part])
     read_bytes, write_bytes = moved_bytes.sum(0).tolist()
-    return Candidate(order, height, program, description, loads[busiest], busiest, read_bytes, write_bytes)
+    return Candidate(plan.order, plan.height, program, description, loads[busiest], busiest, read_bytes, write_bytes)
 
 
 def _loads(description: Description, channel_bytes: Sequence[int]) -> dict[str, int]:

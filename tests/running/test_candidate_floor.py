@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panacea_sim.hardware.config import load_hardware, with_settings
-from panacea_sim.running.mapping_choice import _floors, candidates
+from panacea_sim.running.mapping_choice import _floor_of_plan, _floors, candidates
 from panacea_sim.running.prepare import work_of
 from panacea_sim.workload.masked_layer import MaskedLayer
 
@@ -22,7 +22,7 @@ from panacea_sim.workload.masked_layer import MaskedLayer
 def test_a_floor_is_never_above_the_bound(
     shape: tuple[int, int, int], rho: float, psum_bytes: int, repeat: int
 ) -> None:
-    """Cycles and bytes of every mapping, in any order and height, are at least its floor."""
+    """Cycles and bytes of every mapping, in any order and height, are at least its floor, planned or not."""
     settings = {"psum_bytes": psum_bytes, "omem_bytes": psum_bytes + 32_768, "n_pea": 8, "spill": "allow"}
     hardware = with_settings(load_hardware("panacea"), settings)
     layer = MaskedLayer("layer", *shape, rho, rho, seed=1, repeat=repeat)
@@ -30,6 +30,8 @@ def test_a_floor_is_never_above_the_bound(
     found = [each for each in candidates("layer", work, hardware) if each.plan]
     assert found
     floors = _floors(work, hardware, [(each.order, each.height) for each in found])
-    for each, (cycles, moved_bytes) in zip(found, floors, strict=True):
-        assert cycles <= each.bound_cycles
-        assert moved_bytes <= each.read_bytes + each.write_bytes
+    for each, floor in zip(found, floors, strict=True):
+        assert each.plan is not None
+        planned = _floor_of_plan(each.plan, floor, hardware)
+        assert floor[0] <= planned[0] <= each.bound_cycles
+        assert floor[1] <= planned[1] == each.read_bytes + each.write_bytes

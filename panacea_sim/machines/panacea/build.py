@@ -129,7 +129,7 @@ class Panacea(Machine):
     def least_cycles(self, work: LayerWork, hardware: Hardware, height: int) -> int:
         """Return the cycles of the busiest PEA."""
         cycles = pea_work(panacea_work(work), panacea_hardware(hardware), height).cycles
-        return int(cycles.sum((0, 2, 3), dtype=np.int64).max())
+        return int(cycles.sum((2, 3), dtype=np.int64).sum(0).max())
 
     def pooled_cycles(self, work: LayerWork, hardware: Hardware) -> int:
         """Return the cycles of the busiest PEA if its DWOs and SWOs were of one kind, never rounded up."""
