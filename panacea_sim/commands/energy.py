@@ -9,14 +9,12 @@ from panacea_sim.commands.options import ChargedDevice, DramCharge, Json, RunFol
 from panacea_sim.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from panacea_sim.energy.charging import Charging
     from panacea_sim.energy.energy import RunEnergy
     from panacea_sim.energy.table import EnergyTable
     from panacea_sim.trace.stored_run import StoredRun
-    from panacea_sim.trace.summary import Summary
 
-__all__ = ["check_device", "energy_by", "energy_command"]
+__all__ = ["charging", "check_device", "energy_command"]
 
 
 def energy_command(
@@ -45,29 +43,19 @@ def energy_command(
         print_energy(output_console(), found, area)
 
 
-def energy_by(
-    table: str, dram: Literal["lump", "events"], device: str | None
-) -> tuple[str, Callable[[Summary], RunEnergy]]:
-    """Return what `--table`, `--dram` and `--device` say, and how they charge one of several runs.
+def charging(table: str, dram: Literal["lump", "events"], device: str | None) -> Charging:
+    """Return how `--table`, `--dram` and `--device` charge runs, some of which may have no figures.
 
-    The device counts for runs whose own has no figure. Raises ConfigError for options that do not fit together.
+    Raises ConfigError for options that do not fit together.
     """
-    from panacea_sim.energy.energy import energy_of
+    from panacea_sim.energy.charging import Charging
     from panacea_sim.energy.table import energy_table
 
     figures = energy_table(table)
     if device is not None:
         _check_way(device, dram)
         check_device(device, figures, None)
-
-    def charge(summary: Summary) -> RunEnergy:
-        ran = None if summary.inventory is None else summary.inventory.dram
-        has_figure = ran is not None and figures.dram_figure(ran) is not None
-        return energy_of(summary, figures, dram, None if has_figure else device)
-
-    way = "by the bit" if dram == "lump" else "by its events"
-    instead = "" if device is None else f", that of runs without a figure as {device}"
-    return f"{figures.name}, DRAM {way}{instead}", charge
+    return Charging(figures, dram, device)
 
 
 def _check_way(device: str, dram: Literal["lump", "events"]) -> None:
