@@ -44,12 +44,12 @@ def compare_command(  # noqa: PLR0913  # each is an option
     from panacea_sim.analysis.comparison import compare_runs
     from panacea_sim.commands.opened_run import opened_runs
     from panacea_sim.commands.written import print_written
-    from panacea_sim.energy.stored import energy_by
+    from panacea_sim.energy.stored import charging
     from panacea_sim.explanation.known import known_explanation
 
-    name, charge = energy_by(table, dram, device)
+    charged = charging(table, dram, device)
     opened = opened_runs(runs)
-    comparison = compare_runs(opened, [known_explanation(run) for run in opened], charge, name)
+    comparison = compare_runs(opened, [known_explanation(run) for run in opened], charged)
     if html is not None:
         _write_page(comparison, html, align or "cycle", force=force)
     if html is not None and not as_json:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from panacea_sim.energy.charging import Charging
 from panacea_sim.energy.energy import RunEnergy, energy_of
 from panacea_sim.energy.prices import DramWay
 from panacea_sim.energy.table import DEFAULT_TABLE, EnergyTable, energy_table
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.trace.stored_run import StoredRun
-from panacea_sim.trace.summary import Summary
 
-__all__ = ["check_device", "energy_by", "stored_energy"]
+__all__ = ["charging", "check_device", "stored_energy"]
 
 
 def stored_energy(
@@ -30,24 +28,16 @@ def stored_energy(
     return energy_of(run.summary, figures, dram, device)
 
 
-def energy_by(table: str, dram: DramWay, device: str | None) -> tuple[str, Callable[[Summary], RunEnergy]]:
-    """Return what a table, a way and a device say in words, and how they charge one of several runs.
+def charging(table: str, dram: DramWay, device: str | None) -> Charging:
+    """Return how a table, a way and a device charge runs, some of which may have no figures.
 
-    The device counts for runs whose own has no figure. Raises ConfigError for options that do not fit together.
+    Raises ConfigError for options that do not fit together.
     """
     figures = energy_table(table)
     if device is not None:
         _check_way(device, dram)
         check_device(device, figures, None)
-
-    def charge(summary: Summary) -> RunEnergy:
-        ran = None if summary.inventory is None else summary.inventory.dram
-        has_figure = ran is not None and figures.dram_figure(ran) is not None
-        return energy_of(summary, figures, dram, None if has_figure else device)
-
-    way = "by the bit" if dram == "lump" else "by its events"
-    instead = "" if device is None else f", that of runs without a figure as {device}"
-    return f"{figures.name}, DRAM {way}{instead}", charge
+    return Charging(figures, dram, device)
 
 
 def _check_way(device: str, dram: DramWay) -> None:

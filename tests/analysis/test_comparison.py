@@ -18,6 +18,7 @@ from stored_runs import RUNS, rows, small_run
 from panacea_sim.analysis.comparison import Comparison, Timing, compare_runs, layer_pieces, run_labels, timing
 from panacea_sim.analysis.comparison.naming import namings
 from panacea_sim.analysis.comparison.rows import Figures, Value, section
+from panacea_sim.energy.charging import Charging
 from panacea_sim.energy.energy import CATEGORIES, energy_of
 from panacea_sim.energy.table import energy_table
 from panacea_sim.errors import ConfigError
@@ -227,7 +228,7 @@ def test_energy_is_that_of_each_run(pair: tuple[StoredRun, StoredRun], tmp_path:
     """The total, every category and component have the nominal figure and the range that the run has by itself."""
     slow = small_run(tmp_path / "slow", dram="ddr4_3200", n_pea=4, codec_bytes_per_cycle=1)
     figures = energy_table(table)
-    found = compare_runs([pair[0], slow], (), lambda summary: energy_of(summary, figures)).section("energy")
+    found = compare_runs([pair[0], slow], (), Charging(figures)).section("energy")
     assert [row.difference for row in found.rows] == sorted((row.difference for row in found.rows), reverse=True)
     values, spans = ({row.key: getattr(row, what) for row in found.rows} for what in ("values", "spans"))
     for number, run in enumerate((pair[0], slow)):

@@ -15,8 +15,7 @@ from panacea_sim.analysis.comparison.settings import configuration
 from panacea_sim.analysis.comparison.soundness import check_sound
 from panacea_sim.analysis.comparison.times import has_rows, stalls, states
 from panacea_sim.analysis.comparison.work import actions, kinds, layers, mapping, moved_bytes, work
-from panacea_sim.energy.energy import RunEnergy, energy_of
-from panacea_sim.energy.table import DEFAULT_TABLE, energy_table
+from panacea_sim.energy.charging import Charging, default_charging
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.summary import Summary
@@ -69,14 +68,13 @@ def run_labels(count: int) -> list[str]:
 def compare_runs(
     runs: Sequence[StoredRun],
     explanations: Sequence[Explained | None] = (),
-    energy: Callable[[Summary], RunEnergy] | None = None,
-    charged_by: str = DEFAULT_TABLE,
+    charging: Charging | None = None,
 ) -> Comparison:
     """Return the figures of two or more runs side by side, in each section the largest difference to the first first.
 
     `explanations` are those of the runs, as far as they have one, in their order; without any there are no critical
-    paths, limits and root causes. `energy` charges a run by the table called `charged_by`, without it as `energy_of`
-    does. Raises ConfigError for fewer runs, for one that is given twice, and for files that cannot be read.
+    paths, limits and root causes. `charging` says by what energy is charged, by default the table `default`. Raises
+    ConfigError for fewer runs, for one that is given twice, and for files that cannot be read.
     """
     if len(runs) < _FEWEST:
         accepted = "two or more run folders, or a study with two or more runs"
@@ -87,18 +85,15 @@ def compare_runs(
             raise ConfigError("compare", f"{runs[number].path} twice", "each run once", "Leave one of them out")
     for run in runs:
         check_sound(run)
-    energies = [charged(run.summary, energy or _by_default) for run in runs]
+    charging = charging or default_charging()
+    energies = [charged(run.summary, charging) for run in runs]
     compared = tuple(
         Compared(label, run, naming, (*_missing(run), *found.reasons), explained)
         for label, run, naming, explained, found in zip(
             run_labels(len(runs)), runs, namings(runs), explanations or [None] * len(runs), energies, strict=True
         )
     )
-    return Comparison(compared, tuple(_sections(compared, energies)), charged_by)
-
-
-def _by_default(summary: Summary) -> RunEnergy:
-    return energy_of(summary, energy_table())
+    return Comparison(compared, tuple(_sections(compared, energies)), charging.text)
 
 
 def _sections(runs: Sequence[Compared], energies: Sequence[Charged]) -> Iterator[Section]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from panacea_sim.analysis.comparison.rows import Figures, Key, Span
+from panacea_sim.energy.charging import Charging
 from panacea_sim.energy.energy import CATEGORIES, RunEnergy
 from panacea_sim.energy.ranges import Range
 from panacea_sim.errors import ConfigError
@@ -23,7 +24,7 @@ class Charged:
     reasons: tuple[str, ...] = ()
 
 
-def charged(summary: Summary | None, energy: Callable[[Summary], RunEnergy]) -> Charged:
+def charged(summary: Summary | None, charging: Charging) -> Charged:
     """Return the energy of the whole run, of each category, and of each component, memory and the DRAM.
 
     Of a partial run, and of one that counted no operations, nothing is known.
@@ -31,7 +32,7 @@ def charged(summary: Summary | None, energy: Callable[[Summary], RunEnergy]) -> 
     if summary is None:
         return Charged(None)
     try:
-        found = energy(summary)
+        found = charging.of(summary)
     except ConfigError as error:
         return Charged(None, reasons=(f"Its energy is not known: found {error.found}.",))
     parts = dict(_parts(found))
