@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from panacea_sim.report.notebook import Run
 
 from panacea_sim.api.run import Run
 from panacea_sim.commands.main import main
