@@ -5,7 +5,9 @@ What scripts and notebooks need can be imported from here: each name when it is 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from panacea_sim.api.answers import Diagnosis, EnergyAnswer
     from panacea_sim.api.comparison import RunComparison, compare
+    from panacea_sim.api.pages import Picture, Timeline
     from panacea_sim.api.quantization import quantize
     from panacea_sim.api.run import Run
     from panacea_sim.api.simulation import simulate
@@ -36,11 +38,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Calibrator",
     "ConfigError",
+    "Diagnosis",
+    "EnergyAnswer",
     "GemmLayer",
     "Hardware",
     "MaskedLayer",
     "OutputFormat",
     "PanaceaError",
+    "Picture",
     "QuantizationPolicy",
     "ReadFormat",
     "Run",
@@ -48,6 +53,7 @@ __all__ = [
     "RunOptions",
     "Scenario",
     "Study",
+    "Timeline",
     "TraceOptions",
     "VersusResult",
     "WeightFormat",
@@ -75,7 +81,9 @@ __all__ = [
 __version__ = "0.1.0"
 
 _MODULES = {
+    "api.answers": ("Diagnosis", "EnergyAnswer"),
     "api.comparison": ("RunComparison", "compare"),
+    "api.pages": ("Picture", "Timeline"),
     "api.quantization": ("quantize",),
     "api.run": ("Run",),
     "api.simulation": ("simulate",),

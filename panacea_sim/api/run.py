@@ -322,7 +322,8 @@ class Run:
         from panacea_sim.report.why import first_line, remedy_line  # noqa: PLC0415
 
         found = (self._answers.get("why") or self.why(_SHOWN_SECONDS)).found
-        return [first_line(found.summary, found.bound).plain, remedy_line(found)]
+        more = "" if found.all_tried else " Every knob: run.whatif()"
+        return [first_line(found.summary, found.bound).plain, f"{remedy_line(found)}{more}"]
 
     def _state_table(self) -> str:
         """Return the share of each state for each group of components; nothing for a partial run."""

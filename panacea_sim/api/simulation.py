@@ -57,10 +57,10 @@ def simulate(  # noqa: PLR0913  # what can be asked, each by its name
     """Simulate a layer or a network, and return the run; nothing is left on disk unless the run is saved.
 
     `workload` is a GemmLayer, a MaskedLayer, several of them, a Scenario, the graph of a network, the path of a
-    LAYER.npz, of a scenario or of a network (.csv, .yaml, .onnx), or the name of a model (`panacea-sim list
-    workloads`). Of networks `phase`, `tokens`, `context`, `batch`, `weight_bits`, `profile` and, of ONNX models,
-    `shape` (input: sizes) say what the options of `panacea-sim run` say. Real operands come in through `quantize`, a
-    model with samples through `model_scenario`.
+    LAYER.npz, of a scenario or of a network (.csv, .yaml, .onnx), or the name of a layer (`panacea-sim list layers`) or
+    a model (`panacea-sim list workloads`). Of networks `phase`, `tokens`, `context`, `batch`, `weight_bits`, `profile`
+    and, of ONNX models, `shape` (input: sizes) say what the options of `panacea-sim run` say. Real operands come in
+    through `quantize`, a model with samples through `model_scenario`.
 
     `hardware` is a preset, a YAML file, the fields of one, or a Hardware; `set` replaces fields of it, named alone
     (`n_dwo`) or by their path (`hardware.n_dwo`). With `explain` critical path and root causes are found, as `why`

@@ -50,16 +50,16 @@ def versus(  # noqa: PLR0913  # what can be asked, each by its name
 ) -> VersusResult:
     """Run machines on equal terms on a layer or a network, and say who wins on which terms.
 
-    `workload` is the path of a LAYER.npz or of a network, or the name of a model; `machines` are presets or YAML files,
-    by default all presets. `normalise` is what they have equally much of, `baseline` the machine with a speed-up of 1,
-    `plain` the same layer without ZPM and DBS, which rivals take, `device` the DRAM whose energy is taken. `set` names
-    fields that all machines have. The other arguments are those of `simulate`. Nothing is left on disk. Raises
-    ConfigError naming the argument, MappingError for what fits no machine, and WorkerError.
+    `workload` is the path of a LAYER.npz or of a network, or the name of a layer or a model; `machines` are presets or
+    YAML files, by default all presets. `normalise` is what they have equally much of, `baseline` the machine with a
+    speed-up of 1, `plain` the same layer without ZPM and DBS, which rivals take, `device` the DRAM whose energy is
+    taken. `set` names fields that all machines have. The other arguments are those of `simulate`. Nothing is left on
+    disk. Raises ConfigError naming the argument, MappingError for what fits no machine, and WorkerError.
     """
     require_choice("normalise", normalise, ("multipliers", "area"))
     require_integer("workers", workers, 1)
     if not isinstance(workload, str | Path):
-        accepted = "the path of a LAYER.npz or of a network, or the name of a model"
+        accepted = "the path of a LAYER.npz or of a network, or the name of a layer or a model"
         hint = "save_layer writes a layer into a file" if hasattr(workload, "name") else ""
         raise ConfigError("workload", with_article(type(workload).__name__), accepted, hint)
     sizes = NetworkSizes(phase, tokens, context, batch)

@@ -34,7 +34,7 @@ HardwareLike: TypeAlias = Hardware | str | Path | Mapping[str, object]
 
 _ACCEPTED = (
     "a layer, several layers, a Scenario, the graph of a network, the path of a LAYER.npz, a scenario or a network "
-    "(.csv, .yaml, .onnx), or the name of a model (`panacea-sim list workloads`)"
+    "(.csv, .yaml, .onnx), or a name of `panacea-sim list layers` or `list workloads`"
 )
 _WHAT = "is no network by its name or file"
 _SCENARIOS = (".py", ".yaml", ".yml")
