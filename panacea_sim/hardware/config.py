@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -13,18 +13,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from panacea_sim.bounds import Bytes, ClockHz, Count, CountOrZero, Cycles, CyclesOrZero, Parts
 from panacea_sim.errors import ConfigError, nearest_name
-from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
+from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, is_named_device
 from panacea_sim.hardware.knobs import Choice, Ideal, NoKnob, PortPriority, Step
-from panacea_sim.hardware.registry import machine_names, settings_of
+from panacea_sim.hardware.registry import is_machine_file, machine_names, settings_of
 from panacea_sim.hardware.validation import config_error
 from panacea_sim.hardware.yaml_file import parse_scalar, read_mapping
+from panacea_sim.plugins import plugin_names, plugin_path
 
 __all__ = [
     "DEFAULT_PRESET",
     "Hardware",
     "Source",
+    "beside_file",
     "field_sources",
     "from_mapping",
+    "list_added_hardware",
     "list_presets",
     "load_hardware",
     "parse_settings",
@@ -38,6 +41,7 @@ _EARLIER = {"machine": DEFAULT_MACHINE, "vector": "fused", "vmem_bytes": 65536}
 """What files of before there was a choice do not say."""
 _SECTION = "hardware"
 _MACHINE = "machine"
+_DRAM = "dram"
 _BASE = "base"
 """What names the preset from which a file has the fields that it does not give."""
 _REMEDY = "Change it with --set {path}=VALUE or in the YAML file"
@@ -191,7 +195,7 @@ class Hardware(BaseModel):
             accepted = f"a clock whose ratio to that of {field} ({device.clock_ps} ps) is one of numbers below 2^31"
             raise ConfigError(f"{_SECTION}.clock_hz", clock_hz, accepted, "Take a multiple of 1000000")
         # A name stays a name; the content of a user's file is kept, so that a run can be made again without the file.
-        return value if isinstance(value, str) and value in list_devices() else device
+        return value if is_named_device(value) else device
 
     @field_validator("interleave_bytes")
     @classmethod
@@ -236,19 +240,45 @@ def list_presets() -> list[str]:
     return sorted(path.stem for path in _PRESETS_DIR.glob("*.yaml"))
 
 
+def list_added_hardware() -> list[str]:
+    """Return the names of hardware that packages add; raises ConfigError if one of them is taken."""
+    return plugin_names("hardware", list_presets())
+
+
 def field_sources(preset: str = DEFAULT_PRESET) -> dict[str, Source]:
     """Return the source of every field of `preset` (all but its name); raises ConfigError for an unknown preset."""
     return {field: entry.source for field, entry in _preset_entries(preset).items()}
 
 
 def load_hardware(name_or_path: str | Path, overrides: Mapping[str, object] = _NO_OVERRIDES) -> Hardware:
-    """Return the hardware of a preset or of a YAML file, with `overrides` (field name to value) on top.
+    """Return the hardware of a preset, of a package or of a YAML file, with `overrides` (field to value) on top.
 
     A file holds `field: value` pairs that replace those of the preset named by `base` (default `panacea`); its `name`
-    is the file's unless it gives one. Raises ConfigError naming the file or `hardware.<field>`.
+    is the file's unless it gives one. Files that it names lie beside it. Raises ConfigError naming the file or
+    `hardware.<field>`.
     """
-    values = _file_values(Path(name_or_path)) if _is_file(name_or_path) else _preset_values(str(name_or_path))
-    return _validated(_replaced(values, overrides))
+    return _validated(_replaced(_values_of(name_or_path), overrides))
+
+
+def _values_of(name_or_path: str | Path) -> dict[str, object]:
+    if _is_file(name_or_path):
+        return _file_values(Path(name_or_path))
+    name = str(name_or_path)
+    if name not in list_presets() and name in list_added_hardware():
+        path = plugin_path("hardware", name)
+        assert path is not None
+        return _file_values(path) | {"name": name}
+    return _preset_values(name)
+
+
+def beside_file(values: Mapping[str, object], folder: Path) -> dict[str, object]:
+    """Return the fields of a hardware file, with the paths of machine and device as they are from the file's folder."""
+    beside = dict(values)
+    for field in (_MACHINE, _DRAM):
+        value = beside.get(field)
+        if isinstance(value, str) and value.endswith((".py", ".yaml", ".yml")):
+            beside[field] = str(folder / value)
+    return beside
 
 
 def with_settings(hardware: Hardware, overrides: Mapping[str, object]) -> Hardware:
@@ -256,19 +286,31 @@ def with_settings(hardware: Hardware, overrides: Mapping[str, object]) -> Hardwa
     return _validated(_replaced(hardware.model_dump(), overrides))
 
 
-def parse_settings(settings: Iterable[str]) -> dict[str, object]:
+def parse_settings(
+    settings: Iterable[str],
+    hardware: Hardware | str | Path | None = None,
+    given: Mapping[str, object] = _NO_OVERRIDES,
+) -> dict[str, object]:
     """Return the overrides that `hardware.FIELD=VALUE` texts spell, keyed by field name; the last one counts.
 
-    Values are read as YAML does. Raises ConfigError for another form or an unknown path; values are checked when they
-    are applied.
+    Fields are those of all machines that have a name, and of machines whose files these settings, those `given` before
+    them, or the hardware name. Values are read as YAML does. Raises ConfigError for another form or an unknown path; values are
+    checked when they are applied.
     """
-    models = [settings_model(machine) for machine in machine_names()]
-    paths = {f"{_SECTION}.{field}": field for model in models for field in model.model_fields}
-    overrides: dict[str, object] = {}
+    spelled = []
     for setting in settings:
         path, equals, text = (part.strip() for part in setting.partition("="))
         if not equals or not path:
             raise ConfigError("--set", repr(setting), "PATH=VALUE", "For example --set hardware.n_dwo=8")
+        spelled.append((path, text))
+    if not spelled:
+        return {}
+    named = [text for path, text in spelled if path == f"{_SECTION}.{_MACHINE}"]
+    files = filter(is_machine_file, [*named, given.get(_MACHINE), *_machines_of(hardware)])
+    models = [settings_model(machine) for machine in [*machine_names(), *files]]
+    paths = {f"{_SECTION}.{field}": field for model in models for field in model.model_fields}
+    overrides: dict[str, object] = {}
+    for path, text in spelled:
         if path not in paths:
             hint = nearest_name(path, paths)
             raise ConfigError("--set", f"the unknown path {path!r}", ", ".join(paths), hint)
@@ -284,21 +326,35 @@ def from_mapping(values: Mapping[str, object], remedy: str = _REMEDY) -> Hardwar
     return _validated(dict(values), remedy)
 
 
+def _machines_of(hardware: Hardware | str | Path | None) -> Iterator[object]:
+    """Return the machine that a hardware names, if it is one."""
+    if isinstance(hardware, Hardware):
+        yield hardware.machine
+    elif hardware is not None:
+        yield _values_of(hardware).get(_MACHINE)
+
+
 def _replaced(values: Mapping[str, object], overrides: Mapping[str, object]) -> dict[str, object]:
     """Return the values with others on top; of another machine than before only what all machines have is kept."""
-    machine = values.get(_MACHINE)
-    if overrides.get(_MACHINE, machine) != machine:
+    machine = _machine_named(values.get(_MACHINE))
+    if _machine_named(overrides.get(_MACHINE, machine)) != machine:
         values = {field: value for field, value in values.items() if field in Hardware.model_fields}
     return {**values, **overrides}
 
 
 def _validated(values: dict[str, object], remedy: str = _REMEDY) -> Hardware:
     values = _EARLIER | values
+    values[_MACHINE] = _machine_named(values[_MACHINE])
     model = settings_model(values[_MACHINE])
     try:
         return model.model_validate(values)
     except ValidationError as error:
         raise config_error(_SECTION, model, error, remedy) from error
+
+
+def _machine_named(machine: object) -> object:
+    """Return the name of a machine; one that is named by its file has a path that holds wherever a process stands."""
+    return str(Path(str(machine)).resolve()) if is_machine_file(machine) else machine
 
 
 def _is_file(name_or_path: str | Path) -> bool:
@@ -317,6 +373,7 @@ def _preset_values(preset: str) -> dict[str, object]:
 def _preset_entries(preset: str) -> dict[str, _PresetEntry]:
     presets = list_presets()
     if preset not in presets:
+        presets += list_added_hardware()
         accepted = f"a preset ({', '.join(presets)}) or the path of a YAML file"
         raise ConfigError(_SECTION, f"the unknown preset {preset!r}", accepted, nearest_name(preset, presets))
     table = read_mapping(_PRESETS_DIR / f"{preset}.yaml")
@@ -330,6 +387,6 @@ def _preset_entries(preset: str) -> dict[str, _PresetEntry]:
 
 
 def _file_values(path: Path) -> dict[str, object]:
-    values = {"name": path.stem} | read_mapping(path)
+    values = {"name": path.stem} | beside_file(read_mapping(path), path.parent)
     base = values.pop(_BASE, DEFAULT_PRESET)
     return _replaced(_preset_values(str(base)), values)
