@@ -51,7 +51,7 @@ class Plugin:
 @cache
 def plugins() -> tuple[Plugin, ...]:
     """Return all entry points for this package, by kind and name. Nothing is imported."""
-    return tuple(sorted(_found(), key=lambda plugin: (get_args(Kind).index(plugin.kind), plugin.name)))
+    return tuple(sorted(_found(), key=lambda plugin: (get_args(Kind).index(plugin.kind), plugin.name, plugin.package)))
 
 
 def _found() -> Iterator[Plugin]:

@@ -246,8 +246,18 @@ def list_added_hardware() -> list[str]:
 
 
 def field_sources(preset: str = DEFAULT_PRESET) -> dict[str, Source]:
-    """Return the source of every field of `preset` (all but its name); raises ConfigError for an unknown preset."""
-    return {field: entry.source for field, entry in _preset_entries(preset).items()}
+    """Return the source of every field of `preset` (all but its name); raises ConfigError for an unknown preset.
+
+    What the hardware of a package says itself has its file as the source.
+    """
+    path = None if preset in list_presets() else plugin_path("hardware", preset)
+    if path is None:
+        return {field: entry.source for field, entry in _preset_entries(preset).items()}
+    said = read_mapping(path)
+    sources = field_sources(str(said.pop(_BASE, DEFAULT_PRESET)))
+    sources |= dict.fromkeys(said, Source("A", f"as given in {path.name} of a package"))
+    fields = _values_of(preset).keys() - {"name"}
+    return {field: source for field, source in sources.items() if field in fields}
 
 
 def load_hardware(name_or_path: str | Path, overrides: Mapping[str, object] = _NO_OVERRIDES) -> Hardware:
@@ -294,8 +304,8 @@ def parse_settings(
     """Return the overrides that `hardware.FIELD=VALUE` texts spell, keyed by field name; the last one counts.
 
     Fields are those of all machines that have a name, and of machines whose files these settings, those `given` before
-    them, or the hardware name. Values are read as YAML does. Raises ConfigError for another form or an unknown path; values are
-    checked when they are applied.
+    them, or the hardware name. Values are read as YAML does. Raises ConfigError for another form or an unknown path;
+    values are checked when they are applied.
     """
     spelled = []
     for setting in settings:
