@@ -45,7 +45,7 @@ def network_command(  # noqa: PLR0913  # its options
     from panacea_sim.report.tables import output_console
     from panacea_sim.running.network_file import NetworkSizes, network_of
 
-    machine = load_hardware(hardware, parse_settings(settings or []))
+    machine = load_hardware(hardware, parse_settings(settings or [], hardware))
     sizes = NetworkSizes(phase, tokens, context, batch, data, tuple(shape or ()))
     graph = network_of(workload, sizes, weight_bits, profile, machine)
     tile_sizes = (machine.tile_m, machine.tile_k, machine.tile_n)

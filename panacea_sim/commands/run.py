@@ -83,7 +83,7 @@ def run_command(  # noqa: PLR0913  # its options
     check_model_options(data, sample, clip_to, profile)
     options = options.with_trace("off")
     sizes = NetworkSizes(phase, tokens, context, batch, data, tuple(shape or ()))
-    hardware = load_hardware(options.hardware or "panacea", parse_settings(options.settings or ()))
+    hardware = load_hardware(options.hardware or "panacea", parse_settings(options.settings or (), options.hardware))
     if data is None:
         _run_densities(network, sizes, weight_bits, profile, hardware, options)
     else:
