@@ -74,7 +74,7 @@ def simulate(  # noqa: PLR0913  # what can be asked, each by its name
     """
     sizes = NetworkSizes(phase, tokens, context, batch, None, _shapes(shape))
     options = NetworkOptions(sizes, weight_bits, None if profile is None else str(profile))
-    found, is_network = asked_scenario(workload, Machine(hardware, settings_of(set)), options)
+    found, is_network = asked_scenario(workload, Machine(hardware, settings_of(set, hardware)), options)
     _check_words(engine, trace)
     scenario = replace(
         found,

@@ -58,15 +58,15 @@ class Machine:
         return load_hardware(given, self.settings)
 
 
-def settings_of(given: Mapping[str, object] | None) -> dict[str, object]:
-    """Return settings by field name, of names or dotted paths; numbers of numpy become those of Python.
+def settings_of(given: Mapping[str, object] | None, hardware: HardwareLike | None = None) -> dict[str, object]:
+    """Return settings of a hardware by field name, of names or dotted paths; numbers of numpy become those of Python.
 
     Raises ConfigError for what is no mapping, and for an unknown path.
     """
     if given is not None and not isinstance(given, Mapping):
         raise ConfigError("set", repr(given), "fields with their values", "For example set={'n_dwo': 8}")
     plain = {name: each.item() if isinstance(each, np.generic) else each for name, each in (given or {}).items()}
-    return setting_fields(plain)
+    return setting_fields(plain, hardware)
 
 
 def asked_scenario(workload: WorkloadLike, machine: Machine, options: NetworkOptions) -> tuple[Scenario, bool]:
