@@ -68,7 +68,7 @@ equal: $(STAMP) ## compare both engines on N random machines of each kind, 3/5 a
 promises: $(STAMP) ## measure how often and how far reruns gain more than a critical path promised (N machines of each kind)
 	$(BIN)/python tests/promises.py --machines $(or $(N),500)
 
-reproduce: $(STAMP) ## run scenarios that have an expected result, and compare all cycles (SCRIPTS=... for some, WRITE=--write anew)
+reproduce: $(STAMP) ## run all scenarios, and compare cycles with the expected ones (SCRIPTS=... for some, WRITE=--write anew)
 	$(BIN)/python .ci/reproduce.py $(WRITE) $(SCRIPTS)
 
 mutants: $(STAMP) ## see that tests notice every one-line fault of tests/mutants (NAMES=... for some of them)

@@ -728,6 +728,18 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 
 
 @st.composite
+def raw_scenarios(draw: st.DrawFn, drawn: st.SearchStrategy[Scenario]) -> Scenario:
+    """Draw a scenario whose HO parts are raw where their code would be longer; memories hold these tiles too."""
+    scenario = draw(drawn)
+    settings: dict[str, Any] = {**scenario.settings, "raw_ho": "auto"}
+    layers = [layer for layer in scenario.layers if isinstance(layer, GemmLayer)]
+    needed = [_largest_tiles(layer, settings) for layer in layers]
+    for name in needed[0]:
+        settings[name] = max(settings[name], *(sizes[name] for sizes in needed))
+    return replace(scenario, settings=settings)
+
+
+@st.composite
 def repeated_scenarios(draw: st.DrawFn) -> Scenario:
     """Draw a layer of several products on a machine as `scenarios` draws it."""
     scenario = draw(scenarios())
@@ -947,7 +959,8 @@ _RIVAL_FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "sa_ws": {"array_columns": _FEW, "tile_k": _FEW, "tile_n": st.integers(1, 6)},
     "simd": _PEA_FIELDS,
     "bitfusion": _PEA_FIELDS,
-    "sibia": _PEA_FIELDS | {"codec_bytes_per_cycle": st.sampled_from([1, 3, 32])},
+    "sibia": _PEA_FIELDS
+    | {"codec_bytes_per_cycle": st.sampled_from([1, 3, 32]), "raw_ho": st.sampled_from(["off", "auto"])},
 }
 RIVALS = tuple(_RIVAL_FIELDS)
 """The machines beside `panacea`."""
