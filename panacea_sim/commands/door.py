@@ -30,6 +30,7 @@ COMMANDS = (
     "energy",
     "network",
     "dram",
+    "convert",
     "inspect",
     "compare",
     "versus",
