@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -13,12 +14,16 @@ from panacea_sim.api.answers import printed
 from panacea_sim.api.html import bold_line, line, table
 from panacea_sim.api.run import Run
 from panacea_sim.api.words import in_python_words
+from panacea_sim.checks import require_choice
+from panacea_sim.energy.stored import charging
+from panacea_sim.energy.table import DEFAULT_TABLE
 from panacea_sim.errors import ConfigError, nearest_name, with_article
 from panacea_sim.explanation.known import known_explanation
 from panacea_sim.report.comparison import (
     TITLES,
     bounds_text,
     change_text,
+    energy_note,
     has_changes,
     key_cells,
     key_titles,
@@ -30,23 +35,33 @@ from panacea_sim.report.comparison import (
 
 __all__ = ["RunComparison", "compare"]
 
-_SECTIONS = ("configuration", "classes", "critical_path", "layers")
-"""What a notebook shows: what was changed, and where the cycles went."""
+_SECTIONS = ("configuration", "energy", "classes", "critical_path", "layers")
+"""What a notebook shows: what was changed, what it takes, and where the cycles went."""
 
 _ROWS = 8
 
 
 @in_python_words()
-def compare(runs: Sequence[Run | str | Path]) -> RunComparison:
+def compare(
+    runs: Sequence[Run | str | Path],
+    *,
+    table: str | Path = DEFAULT_TABLE,
+    dram: Literal["lump", "events"] = "lump",
+    device: str | None = None,
+) -> RunComparison:
     """Put two or more runs side by side; the first is the one that the others are compared with.
 
-    Paths are folders of runs. Raises ConfigError for fewer runs, one that is given twice, and what is no run.
+    Paths are folders of runs. `table`, `dram` and `device` say how energy is charged, as `Run.energy` has them; the
+    device counts for runs whose own has no figure. Raises ConfigError for fewer runs, one that is given twice, what is
+    no run, and what `Run.energy` refuses.
     """
     if isinstance(runs, str | Path | Run):
         raise ConfigError("runs", with_article(type(runs).__name__), "a list of two or more runs")
+    require_choice("dram", dram, ("lump", "events"))
+    charged = charging(str(table), dram, device)
     opened = tuple(_opened(each) for each in runs)
     stored = [each.stored for each in opened]
-    found = compare_runs(stored, [known_explanation(each) for each in stored])
+    found = compare_runs(stored, [known_explanation(each) for each in stored], charged)
     return RunComparison(found, opened)
 
 
@@ -118,8 +133,7 @@ class RunComparison:
         titles = ["", "run", "hardware", "cycles", f"to {base.label}", "%", "time"]
         runs = [[each.label, each.run.name, *run_cells(each, base)[2:7]] for each in self.found.runs]
         parts = [table(titles, runs)]
-        note = bounds_text(self.found)
-        parts += [line(note)] if note else []
+        parts += [line(note) for note in (bounds_text(self.found), energy_note(self.found)) if note]
         parts += [self._section_html(self.found.section(name)) for name in _SECTIONS]
         return "".join(parts)
 

@@ -15,6 +15,7 @@ from panacea_sim.api.html import bold_line, line, table
 from panacea_sim.api.own_folder import OwnFolder
 from panacea_sim.api.pages import Picture, Timeline, check_window
 from panacea_sim.api.words import in_python_words
+from panacea_sim.checks import require_choice
 from panacea_sim.errors import ConfigError
 from panacea_sim.report.groups import group_label
 from panacea_sim.trace.run_place import RUN_MARK
@@ -232,6 +233,7 @@ class Run:
         from panacea_sim.api.answers import EnergyAnswer  # noqa: PLC0415  # pandas takes a while
         from panacea_sim.energy.stored import stored_energy  # noqa: PLC0415
 
+        require_choice("dram", dram, ("lump", "events"))
         return EnergyAnswer(stored_energy(self.stored, str(table), dram, device))
 
     @in_python_words()

@@ -15,9 +15,10 @@ __all__ = ["shown_progress"]
 def shown_progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar, which is gone at the end, and give what moves it: how much is done, and of how much."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    # A notebook is no terminal, although rich takes it for one; what it would draw there needs further packages.
+    # A notebook is no terminal: rich takes it for one, and its kernel asks for colours as if it were.
     console = Console(stderr=True, force_jupyter=False)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    is_seen = console.is_terminal and console.file.isatty()
+    with Progress(*columns, console=console, transient=True, disable=not is_seen) as bar:
         task = bar.add_task(what, total=None)
 
         def show(done: int, total: int) -> None:
