@@ -1,0 +1,76 @@
+"""The results of a sweep: a row for each point, in the order of the points, as Parquet and CSV."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from panacea_sim.errors import ConfigError
+from panacea_sim.exploring.objectives import OBJECTIVES
+from panacea_sim.exploring.point import Point
+from panacea_sim.exploring.record import Record
+from panacea_sim.exploring.store import Store
+
+__all__ = ["RESULTS_CSV", "RESULTS_PARQUET", "read_results", "results_table", "write_results"]
+
+RESULTS_PARQUET, RESULTS_CSV = "results.parquet", "results.csv"
+_HEAD = ("point", "key", "status", "error")
+
+
+def results_table(rows: Iterable[tuple[Point, Record]]) -> pa.Table:
+    """Return the table of points with their records, sorted by index.
+
+    Columns: point, key (null where no run can be made), status, error; the axes by their names; the objectives; the
+    figures of a study's results.csv. Values of an axis that are of several kinds are texts.
+    """
+    found = sorted(rows, key=lambda row: row[0].index)
+    points, records = [point for point, _ in found], [record for _, record in found]
+    columns: dict[str, pa.Array] = {
+        "point": pa.array([point.index for point in points], pa.int64()),
+        "key": pa.array([record.key or None for record in records], pa.string()),
+        "status": pa.array([record.status for record in records], pa.string()),
+        "error": pa.array([record.error for record in records], pa.string()),
+    }
+    for axis in dict.fromkeys(name for point in points for name in point.settings):
+        columns[axis] = _column([point.settings.get(axis) for point in points])
+    for name in OBJECTIVES:
+        kind = pa.int64() if name == "cycles" else pa.float64()
+        columns[name] = pa.array([record.objectives.get(name) for record in records], kind)
+    for name in dict.fromkeys(name for record in records for name in record.figures):
+        columns[name] = _column([record.figures.get(name) for record in records])
+    return pa.table(columns)
+
+
+def write_results(store: Store, table: pa.Table) -> None:
+    """Write the tables of a sweep: equal rows give equal bytes."""
+    store.write(Path(RESULTS_PARQUET), lambda path: pq.write_table(table, path, store_schema=False))
+    store.write(Path(RESULTS_CSV), lambda path: pa_csv.write_csv(table, path, pa_csv.WriteOptions(quoting_style="needed")))
+
+
+def read_results(folder: Path) -> pa.Table:
+    """Return the results of a sweep; raises ConfigError where it has not come to its end."""
+    path = folder / RESULTS_PARQUET
+    if not path.is_file():
+        hint = "Start the sweep once more: its points are kept"
+        raise ConfigError("sweep", f"{str(folder)!r} without {RESULTS_PARQUET}", "a sweep that has come to its end", hint)
+    return pq.read_table(path)
+
+
+def _column(values: Sequence[object]) -> pa.Array:
+    """Return values as a column: of their kind if all are of one, whole numbers and others as numbers, else texts."""
+    kinds = {type(value) for value in values if value is not None}
+    if len(kinds) <= 1 and kinds <= {int, float, str, bool}:
+        return pa.array(values, {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}.get(*kinds, pa.string()) if kinds else pa.string())
+    if kinds == {int, float}:
+        return pa.array(values, pa.float64())
+    return pa.array([None if value is None else _text(value) for value in values], pa.string())
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
