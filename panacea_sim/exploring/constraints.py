@@ -12,7 +12,9 @@ from panacea_sim.errors import ConfigError, nearest_name
 
 __all__ = ["Constraint", "parse_constraint"]
 
-_ACCEPTED = "comparisons (== != < <= > >=) of numbers and fields joined by + - * / // % and brackets, as n_dwo + n_swo == 12"
+_ACCEPTED = (
+    "comparisons (== != < <= > >=) of numbers and fields joined by + - * / // % and brackets, as n_dwo + n_swo == 12"
+)
 _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -61,7 +63,9 @@ class Constraint:
             return self._compared(values)
         except (TypeError, ArithmeticError) as error:
             found = ", ".join(f"{name} = {values[name]!r}" for name in self.names)
-            raise ConfigError(f"constraint {self.text!r}", f"{found} ({error})", "values with which it can be computed") from error
+            raise ConfigError(
+                f"constraint {self.text!r}", f"{found} ({error})", "values with which it can be computed"
+            ) from error
 
     def _compared(self, values: Mapping[str, object]) -> bool:
         sides = [_value(side, values) for side in (self.tree.left, *self.tree.comparators)]

@@ -50,7 +50,9 @@ def results_table(rows: Iterable[tuple[Point, Record]]) -> pa.Table:
 def write_results(store: Store, table: pa.Table) -> None:
     """Write the tables of a sweep: equal rows give equal bytes."""
     store.write(Path(RESULTS_PARQUET), lambda path: pq.write_table(table, path, store_schema=False))
-    store.write(Path(RESULTS_CSV), lambda path: pa_csv.write_csv(table, path, pa_csv.WriteOptions(quoting_style="needed")))
+    store.write(
+        Path(RESULTS_CSV), lambda path: pa_csv.write_csv(table, path, pa_csv.WriteOptions(quoting_style="needed"))
+    )
 
 
 def read_results(folder: Path) -> pa.Table:
@@ -58,7 +60,9 @@ def read_results(folder: Path) -> pa.Table:
     path = folder / RESULTS_PARQUET
     if not path.is_file():
         hint = "Start the sweep once more: its points are kept"
-        raise ConfigError("sweep", f"{str(folder)!r} without {RESULTS_PARQUET}", "a sweep that has come to its end", hint)
+        raise ConfigError(
+            "sweep", f"{str(folder)!r} without {RESULTS_PARQUET}", "a sweep that has come to its end", hint
+        )
     return pq.read_table(path)
 
 
@@ -66,7 +70,10 @@ def _column(values: Sequence[object]) -> pa.Array:
     """Return values as a column: of their kind if all are of one, whole numbers and others as numbers, else texts."""
     kinds = {type(value) for value in values if value is not None}
     if len(kinds) <= 1 and kinds <= {int, float, str, bool}:
-        return pa.array(values, {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}.get(*kinds, pa.string()) if kinds else pa.string())
+        return pa.array(
+            values,
+            {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}.get(*kinds, pa.string()) if kinds else pa.string(),
+        )
     if kinds == {int, float}:
         return pa.array(values, pa.float64())
     return pa.array([None if value is None else _text(value) for value in values], pa.string())

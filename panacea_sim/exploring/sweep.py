@@ -84,7 +84,9 @@ class Sweep(BaseModel):
         names = [list(each) for each in self.points]
         for number, each in enumerate(names):
             if not each or sorted(each) != sorted(names[0]):
-                raise ConfigError(f"sweep.points[{number}]", each, f"a value for each of {', '.join(names[0]) or 'the axes'}")
+                raise ConfigError(
+                    f"sweep.points[{number}]", each, f"a value for each of {', '.join(names[0]) or 'the axes'}"
+                )
         both = [name for name in self.axis_names if name in self.settings]
         if both:
             raise ConfigError(f"sweep.settings.{both[0]}", "an axis too", "a setting, or an axis")

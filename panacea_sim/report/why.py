@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from io import StringIO
 
 from rich.console import Console
 from rich.text import Text
 
-from panacea_sim.analysis.performance import Balance, Performance
+from panacea_sim.analysis.performance import Balance, Performance, balances
 from panacea_sim.analysis.whatif import WhatIfRow
-from panacea_sim.explanation.diagnosis import Bound, member_alone, operator_shares
+from panacea_sim.explanation.diagnosis import Bound, bound_of, member_alone, operator_shares
 from panacea_sim.explanation.doubling import step_text
 from panacea_sim.explanation.explanation import Explanation, PathRow
-from panacea_sim.explanation.findings import Finding
+from panacea_sim.explanation.findings import Finding, findings
 from panacea_sim.explanation.why import Why
 from panacea_sim.report.groups import plural
 from panacea_sim.report.tables import Column, print_table
 from panacea_sim.report.whatif import cost_text, value_text
 from panacea_sim.trace.summary import Summary
 
-__all__ = ["first_line", "print_why"]
+__all__ = ["first_line", "print_why", "why_text"]
 
 _FOUND = 8
 """Rows of the table of findings; the rest is in --json."""
@@ -38,6 +39,11 @@ _FOUND_COLUMNS = (
     Column("a step of two", "name", leaves=2),
     Column("gains"),
 )
+_UNMEASURED = 5
+"""Of these columns so many are known before anything runs again."""
+
+_PAGE_COLUMNS = 96
+
 _CHAIN_COLUMNS = (Column("root cause", "name"), Column("cycles"), Column("waits", leaves=1))
 _LAYER_COLUMNS = (Column("layer", "name"), Column("cycles"), Column("share"), Column("bound by", "name"))
 _REMEDY_COLUMNS = (
@@ -67,7 +73,10 @@ def print_why(console: Console, found: Why, path: str) -> None:
     """Print the diagnosis of the run in the folder `path`."""
     console.print(first_line(found.summary, found.bound), soft_wrap=True)
     _say(console, _remedy_line(found))
-    _print_findings(console, found)
+    _print_findings(console, found.summary, found.findings, _FOUND_COLUMNS)
+    _print_classes(console, found.explanation)
+    if len(found.findings) > _FOUND:
+        _say(console, f".. and {len(found.findings) - _FOUND} more findings: --json has them")
     _print_chains(console, found.explanation)
     _print_layers(console, found.explanation)
     for line in (*_rate_lines(found.performance), *_balance_lines(found.balances, found.explanation)):
@@ -75,6 +84,21 @@ def print_why(console: Console, found: Why, path: str) -> None:
     _print_remedies(console, found.remedies)
     if not found.all_tried:
         _say(console, f"Every knob, in pairs, and ideal machines: panacea-sim whatif {path}")
+
+
+def why_text(summary: Summary, explanation: Explanation) -> str:
+    """Return what is known of why a run took so long without running it again, as text of a page."""
+    console = Console(file=StringIO(), width=_PAGE_COLUMNS, color_system=None)
+    bound = bound_of(None if explanation.path is None else explanation.classes, summary)
+    console.print(first_line(summary, bound), soft_wrap=True)
+    _print_findings(console, summary, findings(explanation), _FOUND_COLUMNS[:_UNMEASURED])
+    _print_classes(console, explanation)
+    _print_chains(console, explanation)
+    _print_layers(console, explanation)
+    for line in _balance_lines(balances(summary), explanation):
+        _say(console, line)
+    assert isinstance(console.file, StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 
 
 def _remedy_line(found: Why) -> str:
@@ -106,16 +130,18 @@ def _turn(row: WhatIfRow) -> str:
     return f"{row.knob} {value_text(row.before)} -> {value_text(row.after)}"
 
 
-def _print_findings(console: Console, found: Why) -> None:
-    rows = [_found_row(each, found.summary) for each in found.findings[:_FOUND]]
-    if not rows:
-        return
-    print_table(console, _FOUND_COLUMNS, rows, "The critical path, and what it meets without spending time on it")
-    classes = found.explanation.classes if found.explanation.path is not None else {}
-    shares = [f"{name} {cycles / found.summary.makespan_cycles:.1%}" for name, cycles in classes.items()]
-    _say(console, f"By class: {', '.join(shares)}.")
-    if len(found.findings) > _FOUND:
-        _say(console, f".. and {len(found.findings) - _FOUND} more findings: --json has them")
+def _print_findings(console: Console, summary: Summary, found: Sequence[Finding], columns: Sequence[Column]) -> None:
+    """Print what was found, in the first of the columns of `_found_row`."""
+    rows = [_found_row(each, summary)[: len(columns)] for each in found[:_FOUND]]
+    if rows:
+        print_table(console, columns, rows, "The critical path, and what it meets without spending time on it")
+
+
+def _print_classes(console: Console, explanation: Explanation) -> None:
+    if explanation.path:
+        cycles = max(explanation.makespan_cycles, 1)
+        shares = [f"{name} {mine / cycles:.1%}" for name, mine in explanation.classes.items()]
+        _say(console, f"By class: {', '.join(shares)}.")
 
 
 def _found_row(finding: Finding, summary: Summary) -> list[str]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from random import Random
 from typing import Literal, TypeAlias
 
 import optuna
+from numpy.random import PCG64, Generator
 from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 from optuna.trial import Trial, TrialState
 
@@ -79,7 +79,7 @@ class _Course:
         self._study.sampler = _sampler(self._search.algorithm, _seed(self._search.seed, generation))
         room = min(GENERATION, self._count - len(self._figures))
         asked = self._asked(room)
-        asked += self._filled(room, asked, Random(_seed(self._search.seed, generation)))
+        asked += self._filled(room, asked, Generator(PCG64(_seed(self._search.seed, generation))))
         fresh = self._fresh(asked)
         for proposal, figures in zip(fresh, self._run([self._space.settings(each) for each in fresh]), strict=True):
             self._figures[proposal] = figures
@@ -95,7 +95,9 @@ class _Course:
             asked.append((trial, self._space.proposal(trial.params)))
         return asked
 
-    def _filled(self, room: int, asked: Sequence[tuple[Trial, Proposal]], rng: Random) -> list[tuple[Trial, Proposal]]:
+    def _filled(
+        self, room: int, asked: Sequence[tuple[Trial, Proposal]], rng: Generator
+    ) -> list[tuple[Trial, Proposal]]:
         """Return what chance adds to fill a generation for which the algorithm has no new proposal any more."""
         filled: list[tuple[Trial, Proposal]] = []
         fresh = set(self._fresh(asked))

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
-from random import Random
 from typing import Any, TypeAlias
 
+from numpy.random import Generator
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from panacea_sim.exploring.axes import Axes, Range, Settings
@@ -93,10 +93,10 @@ class Space:
         """Return a proposal as the parameters of a trial of Optuna."""
         return dict(zip(self._axes, proposal, strict=True))
 
-    def another(self, known: set[Proposal], rng: Random) -> Proposal | None:
+    def another(self, known: set[Proposal], rng: Generator) -> Proposal | None:
         """Return a point that is not known, by chance; None where there is none, or in a large space none is found."""
         for _ in range(_TRIES):
-            proposal = tuple(axis.at(rng.random()) for axis in self._axes.values())
+            proposal = tuple(axis.at(float(rng.random())) for axis in self._axes.values())
             if proposal not in known and self.allows(proposal):
                 return proposal
         return next((each for each in self._all() if each not in known and self.allows(each)), None)
