@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 import optuna
 from numpy.random import PCG64, Generator
 from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
+from optuna.study import StudyDirection
 from optuna.trial import Trial, TrialState
 
 from panacea_sim.exploring.axes import Settings
@@ -65,7 +66,7 @@ class _Course:
         self._run = run
         self._figures: dict[Proposal, Sequence[float] | None] = {}
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        directions = ["minimize" if sign > 0 else "maximize" for sign in search.signs]
+        directions = [StudyDirection.MINIMIZE if sign > 0 else StudyDirection.MAXIMIZE for sign in search.signs]
         self._study = optuna.create_study(directions=directions)
 
     def whole(self) -> list[Settings]:

@@ -49,21 +49,21 @@ class _Listed:
 class _Ranged:
     """An axis of all numbers in a range."""
 
-    range: Range
+    span: Range
 
     @property
     def distribution(self) -> BaseDistribution:
-        low, high, log = self.range.low, self.range.high, self.range.log
-        if self.range.is_whole:
+        low, high, log = self.span.low, self.span.high, self.span.log
+        if self.span.is_whole:
             return IntDistribution(int(low), int(high), log=log)
         return FloatDistribution(low, high, log=log)
 
     @property
     def proposals(self) -> range | None:
-        return range(int(self.range.low), int(self.range.high) + 1) if self.range.is_whole else None
+        return range(int(self.span.low), int(self.span.high) + 1) if self.span.is_whole else None
 
     def at(self, share: float) -> int | float:
-        return self.range.at(share)
+        return self.span.at(share)
 
     def value(self, proposed: float) -> object:
         return proposed

@@ -1,0 +1,99 @@
+// The table of points, and beside it why the run of one of them took so long.
+
+const MOST_ROWS = 500;
+
+function cell(text, className) {
+  const made = document.createElement("td");
+  made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+function fillTitles() {
+  const titles = [{ text: "point" }, ...header.measures].map(({ text }, number) => {
+    const title = document.createElement("th");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = text;
+    button.onclick = () => sortBy(number - 1);
+    title.className = "n";
+    title.append(button);
+    return title;
+  });
+  element("titles").replaceChildren(...titles);
+}
+
+// Sorts by a measure, -1 by the points themselves; once more turns the order round.
+function sortBy(number) {
+  view.sort = { number, isDown: view.sort.number === number && !view.sort.isDown };
+  fillTable();
+}
+
+// The points in the order of the table: those without a figure last.
+function ordered() {
+  const { number, isDown } = view.sort;
+  const places = number < 0 ? header.points.map(({ index }) => index) : header.measures[number].places;
+  const known = (i) => places[i] !== null;
+  return header.points.map((_, i) => i).sort((a, b) => {
+    if (known(a) !== known(b)) return known(a) ? -1 : 1;
+    return (known(a) && (isDown ? places[b] - places[a] : places[a] - places[b])) || a - b;
+  });
+}
+
+function row(i) {
+  const { index, isFront, error } = header.points[i];
+  const made = document.createElement("tr");
+  const first = cell("", "n");
+  const mark = document.createElement(isFront ? "b" : "span");
+  mark.textContent = index;
+  first.append(mark);
+  const goals = header.measures.filter(({ sign }) => sign).length;
+  const shown = error === null ? header.measures : header.measures.slice(0, -goals);
+  made.append(first, ...shown.map(({ texts }) => cell(texts[i], "n")));
+  if (error !== null) {
+    const told = cell(error, "error");
+    told.colSpan = goals;
+    told.title = error;
+    made.append(told);
+  }
+  made.tabIndex = 0;
+  made.setAttribute("aria-selected", view.chosen.has(i));
+  made.classList.toggle("opened", view.opened === i);
+  made.onclick = (event) => clickRow(i, event.ctrlKey || event.metaKey);
+  made.onkeydown = ({ key }) => { if (key === "Enter") clickRow(i, false); };
+  return made;
+}
+
+// With Ctrl a row is chosen besides the others, or no more.
+function clickRow(i, isMore) {
+  const others = isMore ? [...view.chosen].filter((each) => each !== i) : [];
+  choose(isMore && view.chosen.has(i) ? others : [...others, i]);
+  open(i);
+}
+
+// Chosen points come first, wherever they would be.
+function fillTable() {
+  const all = ordered();
+  const rows = [...all.filter((i) => view.chosen.has(i)), ...all.filter((i) => !view.chosen.has(i))];
+  element("rows").replaceChildren(...rows.slice(0, MOST_ROWS).map(row));
+  [...element("titles").children].forEach((title, number) => {
+    if (number - 1 === view.sort.number) title.setAttribute("aria-sort", view.sort.isDown ? "descending" : "ascending");
+    else title.removeAttribute("aria-sort");
+  });
+  element("count").textContent = view.chosen.size ? `Points, ${view.chosen.size.toLocaleString("en-US")} chosen` : "Points";
+  const left = rows.length - MOST_ROWS;
+  element("left").textContent = left > 0 ? `.. and ${left.toLocaleString("en-US")} more: results.csv has them, and those that are chosen come first.` : "";
+}
+
+function open(i) {
+  view.opened = i;
+  const { index, error, why } = header.points[i];
+  element("opened").textContent = `Why: point ${index}`;
+  element("settings").textContent = header.measures.map(({ text, texts }) => `${text} ${texts[i]}`).join(", ");
+  element("text").textContent = error === null ? why || "Nothing was recorded of its run." : `It failed: ${error}`;
+  for (const [number, each] of [...element("rows").children].entries()) each.classList.toggle("opened", rowPoint(number) === i);
+}
+
+// The point in a row of the table, by the number that it shows.
+const rowPoint = (number) => pointOf.get(element("rows").children[number].firstChild.textContent);
+const pointOf = new Map(header.points.map(({ index }, i) => [String(index), i]));
