@@ -64,7 +64,7 @@ def points_page(found: ShownPoints) -> str:
 
 def _document(measures: int) -> Document:
     """Return the pictures, still empty: page/view.js fills them for the measures that are chosen."""
-    source = ColumnDataSource({name: [] for name in ("x", "y", "xs", "ys", "colour", "size", "i")})
+    source = ColumnDataSource({name: [] for name in ("x", "y", "xs", "ys", "colour", "size", "alpha", "i")})
     scatter, parallel = _scatter(source), _parallel(source, measures)
     document = Document()
     document.add_root(
@@ -122,7 +122,7 @@ def _parallel(source: ColumnDataSource, measures: int) -> figure:
         ys="ys",
         line_color="colour",
         line_width=1.4,
-        line_alpha=0.75,
+        line_alpha="alpha",
         nonselection_line_alpha=_FAINT / 2,
         source=source,
     )

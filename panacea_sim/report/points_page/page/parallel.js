@@ -16,8 +16,9 @@ function drawParallel() {
   view.shares = shares;
   const places = shares.map((_, number) => number);
   const lines = header.points.map((_, i) => shares.map((mine) => mine[i]));
-  const xs = lines.map((line) => places.filter((number) => line[number] !== null));
-  const ys = lines.map((line) => line.filter((part) => part !== null));
+  const isDrawn = (i) => header.points[i].error === null;
+  const xs = lines.map((line, i) => (isDrawn(i) ? places.filter((number) => line[number] !== null) : []));
+  const ys = lines.map((line, i) => (isDrawn(i) ? line.filter((part) => part !== null) : []));
   models.source.data = { ...models.source.data, xs, ys };
   drawEnds();
 }
@@ -41,5 +42,5 @@ function drawEnds() {
 function brush({ x0, x1, y0, y1 }) {
   const covered = view.shares.filter((_, number) => number >= x0 && number <= x1);
   const through = (mine, i) => mine[i] !== null && mine[i] >= y0 && mine[i] <= y1;
-  if (covered.length) choose(header.points.flatMap((_, i) => (covered.every((mine) => through(mine, i)) ? [i] : [])));
+  if (covered.length) choose(header.points.flatMap(({ error }, i) => (error === null && covered.every((mine) => through(mine, i)) ? [i] : [])));
 }

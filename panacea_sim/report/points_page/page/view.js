@@ -3,7 +3,8 @@
 const element = (id) => document.getElementById(id);
 const titleOf = ({ text, sign }) => (sign < 0 ? `${text} (more is better)` : text);
 const short = (value) => Math.abs(value) >= 1e9 || (value && Math.abs(value) < 1e-3) ? value.toPrecision(3) : value.toLocaleString("en-US", { maximumFractionDigits: 4 });
-const SIZES = { front: 9, other: 6 };
+const FRONT = { size: 9, alpha: 0.95 };
+const OTHER = { size: 6, alpha: 0.4 };
 
 let models = null;
 const goals = header.measures.flatMap(({ sign }, number) => (sign ? [number] : []));
@@ -52,11 +53,11 @@ function paint() {
 
 function start(given) {
   models = given;
-  const size = header.points.map(({ isFront }) => SIZES[isFront ? "front" : "other"]);
+  const look = (name) => header.points.map(({ isFront }) => (isFront ? FRONT : OTHER)[name]);
   const nothing = header.points.map(() => NaN);
   const i = header.points.map((_, number) => number);
   const colour = header.points.map(() => theme().curves[0]);
-  models.source.data = { x: nothing, y: nothing, xs: i.map(() => []), ys: i.map(() => []), colour, size, i };
+  models.source.data = { x: nothing, y: nothing, xs: i.map(() => []), ys: i.map(() => []), colour, size: look("size"), alpha: look("alpha"), i };
   fillChoice("x");
   fillChoice("y");
   fillTitles();
