@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.running.processes import interrupts_held
+from panacea_sim.running.run import RunOptions, run
+from panacea_sim.running.scenario import Scenario
+from panacea_sim.trace.options import NO_TRACE
+from panacea_sim.workload.masked_layer import MaskedLayer
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -42,6 +46,7 @@ def opened_client(workers: int, address: str | None) -> Iterator[Client]:
             with _connected(address) as client:
                 yield client
             return
+        _compile()
         # Workers inherit that interrupts wait: it is this process that ends them.
         with interrupts_held():
             local = distributed.LocalCluster(
@@ -66,3 +71,9 @@ def _connected(address: str) -> Client:
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         hint = "Start one with: dask scheduler"
         raise ConfigError("--cluster", f"{address} ({reason})", "the address of a scheduler, as tcp://HOST:8786", hint) from error
+
+
+def _compile() -> None:
+    """Compile what points need, or load it: each worker would compile it otherwise."""
+    layer = MaskedLayer("compiled", 4, 4, 4, 0.0, 0.0, 0)
+    run(Scenario("compiled", layer, values="off"), RunOptions(trace=NO_TRACE, log_level="error", explain=True))
