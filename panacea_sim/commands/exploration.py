@@ -49,9 +49,12 @@ def run_sweep(sweep: Sweep, out: Path | None, workers: int | None, cluster: str 
             return f"{len(store.keys())} points are kept in {folder}: the same command goes on"
 
         tell(f"{sweep.name}: {len(points)} points; {len(store.keys())} are kept in {folder}")
-        with telling(what_is_kept), shown_progress(f"{sweep.name}: points") as show:
-            with opened_workers(maker, store, count, cluster) as hands:
-                explore(sweep, points, hands, show)
+        with (
+            telling(what_is_kept),
+            shown_progress(f"{sweep.name}: points") as show,
+            opened_workers(maker, store, count, cluster) as hands,
+        ):
+            explore(sweep, points, hands, show)
     return folder
 
 

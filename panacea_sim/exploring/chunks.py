@@ -44,7 +44,7 @@ class Waiting:
         self._done_seconds = self._done_seconds / 2 + seconds
 
     def next_chunk(self, workers: int) -> Chunk:
-        """Return the next tasks: one as long as nothing is known, and few at the end, so that all workers end together."""
+        """Return the next tasks: one as long as nothing is known, few at the end, so that all workers end together."""
         size = 1
         if self._done_tasks:
             mean = max(self._done_seconds / self._done_tasks, _SECONDS / _MOST_TASKS)

@@ -70,7 +70,9 @@ def _connected(address: str) -> Client:
     except (OSError, ValueError, TimeoutError) as error:
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         hint = "Start one with: dask scheduler"
-        raise ConfigError("--cluster", f"{address} ({reason})", "the address of a scheduler, as tcp://HOST:8786", hint) from error
+        raise ConfigError(
+            "--cluster", f"{address} ({reason})", "the address of a scheduler, as tcp://HOST:8786", hint
+        ) from error
 
 
 def _compile() -> None:

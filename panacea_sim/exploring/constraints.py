@@ -12,7 +12,9 @@ from panacea_sim.errors import ConfigError, nearest_name
 
 __all__ = ["Constraint", "parse_constraint"]
 
-_ACCEPTED = "comparisons (== != < <= > >=) of numbers and fields joined by + - * / // % and brackets, as n_dwo + n_swo == 12"
+_ACCEPTED = (
+    "comparisons (== != < <= > >=) of numbers and fields joined by + - * / // % and brackets, as n_dwo + n_swo == 12"
+)
 _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -61,7 +63,9 @@ class Constraint:
             return self._compared(values)
         except (TypeError, ArithmeticError) as error:
             found = ", ".join(f"{name} = {values[name]!r}" for name in self.names)
-            raise ConfigError(f"constraint {self.text!r}", f"{found} ({error})", "values with which it can be computed") from error
+            raise ConfigError(
+                f"constraint {self.text!r}", f"{found} ({error})", "values with which it can be computed"
+            ) from error
 
     def _compared(self, values: Mapping[str, object]) -> bool:
         sides = [_value(side, values) for side in (self.tree.left, *self.tree.comparators)]
@@ -71,12 +75,12 @@ class Constraint:
 
 def parse_constraint(text: str) -> Constraint:
     """Return a constraint; raises ConfigError for anything but a comparison of arithmetic over names."""
+    if len(text) > _MOST_CHARACTERS:
+        raise ConfigError("sweep.constraints", f"{len(text)} characters", f"at most {_MOST_CHARACTERS}")
     try:
-        if len(text) > _MOST_CHARACTERS:
-            raise SyntaxError("too long")
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ConfigError("sweep.constraints", repr(text[:_MOST_CHARACTERS]), _ACCEPTED) from error
+        raise ConfigError("sweep.constraints", repr(text), _ACCEPTED) from error
     if not isinstance(tree, ast.Compare) or not all(type(each) in _COMPARED for each in tree.ops):
         raise ConfigError("sweep.constraints", repr(text), _ACCEPTED)
     for side in (tree.left, *tree.comparators):

@@ -8,10 +8,9 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
 
-import panacea_sim
 from panacea_sim.errors import ConfigError, PanaceaError
 from panacea_sim.exploring.chunks import Chunk, Waiting
 from panacea_sim.exploring.cluster import opened_client
@@ -21,6 +20,7 @@ from panacea_sim.exploring.maker import Base
 from panacea_sim.exploring.record import Record
 from panacea_sim.running.digest import code_digest
 from panacea_sim.running.processes import WorkerError
+from panacea_sim.version import VERSION
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -63,7 +63,7 @@ class DaskHands:
         self._stack = ExitStack()
         self._client: Client | None = None
 
-    def __enter__(self) -> DaskHands:
+    def __enter__(self) -> Self:
         """Return it; nothing is started."""
         return self
 
@@ -95,7 +95,7 @@ class _Session:
     under_way: dict[str, tuple[Future, Chunk]] = field(default_factory=dict)
     events: queue.SimpleQueue[_Done | _Death] = field(default_factory=queue.SimpleQueue)
 
-    def __enter__(self) -> _Session:
+    def __enter__(self) -> Self:
         self.client.subscribe_topic("all", self._hear)
         # A task and not scattered data, which would be lost with its worker.
         self._shared = self.client.submit(_same, self.base, key=f"base-{self.name}", pure=False)
@@ -138,7 +138,7 @@ class _Session:
         key = f"points-{self.name}-{self.sent}-{chunk.attempt}"
         self.sent += 1
         only: dict[str, Any] = {} if chunk.worker is None else {"workers": [chunk.worker], "allow_other_workers": False}
-        versions = panacea_sim.__version__, code_digest()
+        versions = VERSION, code_digest()
         future = self.client.submit(
             _work, self.evaluate, versions, self._shared, chunk.tasks, key=key, pure=False, **only
         )
@@ -151,7 +151,7 @@ class _Session:
     def _hear(self, event: tuple[float, Any]) -> None:
         """Take note of a worker that is gone without having been sent away."""
         told = event[1]
-        if isinstance(told, dict) and told.get("action") == "remove-worker" and not told["expected"]:
+        if isinstance(told, dict) and told.get("action") == "remove-worker" and not told.get("expected"):
             keys = frozenset(key for key in told["processing-tasks"] if key != self._shared.key)
             self.events.put(_Death(told["worker"], keys))
 
@@ -209,7 +209,7 @@ def _work(
     evaluate: Evaluate, versions: tuple[str, str], base: Base, tasks: Sequence[Task]
 ) -> tuple[list[bytes], float]:
     """Evaluate tasks in a worker; return their records and the seconds that they took. Raises ConfigError."""
-    mine = panacea_sim.__version__, code_digest()
+    mine = VERSION, code_digest()
     if mine != versions:
         found = f"panacea_sim {mine[0]} with code {mine[1][:8]}"
         raise ConfigError("worker", found, f"{versions[0]} with code {versions[1][:8]}", "Install the same everywhere")

@@ -11,7 +11,7 @@ import pyarrow as pa
 from panacea_sim.exploring.axes import Range
 from panacea_sim.exploring.cluster import check_cluster
 from panacea_sim.exploring.dask_hands import DaskHands
-from panacea_sim.exploring.maker import Maker, base_of
+from panacea_sim.exploring.maker import Maker
 from panacea_sim.exploring.point import Point
 from panacea_sim.exploring.record import Record
 from panacea_sim.exploring.results import results_table, write_results

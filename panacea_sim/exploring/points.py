@@ -36,5 +36,7 @@ def points_of(sweep: Sweep, maker: Maker) -> list[Point]:
     found = [settings for settings in sweep.settings_of_points() if constraints.hold(settings)]
     if not found:
         hint = "An equality needs values that meet it: list them, or leave a grid to its constraints"
-        raise ConfigError("sweep.constraints", "no point that satisfies them", "constraints that some point satisfies", hint)
+        raise ConfigError(
+            "sweep.constraints", "no point that satisfies them", "constraints that some point satisfies", hint
+        )
     return [Point(index, settings) for index, settings in enumerate(found)]

@@ -48,7 +48,9 @@ def _values(path: str, text: str) -> list[str]:
     """Return the values between commas; one in quotes or brackets is one, and so is a name or a path."""
     if path in _NAMES or _is_name_of_hardware(path) or "," not in text:
         return [text]
-    values = [value.strip() for value in text.split(",")] if not re.search(r"""["'\[]""", text) else _VALUE.findall(text)
+    values = (
+        [value.strip() for value in text.split(",")] if not re.search(r"""["'\[]""", text) else _VALUE.findall(text)
+    )
     if not all(value.strip() for value in values):
         raise ConfigError("--set", repr(f"{path}={text}"), "a value before and after each comma", "Remove the comma")
     return values

@@ -86,7 +86,9 @@ class Store:
     def put(self, record: Record) -> None:
         """Keep a record, if it holds on other computers too; one that is there already stays as it is."""
         if record.lasting and record.key and self.record(record.key) is None:
-            self.write(self._path(record.key).relative_to(self.folder), lambda path: path.write_bytes(record.to_bytes()))
+            self.write(
+                self._path(record.key).relative_to(self.folder), lambda path: path.write_bytes(record.to_bytes())
+            )
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a JSON file beside the records."""

@@ -15,7 +15,9 @@ __all__ = ["figure_text", "print_best", "print_sweep"]
 
 _Rows = Sequence[Mapping[str, Any]]
 _MOST_ERRORS = 3
-_WHOLE_DIGITS = 6
+_DIGITS = 6
+_WITH_COMMAS = 10_000
+_EXACT_BELOW = 10**15
 
 
 def print_sweep(
@@ -57,9 +59,9 @@ def figure_text(value: object) -> str:
         return "-"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    if isinstance(value, int) or (math.isfinite(value) and value.is_integer() and abs(value) < 10**15):
-        return f"{int(value):,}" if abs(value) >= 10_000 else str(int(value))
-    return f"{value:.{_WHOLE_DIGITS}g}" if math.isfinite(value) else "none lost"
+    if isinstance(value, int) or (math.isfinite(value) and value.is_integer() and abs(value) < _EXACT_BELOW):
+        return f"{int(value):,}" if abs(value) >= _WITH_COMMAS else str(int(value))
+    return f"{value:.{_DIGITS}g}" if math.isfinite(value) else "none lost"
 
 
 def _best_cells(objective: str, rows: _Rows, axes: Sequence[str]) -> list[str]:
@@ -67,4 +69,10 @@ def _best_cells(objective: str, rows: _Rows, axes: Sequence[str]) -> list[str]:
         return [objective, "-", "-", "-", *("-" for _ in axes)]
     first = rows[0]
     equal = f"{len(rows) - 1:,} more" if rows[1:] else ""
-    return [objective, figure_text(first[objective]), str(first["point"]), equal, *(figure_text(first[axis]) for axis in axes)]
+    return [
+        objective,
+        figure_text(first[objective]),
+        str(first["point"]),
+        equal,
+        *(figure_text(first[axis]) for axis in axes),
+    ]

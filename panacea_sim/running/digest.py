@@ -63,9 +63,7 @@ def run_digest(
     return content.digest()
 
 
-def layers_digest(
-    layers: Sequence[AnyLayer], links: Sequence[LayerLink] = (), *, counts_masks: bool = True
-) -> str:
+def layers_digest(layers: Sequence[AnyLayer], links: Sequence[LayerLink] = (), *, counts_masks: bool = True) -> str:
     """Return the digest of layers alone, for runs of them on many machines; raises ConfigError as `run_digest` does.
 
     `links` are those that decide figures: none where each layer runs alone. Masks may count for nothing.

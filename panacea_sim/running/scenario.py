@@ -166,7 +166,9 @@ def read_script(path: Path, wanted: Sequence[str]) -> object:
     if not given:
         raise ConfigError(f"{path}: {wanted[0]}", "nothing of that name", _SETS[wanted[0]], _ENDINGS[wanted[0]])
     if given[0] not in wanted:
-        raise ConfigError(f"{path}: {wanted[0]}", f"a {given[0]}", _SETS[wanted[0]], f"panacea-sim {_COMMANDS[given[0]]} takes it")
+        raise ConfigError(
+            f"{path}: {wanted[0]}", f"a {given[0]}", _SETS[wanted[0]], f"panacea-sim {_COMMANDS[given[0]]} takes it"
+        )
     return content[given[0]]
 
 
