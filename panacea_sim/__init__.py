@@ -3,12 +3,16 @@
 What scripts and notebooks need can be imported from here: each name when it is used, at no cost before.
 """
 
+from panacea_sim.version import VERSION
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from panacea_sim.calibration.calibrator import Calibrator
     from panacea_sim.calibration.policy import QuantizationPolicy
     from panacea_sim.commands.main import run_script
     from panacea_sim.errors import ConfigError, PanaceaError
+    from panacea_sim.exploring.axes import LatinHypercube, Range
+    from panacea_sim.exploring.sweep import Sweep
     from panacea_sim.hardware.config import Hardware, load_hardware
     from panacea_sim.quant.quantizer import (
         calibrate_activations,
@@ -34,15 +38,18 @@ __all__ = [
     "ConfigError",
     "GemmLayer",
     "Hardware",
+    "LatinHypercube",
     "MaskedLayer",
     "OutputFormat",
     "PanaceaError",
     "QuantizationPolicy",
+    "Range",
     "ReadFormat",
     "Run",
     "RunOptions",
     "Scenario",
     "Study",
+    "Sweep",
     "TraceOptions",
     "WeightFormat",
     "calibrate_activations",
@@ -62,12 +69,14 @@ __all__ = [
     "weight_scale",
 ]
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _MODULES = {
     "calibration.calibrator": ("Calibrator",),
     "calibration.policy": ("QuantizationPolicy",),
     "commands.main": ("run_script",),
+    "exploring.axes": ("LatinHypercube", "Range"),
+    "exploring.sweep": ("Sweep",),
     "errors": ("ConfigError", "PanaceaError"),
     "hardware.config": ("Hardware", "load_hardware"),
     "quant.quantizer": (

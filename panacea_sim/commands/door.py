@@ -22,6 +22,7 @@ _FAILED, _USAGE = 1, 2
 COMMANDS = (
     "run",
     "gemm",
+    "sweep",
     "quantize",
     "calibrate",
     "map",

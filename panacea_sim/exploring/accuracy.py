@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -45,8 +46,6 @@ def _computed_db(made: Made, machine: Machine) -> float | None:
 
 
 def _sqnr_db(layer: GemmLayer, exact: FloatArray) -> float:
-    from dataclasses import replace
-
     found = real_outputs(replace(layer, bias=None, output=None), layer.reference_accumulator())
     lost = OutputError.of(exact, np.reshape(found, exact.shape)).sqnr_db
     return math.inf if lost is None else lost

@@ -75,12 +75,12 @@ class Constraint:
 
 def parse_constraint(text: str) -> Constraint:
     """Return a constraint; raises ConfigError for anything but a comparison of arithmetic over names."""
+    if len(text) > _MOST_CHARACTERS:
+        raise ConfigError("sweep.constraints", f"{len(text)} characters", f"at most {_MOST_CHARACTERS}")
     try:
-        if len(text) > _MOST_CHARACTERS:
-            raise SyntaxError("too long")
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ConfigError("sweep.constraints", repr(text[:_MOST_CHARACTERS]), _ACCEPTED) from error
+        raise ConfigError("sweep.constraints", repr(text), _ACCEPTED) from error
     if not isinstance(tree, ast.Compare) or not all(type(each) in _COMPARED for each in tree.ops):
         raise ConfigError("sweep.constraints", repr(text), _ACCEPTED)
     for side in (tree.left, *tree.comparators):

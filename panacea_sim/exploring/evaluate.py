@@ -24,6 +24,8 @@ from panacea_sim.trace.summary import Summary
 __all__ = ["Task", "evaluate", "evaluate_all"]
 
 _PJ_PER_JOULE = 10**12
+_NOT_OF_THE_POINT = ("case", "engine")
+"""Columns of a study that say nothing here: both engines give the same, and a host may have only one of them."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def _record(key: str, made: Made) -> Record:
     assert explanation is not None  # it was asked for
     tables = explanation_tables(replace(explanation, layers=()))
     figures = study_rows({"": summary})[0]
-    del figures["case"]
+    for name in _NOT_OF_THE_POINT:
+        del figures[name]
     energy_pj = figures.pop("energy_pj")
     return Record(
         key,

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-import panacea_sim
 from panacea_sim.choices import ValuesChoice
 from panacea_sim.exploring.fields import PRESET, Sections, check_fields, known_fields, sections_of
 from panacea_sim.exploring.start import Start, Workload, start_of
@@ -16,6 +15,7 @@ from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.running.digest import code_digest, content_digest, hardware_figures, layers_digest
 from panacea_sim.running.scenario import Scenario
+from panacea_sim.version import VERSION
 
 __all__ = ["Base", "Made", "Maker", "base_of"]
 
@@ -85,7 +85,7 @@ class Maker:
         )
         return content_digest(
             {
-                "version": panacea_sim.__version__,
+                "version": VERSION,
                 "code": code_digest(*_FIGURES),
                 "layers": layers,
                 "hardware": hardware_figures(made.hardware),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -20,7 +19,11 @@ from panacea_sim.exploring.store import Store
 __all__ = ["RESULTS_CSV", "RESULTS_PARQUET", "read_results", "results_table", "write_results"]
 
 RESULTS_PARQUET, RESULTS_CSV = "results.parquet", "results.csv"
-_HEAD = ("point", "key", "status", "error")
+_COLUMNS = {
+    frozenset({int}): pa.int64(),
+    frozenset({int, float}): pa.float64(),
+    frozenset({bool}): pa.bool_(),
+}
 
 
 def results_table(rows: Iterable[tuple[Point, Record]]) -> pa.Table:
@@ -67,15 +70,11 @@ def read_results(folder: Path) -> pa.Table:
 
 
 def _column(values: Sequence[object]) -> pa.Array:
-    """Return values as a column: of their kind if all are of one, whole numbers and others as numbers, else texts."""
+    """Return values as a column: numbers if all are numbers, flags if all are flags, else texts."""
     kinds = {type(value) for value in values if value is not None}
-    if len(kinds) <= 1 and kinds <= {int, float, str, bool}:
-        return pa.array(
-            values,
-            {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}.get(*kinds, pa.string()) if kinds else pa.string(),
-        )
-    if kinds == {int, float}:
-        return pa.array(values, pa.float64())
+    for known, column in _COLUMNS.items():
+        if kinds and kinds <= known:
+            return pa.array(values, column)
     return pa.array([None if value is None else _text(value) for value in values], pa.string())
 
 

@@ -43,14 +43,22 @@ class Workload:
 
 
 class Start(Protocol):
-    """What a sweep starts from; it is sent to workers.
+    """What a sweep starts from; it is sent to workers."""
 
-    `workload_fields` and `quantization_fields` can be set; `hardware` is the machine that no setting has changed.
-    """
+    @property
+    def workload_fields(self) -> tuple[str, ...]:
+        """The names behind `workload.`."""
+        ...
 
-    workload_fields: tuple[str, ...]
-    quantization_fields: tuple[str, ...]
-    hardware: Hardware
+    @property
+    def quantization_fields(self) -> tuple[str, ...]:
+        """The names behind `quantization.`."""
+        ...
+
+    @property
+    def hardware(self) -> Hardware:
+        """The machine that no setting has changed."""
+        ...
 
     def depends(self, hardware: Hardware) -> Hashable:
         """Return what of the hardware its layers depend on."""

@@ -32,8 +32,8 @@ class Sweep(BaseModel):
     The start is one of `scenario`, a Scenario or the path of a script or scenario.yaml; `workload`, a model of the zoo
     or a network file; and `float_layer`, a FLOAT.npz file with real operands. `hardware` replaces the machine of the
     start, and `settings` are values that all points have, named as axes are: `hardware.n_dwo`, `workload.tokens`,
-    `mapping.schedule`, `quantization.zpm`. `axes` give a grid, or a sample of them with `latin_hypercube`; `points` lists
-    the points instead. Raises ConfigError naming `sweep.<field>`.
+    `mapping.schedule`, `quantization.zpm`. `axes` give a grid, or a sample of them with `latin_hypercube`; `points`
+    lists the points instead. Raises ConfigError naming `sweep.<field>`.
     """
 
     model_config = ConfigDict(
@@ -84,9 +84,8 @@ class Sweep(BaseModel):
         names = [list(each) for each in self.points]
         for number, each in enumerate(names):
             if not each or sorted(each) != sorted(names[0]):
-                raise ConfigError(
-                    f"sweep.points[{number}]", each, f"a value for each of {', '.join(names[0]) or 'the axes'}"
-                )
+                accepted = f"a value for each of {', '.join(names[0]) or 'the axes'}"
+                raise ConfigError(f"sweep.points[{number}]", each, accepted)
         both = [name for name in self.axis_names if name in self.settings]
         if both:
             raise ConfigError(f"sweep.settings.{both[0]}", "an axis too", "a setting, or an axis")
@@ -98,7 +97,7 @@ class Sweep(BaseModel):
         return tuple(self.axes) if self.axes else tuple(self.points[0])
 
     def settings_of_points(self) -> Iterator[Settings]:
-        """Return what each point sets, before constraints; raises ConfigError for a grid without an end or too large."""
+        """Return what each point sets, before constraints; raises ConfigError for a grid without steps or too large."""
         if self.points:
             yield from ({name: each[name] for name in self.axis_names} for each in self.points)
         elif self.latin_hypercube is not None:
@@ -127,7 +126,7 @@ def read_sweep(path: Path) -> Sweep:
 
 def _beside(folder: Path, content: Mapping[str, object]) -> dict[str, object]:
     """Return the files that a sweep names, with the folder in which they lie; names of presets and models stay."""
-    found = {}
+    found: dict[str, object] = {}
     for field in _FILES:
         named = content.get(field)
         if isinstance(named, str) and (folder / named).is_file():
