@@ -8,6 +8,7 @@ from functools import cached_property
 from math import inf
 
 from panacea_sim.analysis.pareto import unbeaten
+from panacea_sim.report.why import KnownWhy
 
 __all__ = ["Goal", "ShownPoint", "ShownPoints", "figure_text"]
 
@@ -25,17 +26,17 @@ class Goal:
 
 @dataclass(frozen=True, eq=False)
 class ShownPoint:
-    """A point: the values of the axes, the figures of the goals, and why its run took so long, as text.
+    """A point: the values of the axes, the figures of the goals, and why its run took so long, where that is known.
 
     A figure is None where nobody knows it, and infinite where nothing is lost. Of a point that failed there is none,
-    and `error` says why.
+    and `error` says what went wrong.
     """
 
     index: int
     settings: Mapping[str, object]
     figures: Mapping[str, float | None]
     error: str | None = None
-    why: str = ""
+    why: KnownWhy | None = None
 
     def known(self, goals: Sequence[Goal]) -> list[float] | None:
         """Return its figures of goals, None if one of them is not known."""

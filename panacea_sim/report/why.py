@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from io import StringIO
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.text import Text
@@ -20,7 +20,7 @@ from panacea_sim.report.tables import Column, print_table
 from panacea_sim.report.whatif import cost_text, value_text
 from panacea_sim.trace.summary import Summary
 
-__all__ = ["first_line", "print_why", "why_text"]
+__all__ = ["KnownWhy", "WhyTable", "first_line", "known_why", "print_why"]
 
 _FOUND = 8
 """Rows of the table of findings; the rest is in --json."""
@@ -42,7 +42,8 @@ _FOUND_COLUMNS = (
 _UNMEASURED = 5
 """Of these columns so many are known before anything runs again."""
 
-_PAGE_COLUMNS = 96
+_FOUND_TITLE = "The critical path, and what it meets without spending time on it"
+_CHAIN_TITLE = "Who waits in the end for whom, over all components"
 
 _CHAIN_COLUMNS = (Column("root cause", "name"), Column("cycles"), Column("waits", leaves=1))
 _LAYER_COLUMNS = (Column("layer", "name"), Column("cycles"), Column("share"), Column("bound by", "name"))
@@ -54,6 +55,24 @@ _REMEDY_COLUMNS = (
     Column("share"),
     Column("cost", "name", leaves=1),
 )
+
+
+@dataclass(frozen=True)
+class WhyTable:
+    """A table of what is known of a run, as texts."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class KnownWhy:
+    """What a page says of why a run took so long: a first sentence, tables, and sentences below them."""
+
+    first: str
+    tables: Sequence[WhyTable]
+    lines: Sequence[str]
 
 
 def first_line(summary: Summary, bound: Bound | None) -> Text:
@@ -73,10 +92,7 @@ def print_why(console: Console, found: Why, path: str) -> None:
     """Print the diagnosis of the run in the folder `path`."""
     console.print(first_line(found.summary, found.bound), soft_wrap=True)
     _say(console, _remedy_line(found))
-    _print_findings(console, found.summary, found.findings, _FOUND_COLUMNS)
-    _print_classes(console, found.explanation)
-    if len(found.findings) > _FOUND:
-        _say(console, f".. and {len(found.findings) - _FOUND} more findings: --json has them")
+    _print_findings(console, found)
     _print_chains(console, found.explanation)
     _print_layers(console, found.explanation)
     for line in (*_rate_lines(found.performance), *_balance_lines(found.balances, found.explanation)):
@@ -86,19 +102,20 @@ def print_why(console: Console, found: Why, path: str) -> None:
         _say(console, f"Every knob, in pairs, and ideal machines: panacea-sim whatif {path}")
 
 
-def why_text(summary: Summary, explanation: Explanation) -> str:
-    """Return what is known of why a run took so long without running it again, as text of a page."""
-    console = Console(file=StringIO(), width=_PAGE_COLUMNS, color_system=None)
+def known_why(summary: Summary, explanation: Explanation) -> KnownWhy:
+    """Return what is known of why a run took so long without running it again."""
     bound = bound_of(None if explanation.path is None else explanation.classes, summary)
-    console.print(first_line(summary, bound), soft_wrap=True)
-    _print_findings(console, summary, findings(explanation), _FOUND_COLUMNS[:_UNMEASURED])
-    _print_classes(console, explanation)
-    _print_chains(console, explanation)
-    _print_layers(console, explanation)
-    for line in _balance_lines(balances(summary), explanation):
-        _say(console, line)
-    assert isinstance(console.file, StringIO)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+    found = [_found_row(each, summary)[:_UNMEASURED] for each in findings(explanation)[:_FOUND]]
+    tables = (
+        WhyTable(_FOUND_TITLE, _FOUND_COLUMNS[:_UNMEASURED], found),
+        WhyTable(_CHAIN_TITLE, _CHAIN_COLUMNS, _chain_rows(explanation)),
+        WhyTable("The longest layers", _LAYER_COLUMNS, _layer_rows(explanation)),
+    )
+    return KnownWhy(
+        first_line(summary, bound).plain,
+        tuple(table for table in tables if table.rows),
+        (*_class_lines(explanation), *_balance_lines(balances(summary), explanation)),
+    )
 
 
 def _remedy_line(found: Why) -> str:
@@ -130,18 +147,23 @@ def _turn(row: WhatIfRow) -> str:
     return f"{row.knob} {value_text(row.before)} -> {value_text(row.after)}"
 
 
-def _print_findings(console: Console, summary: Summary, found: Sequence[Finding], columns: Sequence[Column]) -> None:
-    """Print what was found, in the first of the columns of `_found_row`."""
-    rows = [_found_row(each, summary)[: len(columns)] for each in found[:_FOUND]]
-    if rows:
-        print_table(console, columns, rows, "The critical path, and what it meets without spending time on it")
+def _print_findings(console: Console, found: Why) -> None:
+    rows = [_found_row(each, found.summary) for each in found.findings[:_FOUND]]
+    if not rows:
+        return
+    print_table(console, _FOUND_COLUMNS, rows, _FOUND_TITLE)
+    for line in _class_lines(found.explanation):
+        _say(console, line)
+    if len(found.findings) > _FOUND:
+        _say(console, f".. and {len(found.findings) - _FOUND} more findings: --json has them")
 
 
-def _print_classes(console: Console, explanation: Explanation) -> None:
+def _class_lines(explanation: Explanation) -> Iterator[str]:
+    """Return the sentence on the classes of the path, if there is one."""
     if explanation.path:
-        cycles = max(explanation.makespan_cycles, 1)
+        cycles = explanation.makespan_cycles
         shares = [f"{name} {mine / cycles:.1%}" for name, mine in explanation.classes.items()]
-        _say(console, f"By class: {', '.join(shares)}.")
+        yield f"By class: {', '.join(shares)}."
 
 
 def _found_row(finding: Finding, summary: Summary) -> list[str]:
@@ -164,14 +186,25 @@ def _found_row(finding: Finding, summary: Summary) -> list[str]:
 
 
 def _print_chains(console: Console, explanation: Explanation) -> None:
-    rows = [[str(each), f"{each.cycles:,}", f"{each.stalls:,}"] for each in explanation.chains[:_CHAINS]]
+    rows = _chain_rows(explanation)
     if rows:
-        print_table(console, _CHAIN_COLUMNS, rows, "Who waits in the end for whom, over all components")
+        print_table(console, _CHAIN_COLUMNS, rows, _CHAIN_TITLE)
+
+
+def _chain_rows(explanation: Explanation) -> list[list[str]]:
+    return [[str(each), f"{each.cycles:,}", f"{each.stalls:,}"] for each in explanation.chains[:_CHAINS]]
 
 
 def _print_layers(console: Console, explanation: Explanation) -> None:
+    rows = _layer_rows(explanation)
+    if rows:
+        print_table(console, _LAYER_COLUMNS, rows, f"The longest of {len(explanation.layers):,} layers")
+        _say(console, f"Layers by bound: {'; '.join(_bound_texts(explanation))}.")
+
+
+def _layer_rows(explanation: Explanation) -> list[list[str]]:
     layers = sorted(explanation.layers, key=lambda each: -each[1].makespan_cycles)
-    rows = [
+    return [
         [
             name,
             f"{each.makespan_cycles:,}",
@@ -180,9 +213,6 @@ def _print_layers(console: Console, explanation: Explanation) -> None:
         ]
         for name, each in layers[:_LAYERS]
     ]
-    if rows:
-        print_table(console, _LAYER_COLUMNS, rows, f"The longest of {len(layers):,} layers")
-        _say(console, f"Layers by bound: {'; '.join(_bound_texts(explanation))}.")
 
 
 def _bound_texts(explanation: Explanation) -> Iterator[str]:

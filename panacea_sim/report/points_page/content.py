@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any
 
 from panacea_sim.report.points import ShownPoints, figure_text
+from panacea_sim.report.why import KnownWhy
 
 __all__ = ["page_content"]
 
@@ -26,7 +27,7 @@ def page_content(found: ShownPoints) -> dict[str, Any]:
             f"{axis} = {_text(found.points[0].settings[axis])}" for axis in found.axes if not _differs(found, axis)
         ],
         "points": [
-            {"index": point.index, "isFront": id(point) in front, "error": point.error, "why": point.why}
+            {"index": point.index, "isFront": id(point) in front, "error": point.error, "why": _why(point.why)}
             for point in found.points
         ],
     }
@@ -44,7 +45,13 @@ def _axis_measure(found: ShownPoints, axis: str) -> dict[str, Any]:
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         words = list(dict.fromkeys(texts))
         places = [words.index(text) for text in texts]
-    return {"name": axis, "text": axis, "sign": 0, "places": places, "texts": texts, "words": words}
+    return {"name": axis, "text": _short(found, axis), "sign": 0, "places": places, "texts": texts, "words": words}
+
+
+def _short(found: ShownPoints, axis: str) -> str:
+    """Return an axis without its section, where no other one is called so."""
+    name = axis.rpartition(".")[2]
+    return name if sum(other.rpartition(".")[2] == name for other in found.axes) == 1 else axis
 
 
 def _goal_measure(found: ShownPoints, number: int) -> dict[str, Any]:
@@ -58,6 +65,20 @@ def _goal_measure(found: ShownPoints, number: int) -> dict[str, Any]:
         "texts": [figure_text(figure) for figure in figures],
         "words": None,
     }
+
+
+def _why(known: KnownWhy | None) -> dict[str, Any] | None:
+    if known is None:
+        return None
+    tables = [
+        {
+            "title": table.title,
+            "columns": [{"title": column.title, "isFigure": column.kind == "figure"} for column in table.columns],
+            "rows": table.rows,
+        }
+        for table in known.tables
+    ]
+    return {"first": known.first, "tables": tables, "lines": known.lines}
 
 
 def _text(value: object) -> str:

@@ -85,12 +85,39 @@ function fillTable() {
   element("left").textContent = left > 0 ? `.. and ${left.toLocaleString("en-US")} more: results.csv has them, and those that are chosen come first.` : "";
 }
 
+function paragraph(text) {
+  const made = document.createElement("p");
+  made.textContent = text;
+  return made;
+}
+
+// What is known of a run: its first sentence, tables, and what stands below them.
+function told({ first, tables, lines }) {
+  const shown = tables.map(({ title, columns, rows }) => {
+    const table = document.createElement("table");
+    table.createCaption().textContent = title;
+    const head = table.createTHead().insertRow();
+    const classes = columns.map(({ isFigure }) => (isFigure ? "n" : ""));
+    columns.forEach((column, number) => {
+      const made = document.createElement("th");
+      made.textContent = column.title;
+      made.className = classes[number];
+      head.append(made);
+    });
+    const body = table.createTBody();
+    for (const texts of rows) body.insertRow().append(...texts.map((text, number) => cell(text, classes[number])));
+    return table;
+  });
+  return [paragraph(first), ...shown, ...lines.map(paragraph)];
+}
+
 function open(i) {
   view.opened = i;
   const { index, error, why } = header.points[i];
   element("opened").textContent = `Why: point ${index}`;
   element("settings").textContent = header.measures.map(({ text, texts }) => `${text} ${texts[i]}`).join(", ");
-  element("text").textContent = error === null ? why || "Nothing was recorded of its run." : `It failed: ${error}`;
+  if (error !== null) element("text").replaceChildren(paragraph(`It failed: ${error}`));
+  else element("text").replaceChildren(...(why ? told(why) : [paragraph("It is not known why its run took so long.")]));
   for (const [number, each] of [...element("rows").children].entries()) each.classList.toggle("opened", rowPoint(number) === i);
 }
 
