@@ -23,6 +23,7 @@ COMMANDS = (
     "run",
     "gemm",
     "sweep",
+    "optimize",
     "quantize",
     "calibrate",
     "map",

@@ -36,8 +36,6 @@ def sweep_command(
         check_options(sweep, {"--out": out, "--workers": workers, "--cluster": cluster})
         show_folder(sweep, best, as_json=as_json)
         return
-    if workers is not None and cluster is not None:
-        check_options(cluster, {"--workers": workers})
     from panacea_sim.exploring.sweep import read_sweep
 
     folder = run_sweep(read_sweep(sweep), out, workers, cluster)

@@ -50,22 +50,19 @@ def results_table(rows: Iterable[tuple[Point, Record]]) -> pa.Table:
     return pa.table(columns)
 
 
-def write_results(store: Store, table: pa.Table) -> None:
-    """Write the tables of a sweep: equal rows give equal bytes."""
-    store.write(Path(RESULTS_PARQUET), lambda path: pq.write_table(table, path, store_schema=False))
-    store.write(
-        Path(RESULTS_CSV), lambda path: pa_csv.write_csv(table, path, pa_csv.WriteOptions(quoting_style="needed"))
-    )
+def write_results(store: Store, table: pa.Table, stem: str = "") -> None:
+    """Write the tables of a sweep, into files whose names begin with `stem`: equal rows give equal bytes."""
+    options = pa_csv.WriteOptions(quoting_style="needed")
+    store.write(Path(stem + RESULTS_PARQUET), lambda path: pq.write_table(table, path, store_schema=False))
+    store.write(Path(stem + RESULTS_CSV), lambda path: pa_csv.write_csv(table, path, options))
 
 
-def read_results(folder: Path) -> pa.Table:
+def read_results(folder: Path, stem: str = "") -> pa.Table:
     """Return the results of a sweep; raises ConfigError where it has not come to its end."""
-    path = folder / RESULTS_PARQUET
+    path = folder / f"{stem}{RESULTS_PARQUET}"
     if not path.is_file():
         hint = "Start the sweep once more: its points are kept"
-        raise ConfigError(
-            "sweep", f"{str(folder)!r} without {RESULTS_PARQUET}", "a sweep that has come to its end", hint
-        )
+        raise ConfigError("sweep", f"{str(folder)!r} without {path.name}", "a sweep that has come to its end", hint)
     return pq.read_table(path)
 
 

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from panacea_sim.report.charts import picture_style, save_picture
-from panacea_sim.report.points import Goal, ShownPoint, ShownPoints, figure_text
+from panacea_sim.report.points import Goal, ShownPoint, ShownPoints
+from panacea_sim.report.sweep import figure_text
 from panacea_sim.report.tables import Column, print_table
 from panacea_sim.report.themes import LIGHT
 
@@ -30,7 +31,7 @@ def print_front(console: Console, found: ShownPoints) -> None:
     """Print the points that no other one beats, the best in the first goal first, and how many there are in all."""
     columns = [
         Column("point"),
-        *(Column(name, "name") for name in found.axes),
+        *(Column(axis.partition(".")[2], "word") for axis in found.axes),
         *(Column(goal.text) for goal in found.goals),
     ]
     rows = [_cells(found, point) for point in found.front[:_SHOWN]]
@@ -103,7 +104,7 @@ def _label(goal: Goal) -> str:
 
 
 def _cells(found: ShownPoints, point: ShownPoint) -> list[str]:
-    settings = [str(point.settings.get(name, "")) for name in found.axes]
+    settings = [figure_text(point.settings[axis]) for axis in found.axes]
     return [str(point.index), *settings, *(figure_text(point.figures[goal.name]) for goal in found.goals)]
 
 
@@ -121,8 +122,6 @@ def _remarks(found: ShownPoints) -> list[str]:
     if found.unjudged:
         missing = [goal.text for goal in found.goals if any(_lacks(point, goal) for point in found.points)]
         remarks.append(f"{found.unjudged:,} points have no figure of {_words(missing)} and are not compared.")
-    if found.failed:
-        remarks.append(f"{len(found.failed):,} points failed, the first: {found.failed[0].error}")
     return remarks
 
 

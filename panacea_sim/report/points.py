@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf
 
 from panacea_sim.analysis.pareto import unbeaten
 from panacea_sim.report.why import KnownWhy
 
-__all__ = ["Goal", "ShownPoint", "ShownPoints", "figure_text"]
-
-_EXACT_DIGITS = 4
+__all__ = ["Goal", "ShownPoint", "ShownPoints"]
 
 
 @dataclass(frozen=True)
@@ -70,14 +67,3 @@ class ShownPoints:
     def unjudged(self) -> int:
         """How many points have not failed and lack a figure."""
         return sum(point.error is None and point.known(self.goals) is None for point in self.points)
-
-
-def figure_text(figure: float | None) -> str:
-    """Return a figure as people read it: whole numbers in full, others with some digits."""
-    if figure is None:
-        return "-"
-    if abs(figure) == inf:
-        return "none lost" if figure > 0 else "-"
-    if figure == int(figure) and abs(figure) < 1e15:  # noqa: PLR2004  # larger ones are no counts
-        return f"{int(figure):,}"
-    return f"{figure:,.{_EXACT_DIGITS}g}" if abs(figure) < 1e4 else f"{figure:,.0f}"  # noqa: PLR2004  # digits enough

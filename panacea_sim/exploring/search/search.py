@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import optuna
 from numpy.random import PCG64, Generator
@@ -17,12 +17,11 @@ from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 from optuna.study import StudyDirection
 from optuna.trial import Trial, TrialState
 
+from panacea_sim.choices import Algorithm
 from panacea_sim.exploring.axes import Settings
 from panacea_sim.exploring.search.space import Proposal, Space
 
-__all__ = ["GENERATION", "Algorithm", "Run", "Search"]
-
-Algorithm: TypeAlias = Literal["tpe", "nsga2"]
+__all__ = ["GENERATION", "Run", "Search"]
 
 Run: TypeAlias = Callable[[Sequence[Settings]], Sequence[Sequence[float] | None]]
 """Runs points and returns the figures of the objectives of each; None where it has none."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
-from panacea_sim.report.points import ShownPoints, figure_text
+from panacea_sim.report.points import ShownPoints
+from panacea_sim.report.sweep import figure_text
 from panacea_sim.report.why import KnownWhy
 
 __all__ = ["page_content"]
@@ -24,7 +25,9 @@ def page_content(found: ShownPoints) -> dict[str, Any]:
         "name": found.name,
         "measures": [*(_axis_measure(found, axis) for axis in found.axes if _differs(found, axis)), *goals],
         "fixed": [
-            f"{axis} = {_text(found.points[0].settings[axis])}" for axis in found.axes if not _differs(found, axis)
+            f"{axis} = {figure_text(found.points[0].settings[axis])}"
+            for axis in found.axes
+            if not _differs(found, axis)
         ],
         "points": [
             {"index": point.index, "isFront": id(point) in front, "error": point.error, "why": _why(point.why)}
@@ -39,7 +42,7 @@ def _differs(found: ShownPoints, axis: str) -> bool:
 
 def _axis_measure(found: ShownPoints, axis: str) -> dict[str, Any]:
     values = [point.settings[axis] for point in found.points]
-    texts = [_text(value) for value in values]
+    texts = [figure_text(value) for value in values]
     places: Sequence[object] = values
     words: list[str] | None = None
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
@@ -79,7 +82,3 @@ def _why(known: KnownWhy | None) -> dict[str, Any] | None:
         for table in known.tables
     ]
     return {"first": known.first, "tables": tables, "lines": known.lines}
-
-
-def _text(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
