@@ -33,7 +33,7 @@ __all__ = ["points_page"]
 _SHARED_SCRIPTS = ("theme.js",)
 _SCRIPTS = ("scatter.js", "parallel.js", "table.js", "view.js")
 _SCATTER_HEIGHT, _PARALLEL_HEIGHT = 380, 320
-_FAINT = 0.15
+_FAINT = 0.2
 _BESIDE = 0.4
 """How far the first and the last axis of the parallel coordinates are from the edges, in axes."""
 

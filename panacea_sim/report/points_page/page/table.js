@@ -57,8 +57,6 @@ function row(i) {
     made.append(told);
   }
   made.tabIndex = 0;
-  made.setAttribute("aria-selected", view.chosen.has(i));
-  made.classList.toggle("opened", view.opened === i);
   made.onclick = (event) => clickRow(i, event.ctrlKey || event.metaKey);
   made.onkeydown = ({ key }) => { if (key === "Enter") clickRow(i, false); };
   return made;
@@ -67,7 +65,9 @@ function row(i) {
 // With Ctrl a row is chosen besides the others, or no more.
 function clickRow(i, isMore) {
   const others = isMore ? [...view.chosen].filter((each) => each !== i) : [];
+  view.isClicked = true; // rows stay where they are below the pointer
   choose(isMore && view.chosen.has(i) ? others : [...others, i]);
+  view.isClicked = false;
   open(i);
 }
 
@@ -75,14 +75,24 @@ function clickRow(i, isMore) {
 function fillTable() {
   const all = ordered();
   const rows = [...all.filter((i) => view.chosen.has(i)), ...all.filter((i) => !view.chosen.has(i))];
-  element("rows").replaceChildren(...rows.slice(0, MOST_ROWS).map(row));
+  view.rows = rows.slice(0, MOST_ROWS);
+  element("rows").replaceChildren(...view.rows.map(row));
   [...element("titles").children].forEach((title, number) => {
     if (number - 1 === view.sort.number) title.setAttribute("aria-sort", view.sort.isDown ? "descending" : "ascending");
     else title.removeAttribute("aria-sort");
   });
-  element("count").textContent = view.chosen.size ? `Points, ${view.chosen.size.toLocaleString("en-US")} chosen` : "Points";
   const left = rows.length - MOST_ROWS;
   element("left").textContent = left > 0 ? `.. and ${left.toLocaleString("en-US")} more: results.csv has them, and those that are chosen come first.` : "";
+  markRows();
+}
+
+// Shows which rows are chosen, and which one is opened.
+function markRows() {
+  [...element("rows").children].forEach((made, number) => {
+    made.setAttribute("aria-selected", view.chosen.has(view.rows[number]));
+    made.classList.toggle("opened", view.opened === view.rows[number]);
+  });
+  element("count").textContent = view.chosen.size ? `Points, ${view.chosen.size.toLocaleString("en-US")} chosen` : "Points";
 }
 
 function paragraph(text) {
@@ -118,9 +128,5 @@ function open(i) {
   element("settings").textContent = header.measures.map(({ text, texts }) => `${text} ${texts[i]}`).join(", ");
   if (error !== null) element("text").replaceChildren(paragraph(`It failed: ${error}`));
   else element("text").replaceChildren(...(why ? told(why) : [paragraph("It is not known why its run took so long.")]));
-  for (const [number, each] of [...element("rows").children].entries()) each.classList.toggle("opened", rowPoint(number) === i);
+  markRows();
 }
-
-// The point in a row of the table, by the number that it shows.
-const rowPoint = (number) => pointOf.get(element("rows").children[number].firstChild.textContent);
-const pointOf = new Map(header.points.map(({ index }, i) => [String(index), i]));

@@ -14,6 +14,8 @@ const view = {
   chosen: new Set(),
   opened: null,
   shares: [],
+  rows: [],
+  isClicked: false,
   sort: { number: -1, isDown: false },
 };
 
@@ -27,7 +29,8 @@ function onChosen() {
   const isSame = indices.length === view.chosen.size && indices.every((i) => view.chosen.has(i));
   if (isSame) return;
   view.chosen = new Set(indices);
-  fillTable();
+  if (view.isClicked) markRows();
+  else fillTable();
   if (indices.length === 1) open(indices[0]);
 }
 
