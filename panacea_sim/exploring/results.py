@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from panacea_sim.errors import ConfigError
@@ -53,9 +53,7 @@ def results_table(rows: Iterable[tuple[Point, Record]]) -> pa.Table:
 def write_results(store: Store, table: pa.Table) -> None:
     """Write the tables of a sweep: equal rows give equal bytes."""
     store.write(Path(RESULTS_PARQUET), lambda path: pq.write_table(table, path, store_schema=False))
-    store.write(
-        Path(RESULTS_CSV), lambda path: pa_csv.write_csv(table, path, pa_csv.WriteOptions(quoting_style="needed"))
-    )
+    store.write(Path(RESULTS_CSV), lambda path: _write_csv(table, path))
 
 
 def read_results(folder: Path) -> pa.Table:
@@ -67,6 +65,17 @@ def read_results(folder: Path) -> pa.Table:
             "sweep", f"{str(folder)!r} without {RESULTS_PARQUET}", "a sweep that has come to its end", hint
         )
     return pq.read_table(path)
+
+
+def _write_csv(table: pa.Table, path: Path) -> None:
+    """Write a table as CSV with a header; true and false in small letters, nothing for null, inf for endless."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, table.column_names, lineterminator="\n")
+        writer.writeheader()
+        for row in table.to_pylist():
+            writer.writerow(
+                {name: str(value).lower() if isinstance(value, bool) else value for name, value in row.items()}
+            )
 
 
 def _column(values: Sequence[object]) -> pa.Array:
