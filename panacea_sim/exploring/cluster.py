@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["check_cluster", "opened_client"]
 
-_UNLIMITED = 2**31
-"""Workers that may die with a task before dask gives it up: we count ourselves, see deaths.py."""
+_SETTINGS = {
+    # Workers that may die with a task before dask gives it up: we count ourselves, see deaths.py.
+    "distributed.scheduler.allowed-failures": 2**31,
+    # How long a worker that has died may take to come back before a cluster on this computer does without it.
+    "distributed.deploy.lost-worker-timeout": "1 day",
+}
 
 _ANSWER_SECONDS = 10
 
@@ -41,7 +45,7 @@ def opened_client(workers: int, address: str | None) -> Iterator[Client]:
     import distributed  # noqa: PLC0415  # the same
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what happens to workers is ours to tell
-    with dask.config.set({"distributed.scheduler.allowed-failures": _UNLIMITED}):
+    with dask.config.set(_SETTINGS):
         if address is not None:
             with _connected(address) as client:
                 yield client

@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ _AHEAD = 2
 """Chunks a worker: one that runs, and one that waits for it."""
 
 _LOOK_SECONDS = 0.5
+_PATIENCE_SECONDS = 300
 _MOST_ERRORS = 3
 
 Evaluate = Callable[[Base, Sequence[Task]], list[bytes]]
@@ -76,7 +78,7 @@ class DaskHands:
         """Return the records of tasks as they come; raises ConfigError and WorkerError if nobody can do them."""
         if self._client is None:
             self._client = self._stack.enter_context(opened_client(self._workers, self._address))
-        with _Session(self._client, self._base, self._evaluate, Waiting(tasks)) as session:
+        with _Session(self._client, self._base, self._evaluate, Waiting(tasks), self._address) as session:
             yield from session.records()
 
 
@@ -88,10 +90,12 @@ class _Session:
     base: Base
     evaluate: Evaluate
     waiting: Waiting
+    address: str | None
     suspects: Suspects = field(default_factory=Suspects)
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
     _shared: Future = field(init=False)
     sent: int = 0
+    seen_at: float = field(default_factory=time.monotonic)
     under_way: dict[str, tuple[Future, Chunk]] = field(default_factory=dict)
     events: queue.SimpleQueue[_Done | _Death] = field(default_factory=queue.SimpleQueue)
 
@@ -191,6 +195,7 @@ class _Session:
         """Look after the cluster: chunks that wait for a worker which is gone go elsewhere."""
         if self.client.status != "running":
             raise WorkerError("the scheduler is gone: the points that are done are kept, and the same command goes on")
+        self._look_for_workers()
         gone = [key for key, (_, chunk) in self.under_way.items() if chunk.worker is not None]
         addresses = self._addresses() if gone else []
         for key in gone:
@@ -199,6 +204,18 @@ class _Session:
                 del self.under_way[key]
                 future.cancel(force=True)
                 self.suspects.suspect(chunk, alone=False)
+
+    def _look_for_workers(self) -> None:
+        """Say that nobody is there who could do anything; on this computer that is an error."""
+        now = time.monotonic()
+        if self._addresses():
+            self.seen_at = now
+        elif now > self.seen_at + _PATIENCE_SECONDS:
+            self.seen_at = now
+            found = f"no workers for {_PATIENCE_SECONDS} s"
+            if self.address is None:
+                raise WorkerError(f"{found}: they cannot be started here. Take --workers 1")
+            warnings.warn(f"{found} at {self.address}: it waits for them", RuntimeWarning, stacklevel=1)
 
 
 def _same(base: Base) -> Base:

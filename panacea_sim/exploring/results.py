@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from panacea_sim.errors import ConfigError
@@ -16,7 +16,7 @@ from panacea_sim.exploring.point import Point
 from panacea_sim.exploring.record import Record
 from panacea_sim.exploring.store import Store
 
-__all__ = ["RESULTS_CSV", "RESULTS_PARQUET", "read_results", "results_table", "write_results"]
+__all__ = ["RESULTS_CSV", "RESULTS_PARQUET", "read_results", "results_table", "write_csv", "write_results"]
 
 RESULTS_PARQUET, RESULTS_CSV = "results.parquet", "results.csv"
 _COLUMNS = {
@@ -52,9 +52,8 @@ def results_table(rows: Iterable[tuple[Point, Record]]) -> pa.Table:
 
 def write_results(store: Store, table: pa.Table, stem: str = "") -> None:
     """Write the tables of a sweep, into files whose names begin with `stem`: equal rows give equal bytes."""
-    options = pa_csv.WriteOptions(quoting_style="needed")
     store.write(Path(stem + RESULTS_PARQUET), lambda path: pq.write_table(table, path, store_schema=False))
-    store.write(Path(stem + RESULTS_CSV), lambda path: pa_csv.write_csv(table, path, options))
+    store.write(Path(stem + RESULTS_CSV), lambda path: write_csv(table, path))
 
 
 def read_results(folder: Path, stem: str = "") -> pa.Table:
@@ -64,6 +63,17 @@ def read_results(folder: Path, stem: str = "") -> pa.Table:
         hint = "Start the sweep once more: its points are kept"
         raise ConfigError("sweep", f"{str(folder)!r} without {path.name}", "a sweep that has come to its end", hint)
     return pq.read_table(path)
+
+
+def write_csv(table: pa.Table, path: Path) -> None:
+    """Write a table as CSV with a header; true and false in small letters, nothing for null, inf for endless."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, table.column_names, lineterminator="\n")
+        writer.writeheader()
+        for row in table.to_pylist():
+            writer.writerow(
+                {name: str(value).lower() if isinstance(value, bool) else value for name, value in row.items()}
+            )
 
 
 def _column(values: Sequence[object]) -> pa.Array:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 
 from panacea_sim.explanation.folder import RowsByLayer, explanation_of
 from panacea_sim.exploring.objectives import OBJECTIVES
 from panacea_sim.exploring.record import Record
+from panacea_sim.exploring.results import write_csv
 from panacea_sim.exploring.store import Store
 from panacea_sim.report.points import Goal, ShownPoint, ShownPoints
 from panacea_sim.report.why import KnownWhy, known_why
@@ -55,9 +55,8 @@ def write_shown(store: Store, entry: Mapping[str, Any], table: pa.Table, stem: s
 
     found = shown_points(entry, table, store)
     front = table.filter(pc.is_in(table["point"], pa.array([each.index for each in found.front], pa.int64())))
-    options = pa_csv.WriteOptions(quoting_style="needed")
     csv, picture, page = shown_files(stem)
-    store.write(Path(csv), lambda path: pa_csv.write_csv(front, path, options))
+    store.write(Path(csv), lambda path: write_csv(front, path))
     store.write(Path(picture), lambda path: write_pareto(found, path, "png"))
     store.write(Path(page), lambda path: write_points(found, path))
 
