@@ -52,7 +52,7 @@ lowest: $(STAMP) ## run some tests with the lowest versions that pyproject.toml 
 	$(BIN)/python .ci/lowest.py > $(VENV)/lowest.txt
 	$(BIN)/python -m venv --clear build/lowest
 	PIP_CONSTRAINT= PIP_BUILD_CONSTRAINT=constraints.txt build/lowest/bin/python -m pip install --quiet \
-	    --disable-pip-version-check -c $(VENV)/lowest.txt -e '.[compiled,onnx]' pytest pytest-timeout hypothesis
+	    --disable-pip-version-check -c $(VENV)/lowest.txt -e '.[cluster,compiled,onnx,optimize]' pytest pytest-timeout hypothesis
 	build/lowest/bin/python -m pytest -q -p no:cacheprovider -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(SMOKE)
 
 format: $(STAMP) ## rewrite the sources in the project's format
@@ -101,7 +101,7 @@ $(STAMP): pyproject.toml constraints.txt $(if $(USABLE),,rebuild)
 	@if ! cat pyproject.toml constraints.txt | cmp -s - $@; then \
 	    echo "installing into $(VENV)" && rm -f $@ && \
 	    PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
-	        $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools -e '.[dev,compiled,docs,onnx]' && \
+	        $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools -e '.[dev,cluster,compiled,docs,onnx,optimize]' && \
 	    cat pyproject.toml constraints.txt > $@.new && mv $@.new $@; \
 	else touch $@; fi
 

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ("compiled", "onnx")
+EXTRAS = ("cluster", "compiled", "onnx", "optimize")
 TOOLS = ("hypothesis", "pytest", "pytest-timeout")
 
 

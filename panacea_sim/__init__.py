@@ -3,6 +3,8 @@
 What scripts and notebooks need can be imported from here: each name when it is used, at no cost before.
 """
 
+from panacea_sim.version import VERSION
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from panacea_sim.api.answers import Diagnosis, EnergyAnswer
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from panacea_sim.calibration.policy import QuantizationPolicy
     from panacea_sim.commands.main import run_script
     from panacea_sim.errors import ConfigError, PanaceaError
+    from panacea_sim.exploring.axes import LatinHypercube, Range
+    from panacea_sim.exploring.sweep import Sweep
     from panacea_sim.hardware.config import Hardware, load_hardware
     from panacea_sim.quant.quantizer import (
         calibrate_activations,
@@ -42,17 +46,20 @@ __all__ = [
     "EnergyAnswer",
     "GemmLayer",
     "Hardware",
+    "LatinHypercube",
     "MaskedLayer",
     "OutputFormat",
     "PanaceaError",
     "Picture",
     "QuantizationPolicy",
+    "Range",
     "ReadFormat",
     "Run",
     "RunComparison",
     "RunOptions",
     "Scenario",
     "Study",
+    "Sweep",
     "Timeline",
     "TraceOptions",
     "VersusResult",
@@ -78,7 +85,7 @@ __all__ = [
     "weight_scale",
 ]
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _MODULES = {
     "api.answers": ("Diagnosis", "EnergyAnswer"),
@@ -91,6 +98,8 @@ _MODULES = {
     "calibration.calibrator": ("Calibrator",),
     "calibration.policy": ("QuantizationPolicy",),
     "commands.main": ("run_script",),
+    "exploring.axes": ("LatinHypercube", "Range"),
+    "exploring.sweep": ("Sweep",),
     "errors": ("ConfigError", "PanaceaError"),
     "hardware.config": ("Hardware", "load_hardware"),
     "quant.quantizer": (

@@ -6,6 +6,7 @@ from typing import Literal
 
 __all__ = [
     "GROUP_KEYS",
+    "Algorithm",
     "Alignment",
     "ChosenEngine",
     "ChosenValues",
@@ -54,6 +55,9 @@ Page = Literal["open", "closed"]
 
 Policy = Literal["fcfs", "fr_fcfs"]
 """Which request that waits for a channel goes first: the oldest, or the oldest whose row is open."""
+
+Algorithm = Literal["tpe", "nsga2"]
+"""How a search proposes points: by where good ones lie (TPE), or by crossing and changing good ones (NSGA-II)."""
 
 Alignment = Literal["cycle", "share", "layer"]
 """What stands at one place where runs are drawn on one axis: a cycle, a share of the run, or the start of a layer."""

@@ -22,6 +22,8 @@ _FAILED, _USAGE = 1, 2
 COMMANDS = (
     "run",
     "gemm",
+    "sweep",
+    "optimize",
     "quantize",
     "calibrate",
     "map",

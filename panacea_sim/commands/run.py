@@ -51,7 +51,8 @@ def run_command(  # noqa: PLR0913  # its options
     clip_to: ClipTo = None,
     options: SimulationOptions,
 ) -> None:
-    """Run a scenario or a network and report where the time went."""
+    """Run a scenario or a network and report where the time went; --set with commas is an axis of a grid."""
+    from panacea_sim.commands.quick_sweep import asks_for_axes, run_axes
     from panacea_sim.commands.scenario_file import asked_network, check_scenario_file, refuse_network_options
 
     network = asked_network(scenario, workload)
@@ -71,6 +72,11 @@ def run_command(  # noqa: PLR0913  # its options
         assert scenario is not None
         refuse_network_options(scenario, of_a_network)
         check_scenario_file(scenario)
+    if asks_for_axes(options):
+        run_axes(scenario, network, of_a_network, options)
+        return
+    if network is None:
+        assert scenario is not None
         from panacea_sim.commands.simulation import simulate
         from panacea_sim.running.scenario import load_scenario
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
@@ -22,7 +22,10 @@ from panacea_sim.trace.schema import EXPLANATION_TABLES
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.summary import ChainSummary, ExplanationSummary, LimitSummary, TerminalSummary
 
-__all__ = ["explanation_summary", "explanation_tables", "stored_explanation"]
+__all__ = ["RowsByLayer", "explanation_of", "explanation_summary", "explanation_tables", "stored_explanation"]
+
+RowsByLayer: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Rows of a table of an explanation by their layer, which is "" where the run is one simulation."""
 
 
 def explanation_tables(explanation: Explanation) -> dict[str, pa.Table]:
@@ -57,10 +60,17 @@ def stored_explanation(run: StoredRun) -> Explanation | None:
     summary = None if run.summary is None else run.summary.explanation
     if summary is None:
         return None
+    causes = _by_layer(run, "root_causes")
+    return explanation_of(summary, None if summary.classes is None else _by_layer(run, "critical_path"), causes)
+
+
+def explanation_of(summary: ExplanationSummary, paths: RowsByLayer | None, causes: RowsByLayer) -> Explanation:
+    """Return the explanation that these rows of the EXPLANATION_TABLES give, and what summary.json says of it.
+
+    Without `paths`, those of a window, it has no path.
+    """
     limits = tuple(Limit(**dict(limit)) for limit in summary.limits)
     chains = tuple(Chain(**dict(chain) | {"terminal": Terminal(**dict(chain.terminal))}) for chain in summary.chains)
-    causes = _by_layer(run, "root_causes")
-    paths = None if summary.classes is None else _by_layer(run, "critical_path")
     layers = [
         (layer, _one(None if paths is None else paths.get(layer, []), causes.get(layer, [])))
         for layer in dict.fromkeys((*(paths or ()), *causes))

@@ -11,11 +11,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from panacea_sim.analysis.pareto import unbeaten
 from panacea_sim.calibration.calibrated import LayerRecord
 from panacea_sim.calibration.search import ALLOWED_LOSS_DB, Search, frontier
 from panacea_sim.report.charts import picture_style, save_picture
 
-__all__ = ["frontier_figure", "network_figure", "unbeaten", "write_frontier", "write_network_frontier"]
+__all__ = ["frontier_figure", "network_figure", "unbeaten_policies", "write_frontier", "write_network_frontier"]
 
 _PER_CHANNEL, _PER_TENSOR, _CHOSEN = "#0072b2", "#e69f00", "#d55e00"
 """Okabe and Ito's palette."""
@@ -39,7 +40,7 @@ def frontier_figure(found: Search) -> Figure:
     with picture_style(_FONT_POINTS):
         figure, axes = _figure()
         _draw_points(axes, found)
-        line = unbeaten(found.tried)
+        line = unbeaten_policies(found.tried)
         axes.step(*_places(line), where="pre", color="#222222", linewidth=0.9, label="not beaten by any other")
         axes.axvline(found.min_sqnr_db, color=_CHOSEN, linewidth=0.8, linestyle="--", label="least SQNR asked for")
         axes.scatter(*_places([found.chosen]), s=130, facecolors="none", edgecolors=_CHOSEN, label="chosen")
@@ -66,17 +67,12 @@ def network_figure(searches: Sequence[Search]) -> Figure:
     return figure
 
 
-def unbeaten(tried: Sequence[LayerRecord]) -> list[LayerRecord]:
-    """Return the policies than which none is more exact and skips as much, the least exact first."""
-    found: list[LayerRecord] = []
-    ordered = sorted(
-        (each for each in tried if each.figures.sqnr_db is not None),
-        key=lambda each: (-(each.figures.sqnr_db or 0), -each.figures.work.skipped_share),
-    )
-    for each in ordered:
-        if not found or each.figures.work.skipped_share > found[-1].figures.work.skipped_share:
-            found.append(each)
-    return found[::-1]
+def unbeaten_policies(tried: Sequence[LayerRecord]) -> list[LayerRecord]:
+    """Return the policies than which none is more exact and skips as much, the least exact first, equal ones once."""
+    known = {(each.figures.sqnr_db, each.figures.work.skipped_share): each for each in reversed(tried)}
+    figures = [(sqnr_db, share) for sqnr_db, share in known if sqnr_db is not None]
+    front = (figures[row] for row in unbeaten(figures, (-1, -1)))
+    return [known[each] for each in sorted(front)]
 
 
 def _figure() -> tuple[Figure, Axes]:
@@ -94,7 +90,7 @@ def _draw_points(axes: Axes, found: Search) -> None:
         some = [each for each in found.tried if each.scales.policy.per_channel is per_channel]
         label = "weights " + ("per channel" if per_channel else "per tensor")
         axes.scatter(*_places(some), s=22, color=colour, label=label)
-    for each in unbeaten(found.tried):
+    for each in unbeaten_policies(found.tried):
         axes.annotate(
             _short(each),
             (each.figures.sqnr_db or 0, each.figures.work.skipped_share),

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.text import Text
 
-from panacea_sim.analysis.performance import Balance, Performance
+from panacea_sim.analysis.performance import Balance, Performance, balances
 from panacea_sim.analysis.whatif import WhatIfRow
-from panacea_sim.explanation.diagnosis import Bound, member_alone, operator_shares
+from panacea_sim.explanation.diagnosis import Bound, bound_of, member_alone, operator_shares
 from panacea_sim.explanation.doubling import step_text
 from panacea_sim.explanation.explanation import Explanation, PathRow
-from panacea_sim.explanation.findings import Finding
+from panacea_sim.explanation.findings import Finding, findings
 from panacea_sim.explanation.why import Why
 from panacea_sim.report.groups import plural
 from panacea_sim.report.tables import Column, print_table
 from panacea_sim.report.whatif import cost_text, value_text
 from panacea_sim.trace.summary import Summary
 
-__all__ = ["first_line", "print_why", "remedy_line"]
+__all__ = ["KnownWhy", "WhyTable", "first_line", "known_why", "print_why", "remedy_line"]
 
 _FOUND = 8
 """Rows of the table of findings; the rest is in --json."""
@@ -38,6 +39,12 @@ _FOUND_COLUMNS = (
     Column("a step of two", "name", leaves=2),
     Column("gains"),
 )
+_UNMEASURED = 5
+"""Of these columns so many are known before anything runs again."""
+
+_FOUND_TITLE = "The critical path, and what it meets without spending time on it"
+_CHAIN_TITLE = "Who waits in the end for whom, over all components"
+
 _CHAIN_COLUMNS = (Column("root cause", "name"), Column("cycles"), Column("waits", leaves=1))
 _LAYER_COLUMNS = (Column("layer", "name"), Column("cycles"), Column("share"), Column("bound by", "name"))
 _REMEDY_COLUMNS = (
@@ -48,6 +55,24 @@ _REMEDY_COLUMNS = (
     Column("share"),
     Column("cost", "name", leaves=1),
 )
+
+
+@dataclass(frozen=True)
+class WhyTable:
+    """A table of what is known of a run, as texts."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class KnownWhy:
+    """What a page says of why a run took so long: a first sentence, tables, and sentences below them."""
+
+    first: str
+    tables: Sequence[WhyTable]
+    lines: Sequence[str]
 
 
 def first_line(summary: Summary, bound: Bound | None) -> Text:
@@ -75,6 +100,22 @@ def print_why(console: Console, found: Why, more: str) -> None:
     _print_remedies(console, found.remedies)
     if not found.all_tried:
         _say(console, f"Every knob, in pairs, and ideal machines: {more}")
+
+
+def known_why(summary: Summary, explanation: Explanation) -> KnownWhy:
+    """Return what is known of why a run took so long without running it again."""
+    bound = bound_of(None if explanation.path is None else explanation.classes, summary)
+    found = [_found_row(each, summary)[:_UNMEASURED] for each in findings(explanation)[:_FOUND]]
+    tables = (
+        WhyTable(_FOUND_TITLE, _FOUND_COLUMNS[:_UNMEASURED], found),
+        WhyTable(_CHAIN_TITLE, _CHAIN_COLUMNS, _chain_rows(explanation)),
+        WhyTable("The longest layers", _LAYER_COLUMNS, _layer_rows(explanation)),
+    )
+    return KnownWhy(
+        first_line(summary, bound).plain,
+        tuple(table for table in tables if table.rows),
+        (*_class_lines(explanation), *_balance_lines(balances(summary), explanation)),
+    )
 
 
 def remedy_line(found: Why) -> str:
@@ -111,12 +152,19 @@ def _print_findings(console: Console, found: Why) -> None:
     rows = [_found_row(each, found.summary) for each in found.findings[:_FOUND]]
     if not rows:
         return
-    print_table(console, _FOUND_COLUMNS, rows, "The critical path, and what it meets without spending time on it")
-    classes = found.explanation.classes if found.explanation.path is not None else {}
-    shares = [f"{name} {cycles / found.summary.makespan_cycles:.1%}" for name, cycles in classes.items()]
-    _say(console, f"By class: {', '.join(shares)}.")
+    print_table(console, _FOUND_COLUMNS, rows, _FOUND_TITLE)
+    for line in _class_lines(found.explanation):
+        _say(console, line)
     if len(found.findings) > _FOUND:
         _say(console, f".. and {len(found.findings) - _FOUND} more findings: --json has them")
+
+
+def _class_lines(explanation: Explanation) -> Iterator[str]:
+    """Return the sentence on the classes of the path, if there is one."""
+    if explanation.path:
+        cycles = explanation.makespan_cycles
+        shares = [f"{name} {mine / cycles:.1%}" for name, mine in explanation.classes.items()]
+        yield f"By class: {', '.join(shares)}."
 
 
 def _found_row(finding: Finding, summary: Summary) -> list[str]:
@@ -139,14 +187,25 @@ def _found_row(finding: Finding, summary: Summary) -> list[str]:
 
 
 def _print_chains(console: Console, explanation: Explanation) -> None:
-    rows = [[str(each), f"{each.cycles:,}", f"{each.stalls:,}"] for each in explanation.chains[:_CHAINS]]
+    rows = _chain_rows(explanation)
     if rows:
-        print_table(console, _CHAIN_COLUMNS, rows, "Who waits in the end for whom, over all components")
+        print_table(console, _CHAIN_COLUMNS, rows, _CHAIN_TITLE)
+
+
+def _chain_rows(explanation: Explanation) -> list[list[str]]:
+    return [[str(each), f"{each.cycles:,}", f"{each.stalls:,}"] for each in explanation.chains[:_CHAINS]]
 
 
 def _print_layers(console: Console, explanation: Explanation) -> None:
+    rows = _layer_rows(explanation)
+    if rows:
+        print_table(console, _LAYER_COLUMNS, rows, f"The longest of {len(explanation.layers):,} layers")
+        _say(console, f"Layers by bound: {'; '.join(_bound_texts(explanation))}.")
+
+
+def _layer_rows(explanation: Explanation) -> list[list[str]]:
     layers = sorted(explanation.layers, key=lambda each: -each[1].makespan_cycles)
-    rows = [
+    return [
         [
             name,
             f"{each.makespan_cycles:,}",
@@ -155,9 +214,6 @@ def _print_layers(console: Console, explanation: Explanation) -> None:
         ]
         for name, each in layers[:_LAYERS]
     ]
-    if rows:
-        print_table(console, _LAYER_COLUMNS, rows, f"The longest of {len(layers):,} layers")
-        _say(console, f"Layers by bound: {'; '.join(_bound_texts(explanation))}.")
 
 
 def _bound_texts(explanation: Explanation) -> Iterator[str]:

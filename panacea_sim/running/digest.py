@@ -31,6 +31,8 @@ _FORM = "panacea_sim run 1"
 
 _DECIDING_ROOMS = ("quant", "workload", "mapping", "memory", "description", "engines", "machines")
 
+_CODE_AND_TABLES = {".py", ".csv", ".yaml"}
+
 _MASKS = {"rho_w", "rho_x", "skipped", "seed"}
 """What masks of operands and of outputs are drawn with."""
 
@@ -62,13 +64,13 @@ def run_digest(
     return content.digest()
 
 
-def layers_digest(layers: Sequence[AnyLayer], links: Sequence[LayerLink] = ()) -> str:
+def layers_digest(layers: Sequence[AnyLayer], links: Sequence[LayerLink] = (), *, counts_masks: bool = True) -> str:
     """Return the digest of layers alone, for runs of them on many machines; raises ConfigError as `run_digest` does.
 
-    `links` are those that decide figures: none where each layer runs alone.
+    `links` are those that decide figures: none where each layer runs alone. Masks may count for nothing.
     """
     content = _Content()
-    _add_layers(content, layers, links)
+    _add_layers(content, layers, links, counts_masks=counts_masks)
     return content.digest()
 
 
@@ -81,13 +83,17 @@ def content_digest(values: Mapping[str, object]) -> str:
 
 
 @cache
-def code_digest() -> str:
-    """Return a digest of the code of this package that decides cycles: whatever is kept of runs holds for it alone."""
+def code_digest(*rooms: str) -> str:
+    """Return a digest of the code of this package that decides cycles: whatever is kept of runs holds for it alone.
+
+    Further `rooms` count with their tables, for figures that are made of cycles.
+    """
     content = _Content()
     root = Path(__file__).parents[1]
-    for room in _DECIDING_ROOMS:
-        for path in sorted((root / room).rglob("*.py")):
-            content.add(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
+    paths = [path for room in _DECIDING_ROOMS for path in sorted((root / room).rglob("*.py"))]
+    paths += [path for room in rooms for path in sorted((root / room).rglob("*")) if path.suffix in _CODE_AND_TABLES]
+    for path in paths:
+        content.add(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
     return content.digest()
 
 

@@ -28,10 +28,15 @@ from panacea_sim.workload.link import Link
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.network import LayerLink
 
-__all__ = ["Scenario", "Schedule", "Study", "load_scenario", "write_scenario"]
+__all__ = ["LayerLike", "Scenario", "Schedule", "Study", "load_scenario", "read_script", "write_scenario"]
 
-_VARIABLE = "scenario"
-"""The name under which a script offers its Scenario or Study."""
+_VARIABLES = ("scenario", "study", "sweep")
+"""The names under which a script offers what it is for, of which it sets one."""
+
+_ENDING = "End the script with `scenario = Scenario(...)`"
+_SETS = {"scenario": "a Scenario or a Study", "sweep": "a Sweep"}
+_ENDINGS = {"scenario": _ENDING, "sweep": "End the script with `sweep = Sweep(...)`"}
+_COMMANDS = {"scenario": "run", "study": "run", "sweep": "sweep"}
 
 LayerLike: TypeAlias = AnyLayer | Path | str
 
@@ -136,22 +141,35 @@ class Study:
 def load_scenario(path: Path) -> Scenario | Study:
     """Return what a scenario script, or the scenario.yaml of a run folder, describes.
 
-    A script is Python that sets `scenario` to a Scenario or a Study. Raises ConfigError if there is none, and for a
-    script that raises. Modules beside the script can be imported from then on.
+    A script is Python that sets `scenario` to a Scenario or a Study, or `study` to a Study. Raises ConfigError if there
+    is none, and for a script that raises. Modules beside the script can be imported from then on.
     """
     if not path.is_file():
         raise ConfigError("scenario", f"no file {str(path)!r}", "the path of a scenario script or a scenario.yaml")
     if path.suffix in {".yaml", ".yml"}:
         return _read_yaml(path)
-    found = _run_script(path).get(_VARIABLE)
+    found = read_script(path, ("scenario", "study"))
     if isinstance(found, Scenario | Study):
         return found
-    raise ConfigError(
-        f"{path}: {_VARIABLE}",
-        "nothing of that name" if found is None else with_article(type(found).__name__),
-        "a Scenario or a Study",
-        f"End the script with `{_VARIABLE} = Scenario(...)`",
-    )
+    raise ConfigError(f"{path}: scenario", with_article(type(found).__name__), "a Scenario or a Study", _ENDING)
+
+
+def read_script(path: Path, wanted: Sequence[str]) -> object:
+    """Return what a script sets under one of the names that are `wanted`.
+
+    Raises ConfigError for a script that raises, and unless it sets exactly one of scenario, study and sweep.
+    """
+    content = _run_script(path)
+    given = [name for name in _VARIABLES if name in content]
+    if len(given) > 1:
+        raise ConfigError(str(path), f"{' and '.join(given)} in one script", "one of them", "Make a script for each")
+    if not given:
+        raise ConfigError(f"{path}: {wanted[0]}", "nothing of that name", _SETS[wanted[0]], _ENDINGS[wanted[0]])
+    if given[0] not in wanted:
+        raise ConfigError(
+            f"{path}: {wanted[0]}", f"a {given[0]}", _SETS[wanted[0]], f"panacea-sim {_COMMANDS[given[0]]} takes it"
+        )
+    return content[given[0]]
 
 
 def write_scenario(folder: RunFolder, scenario: Scenario, layers: Sequence[AnyLayer], hardware: Hardware) -> None:

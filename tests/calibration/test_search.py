@@ -13,7 +13,7 @@ from panacea_sim.calibration.calibrator import Calibrator
 from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.calibration.search import Search, frontier
 from panacea_sim.errors import ConfigError
-from panacea_sim.report.frontier import unbeaten
+from panacea_sim.report.frontier import unbeaten_policies
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_the_frontier_rises_with_what_may_be_lost(calibrator: Calibrator) -> Non
 def test_nobody_beats_the_line(calibrator: Calibrator) -> None:
     """Of two policies on the line the more exact one skips less; what is off the line is beaten by one on it."""
     found: Search = calibrator.search("layer1")
-    line = unbeaten(found.tried)
+    line = unbeaten_policies(found.tried)
     assert [sqnr(each) for each in line] == sorted(map(sqnr, line))
     assert [each.figures.work.skipped_share for each in line] == sorted(
         (e.figures.work.skipped_share for e in line), reverse=True

@@ -23,7 +23,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 from bokeh.transform import linear_cmap
 
-__all__ = ["lanes_figure", "layers_figure", "timeline_document"]
+__all__ = ["hover_tool", "lanes_figure", "layers_figure", "timeline_document"]
 
 _FONT = "system-ui, sans-serif"
 _LEFT = 112
@@ -164,7 +164,7 @@ def layers_figure(cycles: Range1d, tracks: int) -> tuple[figure, ColumnDataSourc
     )
     plot.yaxis.ticker = FixedTicker(ticks=[tracks / 2])
     _name_ticks(plot, "return 'layers'")
-    plot.add_tools(_hover(band, "i", "describeLayer(value)"))
+    plot.add_tools(hover_tool(band, "i", "describeLayer(value)"))
     return plot, source
 
 
@@ -206,7 +206,7 @@ def lanes_figure(
     plot.add_layout(mark)
     plot.yaxis.ticker = FixedTicker(ticks=[])
     _name_ticks(plot, "return panacea.laneLabel(tick)")
-    plot.add_tools(_hover(parts, "i", "describe(value)"))
+    plot.add_tools(hover_tool(parts, "i", "describe(value)"))
     return plot, source, edges, mark
 
 
@@ -261,7 +261,7 @@ def _path(cycles: Range1d) -> tuple[figure, dict[str, ColumnDataSource]]:
     )
     plot.yaxis.ticker = FixedTicker(ticks=[0])
     _name_ticks(plot, "return 'critical path'")
-    plot.add_tools(_hover(parts, "i", "describePath(value)"))
+    plot.add_tools(hover_tool(parts, "i", "describePath(value)"))
     _on_click(plot, "clickPath(cb_obj.x)")
     return plot, {"pathSource": source, "pathEdges": edges, "pathLabels": labels}
 
@@ -308,7 +308,7 @@ def _areas(cycles: Range1d, label: str, describe: str) -> tuple[figure, ColumnDa
     plot = _plain_figure(cycles, _CURVES_HEIGHT, y_range=Range1d(0, 1))
     areas = plot.patches(xs="xs", ys="ys", fill_color="colour", line_color=None, legend_field="name", source=source)
     _label_values(plot, label)
-    plot.add_tools(_hover(areas, "name", describe))
+    plot.add_tools(hover_tool(areas, "name", describe))
     return plot, source
 
 
@@ -338,7 +338,8 @@ def _name_ticks(plot: figure, code: str) -> None:
     plot.yaxis.major_label_text_font_size = "12px"
 
 
-def _hover(renderer: Any, column: str, call: str) -> HoverTool:  # noqa: ANN401  # bokeh's renderers have no useful type
+def hover_tool(renderer: Any, column: str, call: str) -> HoverTool:  # noqa: ANN401  # bokeh's renderers have no useful type
+    """Return the tool that shows what `panacea.call` says of the `column`, given as `value`, below the pointer."""
     return HoverTool(
         renderers=[renderer],
         tooltips=_TOOLTIP % f"@{column}{{custom}}",

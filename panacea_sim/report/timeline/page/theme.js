@@ -3,9 +3,9 @@
 const darkScheme = matchMedia("screen and (prefers-color-scheme: dark)");
 const theme = () => header.themes[darkScheme.matches ? "dark" : "light"];
 
-function paintFigures() {
+function paintPlots(plots) {
   const { ink, line, grid, paper } = theme();
-  for (const figure of figures()) {
+  for (const figure of plots) {
     figure.outline_line_color = line;
     for (const axis of [...figure.left, ...figure.above, ...figure.below]) {
       axis.setv({ major_label_text_color: ink, axis_label_text_color: ink });
@@ -19,6 +19,11 @@ function paintFigures() {
       if ("label_text_color" in each) each.setv({ label_text_color: ink, background_fill_color: paper });
     }
   }
+}
+
+function paintFigures() {
+  const { ink } = theme();
+  paintPlots(figures());
   models.mark.line_color = ink;
   // The page of a comparison has no chains to light up, and no ranges to choose.
   for (const drawn of models.lanes.renderers.filter(({ name }) => name === "edges" || name === "lit")) drawn.glyph.line_color = { value: ink };

@@ -1,0 +1,1 @@
+"""Many points of a design space: sweeps, the workers on which their points run, and the folder that keeps them."""
