@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from panacea_sim.description.description import Description
@@ -111,7 +111,7 @@ def choose_mapping(
     obstacles = {}
     # Plans and descriptions are large: those that cannot win are not made, and the most promising ones come first.
     for number in sorted(range(len(floors)), key=lambda number: (floors[number], number)):
-        if near and not _can_win(floors[number], near.values(), is_small=is_small):
+        if not _can_win(number, floors[number], near, is_small=is_small):
             continue
         if check is not None:
             check(*mappings[number])
@@ -120,7 +120,7 @@ def choose_mapping(
         except MappingError as error:
             obstacles[number] = str(error)
             continue
-        if near and not _can_win(_floor_of_plan(plan, floors[number], hardware), near.values(), is_small=is_small):
+        if not _can_win(number, _floor_of_plan(plan, floors[number], hardware), near, is_small=is_small):
             continue
         near[number] = _bounded(plan, hardware)
         near = _kept(near, is_small=is_small)
@@ -138,7 +138,7 @@ def _kept(found: dict[int, Candidate], *, is_small: bool) -> dict[int, Candidate
     if is_small:
         least = min(each.bound_cycles for each in found.values())
         return {number: each for number, each in found.items() if each.bound_cycles <= least * _NEAR}
-    best = min(found, key=lambda number: (found[number].rank(), number))
+    _, best = min((each.rank(), number) for number, each in found.items())
     return {best: found[best]}
 
 
@@ -147,11 +147,13 @@ def _simulated_cycles(candidate: Candidate, simulate: Simulate) -> int:
     return simulate(candidate.description, Recorder(NO_TRACE)).makespan_cycles
 
 
-def _can_win(floor: tuple[int, int], known: Collection[Candidate], *, is_small: bool) -> bool:
+def _can_win(number: int, floor: tuple[int, int], known: Mapping[int, Candidate], *, is_small: bool) -> bool:
     """Return whether a mapping can be the best of a large layer, or near the best of a small one."""
+    if not known:
+        return True
     if is_small:
-        return floor[0] <= min(each.bound_cycles for each in known) * _NEAR
-    return (False, *floor) <= min(each.rank() for each in known)
+        return floor[0] <= min(each.bound_cycles for each in known.values()) * _NEAR
+    return ((False, *floor), number) < min((each.rank(), other) for other, each in known.items())
 
 
 def _floors(work: LayerWork, hardware: Hardware, mappings: Sequence[tuple[str, int]]) -> list[tuple[int, int]]:
