@@ -14,7 +14,7 @@ from panacea_sim.api.own_folder import OwnFolder
 from panacea_sim.api.pages import check_window
 from panacea_sim.api.run import Outputs, Run
 from panacea_sim.api.words import in_python_words
-from panacea_sim.api.workloads import HardwareLike, Machine, WorkloadLike, asked_scenario, settings_of
+from panacea_sim.api.workloads import HardwareLike, WorkloadLike, asked_machine, asked_scenario
 from panacea_sim.checks import require_choice
 from panacea_sim.choices import Engine, Schedule, ValuesChoice
 from panacea_sim.errors import ConfigError, PanaceaError
@@ -74,7 +74,7 @@ def simulate(  # noqa: PLR0913  # what can be asked, each by its name
     """
     sizes = NetworkSizes(phase, tokens, context, batch, None, _shapes(shape))
     options = NetworkOptions(sizes, weight_bits, None if profile is None else str(profile))
-    found, is_network = asked_scenario(workload, Machine(hardware, settings_of(set, hardware)), options)
+    found, is_network = asked_scenario(workload, asked_machine(hardware, set), options)
     _check_words(engine, trace)
     scenario = replace(
         found,

@@ -23,7 +23,7 @@ from panacea_sim.workload.layer_file import LayerFile
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.network import LayerGraph
 
-__all__ = ["HardwareLike", "Machine", "WorkloadLike", "asked_scenario", "settings_of"]
+__all__ = ["HardwareLike", "WorkloadLike", "asked_machine", "asked_scenario", "settings_of"]
 
 LayerLike: TypeAlias = GemmLayer | MaskedLayer | LayerFile
 WorkloadLike: TypeAlias = "LayerLike | Scenario | LayerGraph | str | Path | Sequence[LayerLike | str | Path]"
@@ -52,10 +52,15 @@ class Machine:
         given = "panacea" if self.hardware is None else self.hardware
         if isinstance(given, Hardware):
             return with_settings(given, self.settings)
-        if not isinstance(given, str | Path | Mapping):
-            accepted = "a Hardware, the name of a preset, the path of a YAML file, or its fields"
-            raise ConfigError("hardware", with_article(type(given).__name__), accepted)
         return load_hardware(given, self.settings)
+
+
+def asked_machine(hardware: HardwareLike | None, settings: Mapping[str, object] | None) -> Machine:
+    """Return the machine of these settings, which `settings_of` reads; raises ConfigError for what is no hardware."""
+    if not isinstance(hardware, Hardware | str | Path | Mapping | None):
+        accepted = "a Hardware, the name of a preset, the path of a YAML file, or its fields"
+        raise ConfigError("hardware", with_article(type(hardware).__name__), accepted)
+    return Machine(hardware, settings_of(settings, hardware))
 
 
 def settings_of(given: Mapping[str, object] | None, hardware: HardwareLike | None = None) -> dict[str, object]:
