@@ -189,7 +189,10 @@ class _Session:
         if isinstance(error, PanaceaError):
             raise error
         if chunk.attempt >= _MOST_ERRORS:
-            raise WorkerError(f"workers cannot evaluate points: {type(error).__name__}: {error}")
+            reason = (
+                f"their scheduler drops them ({future.status})" if error is None else f"{type(error).__name__}: {error}"
+            )
+            raise WorkerError(f"workers cannot evaluate points: {reason}")
 
     def _look(self) -> None:
         """Look after the cluster: chunks that wait for a worker which is gone go elsewhere."""
