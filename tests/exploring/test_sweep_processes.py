@@ -58,7 +58,7 @@ def _tables(folder: Path) -> list[bytes]:
 @pytest.mark.usefixtures("_space")
 def test_killed_workers_driver_and_scheduler(tmp_path: Path) -> None:
     """Each is killed in the middle; what is done is kept and not run again, and in the end nothing tells of it."""
-    rng = random.Random(1)
+    rng = random.Random(1)  # noqa: S311  # no secret
     assert main(["sweep", "space.yaml", "--out", "serial", "--workers", "1"]) == 0
     with command("sweep", "space.yaml", "--out", "out", "--workers", "2") as driver:
         wait_for(_records, driver)
