@@ -111,10 +111,9 @@ class _Session:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.client.unsubscribe_topic("all")
-        futures = [future for future, _ in self.under_way.values()]
         if self.client.status == "running":
-            self.client.cancel([self._shared, *futures], force=True)
+            self.client.unsubscribe_topic("all")
+            self.client.cancel([self._shared, *(future for future, _ in self.under_way.values())], force=True)
 
     def records(self) -> Iterator[Record]:
         """Return records until every task has one."""
@@ -131,6 +130,8 @@ class _Session:
 
     def _send(self) -> None:
         """Send what there is to do: suspects alone, when nothing else is under way; then as much as is good."""
+        if self._shared.status == "cancelled":  # as all futures of a connection that is lost
+            raise WorkerError(_NO_SCHEDULER)
         if self.suspects:
             if not self.under_way:
                 for chunk in self.suspects.next_chunks(self._addresses()):
