@@ -121,7 +121,9 @@ def _remarks(found: ShownPoints) -> list[str]:
         remarks.append(f".. and {len(found.front) - _SHOWN:,} more: pareto.csv has them")
     if found.unjudged:
         missing = [goal.text for goal in found.goals if any(_lacks(point, goal) for point in found.points)]
-        remarks.append(f"{found.unjudged:,} points have no figure of {_words(missing)} and are not compared.")
+        remarks.append(
+            f"Not compared, because they have no figure of {_words(missing)}: {found.unjudged:,} of the points."
+        )
     return remarks
 
 
