@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-numba = pytest.importorskip("numba")
+pytest.importorskip("numba")
 
 from panacea_sim.engines.compiled import compilation
 from panacea_sim.engines.compiled.evaluation import evaluate
@@ -130,5 +130,6 @@ def test_any_compiled_source_makes_the_cache_old(
 
 def test_other_functions_count_from_the_end_as_ever() -> None:
     """Our functions do without negative indices; those that others compile beside them have them."""
+    numba = pytest.importorskip("numba")
     last = numba.njit(lambda values, place: values[place])
     assert last(np.arange(3), -1) == 2

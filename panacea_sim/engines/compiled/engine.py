@@ -17,6 +17,7 @@ from panacea_sim.engines.compiled import columns as col
 from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
 from panacea_sim.engines.compiled.delays import first_delays, posting_columns
 from panacea_sim.engines.compiled.evaluation import evaluate
+from panacea_sim.engines.compiled.kept_rows import UNKNOWN, kept_rows
 from panacea_sim.engines.compiled.lowering import lower
 from panacea_sim.engines.compiled.occupancy import high_water, moved_bytes
 from panacea_sim.engines.compiled.tables import core_tables, stream_tables, trace_buffers
@@ -111,11 +112,11 @@ class _Engine:
         return logs
 
     def _unknown_codes(self) -> tuple[int, IntArray]:
-        """Return the lowest code of the evaluation, and the code in the log of each owner for all from there: -1."""
+        """Return the lowest code of the evaluation, and the codes in the log of each owner for all from there."""
         structure, reasons, ports = self._lowered.structure, len(GAP_REASONS), len(self._ports)
         channels = len(self._description.channels)
         lowest = CONTENDED - max(channels * (ports + reasons), (1 + reasons) * ports)
-        return lowest, np.full((len(self._logs), len(structure.slots) - lowest), -1, np.int32)
+        return lowest, np.full((len(self._logs), len(structure.slots) - lowest), UNKNOWN, np.int32)
 
     def _empty_buffers(self) -> None:
         if not self._records:
@@ -132,13 +133,13 @@ class _Engine:
     def _log_rows(self, owner: int, rows: IntArray) -> None:
         if not self._has_begun[owner]:
             self._begin(owner)
-        codes, place = self._codes[owner], rows[:, 0] - self._lowest_code
-        known = codes[place]
-        if known.min() < 0:
-            for code in np.unique(place[known < 0]).tolist():
-                codes[code] = self._logs[owner].code(*self._kind(owner, code + self._lowest_code))
-            known = codes[place]
-        self._add_rows(owner, known, *rows[:, 1:].T)
+        kept = kept_rows(
+            rows,
+            self._lowest_code,
+            self._codes[owner],
+            lambda code: self._logs[owner].code(*self._kind(owner, code)),
+        )
+        self._add_rows(owner, rows[:, 1], kept)
 
     def _begin(self, owner: int) -> None:
         """Add what a component waited for until its first inputs were there: it is known when more has happened."""
@@ -146,14 +147,15 @@ class _Engine:
         if owner < len(self._names):
             code, since, end = self._first_inputs(owner)
             if len(code):
-                self._add_rows(owner, code, since, end, np.full(len(code), NO_FIRING))
+                no_firing = np.full(len(code), NO_FIRING, np.int32)
+                self._add_rows(owner, since, KeptRows(code.astype(np.int32), end, no_firing))
 
-    def _add_rows(self, owner: int, code: IntArray, start: IntArray, end: IntArray, firing: IntArray) -> None:
+    def _add_rows(self, owner: int, start: IntArray, rows: KeptRows) -> None:
         log = self._logs[owner]
         if self._traced:
-            log.extend(code, start, end, firing)
+            log.extend(rows.code, start, rows.end_cycle, rows.firing)
         else:
-            log.kept.append(KeptRows(code.astype(np.int32, copy=False), end.copy(), firing.astype(np.int32)))
+            log.kept.append(rows)
 
     def _kind(self, owner: int, code: int) -> tuple[State, str, str]:
         """Return state, cause and cause component for a code of the evaluation."""
