@@ -106,7 +106,7 @@ ideal_serve: Callable[..., None] = _ideal["serve"]
 @inner
 def is_full(trace: Trace) -> bool:
     """Return whether the rows want emptying: the other half of a buffer may be filled before the next look."""
-    return trace.most[ROWS] > trace.rows.shape[1] // 2
+    return bool(trace.most[ROWS] > trace.rows.shape[1] // 2)
 
 
 @inner
