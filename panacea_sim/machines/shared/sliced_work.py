@@ -26,7 +26,7 @@ Counts: TypeAlias = npt.NDArray[np.uint8]
 
 _Slice = TypeVar("_Slice", np.int8, np.uint8)
 
-__all__ = ["Counts", "SkipMasks", "SlicedWork", "filled_up"]
+__all__ = ["Counts", "SkipMasks", "SlicedWork", "filled_up", "summed_over_tiles"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,12 +121,12 @@ class SlicedWork(LayerWork):
     def weight_entries(self) -> IntArray:
         """Entries in the streams of each weight tile [m, k]."""
         tiles = self.tiling.repeat * self.tiling.m_tiles
-        return _sum_tiles(_summed_groups(self.weight_counts, tiles), self.tiling.tile_k)
+        return summed_over_tiles(_summed_groups(self.weight_counts, tiles), self.tiling.tile_k)
 
     @cached_property
     def activation_entries(self) -> IntArray:
         """Entries in the streams of each activation tile [n, k]."""
-        return _sum_tiles(self.activation_counts, self.tiling.tile_k)
+        return summed_over_tiles(self.activation_counts, self.tiling.tile_k)
 
     @property
     def _all_column_groups(self) -> IntArray:
@@ -148,7 +148,7 @@ class SlicedWork(LayerWork):
         if not self.may_be_raw:
             return np.zeros((len(groups), tiling.k_tiles), np.bool_)
         streams = (groups * ho_slices)[:, None]
-        bits = encoded_bits(_sum_tiles(counts, tiling.tile_k), streams, tiling.v, tiling.tile_k)
+        bits = encoded_bits(summed_over_tiles(counts, tiling.tile_k), streams, tiling.v, tiling.tile_k)
         are_raw: BoolArray = raw_bits(streams, tiling.depths, tiling.v) < bits
         return are_raw
 
@@ -202,6 +202,7 @@ def _summed_groups(counts: Counts, tiles: int) -> FloatArray:
     return summed
 
 
-def _sum_tiles(counts: FloatArray, tile_k: int) -> IntArray:
+def summed_over_tiles(counts: FloatArray, tile_k: int) -> IntArray:
+    """Return the sums [tile, k tile] of counts [tile, K]."""
     sums: IntArray = np.add.reduceat(counts.astype(np.int64), np.arange(0, counts.shape[1], tile_k), 1)
     return sums
