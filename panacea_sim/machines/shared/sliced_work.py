@@ -98,12 +98,11 @@ class SlicedWork(LayerWork):
         """Stored weight vectors, fillers included, over all HO slices: uint8 [m * row groups of a full tile, K]."""
         tiling, slices = self.tiling, len(self.masks.weight)
         counts = _counts(self.masks.weight, tiling.repeat, tiling.m_tiles * tiling.most_row_groups, tiling.tile_k)
-        tiles = tiling.repeat * tiling.m_tiles
-        is_raw = self._are_raw(_summed_groups(counts, tiles), tiling.row_groups, slices)
-        if is_raw.any():
+        if self.may_be_raw:
+            tiles = tiling.repeat * tiling.m_tiles
+            is_raw = self._are_raw(_summed_groups(counts, tiles), tiling.row_groups, slices)
             there = np.arange(tiling.most_row_groups) < tiling.row_groups[:, None]
-            of_lanes = counts.reshape(tiles, -1, tiling.K)
-            np.copyto(of_lanes, slices, where=there[:, :, None] & self._along_k(is_raw)[:, None])
+            np.copyto(counts.reshape(tiles, -1, tiling.K), slices, where=there[:, :, None] & is_raw[:, None])
         return counts
 
     @cached_property
@@ -114,8 +113,10 @@ class SlicedWork(LayerWork):
         slices, groups = len(self.masks.activation), self._all_column_groups
         counts = _counts(self.masks.activation, tiling.repeat, lanes, tiling.tile_k)
         summed = _summed_groups(counts, tiling.repeat * tiling.n_tiles)
-        all_stored = (slices * groups[:, None]).astype(summed.dtype)
-        return np.where(self._along_k(self._are_raw(summed, groups, slices)), all_stored, summed)
+        if self.may_be_raw:
+            is_raw = self._are_raw(summed, groups, slices)
+            np.copyto(summed, slices * groups[:, None], where=is_raw, casting="unsafe")
+        return summed
 
     @cached_property
     def weight_entries(self) -> IntArray:
@@ -143,18 +144,11 @@ class SlicedWork(LayerWork):
         return TileBytes(ho, bits_to_bytes(lo_bits))
 
     def _are_raw(self, counts: FloatArray, groups: IntArray, ho_slices: int) -> BoolArray:
-        """Return which tiles [tile, k] are shorter as they are than in the code, from the stored vectors [tile, K]."""
+        """Return which tiles are shorter as they are than in the code, from the stored vectors: [tile, K] as these."""
         tiling = self.tiling
-        if not self.may_be_raw:
-            return np.zeros((len(groups), tiling.k_tiles), np.bool_)
         streams = (groups * ho_slices)[:, None]
         bits = encoded_bits(summed_over_tiles(counts, tiling.tile_k), streams, tiling.v, tiling.tile_k)
-        are_raw: BoolArray = raw_bits(streams, tiling.depths, tiling.v) < bits
-        return are_raw
-
-    def _along_k(self, of_tiles: BoolArray) -> BoolArray:
-        """Return for each position [tile, K] what its tile [tile, k] is."""
-        return np.repeat(of_tiles, self.tiling.depths, axis=1)
+        return np.repeat(raw_bits(streams, tiling.depths, tiling.v) < bits, tiling.depths, axis=1)
 
     def deciding(self) -> Iterable[np.ndarray]:
         """Return the skip masks: which vectors are stored decides bytes and steps."""
