@@ -16,9 +16,7 @@ __all__ = ["SibiaHardware", "sibia_hardware"]
 class SibiaHardware(OperatorHardware, CodedHardware):
     """PE arrays whose operators multiply two vectors of signed 4-bit slices, and codecs for the operand that skips."""
 
-    single_slices: Annotated[Literal["off", "on"], NoKnob("other steps of every task: run the scenario with it")] = (
-        "off"
-    )
+    single_slices: Annotated[Literal["off", "on"], NoKnob("other steps of every task: run the scenario with it")]
 
     @field_validator("single_slices", mode="before")
     @classmethod
