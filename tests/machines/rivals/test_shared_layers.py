@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from itertools import product
 
 import pytest
 from case_counts import asked_machines
 from naive_energy import CASES, naive_cells, naive_pj
+from real_layers import real_layer
 from strategies import ABLATED, RIVALS
 
 from panacea_sim.energy.energy import CATEGORIES, energy_of
@@ -17,24 +18,19 @@ from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.workload.npz import load_layer
 
-_LAYERS = sorted((Path(__file__).parents[3] / "scenarios" / "data").glob("*.npz"))
-_TAKEN = _LAYERS if asked_machines(0) else [path for path in _LAYERS if path.stem == "minilm_l3_out_dbs"]
-
-
-def test_twelve_layers_are_there() -> None:
-    """Four layers in three variants are shared."""
-    assert len(_LAYERS) == 12
-    assert _TAKEN
+_KINDS = product(("ffn1", "ffn2", "out", "qkv"), ("plain", "zpm", "dbs"))
+_LAYERS = [f"minilm_l3_{layer}_{variant}" for layer, variant in _KINDS]
+_TAKEN = _LAYERS if asked_machines(0) else ["minilm_l3_out_dbs"]
 
 
 @pytest.mark.parametrize("machine", [*RIVALS, *ABLATED])
-@pytest.mark.parametrize("path", _TAKEN, ids=[path.stem for path in _TAKEN])
-def test_a_real_layer(path: Path, machine: str) -> None:
+@pytest.mark.parametrize("name", _TAKEN)
+def test_a_real_layer(name: str, machine: str) -> None:
     """Where values travel the accumulators are exact; on every machine energy is its counts times the table."""
     travels = machine in RIVALS
     fields = load_hardware("panacea").model_dump() | {"machine": machine}
     hardware = load_hardware(machine) if travels else from_mapping(fields)
-    scenario = Scenario("shared", load_layer(path), hardware, values="travel" if travels else "off")
+    scenario = Scenario("shared", load_layer(real_layer(name)), hardware, values="travel" if travels else "off")
     summary = run(scenario, RunOptions(engine="reference", trace=TraceOptions("off"))).summary
     assert summary.exact is (True if travels else None)
     found, plain = energy_of(summary, energy_table()), summary.to_json()

@@ -126,7 +126,7 @@ def test_single_slices_of_activations_are_packed(layer: GemmLayer, v: int, n_pea
 @pytest.mark.parametrize(("name", "share"), [("ffn1_dbs", 0.995), ("out_dbs", 0.935), ("qkv_dbs", 0.923)])
 def test_single_slices_of_real_layers(name: str, share: float) -> None:
     """On layers of MiniLM a few percent of the steps are those of single zero slices."""
-    layer = load_layer(_DATA / f"minilm_l3_{name}.npz")
+    layer = load_layer(real_layer(f"minilm_l3_{name}"))
     kind = machine_of(load_hardware("sibia"))
     off, on = (
         int(sibia_work_of(kind.work(kind.own(layer), hardware, None)).steps.sum(dtype=np.int64))
