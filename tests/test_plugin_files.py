@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,19 @@ def test_objects_of_it_travel(tmp_path: Path) -> None:
     ]
     busy = [run(scenario).summary.components["drain"]["busy"] for scenario in scenarios]
     assert busy == [6, 6]
+
+
+def test_a_file_that_changes_during_a_run_is_refused(tmp_path: Path) -> None:
+    """A process that is sent an object of a file with another text by then refuses it; this one keeps what it has."""
+    hardware = load_hardware(_written(tmp_path))
+    sent = tmp_path / "sent.pickle"
+    sent.write_bytes(pickle.dumps(hardware))
+    file = tmp_path / "parts" / "my_machine.py"
+    file.write_text(file.read_text(encoding="utf-8").replace("one more", "another"), encoding="utf-8")
+    assert load_hardware(tmp_path / "mine.yaml") == hardware
+    reading = "import pickle, sys; pickle.load(open(sys.argv[1], 'rb'))"
+    ended = subprocess.run([sys.executable, "-c", reading, sent], capture_output=True, text=True, check=False)
+    assert f"{file}: found another text than the run began with" in ended.stderr
 
 
 _WRONG = {
