@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from plugin_packages import EXAMPLE
@@ -16,6 +18,8 @@ pytest.importorskip("numba")
 
 from panacea_sim.commands.main import main
 from panacea_sim.errors import ConfigError
+from panacea_sim.exploring.fields import known_fields
+from panacea_sim.exploring.start import Start
 from panacea_sim.hardware.config import load_hardware, with_settings
 from panacea_sim.hardware.registry import registered
 from panacea_sim.running.run import run
@@ -63,9 +67,11 @@ def test_a_digest_holds_for_what_the_file_says(tmp_path: Path) -> None:
 
 
 def test_objects_of_it_travel(tmp_path: Path) -> None:
-    """Hardware of such a machine can be pickled, changed, and named from a script's settings."""
+    """Hardware of such a machine can be pickled, swept over, changed, and named from a script's settings."""
     hardware = load_hardware(_written(tmp_path))
     assert pickle.loads(pickle.dumps(hardware)) == hardware  # noqa: S301  # our own
+    start = SimpleNamespace(hardware=hardware, workload_fields=(), quantization_fields=())
+    assert known_fields(cast("Start", start))["hardware.drain_rows_per_cycle"] == ("hardware", "drain_rows_per_cycle")
     changed = with_settings(hardware, {"drain_rows_per_cycle": 8})
     settings = {"machine": str(tmp_path / "parts" / "my_machine.py"), "array_rows": 24, "drain_rows_per_cycle": 8}
     layer = synthetic_layer(48, 16, 32, 0.5, 0.5, seed=0)
