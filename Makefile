@@ -43,7 +43,7 @@ lint: $(STAMP) ## formatting, lint rules, types and import order, without changi
 	$(BIN)/lint-imports
 
 docs: $(STAMP) ## make the site of the documentation in site/; a broken link, or a page that is not in mkdocs.yml, fails
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 wheel: $(STAMP) ## build the wheel, install it outside of the checkout and use it there
 	.ci/wheel $(BIN)/python
