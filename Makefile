@@ -23,7 +23,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: setup run test check lint format wheel lowest bench equal promises reproduce mutants golden picture models profiles clean help rebuild
+.PHONY: setup run test check docs lint format wheel lowest bench equal promises reproduce mutants golden picture models profiles clean help rebuild
 
 setup: $(STAMP) ## make .venv and install the package with the pinned tools
 
@@ -33,7 +33,7 @@ run: $(STAMP) ## simulate the quickstart scenario into runs/quickstart
 test: $(STAMP) ## run all tests, the slow ones too (HYPOTHESIS_PROFILE=ci for more cases)
 	$(BIN)/pytest -n $(WORKERS)
 
-check: lint ## everything that CI runs: lint, then the tests with the full count of cases
+check: lint docs ## everything that CI runs: lint, the site, then the tests with the full count of cases
 	HYPOTHESIS_PROFILE=ci $(BIN)/pytest -n $(WORKERS)
 
 lint: $(STAMP) ## formatting, lint rules, types and import order, without changing a file
@@ -41,6 +41,9 @@ lint: $(STAMP) ## formatting, lint rules, types and import order, without changi
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(STAMP) ## make the site of the documentation in site/; a broken link, or a page that is not in mkdocs.yml, fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 wheel: $(STAMP) ## build the wheel, install it outside of the checkout and use it there
 	.ci/wheel $(BIN)/python
@@ -58,13 +61,14 @@ format: $(STAMP) ## rewrite the sources in the project's format
 bench: $(STAMP) ## measure the speed of the simulator
 	$(BIN)/python benchmarks/bench.py
 
-equal: $(STAMP) ## compare both engines on N random machines of each kind and 3/5 as many programs (default 10000)
-	EQUAL_MACHINES=$(or $(N),10000) $(BIN)/pytest tests/engines/test_compiled_equality.py -n $(WORKERS)
+equal: $(STAMP) ## compare both engines on N random machines of each kind, 3/5 as many programs, 1/5 of each rival (default 10000)
+	EQUAL_MACHINES=$(or $(N),10000) $(BIN)/pytest -n $(WORKERS) tests/engines/test_compiled_equality.py \
+	    tests/machines/rivals/test_rival_engines.py tests/machines/rivals/test_rival_values.py::test_every_accumulator_is_exact
 
 promises: $(STAMP) ## measure how often and how far reruns gain more than a critical path promised (N machines of each kind)
 	$(BIN)/python tests/promises.py --machines $(or $(N),500)
 
-reproduce: $(STAMP) ## run scenarios that have an expected result, and compare all cycles (SCRIPTS=... for some, WRITE=--write anew)
+reproduce: $(STAMP) ## run all scenarios, and compare cycles with the expected ones (SCRIPTS=... for some, WRITE=--write anew)
 	$(BIN)/python .ci/reproduce.py $(WRITE) $(SCRIPTS)
 
 mutants: $(STAMP) ## see that tests notice every one-line fault of tests/mutants (NAMES=... for some of them)
@@ -84,7 +88,7 @@ profiles: models ## measure the density profiles of the zoo anew on MiniLM and S
 	$(BIN)/python .ci/profiles.py
 
 clean: ## remove caches, build products and the quickstart run; .venv and other runs stay
-	rm -rf build dist runs/quickstart .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info
+	rm -rf build dist site runs/quickstart .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache *.egg-info
 	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## show this list
@@ -97,7 +101,7 @@ $(STAMP): pyproject.toml constraints.txt $(if $(USABLE),,rebuild)
 	@if ! cat pyproject.toml constraints.txt | cmp -s - $@; then \
 	    echo "installing into $(VENV)" && rm -f $@ && \
 	    PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
-	        $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools -e '.[dev,cluster,compiled,onnx,optimize]' && \
+	        $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools -e '.[dev,cluster,compiled,docs,onnx,optimize]' && \
 	    cat pyproject.toml constraints.txt > $@.new && mv $@.new $@; \
 	else touch $@; fi
 

@@ -24,6 +24,9 @@ UNUSABLE = 2
 NO_MODELS = "Run `make models` first"
 """... and what it says where that is a model."""
 
+NOTHING_EXPECTED = "no expected result is kept beside it, as those of real models need models: --write makes one"
+MAIN = '__name__ == "__main__"'
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -39,12 +42,15 @@ class Outcome:
 def main() -> int:
     """Compare, or write the expected results anew; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scripts", nargs="*", type=Path, help="scripts (default: all with an expected result)")
+    parser.add_argument("scripts", nargs="*", type=Path, help="scripts (default: all of scenarios/)")
     parser.add_argument("--write", action="store_true", help="write what comes out; read the diff before you commit it")
     options = parser.parse_args()
-    scripts = [each.resolve() for each in options.scripts] or expected_scripts(SCENARIOS)
+    scripts = [each.resolve() for each in options.scripts] or all_scripts(SCENARIOS)
     outcomes = []
     for script in scripts:
+        if not options.write and not expected_file(script).is_file():
+            outcomes.append(Outcome(script.stem, "skipped", 0, 0.0, (NOTHING_EXPECTED,)))
+            continue
         print(f"running {script.name} ..", file=sys.stderr)
         outcomes.append(written(script) if options.write else reproduced(script))
     print("\n".join(table(outcomes)))
@@ -54,6 +60,11 @@ def main() -> int:
 def expected_scripts(folder: Path) -> list[Path]:
     """Return the scripts of a folder that have an expected result, in order."""
     return [script_of(path) for path in sorted(folder.rglob(f"*{ENDING}"))]
+
+
+def all_scripts(folder: Path) -> list[Path]:
+    """Return the scripts of a folder that can be run, in order; those that others import only are left out."""
+    return [path for path in sorted(folder.rglob("*.py")) if MAIN in path.read_text("utf-8")]
 
 
 def script_of(expected: Path) -> Path:

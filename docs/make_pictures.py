@@ -73,13 +73,12 @@ def _tutorial_run(folder: Path) -> Path:
     """Return the folder of the first run of docs/tutorial.md, on the machine that the page gives."""
     page = (DOCS / "tutorial.md").read_text(encoding="utf-8")
     machine = re.search(r"^```yaml file=(\S+)\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    layer = re.search(r"gemm (scenarios/\S+\.npz)", page)
+    layer = re.search(r"gemm (\w+)", page)
     assert machine is not None
     assert layer is not None
     file = folder / machine[1]
     file.write_text(machine[2], encoding="utf-8")
-    path = DOCS.parent / layer[1]
-    run(Scenario(path.stem, path, load_hardware(file)), RunOptions(folder / file.stem))
+    run(Scenario(layer[1], layer[1], load_hardware(file)), RunOptions(folder / file.stem))
     return folder / file.stem
 
 

@@ -7,6 +7,13 @@ from panacea_sim.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from panacea_sim.api.answers import Diagnosis, EnergyAnswer
+    from panacea_sim.api.comparison import RunComparison, compare
+    from panacea_sim.api.pages import Picture, Timeline
+    from panacea_sim.api.quantization import quantize
+    from panacea_sim.api.run import Run
+    from panacea_sim.api.simulation import simulate
+    from panacea_sim.api.versus import VersusResult, versus
     from panacea_sim.calibration.calibrator import Calibrator
     from panacea_sim.calibration.policy import QuantizationPolicy
     from panacea_sim.commands.main import run_script
@@ -21,7 +28,6 @@ if TYPE_CHECKING:
         quantize_weights,
         weight_scale,
     )
-    from panacea_sim.report.notebook import Run
     from panacea_sim.running.model_scenario import model_scenario
     from panacea_sim.running.run import RunOptions, run
     from panacea_sim.running.scenario import Scenario, Study, load_scenario
@@ -36,24 +42,31 @@ if TYPE_CHECKING:
 __all__ = [
     "Calibrator",
     "ConfigError",
+    "Diagnosis",
+    "EnergyAnswer",
     "GemmLayer",
     "Hardware",
     "LatinHypercube",
     "MaskedLayer",
     "OutputFormat",
     "PanaceaError",
+    "Picture",
     "QuantizationPolicy",
     "Range",
     "ReadFormat",
     "Run",
+    "RunComparison",
     "RunOptions",
     "Scenario",
     "Study",
     "Sweep",
+    "Timeline",
     "TraceOptions",
+    "VersusResult",
     "WeightFormat",
     "calibrate_activations",
     "calibrated_output",
+    "compare",
     "dbs_bias",
     "following",
     "load_hardware",
@@ -61,17 +74,27 @@ __all__ = [
     "load_scenario",
     "model_scenario",
     "panacea_quantizer",
+    "quantize",
     "quantize_weights",
     "run",
     "run_script",
     "save_layer",
+    "simulate",
     "synthetic_layer",
+    "versus",
     "weight_scale",
 ]
 
 __version__ = VERSION
 
 _MODULES = {
+    "api.answers": ("Diagnosis", "EnergyAnswer"),
+    "api.comparison": ("RunComparison", "compare"),
+    "api.pages": ("Picture", "Timeline"),
+    "api.quantization": ("quantize",),
+    "api.run": ("Run",),
+    "api.simulation": ("simulate",),
+    "api.versus": ("VersusResult", "versus"),
     "calibration.calibrator": ("Calibrator",),
     "calibration.policy": ("QuantizationPolicy",),
     "commands.main": ("run_script",),
@@ -86,7 +109,6 @@ _MODULES = {
         "quantize_weights",
         "weight_scale",
     ),
-    "report.notebook": ("Run",),
     "running.model_scenario": ("model_scenario",),
     "running.run": ("RunOptions", "run"),
     "running.scenario": ("Scenario", "Study", "load_scenario"),

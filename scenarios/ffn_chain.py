@@ -1,12 +1,10 @@
 """Two layers in one run, chained in values: FFN1 -> GELU -> FFN2 of MiniLM layer 3."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from panacea_sim import OutputFormat, Scenario, following, load_layer, run_script
 
-DATA = Path(__file__).parent / "data"
-FFN1, FFN2 = load_layer(DATA / "minilm_l3_ffn1_dbs.npz"), load_layer(DATA / "minilm_l3_ffn2_dbs.npz")
+FFN1, FFN2 = load_layer("minilm_l3_ffn1_dbs"), load_layer("minilm_l3_ffn2_dbs")
 
 first = replace(
     FFN1,

@@ -1,11 +1,9 @@
 """One layer in all six loop orders: they move different bytes, and K outside costs spills of partial sums."""
 
-from pathlib import Path
-
 from panacea_sim import Scenario, Study, load_layer, run_script
 from panacea_sim.mapping.order import LOOP_ORDERS
 
-LAYER = load_layer(Path(__file__).parent / "data" / "minilm_l3_ffn2_dbs.npz")
+LAYER = load_layer("minilm_l3_ffn2_dbs")
 
 scenario = Study(
     "loop_orders",

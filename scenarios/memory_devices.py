@@ -1,11 +1,9 @@
 """One layer on every memory device: who is bound by memory, and what its time goes to."""
 
-from pathlib import Path
-
 from panacea_sim import Scenario, Study, load_layer, run_script
 from panacea_sim.hardware.dram.devices import list_devices
 
-LAYER = load_layer(Path(__file__).parent / "data" / "minilm_l3_ffn1_dbs.npz")
+LAYER = load_layer("minilm_l3_ffn1_dbs")
 
 scenario = Study(
     "memory_devices",

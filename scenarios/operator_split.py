@@ -1,10 +1,8 @@
 """Twelve operators in a PE array, split between dynamic (HO work) and static (LO work) in four ways."""
 
-from pathlib import Path
-
 from panacea_sim import Scenario, Study, load_layer, run_script
 
-LAYER = load_layer(Path(__file__).parent / "data" / "minilm_l3_ffn1_dbs.npz")
+LAYER = load_layer("minilm_l3_ffn1_dbs")
 SPLITS = ((4, 8), (6, 6), (7, 5), (8, 4))
 
 scenario = Study(

@@ -1,12 +1,10 @@
 """One real layer, bit-exact: MiniLM layer 3 FFN1 after zero-point manipulation and distribution-based slicing."""
 
-from pathlib import Path
-
 from panacea_sim import Scenario, run_script
 
 scenario = Scenario(
     "quickstart",
-    layer=Path(__file__).parent / "data" / "minilm_l3_ffn1_dbs.npz",
+    layer="minilm_l3_ffn1_dbs",
     description="MiniLM layer 3 FFN1 on the default machine",
 )
 

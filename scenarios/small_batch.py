@@ -1,11 +1,10 @@
 """From one token to 128: it shows where memory takes over from compute."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from panacea_sim import Scenario, Study, load_layer, run_script
 
-LAYER = load_layer(Path(__file__).parent / "data" / "minilm_l3_ffn1_dbs.npz")
+LAYER = load_layer("minilm_l3_ffn1_dbs")
 TOKENS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 scenario = Study(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 
@@ -12,12 +13,14 @@ __all__ = [
     "Cut",
     "TileSize",
     "Work",
+    "activation_is_raw",
     "activation_size",
     "output_size",
     "rounded_up",
     "shared",
     "stored_weights",
     "tile_work",
+    "weight_is_raw",
     "weight_size",
 ]
 
@@ -45,17 +48,24 @@ class TileSize:
 
 @dataclass(frozen=True)
 class Cut:
-    """How a machine cuts layers into tiles."""
+    """How a machine cuts layers into tiles, and whether the HO parts of these may be raw."""
 
     v: int
     tile_m: int
     tile_k: int
     tile_n: int
+    may_be_raw: bool = False
 
     @classmethod
-    def of(cls, settings: Mapping[str, int]) -> Cut:
+    def of(cls, settings: Mapping[str, Any]) -> Cut:
         """Return how the machine with these settings cuts."""
-        return cls(settings["v"], settings["n_pea"] * settings["v"], settings["tile_k"], settings["tile_n"])
+        return cls(
+            settings["v"],
+            settings["n_pea"] * settings["v"],
+            settings["tile_k"],
+            settings["tile_n"],
+            settings.get("raw_ho") == "auto",
+        )
 
 
 # --- work ----------------------------------------------------------------------------------------------------------
@@ -77,16 +87,22 @@ def shared(tiles: list[tuple[int, int, int]], n_dwo: int, n_swo: int, n_cs: int)
     return Work(dynamic + taken, static - taken, compensation, cycles(taken))
 
 
-def tile_work(layer: GemmLayer, rows: range, depth: range, columns: range, v: int) -> tuple[int, int, int]:
+def tile_work(
+    layer: GemmLayer, rows: range, depth: range, columns: range, v: int, raw: tuple[bool, bool] = (False, False)
+) -> tuple[int, int, int]:
     """Return the steps of DWOs, SWOs and CS for one row group, n tile and k tile.
 
-    Every vector that is stored meets every vector that is stored.
+    Every vector that is stored meets every vector that is stored; of a `raw` weight or activation tile all are.
     """
     starts = columns[::v]
     weight = stored_weights(layer, rows, depth)
     activation = [
         stream for n in starts for stream in _stored_activations(layer, range(n, min(n + v, columns.stop)), depth)
     ]
+    weight, activation = (
+        [[True] * len(stream) for stream in streams] if is_raw else streams
+        for streams, is_raw in zip((weight, activation), raw, strict=True)
+    )
     dynamic = compensation = 0
     for at in range(len(depth)):
         w_stored = sum(stream[at] for stream in weight)
@@ -101,18 +117,38 @@ def tile_work(layer: GemmLayer, rows: range, depth: range, columns: range, v: in
 
 def weight_size(layer: GemmLayer, cut: Cut, m: int, k: int) -> TileSize:
     """Return the bytes of weight tile [m, k]."""
+    streams, groups, depth = _weight_streams(layer, cut, m, k)
+    return _size(streams, groups, depth, cut)
+
+
+def weight_is_raw(layer: GemmLayer, cut: Cut, m: int, k: int) -> bool:
+    """Return whether the HO part of weight tile [m, k] is stored as it is."""
+    streams, _, depth = _weight_streams(layer, cut, m, k)
+    return cut.may_be_raw and _raw_bits(streams, depth, cut) < _code_bits(streams, cut)
+
+
+def _weight_streams(layer: GemmLayer, cut: Cut, m: int, k: int) -> tuple[list[list[bool]], int, int]:
     rows, depth = _part(m, cut.tile_m, layer.M), _part(k, cut.tile_k, layer.K)
     groups = _groups(rows, cut.v)
-    streams = [stream for group in groups for stream in stored_weights(layer, group, depth)]
-    return _size(streams, len(groups), len(depth), cut)
+    return [stream for group in groups for stream in stored_weights(layer, group, depth)], len(groups), len(depth)
 
 
 def activation_size(layer: GemmLayer, cut: Cut, n: int, k: int) -> TileSize:
     """Return the bytes of activation tile [n, k]."""
+    streams, groups, depth = _activation_streams(layer, cut, n, k)
+    return _size(streams, groups, depth, cut)
+
+
+def activation_is_raw(layer: GemmLayer, cut: Cut, n: int, k: int) -> bool:
+    """Return whether the HO part of activation tile [n, k] is stored as it is."""
+    streams, _, depth = _activation_streams(layer, cut, n, k)
+    return cut.may_be_raw and _raw_bits(streams, depth, cut) < _code_bits(streams, cut)
+
+
+def _activation_streams(layer: GemmLayer, cut: Cut, n: int, k: int) -> tuple[list[list[bool]], int, int]:
     columns, depth = _part(n, cut.tile_n, layer.N), _part(k, cut.tile_k, layer.K)
     groups = _groups(columns, cut.v)
-    streams = [stream for group in groups for stream in _stored_activations(layer, group, depth)]
-    return _size(streams, len(groups), len(depth), cut)
+    return [stream for group in groups for stream in _stored_activations(layer, group, depth)], len(groups), len(depth)
 
 
 def output_size(codes: Codes, form: OutputFormat | None, cut: Cut, m: int, n: int) -> TileSize:
@@ -136,12 +172,24 @@ def output_size(codes: Codes, form: OutputFormat | None, cut: Cut, m: int, n: in
 
 
 def _size(streams: list[list[bool]], groups: int, depth: int, cut: Cut) -> TileSize:
-    """Return the bytes of a tile: dense LO slices of 4 bits, and a count and the entries of each stream."""
+    """Return the bytes of a tile: dense LO slices of 4 bits, and its code, or a flag and the shorter of both."""
+    bits = _code_bits(streams, cut)
+    if cut.may_be_raw and streams:
+        bits = 1 + min(bits, _raw_bits(streams, depth, cut))
+    ho = rounded_up(bits, 8)
+    return TileSize(ho, ho + rounded_up(groups * cut.v * depth * 4, 8))
+
+
+def _code_bits(streams: list[list[bool]], cut: Cut) -> int:
+    """Return the bits of a count and the entries of each stream."""
     count_bits = 0
     while 2**count_bits < cut.tile_k + 1:
         count_bits += 1
-    ho = rounded_up(sum(count_bits + sum(stream) * (4 + 4 * cut.v) for stream in streams), 8)
-    return TileSize(ho, ho + rounded_up(groups * cut.v * depth * 4, 8))
+    return sum(count_bits + sum(stream) * (4 + 4 * cut.v) for stream in streams)
+
+
+def _raw_bits(streams: list[list[bool]], depth: int, cut: Cut) -> int:
+    return len(streams) * depth * 4 * cut.v
 
 
 def _part(number: int, length: int, whole: int) -> range:

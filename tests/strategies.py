@@ -20,7 +20,7 @@ from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
 from panacea_sim.description.parts import Channel, Memory, Port, Queue, Store
 from panacea_sim.description.steps import NO_NEED, Acquire, Give, Need, Put, Release, Requests, Take, Wait
-from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
+from panacea_sim.hardware.config import Hardware, from_mapping, load_hardware, with_settings
 from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.machines.shared.program import Program, plan_program
@@ -728,6 +728,18 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 
 
 @st.composite
+def raw_scenarios(draw: st.DrawFn, drawn: st.SearchStrategy[Scenario]) -> Scenario:
+    """Draw a scenario whose HO parts are raw where their code would be longer; memories hold these tiles too."""
+    scenario = draw(drawn)
+    settings: dict[str, Any] = {**scenario.settings, "raw_ho": "auto"}
+    layers = [layer for layer in scenario.layers if isinstance(layer, GemmLayer)]
+    needed = [_largest_tiles(layer, settings) for layer in layers]
+    for name in needed[0]:
+        settings[name] = max(settings[name], *(sizes[name] for sizes in needed))
+    return replace(scenario, settings=settings)
+
+
+@st.composite
 def repeated_scenarios(draw: st.DrawFn) -> Scenario:
     """Draw a layer of several products on a machine as `scenarios` draws it."""
     scenario = draw(scenarios())
@@ -947,10 +959,13 @@ _RIVAL_FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "sa_ws": {"array_columns": _FEW, "tile_k": _FEW, "tile_n": st.integers(1, 6)},
     "simd": _PEA_FIELDS,
     "bitfusion": _PEA_FIELDS,
-    "sibia": _PEA_FIELDS | {"codec_bytes_per_cycle": st.sampled_from([1, 3, 32])},
+    "sibia": _PEA_FIELDS
+    | {"codec_bytes_per_cycle": st.sampled_from([1, 3, 32]), "raw_ho": st.sampled_from(["off", "auto"])},
 }
 RIVALS = tuple(_RIVAL_FIELDS)
 """The machines beside `panacea`."""
+ABLATED = ("panacea_dense", "panacea_zero")
+"""Those that are `panacea` without some of its steps."""
 
 
 @st.composite
@@ -975,6 +990,19 @@ def rival_scenarios(draw: st.DrawFn, machine: str) -> Scenario:
         settings[name] = max(sizes[name] for sizes in needed) + draw(st.sampled_from([0, 0, 8, 64, _PLENTY_BYTES]))
     settings["omem_bytes"] += settings["psum_bytes"]
     return Scenario("rival", layers, machine, settings)
+
+
+@st.composite
+def ablated_scenarios(draw: st.DrawFn, machine: str) -> Scenario:
+    """Draw a program as `programs` does, on Panacea without what makes it one; memories hold its larger tiles too."""
+    scenario = draw(programs)
+    hardware = from_mapping(with_settings(_PANACEA, scenario.settings).model_dump() | {"machine": machine})
+    kind = machine_of(hardware)
+    works = [kind.work(kind.own(layer), hardware, None) for layer in scenario.layers if isinstance(layer, GemmLayer)]
+    needed = [_largest_bytes(work, kind.heights(hardware)[0]) for work in works]
+    settings = {name: max(getattr(hardware, name), *(sizes[name] for sizes in needed)) for name in needed[0]}
+    settings["omem_bytes"] += settings["psum_bytes"]
+    return replace(scenario, hardware=with_settings(hardware, settings), settings={})
 
 
 def _of_usual_scales(draw: st.DrawFn, layer: GemmLayer) -> GemmLayer:

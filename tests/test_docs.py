@@ -30,23 +30,16 @@ from panacea_sim.workload.synthetic import synthetic_layer
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
-FOLLOWED = [
-    "README.md",
-    "docs/first-steps.md",
-    "docs/tutorial.md",
-    "docs/calibration.md",
-    "docs/validation.md",
-    "docs/how-to-add-a-component.md",
-    "docs/how-to-add-a-machine.md",
-]
+IN_A_CHECKOUT = {"README.md", "contributing.md", "models.md", "validation.md"}
+"""Pages of which commands need the repository; those of all others run in an empty folder."""
 COLUMNS = "110"
-SKIPPED = ("make ", ". .venv/")
-"""Commands that set up an environment: the tests run in one."""
+RUN = {"console", "python", "yaml"}
+FENCED = re.compile(r"^(?:<!-- not run: ([^\n]+?) -->\n)?```(\w*) ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, the options after it and its text.
+    """A fenced block: its language, the options after it, its text, and in the comment before it why it is not run.
 
     `file=NAME` is what a block is written to, `needs=MODULE` what it imports, `model=FILE` what `make models` fetches.
     """
@@ -54,6 +47,24 @@ class Block:
     language: str
     options: dict[str, str]
     text: str
+    why_not: str = ""
+
+    @property
+    def is_run(self) -> bool:
+        """Whether it runs, here and now."""
+        is_there = (ROOT / self.options.get("model", "README.md")).is_file()  # models are fetched on request
+        return self.language in RUN and not self.why_not and is_there and _is_installed(self.options)
+
+
+def _is_installed(options: dict[str, str]) -> bool:
+    return "needs" not in options or importlib.util.find_spec(options["needs"]) is not None
+
+
+def _blocks(page: Path) -> list[Block]:
+    return [
+        Block(language, dict(option.split("=") for option in options.split()), text, why_not)
+        for why_not, language, options, text in FENCED.findall(page.read_text(encoding="utf-8"))
+    ]
 
 
 @pytest.fixture
@@ -66,31 +77,43 @@ def playground(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_runs_or_says_why_not(page: Path) -> None:
+    """A block is run, is an output or a drawing (text), or has `<!-- not run: REASON -->` in the line above it."""
+    text = page.read_text(encoding="utf-8")
+    blocks = _blocks(page)
+    assert 2 * len(blocks) == len(re.findall("^ *```", text, re.MULTILINE)), "a fence is indented, or does not end"
+    assert len(re.findall("^<!-- not run:", text, re.MULTILINE)) == sum(bool(block.why_not) for block in blocks), (
+        "a reason is not above a block"
+    )
+    for block in blocks:
+        assert block.language in RUN | {"text"} or block.why_not, f"neither run nor marked:\n{block.text}"
+        assert block.options.keys() <= {"file", "needs", "model"}, block.options
+        if block.language == "yaml":
+            assert block.why_not or "file" in block.options, f"no command can use this:\n{block.text}"
+        if block.language == "console" and not block.why_not:
+            assert block.text.startswith("$ "), f"no command:\n{block.text}"
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", FOLLOWED)
-def test_pages_can_be_followed(page: str, playground: Path) -> None:
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if any(each.is_run for each in _blocks(page))], ids=lambda page: page.name
+)
+def test_pages_can_be_followed(page: Path, request: pytest.FixtureRequest) -> None:
     """Every command and snippet of a page runs, in order, and prints what the page shows."""
-    blocks = _blocks(ROOT / page)
-    followers = [*blocks[1:], Block("", {}, "")]
-    for block, follower in zip(blocks, followers, strict=True):
+    folder = request.getfixturevalue("playground" if page.name in IN_A_CHECKOUT else "tmp_path")
+    blocks = _blocks(page)
+    for block, follower in zip(blocks, [*blocks[1:], Block("", {}, "")], strict=True):
+        if not block.is_run:
+            continue
         if "file" in block.options:
-            (playground / block.options["file"]).write_text(block.text, encoding="utf-8")
-        elif not (ROOT / block.options.get("model", "README.md")).is_file():
-            continue  # it is of a model that is fetched on request
+            (folder / block.options["file"]).write_text(block.text, encoding="utf-8")
         elif block.language == "console":
             for command, output in _commands(block.text):
-                _check_output(["bash", "-c", command], output, playground)
-        elif block.language == "python" and _is_installed(block.options.get("needs", "pyarrow")):
+                _check_output(["bash", "-c", command], output, folder)
+        else:
             shown = follower.text if follower.language == "text" else ""
-            _check_output([sys.executable, "-c", block.text], shown, playground)
-
-
-def test_the_documented_comparison_is_real(playground: Path) -> None:
-    """The runs that docs/looking.md compares print what the page shows."""
-    blocks = [block for block in _blocks(ROOT / "docs" / "looking.md") if "panacea-sim compare" in block.text]
-    for command, output in [each for block in blocks for each in _commands(block.text)]:
-        _check_output(["bash", "-c", command], output, playground)
-    assert (playground / "runs" / "wide" / "summary.json").is_file()
+            _check_output([sys.executable, "-c", block.text], shown, folder)
 
 
 def test_the_documented_component_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +169,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         name, _, anchor = target.partition("#")
         file = page.parent / name if name else page
         assert file.exists(), target
-        assert not anchor or anchor in {heading.replace(" ", "-") for heading in _headings(file)}, target
+        assert not anchor or anchor in map(_anchor, _headings(file)), target
 
 
 def test_chapters_that_docstrings_cite_exist() -> None:
@@ -188,20 +211,11 @@ def test_files_page_names_everything() -> None:
     assert not sorted(name for name in names if f"`{name}`" not in page)
 
 
-def _blocks(page: Path) -> list[Block]:
-    fenced = re.findall(r"^```(\w*) ?([^\n]*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return [
-        Block(language, dict(option.split("=") for option in options.split()), text)
-        for language, options, text in fenced
-    ]
-
-
 def _commands(text: str) -> Iterator[tuple[str, str]]:
     """Return the commands of a console block, each with the output that the page shows for it."""
     for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
         command, _, output = part.partition("\n")
-        if not command.startswith(SKIPPED):
-            yield command, output
+        yield command, output
 
 
 def _check_output(command: list[str], shown: str, directory: Path) -> None:
@@ -216,13 +230,14 @@ def _check_output(command: list[str], shown: str, directory: Path) -> None:
     assert re.fullmatch(pattern, found), f"{command[-1]} printed\n{found}\nbut the page shows\n{shown}"
 
 
-def _is_installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
-
-
 def _headings(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {heading.lower() for heading in headings}
+
+
+def _anchor(heading: str) -> str:
+    """Return what a heading is called in links, as forges and the site make it."""
+    return re.sub(r"[^\w\- ]", "", heading).replace(" ", "-")
 
 
 def _cited_chapters(source: str) -> Iterator[str]:

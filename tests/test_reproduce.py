@@ -104,6 +104,28 @@ def test_what_is_written_is_reproduced(tmp_path: Path, reproduce: ModuleType) ->
     assert _main(reproduce, [path]) == 0
 
 
+def test_a_script_without_an_expected_result_is_skipped(
+    tmp_path: Path, reproduce: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named with the reason and not run; with --write it gets one."""
+    path = _script(tmp_path, _printing(_STUDY), {})
+    reproduce.expected_file(path).unlink()
+    assert _main(reproduce, [path]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].startswith("fake  skipped")
+    assert shown[1].strip() == reproduce.NOTHING_EXPECTED
+    assert _main(reproduce, ["--write", path]) == 0
+    assert _main(reproduce, [path]) == 0
+
+
+def test_every_scenario_is_reproduced_or_named(reproduce: ModuleType) -> None:
+    """All scripts are in the list; only those of real models have no expected result yet."""
+    scripts = reproduce.all_scripts(ROOT / "scenarios")
+    assert {"quickstart", "opt_2_7b_prefill", "zoo", "minilm"} <= {script.stem for script in scripts}
+    assert {script.parent.name for script in scripts if not reproduce.expected_file(script).is_file()} <= {"real"}
+    assert set(reproduce.expected_scripts(ROOT / "scenarios")) <= set(scripts)
+
+
 def test_every_expected_result_is_of_a_scenario(reproduce: ModuleType) -> None:
     """Each file in scenarios/ lies beside its script, and has cycles and the time that they took."""
     scripts = reproduce.expected_scripts(ROOT / "scenarios")

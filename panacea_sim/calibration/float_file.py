@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from panacea_sim.calibration.observed import ObservedLayer
+from panacea_sim.calibration.observed import ObservedLayer, observed_layer
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.workload.npz import read_arrays
 
@@ -12,7 +12,6 @@ __all__ = ["read_float_layer"]
 
 _REQUIRED = ("weight", "activation")
 _KEYS = (*_REQUIRED, "bias", "name")
-_MATRIX = 2
 
 
 def read_float_layer(path: Path) -> ObservedLayer:
@@ -32,14 +31,8 @@ def read_float_layer(path: Path) -> ObservedLayer:
     name = arrays.get("name")
     if name is not None and (name.ndim or name.dtype.kind != "U" or not name.item()):
         raise ConfigError(f"{path}, name", f"{name.dtype} of shape {name.shape}", "one text that is not empty")
-    weight, activation = arrays["weight"], arrays["activation"]
-    samples = activation if activation.ndim == weight.ndim + 1 else activation[None]
-    if not len(samples):
-        raise ConfigError(f"{path}, activation", "no samples", "at least one")
-    observed = ObservedLayer(path.stem if name is None else str(name.item()))
+    given = arrays["weight"], arrays["activation"], arrays.get("bias")
     try:
-        for sample in samples:
-            observed.add(weight, sample, arrays.get("bias"))
+        return observed_layer(path.stem if name is None else str(name.item()), *given)
     except ConfigError as error:
         raise ConfigError(error.field, error.found, error.accepted, f"File: {path}") from error
-    return observed

@@ -13,7 +13,7 @@ from panacea_sim.checks import require_row_numbers
 from panacea_sim.errors import ConfigError
 from panacea_sim.units import FloatArray
 
-__all__ = ["ObservedLayer", "Sample", "held_out_count"]
+__all__ = ["ObservedLayer", "Sample", "held_out_count", "observed_layer"]
 
 _MATRIX, _PRODUCTS = 2, 3
 _HELD_OUT_SHARE = 4
@@ -91,6 +91,23 @@ class ObservedLayer:
     def _first_held_out(self) -> int:
         count = len(self.samples)
         return count - (held_out_count(count) if self.judging is None else self.judging)
+
+
+def observed_layer(
+    name: str, weight: npt.ArrayLike, activation: npt.ArrayLike, bias: npt.ArrayLike | None = None
+) -> ObservedLayer:
+    """Return a layer with its samples: `activation` has one axis more than `weight`, the first, where it is several.
+
+    Raises ConfigError naming the layer, as `ObservedLayer.add` does, and where there is no sample.
+    """
+    given = np.asarray(activation)
+    samples = given if given.ndim == np.ndim(weight) + 1 else given[None]
+    if not len(samples):
+        raise ConfigError(f"layer {name!r}, activation", "no samples", "at least one")
+    observed = ObservedLayer(name)
+    for sample in samples:
+        observed.add(weight, sample, bias)
+    return observed
 
 
 def held_out_count(samples: int) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from panacea_sim.choices import Alignment
-from panacea_sim.commands.options import Force, Json
+from panacea_sim.commands.options import ChargedDevice, DramCharge, Force, Json, Table
 from panacea_sim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _RunFolders = Annotated[
 ]
 
 
-def compare_command(
+def compare_command(  # noqa: PLR0913  # each is an option
     runs: _RunFolders,
     *,
     as_json: Json = False,
@@ -30,6 +30,9 @@ def compare_command(
     align: Annotated[
         Alignment | None, typer.Option(help="How the page aligns the runs at first (default: cycle).")
     ] = None,
+    table: Table = "default",
+    dram: DramCharge = "lump",
+    device: ChargedDevice = None,
     force: Force = False,
 ) -> None:
     """Show runs side by side, the largest difference first.
@@ -41,10 +44,12 @@ def compare_command(
     from panacea_sim.analysis.comparison import compare_runs
     from panacea_sim.commands.opened_run import opened_runs
     from panacea_sim.commands.written import print_written
+    from panacea_sim.energy.stored import charging
     from panacea_sim.explanation.known import known_explanation
 
+    charged = charging(table, dram, device)
     opened = opened_runs(runs)
-    comparison = compare_runs(opened, [known_explanation(run) for run in opened])
+    comparison = compare_runs(opened, [known_explanation(run) for run in opened], charged)
     if html is not None:
         _write_page(comparison, html, align or "cycle", force=force)
     if html is not None and not as_json:

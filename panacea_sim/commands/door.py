@@ -32,6 +32,7 @@ COMMANDS = (
     "energy",
     "network",
     "dram",
+    "convert",
     "inspect",
     "compare",
     "versus",

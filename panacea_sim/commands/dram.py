@@ -28,7 +28,11 @@ def dram_command(  # the options of the command line
     device: Annotated[str, typer.Argument(help="A device (see `list dram`) or the YAML file of one.")],
     *,
     requests: Annotated[
-        Path, typer.Option(help="CSV with the columns cycle,address,bytes,op in order of arrival; op: read or write.")
+        Path,
+        typer.Option(
+            help="CSV with the columns cycle,address,bytes,op in order of arrival (op: read or write), "
+            "or a trace of DRAMsim3 or Ramulator 2."
+        ),
     ],
     address_map: Annotated[Map, typer.Option("--map", help="The lowest address bits.")] = "bank_group_low",
     policy: Annotated[Policy, typer.Option(help="Which waiting request goes first.")] = "fr_fcfs",
@@ -46,7 +50,7 @@ def dram_command(  # the options of the command line
     from panacea_sim.memory.replay import replay
 
     found = dram_device(device, "DEVICE")
-    asked = read_requests(requests)
+    asked = read_requests(requests, found, address_map)
     check_work(requests, asked, found)
     params = dram_params(found, None, address_map=address_map, policy=policy, page=page, age_cap_cycles=_NO_AGE_CAP)
     outcome = replay(params, asked)

@@ -1,12 +1,15 @@
-"""The CSV file of requests that the command `dram` drives through a channel."""
+"""The file of requests that the command `dram` drives through a channel: CSV, or a trace of another simulator."""
 
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
+from panacea_sim.choices import Map
+from panacea_sim.commands.dram_request_numbers import shown, whole_address, whole_cycle, whole_number
+from panacea_sim.commands.dram_traces import TRACE_FORMS, trace_reader
 from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.dram.devices import DramDevice
 from panacea_sim.memory.replay import ChannelRequest
@@ -15,28 +18,26 @@ __all__ = ["check_work", "read_requests"]
 
 _COLUMNS = ["cycle", "address", "bytes", "op"]
 _WRITES = {"read": False, "write": True}
-_CYCLE_BITS = _ADDRESS_BITS = 62
-"""Below these all sums of a replay fit the 64 bits of its arrays."""
 _MOST_BYTES_BITS = 40
 _MOST_ROWS = 1 << 18
 """Rows of data that requests longer than a row may take, which is work of some seconds."""
-_DECIMAL = re.compile(r"\+?0*([0-9]+)")
-_HEXADECIMAL = re.compile(r"\+?0x0*([0-9a-f]+)", re.IGNORECASE)
-_MOST_DIGITS = 20
-_SHOWN_LETTERS = 40
-"""A cell in a message: more would hide what is accepted."""
 
 
-def read_requests(path: Path) -> list[ChannelRequest]:
-    """Return the requests of a CSV file; raises ConfigError that names the file, the line and the column.
+def read_requests(path: Path, device: DramDevice, address_map: Map) -> list[ChannelRequest]:
+    """Return the requests of a file; raises ConfigError that names the file, the line and the column.
 
-    Blank lines and lines that begin with # say nothing. Spaces around a cell and empty cells behind the last column do
-    not count, because spreadsheets write them.
+    The first line that says something decides whether it is CSV or a trace of DRAMsim3 or Ramulator 2, whose requests
+    are bursts of the device. Blank lines and lines that begin with # say nothing. In CSV, spaces around a cell and
+    empty cells behind the last column do not count, because spreadsheets write them.
     """
     try:
         # Editors on Windows begin the file with a mark that is no part of the first name.
         with path.open(newline="", encoding="utf-8-sig") as file:
-            requests = list(_requests(path, _rows(file)))
+            # The file may be a pipe, which nobody can read twice.
+            first, begun = _first_line(file)
+            lines = chain(begun, file)
+            trace = trace_reader(first, device, address_map)
+            requests = list(trace(path, lines) if trace else _requests(path, _rows(lines)))
     except OSError as error:
         raise ConfigError(str(path), str(error), "a CSV file that can be read", "Check the path") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -45,6 +46,16 @@ def read_requests(path: Path) -> list[ChannelRequest]:
     if not requests:
         raise ConfigError(str(path), "no request", "at least one line below the header")
     return requests
+
+
+def _first_line(lines: Iterable[str]) -> tuple[str, list[str]]:
+    """Return the first line that says something, and all up to it; the text is empty if none does."""
+    begun = []
+    for line in lines:
+        begun.append(line)
+        if line.strip() and not line.lstrip().startswith("#"):
+            return line, begun
+    return "", begun
 
 
 def check_work(path: Path, requests: Iterable[ChannelRequest], device: DramDevice) -> None:
@@ -71,7 +82,8 @@ def _rows(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
 def _requests(path: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[ChannelRequest]:
     names = _without_empty_end([name.lower() for name in next(rows, (0, []))[1]], 0)
     if sorted(names) != sorted(_COLUMNS):
-        raise ConfigError(str(path), f"the columns {_shown(','.join(names))}", f"the columns {','.join(_COLUMNS)}")
+        accepted = f"the columns {','.join(_COLUMNS)}, or lines {TRACE_FORMS}"
+        raise ConfigError(str(path), f"the columns {shown(','.join(names))}", accepted)
     earliest = 0
     for line, row in rows:
         at = f"{path}: line {line}"
@@ -93,25 +105,10 @@ def _without_empty_end(cells: list[str], least: int) -> list[str]:
 
 
 def _request(at: str, row: Mapping[str, str], earliest: int) -> ChannelRequest:
-    cycle = _whole_number(f"{at}: cycle", row["cycle"], earliest, (1 << _CYCLE_BITS) - 1, f"2^{_CYCLE_BITS} - 1")
-    address = _whole_number(f"{at}: address", row["address"], 0, (1 << _ADDRESS_BITS) - 1, f"2^{_ADDRESS_BITS} - 1")
-    size_bytes = _whole_number(f"{at}: bytes", row["bytes"], 1, 1 << _MOST_BYTES_BITS, f"2^{_MOST_BYTES_BITS}")
+    cycle = whole_cycle(f"{at}: cycle", row["cycle"], earliest)
+    address = whole_address(f"{at}: address", row["address"])
+    size_bytes = whole_number(f"{at}: bytes", row["bytes"], 1, 1 << _MOST_BYTES_BITS, f"2^{_MOST_BYTES_BITS}")
     operation = row["op"].lower()
     if operation not in _WRITES:
-        raise ConfigError(f"{at}: op", _shown(row["op"]), " or ".join(_WRITES))
+        raise ConfigError(f"{at}: op", shown(row["op"]), " or ".join(_WRITES))
     return ChannelRequest(cycle, address, size_bytes, _WRITES[operation])
-
-
-def _whole_number(field: str, text: str, least: int, most: int, most_shown: str) -> int:
-    """Return the number that the text spells, decimal or, with 0x in front, hexadecimal."""
-    spelled = _DECIMAL.fullmatch(text) or _HEXADECIMAL.fullmatch(text)
-    # Python does not read thousands of digits, and no number in bounds has so many.
-    if spelled and len(spelled[1]) <= _MOST_DIGITS:
-        number = int(spelled[1], 10 if spelled.re is _DECIMAL else 16)
-        if least <= number <= most:
-            return number
-    raise ConfigError(field, _shown(text), f"a whole number from {least} to {most_shown}, decimal or 0x")
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN_LETTERS else text[:_SHOWN_LETTERS] + "..")

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
+from panacea_sim.commands.options import ChargedDevice, DramCharge, Json, RunFolderPath, Table
 
-from panacea_sim.commands.options import Json, RunFolderPath
-from panacea_sim.errors import ConfigError
-
-if TYPE_CHECKING:
-    from panacea_sim.energy.energy import RunEnergy
-    from panacea_sim.energy.table import EnergyTable
-    from panacea_sim.trace.stored_run import StoredRun
-
-__all__ = ["check_device", "energy_command"]
+__all__ = ["energy_command"]
 
 
 def energy_command(
     run: RunFolderPath,
     *,
-    table: Annotated[str, typer.Option(help="Table of figures (list energy), or a YAML file of your own.")] = "default",
-    dram: Annotated[Literal["lump", "events"], typer.Option(help="Charge DRAM by the bit, or by its events.")] = "lump",
-    device: Annotated[
-        str | None, typer.Option(help="DRAM whose figure is taken, where the run's own is ideal or has none.")
-    ] = None,
+    table: Table = "default",
+    dram: DramCharge = "lump",
+    device: ChargedDevice = None,
     as_json: Json = False,
 ) -> None:
     """Say what energy a run takes, and what area its machine.
@@ -35,36 +24,13 @@ def energy_command(
     from panacea_sim.commands.opened_run import opened_run
     from panacea_sim.energy.area import area_of
     from panacea_sim.energy.entry import energy_entry
+    from panacea_sim.energy.stored import stored_energy
     from panacea_sim.report.energy import print_energy
     from panacea_sim.report.tables import output_console
 
-    found = _energy(opened_run(run), table, dram, device)
+    found = stored_energy(opened_run(run), table, dram, device)
     area = area_of(found.prices.inventory, found.prices.table, found.prices.cells)
     if as_json:
         print(json.dumps(energy_entry(found, area), indent=2, ensure_ascii=False))  # noqa: T201  # rich would wrap it
     else:
         print_energy(output_console(), found, area)
-
-
-def _energy(run: StoredRun, table: str, dram: Literal["lump", "events"], device: str | None) -> RunEnergy:
-    from panacea_sim.energy.energy import energy_of
-    from panacea_sim.energy.table import energy_table
-
-    if run.summary is None:
-        raise ConfigError(f"{run.path}", "a partial run, whose counts are not known", "a run that came to its end")
-    figures = energy_table(table)
-    if device is not None:
-        if dram == "events":
-            raise ConfigError("--device", f"{device!r} beside --dram events", "--dram lump: events are those that ran")
-        check_device(device, figures, None if run.summary.inventory is None else run.summary.inventory.dram)
-    return energy_of(run.summary, figures, dram, device)
-
-
-def check_device(device: str, table: EnergyTable, ran: str | None) -> None:
-    """Raise ConfigError for a device without a figure, and for one in place of a device that ran and has one."""
-    from panacea_sim.errors import nearest_name
-
-    if ran != device and ran is not None and table.dram_figure(ran) is not None:
-        raise ConfigError("--device", f"{device!r} for a run on {ran!r}", "no other device, as this one has a figure")
-    if table.dram_figure(device) is None:
-        raise ConfigError("--device", repr(device), f"one of {', '.join(table.dram)}", nearest_name(device, table.dram))

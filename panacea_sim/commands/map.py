@@ -49,7 +49,7 @@ def _map_layer(path: Path, hardware: str, settings: list[str], *, simulate: int,
     from panacea_sim.workload.npz import load_layer
 
     layer = load_layer(path)
-    machine = load_hardware(hardware, parse_settings(settings))
+    machine = load_hardware(hardware, parse_settings(settings, hardware))
     found = sorted(layer_candidates(layer, machine), key=Candidate.rank)
     rows = [_row(candidate) for candidate in found]
     for candidate, row in list(zip(found, rows, strict=True))[:simulate]:

@@ -50,8 +50,9 @@ def operands_of_model(path: Path, operands: ModelOperands, hardware: Hardware) -
     from panacea_sim.onnx_models.load import load_model
     from panacea_sim.onnx_models.simulated_layers import check_clipping
     from panacea_sim.report.progress import shown_progress
-    from panacea_sim.running.model_scenario import operand_folder, stored_model
+    from panacea_sim.running.model_scenario import stored_model
     from panacea_sim.running.network import check_operand_machine
+    from panacea_sim.running.temporary import temporary_folder
 
     check_operand_machine(hardware)
     policy, sample = QuantizationPolicy(), operands.sample or 0
@@ -59,7 +60,7 @@ def operands_of_model(path: Path, operands: ModelOperands, hardware: Hardware) -
     if operands.clip_to is not None:
         check_clipping(model)
     clips = operands.clip_to is not None
-    with operand_folder() as folder:
+    with temporary_folder() as folder:
         with shown_progress(f"operands of {path.name}") as tell:
             found = stored_model(model, Path(folder), hardware, sample, policy, clips=clips, tell=tell)
         lines = list(_lines(model, sample, policy, found.clipped if clips else None))

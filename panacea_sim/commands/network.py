@@ -40,12 +40,12 @@ def network_command(  # noqa: PLR0913  # its options
     as_json: Json = False,
 ) -> None:
     """Show the layers of a network, their sizes and dependences."""
-    from panacea_sim.commands.network_file import NetworkSizes, network_of
     from panacea_sim.hardware.config import load_hardware, parse_settings
     from panacea_sim.report.network import network_content, print_network
     from panacea_sim.report.tables import output_console
+    from panacea_sim.running.network_file import NetworkSizes, network_of
 
-    machine = load_hardware(hardware, parse_settings(settings or []))
+    machine = load_hardware(hardware, parse_settings(settings or [], hardware))
     sizes = NetworkSizes(phase, tokens, context, batch, data, tuple(shape or ()))
     graph = network_of(workload, sizes, weight_bits, profile, machine)
     tile_sizes = (machine.tile_m, machine.tile_k, machine.tile_n)

@@ -13,6 +13,8 @@ import typer
 from panacea_sim.choices import Engine, LogLevel, Schedule, ValuesChoice
 
 __all__ = [
+    "ChargedDevice",
+    "DramCharge",
     "Force",
     "Html",
     "Json",
@@ -20,17 +22,28 @@ __all__ = [
     "RunFolderPath",
     "Settings",
     "SimulationOptions",
+    "Table",
     "Window",
     "with_simulation_options",
 ]
 
 TraceLevel: TypeAlias = Literal["off", "stalls", "full"]
 RunFolderPath: TypeAlias = Annotated[Path, typer.Argument(help="A run folder, complete or partial.")]
-LayerFile: TypeAlias = Annotated[Path, typer.Argument(help="A LAYER.npz file with weight, activation and zero_point.")]
+LayerFile: TypeAlias = Annotated[
+    Path,
+    typer.Argument(help="A LAYER.npz file with weight, activation and zero_point, or a name of `list layers`."),
+]
 Window: TypeAlias = Annotated[str | None, typer.Option(help="Only what overlaps the cycles A:B.")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace existing files that an option names.")]
 Html: TypeAlias = Annotated[Path, typer.Option(help="File to write.")]
 Settings: TypeAlias = Annotated[list[str] | None, typer.Option("--set", help="One field, as hardware.n_dwo=8.")]
+Table: TypeAlias = Annotated[str, typer.Option(help="Table of figures (list energy), or a YAML file of your own.")]
+DramCharge: TypeAlias = Annotated[
+    Literal["lump", "events"], typer.Option(help="Charge DRAM by the bit, or by its events.")
+]
+ChargedDevice: TypeAlias = Annotated[
+    str | None, typer.Option(help="DRAM whose figure is taken, where the run's own is ideal or has none.")
+]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 

@@ -59,7 +59,7 @@ def _of_single_runs(options: SimulationOptions) -> dict[str, object]:
 
 
 def _network_settings(network: str, options: Mapping[str, object]) -> dict[str, object]:
-    from panacea_sim.commands.network_file import MODEL_ENDING
+    from panacea_sim.running.network_file import MODEL_ENDING
 
     if Path(network).suffix.lower() == MODEL_ENDING:
         hint = "Write a scenario script with model_scenario, or take a network of the zoo"

@@ -23,8 +23,8 @@ from panacea_sim.commands.workload_options import (
 
 if TYPE_CHECKING:
     from panacea_sim.commands.model_run import ModelOperands
-    from panacea_sim.commands.network_file import NetworkSizes
     from panacea_sim.hardware.config import Hardware
+    from panacea_sim.running.network_file import NetworkSizes
 
 __all__ = ["run_command"]
 
@@ -83,13 +83,13 @@ def run_command(  # noqa: PLR0913  # its options
         simulate(load_scenario(scenario), options)
         return
     from panacea_sim.commands.model_run import ModelOperands, check_model_options
-    from panacea_sim.commands.network_file import NetworkSizes
     from panacea_sim.hardware.config import load_hardware, parse_settings
+    from panacea_sim.running.network_file import NetworkSizes
 
     check_model_options(data, sample, clip_to, profile)
     options = options.with_trace("off")
     sizes = NetworkSizes(phase, tokens, context, batch, data, tuple(shape or ()))
-    hardware = load_hardware(options.hardware or "panacea", parse_settings(options.settings or ()))
+    hardware = load_hardware(options.hardware or "panacea", parse_settings(options.settings or (), options.hardware))
     if data is None:
         _run_densities(network, sizes, weight_bits, profile, hardware, options)
     else:
@@ -104,9 +104,9 @@ def _run_densities(
     hardware: Hardware,
     options: SimulationOptions,
 ) -> None:
-    from panacea_sim.commands.network_file import network_of
     from panacea_sim.commands.simulation import simulate
     from panacea_sim.running.network import network_scenario
+    from panacea_sim.running.network_file import network_of
 
     graph = network_of(name, sizes, weight_bits, profile, hardware)
     simulate(network_scenario(graph, hardware), options)
@@ -116,8 +116,8 @@ def _run_operands(
     name: str, sizes: NetworkSizes, operands: ModelOperands, hardware: Hardware, options: SimulationOptions
 ) -> None:
     from panacea_sim.commands.model_run import operands_of_model
-    from panacea_sim.commands.network_file import check_sizes
     from panacea_sim.commands.simulation import check_place, simulate
+    from panacea_sim.running.network_file import check_sizes
 
     check_sizes(name, sizes)
     # What takes minutes begins when it is known that its results have a place.

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 
-from panacea_sim.commands.network_file import MODEL_ENDING
 from panacea_sim.errors import ConfigError
+from panacea_sim.running.network_file import is_network
+from panacea_sim.workload.samples import is_sample
 
 __all__ = ["asked_network", "check_scenario_file", "refuse_network_options"]
 
 _ENDINGS = (".py", ".yaml", ".yml")
 _RUN_MARK = ".panacea-run"
 _ACCEPTED = "a scenario script (.py), a scenario.yaml, or a network (.csv, .yaml or .onnx)"
-_NETWORK = "network"
 _FOUND = {
     ".json": "a JSON file",
     ".parquet": "a table of a run",
@@ -36,7 +36,7 @@ def asked_network(scenario: Path | None, workload: str | None) -> str | None:
     if scenario is None:
         hint = "For example: panacea-sim run --workload opt-125m --tokens 128"
         raise ConfigError("scenario", "nothing to run", f"{_ACCEPTED}, or --workload NAME", hint)
-    return str(scenario) if _is_network(scenario) else None
+    return str(scenario) if is_network(scenario) else None
 
 
 def refuse_network_options(scenario: Path, options: Mapping[str, object]) -> None:
@@ -46,30 +46,16 @@ def refuse_network_options(scenario: Path, options: Mapping[str, object]) -> Non
             raise ConfigError(option, value, f"nothing beside {scenario}, which is a scenario", "Leave it out")
 
 
-def _is_network(path: Path) -> bool:
-    """Return whether a file is a table or a model, or says of itself that it is a network."""
-    if path.suffix.lower() == MODEL_ENDING:
-        return True
-    if not path.is_file():
-        return False
-    if path.suffix.lower() == ".csv":
-        return True
-    if path.suffix not in {".yaml", ".yml"}:
-        return False
-    from panacea_sim.hardware.yaml_file import read_mapping
-
-    return read_mapping(path).get("kind") == _NETWORK
-
-
 def check_scenario_file(path: Path) -> None:
     """Raise ConfigError if a path is no file that `run` takes, with what it is and which command takes it."""
     if path.is_dir():
         raise ConfigError("scenario", *_folder(path))
-    if not path.exists() or path.suffix in _ENDINGS:
-        return
     ending = path.suffix.lower()
-    if ending == ".npz":
-        found, hint = f"the layer file {str(path)!r}", f"A layer is simulated with: panacea-sim gemm {_shell(path)}"
+    if not is_sample(path) and (not path.exists() or path.suffix in _ENDINGS):
+        return
+    if ending == ".npz" or is_sample(path):
+        what = "layer file" if ending else "layer"
+        found, hint = f"the {what} {str(path)!r}", f"A layer is simulated with: panacea-sim gemm {_shell(path)}"
         raise ConfigError("scenario", found, _ACCEPTED, hint)
     what = _FOUND.get(ending, f"a file with the ending {ending!r}" if ending else "a file without an ending")
     raise ConfigError("scenario", f"{str(path)!r}, {what}", _ACCEPTED)

@@ -141,7 +141,8 @@ def _counting(names: Sequence[str], folder: RunFolder, done: Mapping[str, Summar
 
 def _as_asked(scenario: Scenario, options: SimulationOptions) -> Scenario:
     """Return the scenario on the machine, with the schedule and the values that the user asked for."""
-    found = scenario.with_hardware(options.hardware, parse_settings(options.settings or ()))
+    hardware, given = (options.hardware, {}) if options.hardware else (scenario.hardware, scenario.settings)
+    found = scenario.with_hardware(options.hardware, parse_settings(options.settings or (), hardware, given))
     return replace(found, schedule=options.schedule or found.schedule, values=options.values or found.values)
 
 

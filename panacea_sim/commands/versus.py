@@ -61,12 +61,12 @@ def versus_command(  # noqa: PLR0913  # its options
     force: Force = False,
 ) -> None:
     """Compare machines, and say who wins on which terms."""
-    from panacea_sim.commands.network_file import NetworkSizes
-    from panacea_sim.commands.versus_workload import NetworkOptions, ablation_of, fight_of
     from panacea_sim.hardware.config import parse_settings
     from panacea_sim.report.picture import check_ending
-    from panacea_sim.running.versus.comparison import Terms
+    from panacea_sim.running.network_file import NetworkSizes
+    from panacea_sim.running.versus.comparison import Terms, check_terms
     from panacea_sim.running.versus.machines import entrants
+    from panacea_sim.running.versus.workload import NetworkOptions, ablation_of, fight_of
     from panacea_sim.trace.new_file import check_new_file
 
     ending = None if picture is None else check_ending(picture, "--picture")
@@ -84,33 +84,11 @@ def versus_command(  # noqa: PLR0913  # its options
     else:
         found = entrants(None if machines is None else machines.split(","), changes, normalise)
         fight = fight_of(workload, found, asked, plain)
-    _check_device(device, found)
-    _check_baseline(baseline, found)
     terms = Terms(normalise, baseline, device)
+    check_terms(terms, found)
     result = _fought(fight, found, terms, workers, out, force=force)
     _write(result, csv, picture, ending, force=force)
     _show(result, as_json=as_json, written=[path for path in (csv, picture, out) if path is not None])
-
-
-def _check_baseline(asked: str | None, machines: Sequence[Entrant]) -> None:
-    """Raise ConfigError for a machine with a speed-up of 1 that is not compared."""
-    names = [each.name for each in machines]
-    if asked is not None and asked not in names:
-        raise ConfigError("--baseline", repr(asked), f"one of the machines ({', '.join(names)})")
-
-
-def _check_device(device: str | None, machines: Sequence[Entrant]) -> None:
-    """Raise ConfigError for a device whose energy cannot be taken by one of the tables."""
-    if device is None:
-        return
-    from panacea_sim.analysis.versus.contender import TABLES
-    from panacea_sim.commands.energy import check_device
-    from panacea_sim.energy.table import energy_table
-    from panacea_sim.machines.machine import machine_of
-
-    for table in TABLES:
-        for each in machines:
-            check_device(device, energy_table(table), machine_of(each.hardware).inventory(each.hardware).dram)
 
 
 def _fought(

@@ -33,4 +33,4 @@ def why_command(
     if as_json:
         print(json.dumps(found.to_json(), indent=2))  # noqa: T201  # rich would wrap it
     else:
-        print_why(output_console(), found, str(run))
+        print_why(output_console(), found, f"panacea-sim whatif {run}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from panacea_sim.description.actions import Action
-from panacea_sim.description.costs import Cost
+from panacea_sim.description.costs import Cost, followed
 from panacea_sim.description.steps import Acquire, Give, Need, Put, Release, Requests, Take, Wait
 from panacea_sim.description.wiring import PartWiring, Role
 from panacea_sim.mapping.labels import TileLabels
@@ -75,6 +75,7 @@ class Component:
             tuple([put.store for put in self.puts]),
             tuple([give.queue for give in self.gives]),
             tuple([(action.name, action.per_cycle) for action in self.actions]),
+            followed(self.costs),
         )
 
     @cached_property

@@ -23,6 +23,7 @@ __all__ = [
     "Cost",
     "cost_of",
     "costs_of_action",
+    "followed",
     "read_of",
     "written_of",
 ]
@@ -54,11 +55,13 @@ class Cost:
     """An elementary operation that the firings of a component do; several costs of one operation add up.
 
     `totals` returns how often all firings of each run do it, for so many runs whose firings follow each other, as many
-    in each. It is a function for the reason that those of an Action are.
+    in each. It is a function for the reason that those of an Action are. `follows` names the columns of the trace in
+    proportion to whose sum the firings do it: actions, or the bytes of the component.
     """
 
     operation: str
     totals: Callable[[int], Sequence[int]]
+    follows: tuple[str, ...] = ("bytes",)
 
 
 def cost_of(operation: str, amounts: Callable[[], IntArray], times: int = 1) -> Cost:
@@ -73,6 +76,14 @@ def costs_of_action(action: Action, **times: int) -> tuple[Cost, ...]:
     return tuple(_multiplied(action, operation, count) for operation, count in times.items())
 
 
+def followed(costs: Sequence[Cost]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the operations of a component, each with the columns of the trace that all of its costs follow."""
+    columns: dict[str, dict[str, None]] = {}
+    for cost in costs:
+        columns.setdefault(cost.operation, {}).update(dict.fromkeys(cost.follows))
+    return tuple((operation, tuple(names)) for operation, names in columns.items())
+
+
 def read_of(memory: str) -> str:
     """Return the operation of reading bytes from an on-chip memory."""
     return f"{memory}.{READ_BYTES}"
@@ -84,4 +95,4 @@ def written_of(memory: str) -> str:
 
 
 def _multiplied(action: Action, operation: str, times: int) -> Cost:
-    return Cost(operation, lambda runs: [times * total for total in action.totals(runs)])
+    return Cost(operation, lambda runs: [times * total for total in action.totals(runs)], (action.name,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import takewhile
 from typing import Literal
@@ -22,7 +22,8 @@ CHANNEL_SECTION = "memory"
 class Place:
     """A component as readers of a run know it; `actions` are what it counts, and how often it can do that in a cycle.
 
-    0 stands for no limit.
+    0 stands for no limit. `costs` says of each elementary operation of its firings which columns of activities.parquet,
+    added up, it is in proportion to; runs of earlier versions do not tell.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Place:
     role: Role
     section: str
     actions: Mapping[str, int]
+    costs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,10 @@ def _topology(wiring: Wiring) -> Topology:
     latency = {queue.name: queue.latency_cycles for queue in wiring.queues}
     latency |= {store.name: store.latency_cycles for store in wiring.stores}
     return Topology(
-        tuple(Place(part.name, part.group, part.role, part.section, dict(part.actions)) for part in wiring.parts),
+        tuple(
+            Place(part.name, part.group, part.role, part.section, dict(part.actions), dict(part.costs))
+            for part in wiring.parts
+        ),
         tuple(
             Joint(name, kind, wiring.producer[name], wiring.consumer[name], latency.get(name, 0))
             for name, kind in kinds.items()

@@ -27,7 +27,7 @@ with the firings of `issue`. The other roles are for readers.
 class PartWiring(NamedTuple):
     """What a component is and which names its steps touch, step by step; `actions` are (name, most in a cycle).
 
-    `posted` says that it posts requests to the channels.
+    `posted` says that it posts requests to the channels, `costs` which columns of the trace operations follow.
     """
 
     name: str
@@ -43,6 +43,7 @@ class PartWiring(NamedTuple):
     puts: tuple[str, ...]
     gives: tuple[str, ...]
     actions: tuple[tuple[str, int], ...]
+    costs: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def queues_given(self) -> Iterable[str]:

@@ -14,6 +14,7 @@ from panacea_sim.energy.ranges import Range, exact
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.validation import config_error, refusal
 from panacea_sim.hardware.yaml_file import read_mapping
+from panacea_sim.plugins import plugin_names, plugin_path
 
 __all__ = ["ANY_DEVICE", "DEFAULT_TABLE", "Bounds", "Cell", "DramFigure", "EnergyTable", "energy_table", "list_tables"]
 
@@ -118,7 +119,14 @@ class EnergyTable(_Strict):
 
 
 def list_tables() -> list[str]:
-    """Return the names of the tables of the package, the default one first."""
+    """Return the names of the tables of the package, the default one first, and behind them those that packages add.
+
+    Raises ConfigError if a package adds one whose name is taken.
+    """
+    return [*_own_tables(), *plugin_names("energy_tables", _own_tables())]
+
+
+def _own_tables() -> list[str]:
     names = sorted(path.stem for path in _FOLDER.glob("*.yaml"))
     return [DEFAULT_TABLE, *(name for name in names if name != DEFAULT_TABLE)]
 
@@ -126,10 +134,10 @@ def list_tables() -> list[str]:
 def energy_table(name_or_path: str | Path = DEFAULT_TABLE) -> EnergyTable:
     """Return a table by its name or of a YAML file.
 
-    A table with a `base`, the name of another one, has that one's figures where it gives none of its own. Raises
-    ConfigError, naming the file and its field.
+    A table with a `base`, the name of another one or a path from its own folder, has that one's figures where it gives
+    none of its own. Raises ConfigError, naming the file and its field.
     """
-    path = _path_of(name_or_path, "--table")
+    path = _path_of(name_or_path, "--table", Path())
     values = {"name": path.stem} | _values(path, depth=0)
     try:
         return EnergyTable.model_validate(values)
@@ -141,12 +149,16 @@ def _shown(path: Path) -> str:
     return path.name if path.parent == _FOLDER else str(path)
 
 
-def _path_of(found: object, field: str) -> Path:
+def _path_of(found: object, field: str, folder: Path) -> Path:
+    """Return the file of a table by its name, or by its path from a folder."""
     if isinstance(found, Path) or (isinstance(found, str) and found.endswith((".yaml", ".yml"))):
-        return Path(found)
-    names = list_tables()
-    if isinstance(found, str) and found in names:
+        return folder / found
+    if isinstance(found, str) and found in _own_tables():
         return _FOLDER / f"{found}.yaml"
+    names = list_tables()
+    added = plugin_path("energy_tables", found) if isinstance(found, str) else None
+    if added is not None:
+        return added
     hint = nearest_name(found, names) if isinstance(found, str) else ""
     raise ConfigError(field, repr(found), f"one of {', '.join(names)}, or the path of a YAML file", hint)
 
@@ -160,7 +172,7 @@ def _values(path: Path, depth: int) -> dict[str, object]:
         raise ConfigError(
             f"{_shown(path)}: {_BASE}", "bases that go round in a circle", "a table that stands by itself"
         )
-    below = _values(_path_of(values.pop(_BASE), f"{_shown(path)}: {_BASE}"), depth + 1)
+    below = _values(_path_of(values.pop(_BASE), f"{_shown(path)}: {_BASE}", path.parent), depth + 1)
     return below | {section: _merged(section, below, given) for section, given in values.items()}
 
 

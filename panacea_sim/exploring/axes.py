@@ -9,13 +9,13 @@ from typing import Annotated, Any, TypeAlias
 
 from annotated_types import Ge
 from numpy.random import PCG64, Generator
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from panacea_sim.bounds import Seed
 from panacea_sim.errors import ConfigError
-from panacea_sim.hardware.validation import refusal
+from panacea_sim.hardware.validation import config_error
 
-__all__ = ["Axes", "LatinHypercube", "Range", "Settings", "grid", "latin_hypercube"]
+__all__ = ["Axes", "LatinHypercube", "Range", "Settings", "axis_of", "grid", "latin_hypercube"]
 
 Settings: TypeAlias = dict[str, object]
 """What a point sets: the values of all axes, in the order of the axes."""
@@ -44,11 +44,11 @@ class Range(_Part):
     @model_validator(mode="after")
     def _sensible(self) -> Range:
         if self.high < self.low:
-            raise refusal(f"{self.low} to {self.high}", "a high that is not below low")
+            raise ConfigError("axis", f"{self.low} to {self.high}", "a high that is not below low")
         if self.log and self.low <= 0:
-            raise refusal(f"low {self.low}", "a low above 0 where log is true")
+            raise ConfigError("axis", f"low {self.low}", "a low above 0 where log is true")
         if self.step is not None and (self.step == 0 or self.count is not None or self.log):
-            raise refusal(f"step {self.step}", "a step above 0, without count and log")
+            raise ConfigError("axis", f"step {self.step}", "a step above 0, without count and log")
         return self
 
     @property
@@ -95,6 +95,21 @@ class LatinHypercube(_Part):
 
 Axes: TypeAlias = Mapping[str, list[Any] | Range]
 """The values of each axis by its name, or the range in which they lie."""
+
+
+def axis_of(name: str, given: object) -> list[Any] | Range:
+    """Return what was given as the values of an axis; raises ConfigError with its name for anything else."""
+    place = f"sweep.axes.{name}"
+    if isinstance(given, Range) or (isinstance(given, list) and given):
+        return given
+    if not isinstance(given, dict):
+        raise ConfigError(place, repr(given), "a list of values, or a range: {low: 1, high: 8}")
+    try:
+        return Range(**given)
+    except ValidationError as error:
+        raise config_error(place, Range, error, "Correct the range at {path}") from error
+    except ConfigError as error:
+        raise ConfigError(place, error.found, error.accepted) from error
 
 
 def grid(axes: Axes) -> Iterator[Settings]:

@@ -44,7 +44,7 @@ def opened_client(workers: int, address: str | None) -> Iterator[Client]:
     import dask  # noqa: PLC0415  # it takes long to import, and need not be installed
     import distributed  # noqa: PLC0415  # the same
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what happens to workers is ours to tell
+    _silence()
     with dask.config.set(_SETTINGS):
         if address is not None:
             with _connected(address) as client:
@@ -77,6 +77,13 @@ def _connected(address: str) -> Client:
         raise ConfigError(
             "--cluster", f"{address} ({reason})", "the address of a scheduler, as tcp://HOST:8786", hint
         ) from error
+
+
+def _silence() -> None:
+    """Let dask log nothing: what happens to workers is ours to tell."""
+    for name in ("distributed", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _compile() -> None:

@@ -52,7 +52,7 @@ class Constraint:
         """Raise ConfigError for a name that stands for no value."""
         for name in self.names:
             if name not in known:
-                names = ", ".join(known)
+                names = ", ".join(each for each in known if "." not in each)
                 raise ConfigError(
                     f"constraint {self.text!r}", f"the unknown field {name!r}", names, nearest_name(name, known)
                 )

@@ -35,6 +35,8 @@ _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 300
 _MOST_ERRORS = 3
 
+_NO_SCHEDULER = "the scheduler is gone: the points that are done are kept, and the same command goes on"
+
 Evaluate = Callable[[Base, Sequence[Task]], list[bytes]]
 
 _one_at_a_time = threading.Lock()
@@ -78,8 +80,11 @@ class DaskHands:
         """Return the records of tasks as they come; raises ConfigError and WorkerError if nobody can do them."""
         if self._client is None:
             self._client = self._stack.enter_context(opened_client(self._workers, self._address))
-        with _Session(self._client, self._base, self._evaluate, Waiting(tasks), self._address) as session:
-            yield from session.records()
+        try:
+            with _Session(self._client, self._base, self._evaluate, Waiting(tasks), self._address) as session:
+                yield from session.records()
+        except OSError as error:  # that of a connection that is closed
+            raise WorkerError(_NO_SCHEDULER) from error
 
 
 @dataclass(eq=False)
@@ -106,10 +111,9 @@ class _Session:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.client.unsubscribe_topic("all")
-        futures = [future for future, _ in self.under_way.values()]
         if self.client.status == "running":
-            self.client.cancel([self._shared, *futures], force=True)
+            self.client.unsubscribe_topic("all")
+            self.client.cancel([self._shared, *(future for future, _ in self.under_way.values())], force=True)
 
     def records(self) -> Iterator[Record]:
         """Return records until every task has one."""
@@ -126,6 +130,8 @@ class _Session:
 
     def _send(self) -> None:
         """Send what there is to do: suspects alone, when nothing else is under way; then as much as is good."""
+        if self._shared.status == "cancelled":  # as all futures of a connection that is lost
+            raise WorkerError(_NO_SCHEDULER)
         if self.suspects:
             if not self.under_way:
                 for chunk in self.suspects.next_chunks(self._addresses()):
@@ -189,12 +195,13 @@ class _Session:
         if isinstance(error, PanaceaError):
             raise error
         if chunk.attempt >= _MOST_ERRORS:
-            raise WorkerError(f"workers cannot evaluate points: {type(error).__name__}: {error}")
+            reason = f"they are {future.status}" if error is None else f"{type(error).__name__}: {error}"
+            raise WorkerError(f"workers cannot evaluate points: {reason}")
 
     def _look(self) -> None:
         """Look after the cluster: chunks that wait for a worker which is gone go elsewhere."""
         if self.client.status != "running":
-            raise WorkerError("the scheduler is gone: the points that are done are kept, and the same command goes on")
+            raise WorkerError(_NO_SCHEDULER)
         self._look_for_workers()
         gone = [key for key, (_, chunk) in self.under_way.items() if chunk.worker is not None]
         addresses = self._addresses() if gone else []

@@ -26,6 +26,7 @@ from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer_file import LayerFile, layer_file
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.networks.load import load_network
+from panacea_sim.workload.samples import layer_path
 from panacea_sim.workload.synthetic import synthetic_layer
 
 __all__ = ["Start", "Workload", "start_of"]
@@ -160,7 +161,7 @@ def _scenario_start(given: Scenario | Path | str, hardware: Hardware | Path | st
 def _placed(layer: LayerLike) -> LayerLike:
     """Return a layer; of one in a file the place is the same for workers that run in other folders."""
     if isinstance(layer, str | Path):
-        return layer_file(Path(layer).absolute())
+        return layer_file(layer_path(layer).absolute())
     return replace(layer, path=layer.path.absolute()) if isinstance(layer, LayerFile) else layer
 
 

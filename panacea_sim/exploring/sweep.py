@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from panacea_sim.choices import ValuesChoice
 from panacea_sim.errors import ConfigError
-from panacea_sim.exploring.axes import Axes, LatinHypercube, Range, Settings, grid, latin_hypercube
+from panacea_sim.exploring.axes import Axes, LatinHypercube, Range, Settings, axis_of, grid, latin_hypercube
 from panacea_sim.exploring.constraints import parse_constraint
 from panacea_sim.exploring.objectives import ObjectiveName
 from panacea_sim.hardware.config import Hardware
@@ -47,7 +47,7 @@ class Sweep(BaseModel):
     float_layer: Path | str | None = None
     hardware: Hardware | Path | str | None = None
     settings: dict[str, Any] = {}
-    axes: dict[str, Annotated[list[Any], MinLen(1)] | Range] = {}
+    axes: dict[str, list[Any] | Range] = {}
     points: list[dict[str, Any]] = Field(default=[])
     latin_hypercube: LatinHypercube | None = None
     constraints: list[str] = []
@@ -67,6 +67,13 @@ class Sweep(BaseModel):
         if fault is not None:
             raise refusal(*fault)
         return value
+
+    @field_validator("axes", mode="before")
+    @classmethod
+    def _read_axes(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {str(name): axis_of(str(name), axis) for name, axis in value.items()}
 
     @field_validator("constraints")
     @classmethod

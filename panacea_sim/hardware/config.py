@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -13,21 +13,25 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from panacea_sim.bounds import Bytes, ClockHz, Count, CountOrZero, Cycles, CyclesOrZero, Parts
 from panacea_sim.errors import ConfigError, nearest_name
-from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, list_devices
+from panacea_sim.hardware.dram.devices import IDEAL, DramDevice, dram_device, is_named_device
 from panacea_sim.hardware.knobs import Choice, Ideal, NoKnob, PortPriority, Step
-from panacea_sim.hardware.registry import machine_names, settings_of
+from panacea_sim.hardware.registry import is_machine_file, machine_names, settings_of
 from panacea_sim.hardware.validation import config_error
 from panacea_sim.hardware.yaml_file import parse_scalar, read_mapping
+from panacea_sim.plugins import plugin_names, plugin_path
 
 __all__ = [
     "DEFAULT_PRESET",
     "Hardware",
     "Source",
+    "beside_file",
     "field_sources",
     "from_mapping",
+    "list_added_hardware",
     "list_presets",
     "load_hardware",
     "parse_settings",
+    "setting_fields",
     "settings_model",
     "with_settings",
 ]
@@ -38,6 +42,8 @@ _EARLIER = {"machine": DEFAULT_MACHINE, "vector": "fused", "vmem_bytes": 65536}
 """What files of before there was a choice do not say."""
 _SECTION = "hardware"
 _MACHINE = "machine"
+_UNNAMED = "custom"
+_DRAM = "dram"
 _BASE = "base"
 """What names the preset from which a file has the fields that it does not give."""
 _REMEDY = "Change it with --set {path}=VALUE or in the YAML file"
@@ -191,7 +197,7 @@ class Hardware(BaseModel):
             accepted = f"a clock whose ratio to that of {field} ({device.clock_ps} ps) is one of numbers below 2^31"
             raise ConfigError(f"{_SECTION}.clock_hz", clock_hz, accepted, "Take a multiple of 1000000")
         # A name stays a name; the content of a user's file is kept, so that a run can be made again without the file.
-        return value if isinstance(value, str) and value in list_devices() else device
+        return value if is_named_device(value) else device
 
     @field_validator("interleave_bytes")
     @classmethod
@@ -236,19 +242,59 @@ def list_presets() -> list[str]:
     return sorted(path.stem for path in _PRESETS_DIR.glob("*.yaml"))
 
 
+def list_added_hardware() -> list[str]:
+    """Return the names of hardware that packages add; raises ConfigError if one of them is taken."""
+    return plugin_names("hardware", list_presets())
+
+
 def field_sources(preset: str = DEFAULT_PRESET) -> dict[str, Source]:
-    """Return the source of every field of `preset` (all but its name); raises ConfigError for an unknown preset."""
-    return {field: entry.source for field, entry in _preset_entries(preset).items()}
+    """Return the source of every field of `preset` (all but its name); raises ConfigError for an unknown preset.
 
-
-def load_hardware(name_or_path: str | Path, overrides: Mapping[str, object] = _NO_OVERRIDES) -> Hardware:
-    """Return the hardware of a preset or of a YAML file, with `overrides` (field name to value) on top.
-
-    A file holds `field: value` pairs that replace those of the preset named by `base` (default `panacea`); its `name`
-    is the file's unless it gives one. Raises ConfigError naming the file or `hardware.<field>`.
+    What the hardware of a package says itself has its file as the source.
     """
-    values = _file_values(Path(name_or_path)) if _is_file(name_or_path) else _preset_values(str(name_or_path))
-    return _validated(_replaced(values, overrides))
+    path = None if preset in list_presets() else plugin_path("hardware", preset)
+    if path is None:
+        return {field: entry.source for field, entry in _preset_entries(preset).items()}
+    said = read_mapping(path)
+    sources = field_sources(str(said.pop(_BASE, DEFAULT_PRESET)))
+    sources |= dict.fromkeys(said, Source("A", f"as given in {path.name} of a package"))
+    fields = _values_of(preset).keys() - {"name"}
+    return {field: source for field, source in sources.items() if field in fields}
+
+
+def load_hardware(
+    given: str | Path | Mapping[str, object], overrides: Mapping[str, object] = _NO_OVERRIDES
+) -> Hardware:
+    """Return the hardware of a preset, of a package, of a YAML file or of what such a file holds.
+
+    `overrides` (field to value) go on top. A file holds `field: value` pairs that replace those of the preset named by
+    `base` (default `panacea`); its `name` is the file's unless it gives one, and "custom" without a file. Files that it
+    names lie beside it. Raises ConfigError naming the file or `hardware.<field>`.
+    """
+    return _validated(_replaced(_values_of(given), overrides))
+
+
+def _values_of(given: str | Path | Mapping[str, object]) -> dict[str, object]:
+    if isinstance(given, Mapping):
+        return _based({"name": _UNNAMED} | dict(given))
+    if _is_file(given):
+        return _file_values(Path(given))
+    name = str(given)
+    if name not in list_presets() and name in list_added_hardware():
+        path = plugin_path("hardware", name)
+        assert path is not None
+        return _file_values(path) | {"name": name}
+    return _preset_values(name)
+
+
+def beside_file(values: Mapping[str, object], folder: Path) -> dict[str, object]:
+    """Return the fields of a hardware file, with the paths of machine and device as they are from the file's folder."""
+    beside = dict(values)
+    for field in (_MACHINE, _DRAM):
+        value = beside.get(field)
+        if isinstance(value, str) and value.endswith((".py", ".yaml", ".yml")):
+            beside[field] = str(folder / value)
+    return beside
 
 
 def with_settings(hardware: Hardware, overrides: Mapping[str, object]) -> Hardware:
@@ -256,24 +302,63 @@ def with_settings(hardware: Hardware, overrides: Mapping[str, object]) -> Hardwa
     return _validated(_replaced(hardware.model_dump(), overrides))
 
 
-def parse_settings(settings: Iterable[str]) -> dict[str, object]:
+def parse_settings(
+    settings: Iterable[str],
+    hardware: Hardware | str | Path | None = None,
+    given: Mapping[str, object] = _NO_OVERRIDES,
+) -> dict[str, object]:
     """Return the overrides that `hardware.FIELD=VALUE` texts spell, keyed by field name; the last one counts.
 
-    Values are read as YAML does. Raises ConfigError for another form or an unknown path; values are checked when they
-    are applied.
+    Fields are those of all machines that have a name, and of machines whose files these settings, those `given` before
+    them, or the hardware name. Values are read as YAML does. Raises ConfigError for another form or an unknown path;
+    values are checked when they are applied.
     """
-    models = [settings_model(machine) for machine in machine_names()]
-    paths = {f"{_SECTION}.{field}": field for model in models for field in model.model_fields}
-    overrides: dict[str, object] = {}
+    spelled = []
     for setting in settings:
         path, equals, text = (part.strip() for part in setting.partition("="))
         if not equals or not path:
             raise ConfigError("--set", repr(setting), "PATH=VALUE", "For example --set hardware.n_dwo=8")
-        if path not in paths:
-            hint = nearest_name(path, paths)
-            raise ConfigError("--set", f"the unknown path {path!r}", ", ".join(paths), hint)
-        overrides[paths[path]] = parse_scalar(path, text)
+        spelled.append((path, text))
+    if not spelled:
+        return {}
+    named = [text for path, text in spelled if path == f"{_SECTION}.{_MACHINE}"]
+    paths = _setting_paths([*named, given.get(_MACHINE), *_machines_of(hardware)])
+    overrides: dict[str, object] = {}
+    for path, text in spelled:
+        overrides[_setting_field(path, paths)] = parse_scalar(path, text)
     return overrides
+
+
+def setting_fields(
+    settings: Mapping[str, object], hardware: Hardware | str | Path | Mapping[str, object] | None = None
+) -> dict[str, object]:
+    """Return overrides keyed by field name; `settings` names a field alone (n_dwo) or by its path (hardware.n_dwo).
+
+    Fields are those of `parse_settings`. Raises ConfigError as it does for an unknown path, and for a field that is
+    named both ways.
+    """
+    named = [settings.get(_MACHINE), settings.get(f"{_SECTION}.{_MACHINE}")]
+    paths = _setting_paths([*named, *_machines_of(hardware)])
+    overrides: dict[str, object] = {}
+    for name, value in settings.items():
+        path = name if str(name).startswith(f"{_SECTION}.") else f"{_SECTION}.{name}"
+        field = _setting_field(path, paths)
+        if field in overrides:
+            raise ConfigError("--set", f"both {field!r} and {path!r}", "each field once", "Leave one of them out")
+        overrides[field] = value
+    return overrides
+
+
+def _setting_paths(machines: Iterable[object]) -> dict[str, str]:
+    """Return the path of every field of machines that have a name, and of those whose files are given."""
+    models = [settings_model(machine) for machine in [*machine_names(), *filter(is_machine_file, machines)]]
+    return {f"{_SECTION}.{field}": field for model in models for field in model.model_fields}
+
+
+def _setting_field(path: str, paths: Mapping[str, str]) -> str:
+    if path not in paths:
+        raise ConfigError("--set", f"the unknown path {path!r}", ", ".join(paths), nearest_name(path, paths))
+    return paths[path]
 
 
 def from_mapping(values: Mapping[str, object], remedy: str = _REMEDY) -> Hardware:
@@ -284,21 +369,35 @@ def from_mapping(values: Mapping[str, object], remedy: str = _REMEDY) -> Hardwar
     return _validated(dict(values), remedy)
 
 
+def _machines_of(hardware: Hardware | str | Path | Mapping[str, object] | None) -> Iterator[object]:
+    """Return the machine that a hardware names, if it is one."""
+    if isinstance(hardware, Hardware):
+        yield hardware.machine
+    elif hardware is not None:
+        yield _values_of(hardware).get(_MACHINE)
+
+
 def _replaced(values: Mapping[str, object], overrides: Mapping[str, object]) -> dict[str, object]:
     """Return the values with others on top; of another machine than before only what all machines have is kept."""
-    machine = values.get(_MACHINE)
-    if overrides.get(_MACHINE, machine) != machine:
+    machine = _machine_named(values.get(_MACHINE))
+    if _machine_named(overrides.get(_MACHINE, machine)) != machine:
         values = {field: value for field, value in values.items() if field in Hardware.model_fields}
     return {**values, **overrides}
 
 
 def _validated(values: dict[str, object], remedy: str = _REMEDY) -> Hardware:
     values = _EARLIER | values
+    values[_MACHINE] = _machine_named(values[_MACHINE])
     model = settings_model(values[_MACHINE])
     try:
         return model.model_validate(values)
     except ValidationError as error:
         raise config_error(_SECTION, model, error, remedy) from error
+
+
+def _machine_named(machine: object) -> object:
+    """Return the name of a machine; one that is named by its file has a path that holds wherever a process stands."""
+    return str(Path(str(machine)).resolve()) if is_machine_file(machine) else machine
 
 
 def _is_file(name_or_path: str | Path) -> bool:
@@ -317,6 +416,7 @@ def _preset_values(preset: str) -> dict[str, object]:
 def _preset_entries(preset: str) -> dict[str, _PresetEntry]:
     presets = list_presets()
     if preset not in presets:
+        presets += list_added_hardware()
         accepted = f"a preset ({', '.join(presets)}) or the path of a YAML file"
         raise ConfigError(_SECTION, f"the unknown preset {preset!r}", accepted, nearest_name(preset, presets))
     table = read_mapping(_PRESETS_DIR / f"{preset}.yaml")
@@ -330,6 +430,10 @@ def _preset_entries(preset: str) -> dict[str, _PresetEntry]:
 
 
 def _file_values(path: Path) -> dict[str, object]:
-    values = {"name": path.stem} | read_mapping(path)
+    return _based({"name": path.stem} | beside_file(read_mapping(path), path.parent))
+
+
+def _based(values: dict[str, object]) -> dict[str, object]:
+    """Return the values on top of those of the preset that they name as their base."""
     base = values.pop(_BASE, DEFAULT_PRESET)
     return _replaced(_preset_values(str(base)), values)

@@ -10,7 +10,7 @@ import yaml
 
 from panacea_sim.errors import ConfigError, with_article
 
-__all__ = ["parse_scalar", "read_mapping", "write_mapping"]
+__all__ = ["parse_scalar", "read_mapping", "read_yaml", "write_mapping"]
 
 _MOST_DIGITS = 300
 """No number in any bounds has more, and Python reads thousands of digits slowly or not at all."""
@@ -38,6 +38,15 @@ def read_mapping(path: Path) -> dict[str, object]:
     floating-point number without a fraction, such as `1e9`, is a whole number. Raises ConfigError, naming the file and
     where possible the line, if the file cannot be read, is not YAML, is not a mapping or gives a key twice.
     """
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        found = "nothing" if content is None else f"{with_article(type(content).__name__)} at line 1"
+        raise ConfigError(str(path), found, "a YAML mapping of the form 'field: value'")
+    return {str(key): value for key, value in content.items()}
+
+
+def read_yaml(path: Path) -> object:
+    """Return what a YAML file holds, whatever that is; numbers and errors are those of `read_mapping`."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
@@ -47,10 +56,7 @@ def read_mapping(path: Path) -> dict[str, object]:
         _refuse_repeated_keys(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(str(path), _describe(error), "YAML of the form 'field: value'") from error
-    if not isinstance(content, dict):
-        found = "nothing" if content is None else f"{with_article(type(content).__name__)} at line 1"
-        raise ConfigError(str(path), found, "a YAML mapping of the form 'field: value'")
-    return {str(key): value for key, value in content.items()}
+    return content
 
 
 def parse_scalar(field: str, text: str) -> object:

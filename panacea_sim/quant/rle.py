@@ -17,11 +17,13 @@ __all__ = [
     "MAX_SKIP",
     "SKIP_BITS",
     "CodecError",
+    "code_bytes",
     "count_bits",
     "decode_tile",
     "encode_tile",
     "encoded_bits",
     "from_signed_nibbles",
+    "raw_bits",
     "stored_with_fillers",
     "stream_entries",
     "to_nibbles",
@@ -95,6 +97,29 @@ def encoded_bits(entries: int | IntArray, streams: int | IntArray, v: int, tile_
     return entries * _entry_bits(v) + streams * count_bits(tile_k)
 
 
+def code_bytes(
+    entries: IntArray, streams: IntArray, depth: IntArray, v: int, tile_k: int, *, may_be_raw: bool
+) -> IntArray:
+    """Return the bytes of tiles with so many entries in streams of `depth` vectors, each tile rounded up once.
+
+    A tile that may be raw has a bit before its streams that says so, and takes the shorter of both. One without streams
+    has nothing.
+    """
+    bits = encoded_bits(entries, streams, v, tile_k)
+    if may_be_raw:
+        bits = np.minimum(bits, raw_bits(streams, depth, v)) + (streams > 0)
+    return bits_to_bytes(bits)
+
+
+@overload
+def raw_bits(streams: int, depth: int, v: int) -> int: ...
+@overload
+def raw_bits(streams: IntArray, depth: IntArray, v: int) -> IntArray: ...
+def raw_bits(streams: int | IntArray, depth: int | IntArray, v: int) -> int | IntArray:
+    """Return the bits of all vectors of `v` slices in streams that are `depth` long."""
+    return streams * depth * (v * SLICE_BITS)
+
+
 def to_nibbles(slices: npt.NDArray[np.int8]) -> NibbleArray:
     """Return signed slices (-8 .. 7) as 4-bit two's complement patterns, same shape."""
     return slices.view(np.uint8) & np.uint8(_NIBBLE_MASK)
@@ -134,16 +159,16 @@ def encode_tile(vectors: NibbleArray, skipped: BoolArray, tile_k: int) -> bytes:
 
 
 def decode_tile(
-    data: bytes, streams: int, k: int, v: int, tile_k: int, skipped_value: int | NibbleArray
+    data: bytes, streams: int, k: int, v: int, tile_k: int, skipped_value: int | NibbleArray, first_bit: int = 0
 ) -> tuple[NibbleArray, BoolArray]:
     """Unpack what `encode_tile` packed: the vectors [streams, k, v] as 4-bit patterns and which of them were stored.
 
-    `skipped_value`, one for all or one for each stream, fills the skipped vectors. Raises CodecError if the bytes
-    cannot be the code of such a tile.
+    `skipped_value`, one for all or one for each stream, fills the skipped vectors. The code begins at `first_bit`.
+    Raises CodecError if the bytes cannot be the code of such a tile.
     """
-    counts = _read_counts(data, streams, k, v, tile_k)
+    counts = _read_counts(data, streams, k, v, tile_k, first_bit)
     header = _header_positions(counts, v, tile_k)
-    bits = np.unpackbits(np.frombuffer(data, np.uint8))
+    bits = np.unpackbits(np.frombuffer(data, np.uint8))[first_bit:]
     code_bits = header.size + int(counts.sum()) * _entry_bits(v)
     if bits[code_bits:].any():
         raise CodecError(f"the {len(bits) - code_bits} bits that fill the last byte are not 0")
@@ -211,11 +236,11 @@ def _header_positions(counts: IntArray, v: int, tile_k: int) -> IntArray:
     return (np.cumsum(stream_bits) - stream_bits)[:, None] + np.arange(header_bits)
 
 
-def _read_counts(data: bytes, streams: int, k: int, v: int, tile_k: int) -> IntArray:
+def _read_counts(data: bytes, streams: int, k: int, v: int, tile_k: int, first_bit: int) -> IntArray:
     """Walk from stream to stream and return the entry counts, so that the code is known to end where the bytes end."""
     header_bits = count_bits(tile_k)
     counts = np.empty(streams, np.int64)
-    start = 0
+    start = first_bit
     for stream in range(streams):
         end = start + header_bits
         window = data[start // BITS_PER_BYTE : bits_to_bytes(end)]

@@ -57,7 +57,7 @@ def skipped_activation_vectors(ho: npt.NDArray[np.uint8], frequent: Sequence[int
 
 def skipped_share(skipped: BoolArray) -> float | None:
     """Return rho, the share of skipped vectors over all HO slices, or None for operands without a HO slice."""
-    return float(skipped.mean()) if skipped.size else None
+    return int(np.count_nonzero(skipped)) / skipped.size if skipped.size else None
 
 
 def _group_last_axis(slices: npt.NDArray[_Slice], padding: npt.NDArray[_Slice], v: int) -> npt.NDArray[_Slice]:

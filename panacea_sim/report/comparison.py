@@ -9,16 +9,18 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from panacea_sim.analysis.comparison import Compared, Comparison, Row, Section, Value
+from panacea_sim.analysis.comparison import Compared, Comparison, Row, Section, Span, Value
 from panacea_sim.report.groups import plural
 from panacea_sim.report.tables import Cell, Column, print_table
-from panacea_sim.units import duration_text
+from panacea_sim.units import duration_text, energy_text
 
 __all__ = [
     "TITLES",
     "bounds_text",
     "change_text",
     "comparison_json",
+    "energy_note",
+    "figure_texts",
     "has_changes",
     "key_cells",
     "key_titles",
@@ -44,6 +46,7 @@ TITLES = {
     "bytes": "Bytes",
     "work": "Work and use",
     "actions": "Actions",
+    "energy": "Energy",
     "kinds": "Kinds of layers, cycles",
     "layers": "Layers, cycles",
 }
@@ -51,13 +54,15 @@ _KEY_TITLES = {"cause_component": "other end"}
 _SHARE = "_use"
 """Figures that are shares of what could be in use end so."""
 
+_ENERGY_UNIT = "pJ"
+
 _SETTINGS = {"configuration", "mapping"}
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
     """Print the runs, what is not known of them, and the rows of each section that differ, largest difference first."""
     _print_runs(console, comparison.runs)
-    for note in (bounds_text(comparison), not_explained(comparison)):
+    for note in (bounds_text(comparison), not_explained(comparison), energy_note(comparison)):
         if note:
             console.print(Text(note))
     for each in comparison.sections:
@@ -66,9 +71,8 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
     """Return the content of `compare --json`, which docs/files.md describes: every row, also without a difference."""
-    return {"runs": [_run_json(each) for each in comparison.runs]} | {
-        each.name: [_row_json(each, row) for row in each.rows] for each in comparison.sections
-    }
+    runs = [_run_json(each) | {"energy_table": comparison.energy_table} for each in comparison.runs]
+    return {"runs": runs} | {each.name: [_row_json(each, row) for row in each.rows] for each in comparison.sections}
 
 
 def bounds_text(comparison: Comparison) -> str:
@@ -92,6 +96,13 @@ def not_explained(comparison: Comparison) -> str:
     return f"Not explained: {labels}, so that critical path and root causes are not compared: {command}"
 
 
+def energy_note(comparison: Comparison) -> str:
+    """Return by which table energy is compared; empty where that of no run is known."""
+    rows = [row for each in comparison.sections if each.unit == _ENERGY_UNIT for row in each.rows]
+    known = any(value is not None for row in rows for value in row.values)
+    return f"Energy: nominal (low .. high), by the table {comparison.energy_table}" if known else ""
+
+
 def unlike_rows(section: Section) -> list[Row]:
     """Return the rows with a difference, largest first, and those with a value that only some runs have."""
     return [row for row in section.rows if row.difference or len({value is None for value in row.values}) > 1]
@@ -110,6 +121,18 @@ def key_titles(section: Section) -> list[str]:
     return [_KEY_TITLES.get(key, key) for key in section.keys]
 
 
+def figure_texts(section: Section, row: Row) -> list[str]:
+    """Return the figure of each run as people read it, with its range where it has one."""
+    texts = [value_text(section, row, value) for value in row.shown]
+    spans = row.spans or [None] * len(texts)
+    return [f"{text}{_span_text(span)}" for text, span in zip(texts, spans, strict=True)]
+
+
+def _span_text(span: Span | None) -> str:
+    low, high = ("", "") if span is None else map(energy_text, span)
+    return "" if low == high else f" ({low} .. {high})"
+
+
 def value_text(section: Section, row: Row, value: Value | None) -> str:
     """Return a figure as people read it; `-` for one that a run does not have."""
     if value is None:
@@ -118,6 +141,12 @@ def value_text(section: Section, row: Row, value: Value | None) -> str:
         return "yes" if value else "no"
     if isinstance(value, str):
         return value or "-"
+    return _number_text(section, row, value)
+
+
+def _number_text(section: Section, row: Row, value: float) -> str:
+    if section.unit == _ENERGY_UNIT:
+        return energy_text(value)
     if section.name == "configuration":
         return f"{value:,}"
     if _is_share(section, row):
@@ -137,6 +166,8 @@ def change_text(section: Section, row: Row, other: Value | None) -> str:
         return ""
     if other == base:
         return "0"
+    if section.unit == _ENERGY_UNIT:
+        return f"{'-' if other < base else '+'}{energy_text(abs(other - base))}"
     if section.unit:
         return f"{other - base:+,.0f}"
     if _is_share(section, row):
@@ -226,9 +257,10 @@ def _columns(runs: Sequence[Compared], section: Section) -> list[Column]:
 
 def _cells(section: Section, row: Row) -> Iterator[Cell]:
     yield from key_cells(row)
-    yield value_text(section, row, row.shown[0])
-    for value in row.shown[1:]:
-        yield value_text(section, row, value)
+    base, *others = figure_texts(section, row)
+    yield base
+    for text, value in zip(others, row.shown[1:], strict=True):
+        yield text
         if has_changes(section):
             yield change_text(section, row, value)
 
@@ -251,9 +283,11 @@ def _run_json(each: Compared) -> dict[str, Any]:
 
 def _row_json(section: Section, row: Row) -> dict[str, Any]:
     members = {"members": list(row.members)} if row.members else {}
+    spans = {"spans": [None if each is None else list(each) for each in row.spans]} if row.spans else {}
     return {
         **dict(zip(section.keys, row.key, strict=True)),
         **members,
+        **spans,
         "values": list(row.values),
         "difference": row.difference,
     }

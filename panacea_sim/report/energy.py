@@ -143,7 +143,7 @@ def _lines(found: RunEnergy, area: Area) -> Iterator[str]:
     yield from _area_lines(found, area)
     if found.padding_bytes:
         charged = "charged" if found.prices.dram == "events" else "not charged by the bit"
-        yield f"Padding: {found.padding_bytes:,} bytes of whole bursts that nobody asked for, {charged}"
+        yield f"Padding: {found.padding_bytes:,} bytes of whole bursts beyond what was asked for, {charged}"
     for reason in dict.fromkeys(charge.price.reason for charge in run.unknown):
         of = dict.fromkeys(charge.component for charge in run.unknown if charge.price.reason == reason)
         yield f"No figure: {reason} (asked by {', '.join(of)})"

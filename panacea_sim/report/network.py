@@ -219,7 +219,7 @@ def unsupported_lines(graph: LayerGraph) -> Iterator[str]:
     unsupported = graph.graph.get("unsupported", ())
     total = sum(layer.macs for layer in _layers(graph)) + sum(each.macs or 0 for each in unsupported)
     for each in unsupported:
-        share = "nobody counted how many MACs"
+        share = "an unknown number of MACs"
         if each.macs is not None:
             share = f"{each.macs:,} MACs, {each.macs / max(total, 1):.1%} of all that are counted"
         yield f"Not simulated: {each.count} {each.op}, {share}."

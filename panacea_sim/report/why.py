@@ -20,7 +20,7 @@ from panacea_sim.report.tables import Column, print_table
 from panacea_sim.report.whatif import cost_text, value_text
 from panacea_sim.trace.summary import Summary
 
-__all__ = ["KnownWhy", "WhyTable", "first_line", "known_why", "print_why"]
+__all__ = ["KnownWhy", "WhyTable", "first_line", "known_why", "print_why", "remedy_line"]
 
 _FOUND = 8
 """Rows of the table of findings; the rest is in --json."""
@@ -88,10 +88,10 @@ def first_line(summary: Summary, bound: Bound | None) -> Text:
     return text
 
 
-def print_why(console: Console, found: Why, path: str) -> None:
-    """Print the diagnosis of the run in the folder `path`."""
+def print_why(console: Console, found: Why, more: str) -> None:
+    """Print the diagnosis of a run; `more` is what tries all changes."""
     console.print(first_line(found.summary, found.bound), soft_wrap=True)
-    _say(console, _remedy_line(found))
+    _say(console, remedy_line(found))
     _print_findings(console, found)
     _print_chains(console, found.explanation)
     _print_layers(console, found.explanation)
@@ -99,7 +99,7 @@ def print_why(console: Console, found: Why, path: str) -> None:
         _say(console, line)
     _print_remedies(console, found.remedies)
     if not found.all_tried:
-        _say(console, f"Every knob, in pairs, and ideal machines: panacea-sim whatif {path}")
+        _say(console, f"Every knob, in pairs, and ideal machines: {more}")
 
 
 def known_why(summary: Summary, explanation: Explanation) -> KnownWhy:
@@ -118,7 +118,8 @@ def known_why(summary: Summary, explanation: Explanation) -> KnownWhy:
     )
 
 
-def _remedy_line(found: Why) -> str:
+def remedy_line(found: Why) -> str:
+    """Return the two changes that save most, or why none is named."""
     makespan_cycles = found.summary.makespan_cycles
     best = list(_best(found.remedies, makespan_cycles))[:2]
     if not found.remedies:

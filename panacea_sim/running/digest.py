@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from panacea_sim.choices import MappingFrom, Schedule
 from panacea_sim.hardware.config import Hardware
+from panacea_sim.hardware.registry import code_of_machine
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.workload.chain import source_numbers
 from panacea_sim.workload.gemm_layer import GemmLayer
@@ -121,10 +122,18 @@ class _Content:
 
 
 def hardware_figures(hardware: Hardware) -> dict[str, object]:
-    """Return the fields of the machine that are figures; a device counts by what it does, not by its name or source."""
+    """Return the fields of the machine that are figures; a device counts by what it does, not by its name or source.
+
+    A machine that is no part of this package counts by its code too.
+    """
     device = hardware.dram_device
     memory = hardware.dram if device is None else device.model_dump(exclude={"source"})
-    return hardware.model_dump(exclude={"name", "dram"}) | {"dram": memory}
+    figures = hardware.model_dump(exclude={"name", "dram"}) | {"dram": memory}
+    code = code_of_machine(hardware.machine)
+    if code is None:
+        return figures
+    # Where the file of a machine lies decides nothing, but what it says does.
+    return figures | {"machine": machine_of(hardware).name, "code": code}
 
 
 def _add_layers(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from panacea_sim.description.description import Description
@@ -111,17 +111,20 @@ def choose_mapping(
     obstacles = {}
     # Plans and descriptions are large: those that cannot win are not made, and the most promising ones come first.
     for number in sorted(range(len(floors)), key=lambda number: (floors[number], number)):
-        if near and not _can_win(floors[number], near.values(), is_small=is_small):
+        if not _can_win(number, floors[number], near, is_small=is_small):
             continue
         if check is not None:
             check(*mappings[number])
-        found = mapped(name, work, hardware, *mappings[number])
-        if found.program is None:
-            obstacles[number] = found.obstacle
+        try:
+            plan = plan_layer(name, work, hardware, *mappings[number])
+        except MappingError as error:
+            obstacles[number] = str(error)
             continue
-        near[number] = found
+        if not _can_win(number, _floor_of_plan(plan, floors[number], hardware), near, is_small=is_small):
+            continue
+        near[number] = _bounded(plan, hardware)
         near = _kept(near, is_small=is_small)
-        del found  # of a large layer two mappings are in memory only while they are compared
+        del plan  # of a large layer two mappings are in memory only while they are compared
     if not near:
         raise MappingError(obstacles[min(obstacles)])
     if len(near) == 1:
@@ -135,7 +138,7 @@ def _kept(found: dict[int, Candidate], *, is_small: bool) -> dict[int, Candidate
     if is_small:
         least = min(each.bound_cycles for each in found.values())
         return {number: each for number, each in found.items() if each.bound_cycles <= least * _NEAR}
-    best = min(found, key=lambda number: (found[number].rank(), number))
+    _, best = min((each.rank(), number) for number, each in found.items())
     return {best: found[best]}
 
 
@@ -144,11 +147,13 @@ def _simulated_cycles(candidate: Candidate, simulate: Simulate) -> int:
     return simulate(candidate.description, Recorder(NO_TRACE)).makespan_cycles
 
 
-def _can_win(floor: tuple[int, int], known: Collection[Candidate], *, is_small: bool) -> bool:
+def _can_win(number: int, floor: tuple[int, int], known: Mapping[int, Candidate], *, is_small: bool) -> bool:
     """Return whether a mapping can be the best of a large layer, or near the best of a small one."""
+    if not known:
+        return True
     if is_small:
-        return floor[0] <= min(each.bound_cycles for each in known) * _NEAR
-    return (False, *floor) <= min(each.rank() for each in known)
+        return floor[0] <= min(each.bound_cycles for each in known.values()) * _NEAR
+    return ((False, *floor), number) < min((each.rank(), other) for other, each in known.items())
 
 
 def _floors(work: LayerWork, hardware: Hardware, mappings: Sequence[tuple[str, int]]) -> list[tuple[int, int]]:
@@ -160,9 +165,20 @@ def _floors(work: LayerWork, hardware: Hardware, mappings: Sequence[tuple[str, i
     floors = []
     for order, height in mappings:
         moved_bytes = once_bytes + least_spilled_bytes(work.tiling, order, height, hardware.psum_bytes)
-        channel_cycles = channel_device(hardware).least_cycles(ceil_div(moved_bytes, hardware.dram_channels))
-        floors.append((max(compute_cycles[height], channel_cycles), moved_bytes))
+        floors.append((max(compute_cycles[height], _channel_cycles(moved_bytes, hardware)), moved_bytes))
     return floors
+
+
+def _floor_of_plan(plan: LayerPlan, floor: tuple[int, int], hardware: Hardware) -> tuple[int, int]:
+    """Return the floor of a mapping that is planned, from the one before: now it is known what is fetched how often."""
+    fetched_bytes = int(plan.weight_loads.size_bytes.sum()) + int(plan.activation_loads.size_bytes.sum())
+    moved_bytes = fetched_bytes + int(plan.work.output_bytes.total.sum()) + int(plan.partial_sums.moved_bytes.sum())
+    return max(floor[0], _channel_cycles(moved_bytes, hardware)), moved_bytes
+
+
+def _channel_cycles(moved_bytes: int, hardware: Hardware) -> int:
+    """Return the cycles that the channels need at least, each at its peak."""
+    return channel_device(hardware).least_cycles(ceil_div(moved_bytes, hardware.dram_channels))
 
 
 def mapped(name: str, work: LayerWork, hardware: Hardware, order: str, height: int) -> Candidate:
@@ -171,13 +187,18 @@ def mapped(name: str, work: LayerWork, hardware: Hardware, order: str, height: i
         plan = plan_layer(name, work, hardware, order, height)
     except MappingError as error:
         return Candidate(order, height, obstacle=str(error))
+    return _bounded(plan, hardware)
+
+
+def _bounded(plan: LayerPlan, hardware: Hardware) -> Candidate:
+    """Return the mapping of a plan, described and with its bound."""
     program = plan_program(hardware, [plan])
     description = described(program)
     moved_bytes = description.moved_bytes
     loads = _loads(description, moved_bytes.sum(1).tolist())
     busiest = max(loads, key=lambda part: loads[part])
     read_bytes, write_bytes = moved_bytes.sum(0).tolist()
-    return Candidate(order, height, program, description, loads[busiest], busiest, read_bytes, write_bytes)
+    return Candidate(plan.order, plan.height, program, description, loads[busiest], busiest, read_bytes, write_bytes)
 
 
 def _loads(description: Description, channel_bytes: Sequence[int]) -> dict[str, int]:

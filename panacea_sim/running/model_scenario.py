@@ -6,24 +6,23 @@ import atexit
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from panacea_sim.calibration.policy import QuantizationPolicy
-from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware, load_hardware
 from panacea_sim.hardware.vector_sizes import sizes_of
 from panacea_sim.onnx_models.load import load_model
 from panacea_sim.report.progress import shown_progress
 from panacea_sim.running.network import check_operand_machine, operand_scenario
 from panacea_sim.running.scenario import Scenario
+from panacea_sim.running.temporary import temporary_folder
 from panacea_sim.workload.layer_file import LayerFile, stored_layer
 
 if TYPE_CHECKING:
     from panacea_sim.onnx_models.imported import ImportedModel
 
-__all__ = ["StoredModel", "model_scenario", "operand_folder", "stored_model"]
+__all__ = ["StoredModel", "model_scenario", "stored_model"]
 
 _NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
 _DEFAULT_SIZES = (4, 32)
@@ -58,19 +57,11 @@ def model_scenario(
     machine = hardware if isinstance(hardware, Hardware) else load_hardware(hardware, settings)
     check_operand_machine(machine)
     model = load_model(path, data, held_out=sample)
-    folder = operand_folder()
+    folder = temporary_folder()
     atexit.register(folder.cleanup)
     with shown_progress(f"operands of {path.name}") as tell:
         found = stored_model(model, Path(folder.name), machine, sample, policy, tell=tell).scenario
     return replace(found, name=name or found.name, description=model.network.graph["description"])
-
-
-def operand_folder() -> TemporaryDirectory[str]:
-    """Return a new temporary folder for operands; raises ConfigError if there can be none."""
-    try:
-        return TemporaryDirectory(prefix="panacea-sim-")
-    except OSError as error:
-        raise ConfigError("TMPDIR", error.strerror or error, "a folder that can be written") from error
 
 
 def stored_model(

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, fi
 
 from panacea_sim.choices import MappingFrom, Schedule, ValuesChoice, values_word
 from panacea_sim.errors import ConfigError, nearest_name
-from panacea_sim.hardware.config import Hardware, from_mapping
+from panacea_sim.hardware.config import Hardware, beside_file, from_mapping
 from panacea_sim.hardware.validation import config_error, refusal
 from panacea_sim.hardware.yaml_file import read_mapping
 from panacea_sim.running.edge_entry import EdgeEntry, links_of
@@ -89,6 +89,9 @@ def read_scenario_file(path: Path) -> tuple[ScenarioFile, tuple[AnyLayer, ...], 
     Raises ConfigError naming the file and the place in it.
     """
     values = read_mapping(path)
+    hardware = values.get("hardware")
+    if isinstance(hardware, Mapping):
+        values["hardware"] = beside_file(hardware, path.parent)
     try:
         content = ScenarioFile.model_validate(values)
     except ValidationError as error:

@@ -88,6 +88,15 @@ class RunFolder:
         with self._written(path):
             pq.write_table(table, path, compression="zstd")
 
+    def copy(self, source: Path) -> None:
+        """Copy a file or a folder of another run into the folder, under its name."""
+        path = self.path / source.name
+        with self._written(path):
+            if source.is_dir():
+                shutil.copytree(source, path)
+            else:
+                shutil.copyfile(source, path)
+
     @contextmanager
     def tables_of(self, trace: Callable[[], _Trace]) -> Iterator[None]:
         """Write the recorded tables as Parquet when the block ends, however that is, and drop the spilled chunks.

@@ -10,6 +10,7 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.npz import load_layer, read_form, save_layer
 from panacea_sim.workload.output_format import OutputFormat, ReadFormat, check_formats
+from panacea_sim.workload.samples import layer_path
 from panacea_sim.workload.surroundings import ALONE, InNetwork, Surroundings
 
 __all__ = ["LayerFile", "layer_file", "stored_layer"]
@@ -73,8 +74,8 @@ class LayerFile(InNetwork):
 
 
 def layer_file(path: str | Path) -> LayerFile:
-    """Return the layer of a LAYER.npz file, its operands unread; raises ConfigError as `read_form` does."""
-    path = Path(path)
+    """Return the layer of a LAYER.npz file or of the package, its operands unread; raises as `read_form` does."""
+    path = layer_path(path)
     state = _state_of(path)
     return LayerFile(path, *read_form(path), *state)
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.quant.operands import require_activation_form, require_products, require_weight_form
 from panacea_sim.workload.gemm_layer import ACTIVATION_DTYPES, SYMMETRIC_DTYPES, WEIGHT_DTYPES, GemmLayer
+from panacea_sim.workload.samples import layer_path
 from panacea_sim.workload.surroundings import ALONE
 
 __all__ = ["load_layer", "read_arrays", "read_form", "save_layer"]
@@ -35,12 +36,13 @@ _HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.f
 
 
 def load_layer(path: str | Path) -> GemmLayer:
-    """Return the layer of a LAYER.npz file; its name is the file's unless the file gives one.
+    """Return the layer of a LAYER.npz file, or of the package; its name is the file's unless the file gives one.
 
-    Keys and dtypes are in docs/files.md. Nothing is unpickled. Raises ConfigError naming the file for
-    what is wrong with the file, and `layer.<field>` for what is wrong with a value.
+    Layers of the package go by their names (`panacea-sim list layers`). Keys and dtypes are in docs/files.md. Nothing
+    is unpickled. Raises ConfigError naming the file for what is wrong with the file, and `layer.<field>` for what is
+    wrong with a value.
     """
-    path = Path(path)
+    path = layer_path(path)
     arrays = _read_arrays(path, _array)
     _check_keys(path, arrays)
     with _naming(path):
@@ -52,7 +54,7 @@ def read_form(path: str | Path) -> tuple[str, int, int, int, int, bool]:
 
     Raises ConfigError where `load_layer` does, as far as it can be known without the operands' values.
     """
-    path = Path(path)
+    path = layer_path(path)
     arrays = _read_arrays(path, _array_or_form)
     _check_keys(path, arrays)
     weight, activation = arrays.pop("weight"), arrays.pop("activation")

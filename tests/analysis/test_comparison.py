@@ -18,6 +18,9 @@ from stored_runs import RUNS, rows, small_run
 from panacea_sim.analysis.comparison import Comparison, Timing, compare_runs, layer_pieces, run_labels, timing
 from panacea_sim.analysis.comparison.naming import namings
 from panacea_sim.analysis.comparison.rows import Figures, Value, section
+from panacea_sim.energy.charging import Charging
+from panacea_sim.energy.energy import CATEGORIES, energy_of
+from panacea_sim.energy.table import energy_table
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.schema import State
@@ -218,6 +221,42 @@ def test_a_partial_run_has_what_its_rows_say(pair: tuple[StoredRun, StoredRun], 
     for name in ("bytes", "work", "layers", "actions"):
         assert {row.values[1] for row in found.section(name).rows} == {None}
         assert {row.difference for row in found.section(name).rows} == {0}
+
+
+@pytest.mark.parametrize("table", ["default", "bitfusion"])
+def test_energy_is_that_of_each_run(pair: tuple[StoredRun, StoredRun], tmp_path: Path, table: str) -> None:
+    """The total, every category and component have the nominal figure and the range that the run has by itself."""
+    slow = small_run(tmp_path / "slow", dram="ddr4_3200", n_pea=4, codec_bytes_per_cycle=1)
+    figures = energy_table(table)
+    found = compare_runs([pair[0], slow], (), Charging(figures)).section("energy")
+    assert [row.difference for row in found.rows] == sorted((row.difference for row in found.rows), reverse=True)
+    values, spans = ({row.key: getattr(row, what) for row in found.rows} for what in ("values", "spans"))
+    for number, run in enumerate((pair[0], slow)):
+        assert run.summary is not None
+        alone = energy_of(run.summary, figures).run
+        wanted = {("run", "total"): alone.total}
+        wanted |= {("category", name): alone.of_category(name) for name in CATEGORIES}
+        wanted |= {("component", name): alone.of_component(name) for name in alone.components}
+        assert wanted.keys() == values.keys()
+        for key, pj in wanted.items():
+            assert pj is not None
+            assert values[key][number] == float(pj.nominal)
+            assert spans[key][number] == (float(pj.low), float(pj.high))
+
+
+def test_energy_without_a_figure_is_not_known(pair: tuple[StoredRun, StoredRun], tmp_path: Path) -> None:
+    """A run on ideal memory has that of its core alone, a partial one and one of schema 1 none; the run says why."""
+    found = compare_runs([*pair, RUNS["partial"](tmp_path), open_run(SCHEMA_1)])
+    values = _values(found, "energy")
+    assert [value is None for value in values["run", "total"]] == [False, True, True, True]
+    assert [value is None for value in values["category", "core"]] == [False, False, True, True]
+    assert {row.difference for row in found.section("energy").rows if row.values[1] is None} == {0}
+    reasons = [[each for each in run.missing if "energy" in each] for run in found.runs]
+    assert reasons[0] == reasons[2] == []
+    assert reasons[1] == ["Not all of its energy is known: the table 'default' has no DRAM figure for 'ideal'."]
+    assert reasons[3] == [
+        "Its energy is not known: found a run of an earlier version, which counted no elementary operations."
+    ]
 
 
 def test_states_that_were_not_recorded_are_not_known(pair: tuple[StoredRun, StoredRun], tmp_path: Path) -> None:

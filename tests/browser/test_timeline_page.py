@@ -19,6 +19,7 @@ from timeline_pages import keep_screenshot, point_at, show, view_of
 
 from panacea_sim.analysis.shares import state_shares
 from panacea_sim.commands.main import main
+from panacea_sim.energy.charging import default_charging
 from panacea_sim.report.palette import STATE_COLOURS
 from panacea_sim.report.themes import DARK, LIGHT
 from panacea_sim.report.timeline import write_timeline
@@ -108,6 +109,22 @@ def _hover_text(row: dict[str, Any]) -> str:
         f"{row['dwo_steps']:,} DWO, {row['swo_steps']:,} SWO, {row['cs_steps']:,} CS steps" if row["dwo_steps"] else "",
     ]
     return "\n".join(line for line in lines if line)
+
+
+def test_power_is_that_of_the_run(stored: StoredRun, html: Path, open_page: Open) -> None:
+    """The areas of the whole run in mW, times its time, are the nominal energy of each category; the table is named."""
+    page = open_page(html)
+    assert stored.summary is not None
+    found = default_charging().of(stored.summary).run
+    drawn = page.evaluate("panacea.powerDrawn()")
+    assert drawn["name"] == ["static", "DRAM", "buffer", "core"]
+    for name, xs, ys in zip(drawn["name"], drawn["xs"], drawn["ys"], strict=True):
+        cycles = np.subtract(xs[1::2], xs[::2])
+        pj = found.of_category(name)
+        assert pj is not None
+        energy_pj = float(np.dot(cycles, ys[1::2])) / stored.heading.clock_hz * 1e9
+        assert energy_pj == pytest.approx(float(pj.nominal), rel=1e-6)
+    assert page.evaluate("panacea.describePower(700)").endswith("table default, DRAM by the bit")
 
 
 def _point_at_bytes(page: Page, cycle: float, rate: float) -> None:

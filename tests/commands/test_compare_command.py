@@ -67,6 +67,20 @@ def test_tables_are_printed(folders: tuple[str, str], capsys: pytest.CaptureFixt
     assert printed.err == ""
 
 
+def test_energy_is_by_the_table_that_is_named(folders: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """--table, --dram and --device are those of `energy`, and the JSON of each run names them."""
+    options = ["--json", "--table", "bitfusion"]
+    assert main(["compare", *folders, *options]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert {each["energy_table"] for each in content["runs"]} == {"bitfusion, DRAM by the bit"}
+    assert main(["energy", folders[1], *options]) == 0
+    alone = json.loads(capsys.readouterr().out)
+    core = next(row for row in content["energy"] if (row["of"], row["part"]) == ("category", "core"))
+    assert core["values"][1] == alone["categories"]["core"]["nominal"]
+    assert main(["compare", *folders, "--device", "hbm9"]) == 2
+    assert "--device: found 'hbm9'; accepted: one of" in capsys.readouterr().err
+
+
 def test_json_is_all_that_is_printed(folders: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     """--json prints one document, in the order of the arguments."""
     assert main(["compare", *reversed(folders), "--json"]) == 0

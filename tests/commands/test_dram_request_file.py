@@ -8,14 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panacea_sim.commands.dram_request_file import read_requests
+from panacea_sim.commands import dram_request_file
 from panacea_sim.commands.main import main
 from panacea_sim.errors import ConfigError
+from panacea_sim.hardware.dram.devices import dram_device
 from panacea_sim.memory.replay import ChannelRequest
 
 _HEADER = "cycle,address,bytes,op\n"
 _PLAIN = _HEADER + "10,4096,64,read\n20,16,1,write\n"
 _EXPECTED = [ChannelRequest(10, 4096, 64, write=False), ChannelRequest(20, 16, 1, write=True)]
+
+
+def read_requests(path: Path) -> list[ChannelRequest]:
+    """Read a file for a device and a map, which decide nothing in CSV."""
+    return dram_request_file.read_requests(path, dram_device("hbm2", ""), "column_low")
 
 
 def _written(folder: Path, content: str | bytes) -> Path:

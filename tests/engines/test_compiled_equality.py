@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from case_counts import asked_machines
 from hypothesis import event, given, settings
 from strategies import BANKED_DEVICES, any_linked_programs, machines, numbered, programs
 
@@ -28,8 +28,8 @@ from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.synthetic import synthetic_layer
 
-_COUNT = int(os.environ.get("EQUAL_MACHINES", "500"))
-"""`make equal N=...` sets the number of machines of each kind; programs, which are larger, are three fifths as many,
+_COUNT = asked_machines(500)
+"""The number of machines of each kind; programs, which are larger, are three fifths as many,
 and networks of layers that wait for each other, with products, steps and weights of other layers, two fifths."""
 
 pytestmark = pytest.mark.timeout(600 + 2 * _COUNT)  # to make the example of a failure small takes minutes

@@ -10,10 +10,20 @@ import pytest
 from case_counts import at_most
 from engine_runs import LAYERS, NEEDS_NUMBA
 from hypothesis import event, given
+from hypothesis import strategies as st
 from naive import NaiveResult, accounted
 from naive_machine import Machine, StuckError
 from naive_path import EventGraph, critical_path, path_stalls, root_causes, stalled_cycles
-from strategies import BANKED_DEVICES, SPLITTING_DEVICES, machines, programs
+from strategies import (
+    ABLATED,
+    BANKED_DEVICES,
+    RIVALS,
+    SPLITTING_DEVICES,
+    ablated_scenarios,
+    machines,
+    programs,
+    rival_scenarios,
+)
 
 from panacea_sim.description.description import Description
 from panacea_sim.description.topology import Topology, topology_of
@@ -57,6 +67,17 @@ def test_equal_with_banks_and_refresh(machine: Description) -> None:
 def test_equal_on_real_programs(scenario: Scenario) -> None:
     """They agree on whole machines at work."""
     _check(prepare(replace(scenario, values=False)).description)
+
+
+@pytest.mark.parametrize("machine", [*RIVALS, *ABLATED])
+@at_most(15)
+@given(data=st.data())
+@NEEDS_NUMBA
+def test_equal_on_rivals(machine: str, data: st.DataObject) -> None:
+    """They agree, and all sums hold, on every kind of machine beside panacea."""
+    drawn = rival_scenarios(machine) if machine in RIVALS else ablated_scenarios(machine)
+    prepared = prepare(replace(data.draw(drawn), values=False))
+    _check(prepared.description)
 
 
 @at_most(200)

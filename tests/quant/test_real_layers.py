@@ -1,27 +1,23 @@
-"""The layers in scenarios/data: what they skip and the accumulators they give."""
+"""The real layers: what they skip and the accumulators they give."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from real_layers import EXPECTED, real_layer
 
 from panacea_sim.quant.aqs_gemm import aqs_gemm, check_accumulator, integer_gemm
 from panacea_sim.quant.slicing import frequent_slices, slice_activations, slice_weights
 from panacea_sim.quant.vectors import skipped_activation_vectors, skipped_share, skipped_weight_vectors
-
-DATA = Path(__file__).parents[2] / "scenarios" / "data"
-EXPECTED = json.loads((DATA / "expected.json").read_text())
 
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_real_layer_skips_and_computes_what_is_expected(name: str) -> None:
     """Shape, r, both shares and the accumulators of the sliced product equal the kept figures."""
     expected = EXPECTED[name]
-    with np.load(DATA / f"{name}.npz") as layer:
+    with np.load(real_layer(name)) as layer:
         weight, activation = layer["weight"], layer["activation"]
         zero_point, lo_bits = int(layer["zero_point"]), int(layer["lo_bits"])
     weights, activations = slice_weights(weight, 7), slice_activations(activation, 8, lo_bits)

@@ -20,6 +20,7 @@ from panacea_sim.report.comparison import (
     bounds_text,
     change_text,
     comparison_json,
+    figure_texts,
     key_cells,
     not_explained,
     print_comparison,
@@ -29,6 +30,7 @@ from panacea_sim.report.comparison_page import comparison_page
 from panacea_sim.report.comparison_page.content import page_content
 from panacea_sim.trace.options import TraceOptions
 from panacea_sim.trace.stored_run import StoredRun
+from panacea_sim.units import energy_text
 
 
 class _Nothing:
@@ -168,6 +170,23 @@ def test_json_has_every_row(compared: Comparison, runs: list[StoredRun]) -> None
             assert tuple(found["values"]) == row.values
             assert found.get("members", []) == list(row.members)
             assert found["difference"] == row.difference
+            assert [each and tuple(each) for each in found.get("spans", [])] == list(row.spans)
+
+
+def test_energy_has_its_range(compared: Comparison) -> None:
+    """The table says by which figures; a cell is nominal with its range, or `-`; the change has the unit too."""
+    text = _printed(compared, 200)
+    assert "Energy: nominal (low .. high), by the table default" in text
+    each = compared.section("energy")
+    row = each.rows[0]
+    assert row.spans[0] is not None
+    low, high = map(energy_text, row.spans[0])
+    value = row.values[0]
+    assert isinstance(value, float)
+    assert figure_texts(each, row)[0] == f"{energy_text(value)} ({low} .. {high})" in text
+    total = next(row for row in each.rows if row.key == ("run", "total"))
+    assert figure_texts(each, total)[1] == "-"
+    assert change_text(each, row, value + 2e6) == "+2.000 µJ"
 
 
 def test_files_page_names_every_key_of_the_json(compared: Comparison) -> None:

@@ -59,3 +59,11 @@ def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     os.close(reader)
     assert "[red]run: vcd" in shown
     assert "25%" in shown
+
+
+def test_a_notebook_shows_no_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where colours are forced on what is no terminal, as the kernel of a notebook does, nothing is shown."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with shown_progress("run") as progress:
+        progress(1, 4)
+    assert not capsys.readouterr().err

@@ -18,20 +18,20 @@ from panacea_sim.workload.functional import functional_pass, real_outputs
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.npz import load_layer
 
-DATA = Path(__file__).parents[2] / "scenarios" / "data"
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
 
 @pytest.fixture(scope="module")
 def real_ffn2() -> GemmLayer:
     """Return FFN2 with the activations that floating point gave."""
-    return load_layer(DATA / "minilm_l3_ffn2_dbs.npz")
+    return load_layer("minilm_l3_ffn2_dbs")
 
 
 @pytest.fixture(scope="module")
 def chain(real_ffn2: GemmLayer) -> tuple[GemmLayer, GemmLayer]:
     """Return both layers, the second one behind the first."""
     form = OutputFormat(real_ffn2.activation_scale, real_ffn2.zero_point, lo_bits=real_ffn2.lo_bits, function="gelu")
-    first = replace(load_layer(DATA / "minilm_l3_ffn1_dbs.npz"), name="ffn1", output=form)
+    first = replace(load_layer("minilm_l3_ffn1_dbs"), name="ffn1", output=form)
     second = following(first, "ffn2", real_ffn2.weight, weight_scale=real_ffn2.weight_scale, bias=real_ffn2.bias)
     return first, second
 
@@ -66,7 +66,7 @@ def test_the_chain_links(chain: tuple[GemmLayer, GemmLayer]) -> None:
 @pytest.mark.slow
 def test_the_chain_is_exact_in_one_simulation(chain: tuple[GemmLayer, GemmLayer]) -> None:
     """Both layers run as one simulation and are exact bit for bit; the second one waits for the first, and overlaps."""
-    scenario = load_scenario(DATA.parent / "ffn_chain.py")
+    scenario = load_scenario(SCENARIOS / "ffn_chain.py")
     assert isinstance(scenario, Scenario)
     summary = run(scenario, RunOptions(trace=TraceOptions("off"))).summary.to_json()
     assert summary["exact"] is True

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from engine_runs import NEEDS_NUMBA
+from real_layers import EXPECTED, real_layer
 from stored_runs import let_memory_be_small
 
 from panacea_sim.engines import choice
@@ -27,8 +28,6 @@ from panacea_sim.trace.stored_run import open_run
 from panacea_sim.workload.gemm_layer import GemmLayer, OutputFormat
 from panacea_sim.workload.synthetic import synthetic_layer
 
-DATA = Path(__file__).parents[2] / "scenarios" / "data"
-EXPECTED: dict[str, Any] = json.loads((DATA / "expected.json").read_text())
 MACHINE = {"n_pea": 2, "tile_k": 8, "tile_n": 8, "loop_order": "mnk", "dtp": "off", "dram": "ideal", "dram_channels": 1}
 
 
@@ -39,9 +38,9 @@ def _scenario(**changes: Any) -> Scenario:  # noqa: ANN401  # fields of a Scenar
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_real_layer_runs_exactly(name: str) -> None:
-    """Each layer in scenarios/data gives the kept accumulators and densities, and stores at least what it must."""
+    """Each real layer gives the kept accumulators and densities, and stores at least what it must."""
     expected = EXPECTED[name]
-    summary = run(Scenario(name, DATA / f"{name}.npz"), RunOptions(trace=TraceOptions("off"))).summary.to_json()
+    summary = run(Scenario(name, real_layer(name)), RunOptions(trace=TraceOptions("off"))).summary.to_json()
     (layer,) = summary["layers"]
     assert summary["exact"] is True
     assert layer["output_sha256"] == expected["output_sha256"]

@@ -268,7 +268,7 @@ BAD: dict[str, tuple[Change, str]] = {
         r"hardware\.n_pea: found '16'; accepted: .* 1 \.\. 1024\. Correct the file",
     ),
     "hardware_machine": (_hardware(machine="panaca"), r"hardware\.machine: found .*panaca"),
-    "hardware_file": (_hardware(dram="none.yaml"), r"hardware\.dram: found none\.yaml: No such file"),
+    "hardware_file": (_hardware(dram="none.yaml"), r"hardware\.dram: found .*/none\.yaml: No such file"),
     "hardware_dram": (_hardware(dram="ddr9"), r"hardware\.dram: found 'ddr9'; accepted: one of ideal"),
     "hardware_dram_list": (_hardware(dram=[1]), r"hardware\.dram: found \[1\]; accepted: one of ideal"),
     "edges_mapping": (_top(edges={}), r"edges: found \{\}; accepted: a list, each item fields of the form"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import tempfile
 from dataclasses import replace
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from real_layers import EXPECTED, real_layer
 from strategies import gemm_layers
 
 from panacea_sim.errors import ConfigError
@@ -23,8 +23,6 @@ from panacea_sim.workload.npz import load_layer, save_layer
 from panacea_sim.workload.output_format import ReadFormat, WeightFormat
 from panacea_sim.workload.synthetic import synthetic_layer
 
-DATA = Path(__file__).parents[2] / "scenarios" / "data"
-EXPECTED = json.loads((DATA / "expected.json").read_text(encoding="utf-8"))
 ARRAYS: dict[str, Any] = {
     "weight": np.array([[1, -2, 3], [60, 5, -64]], np.int8),
     "activation": np.arange(12, dtype=np.uint8).reshape(3, 4),
@@ -62,7 +60,7 @@ def test_round_trip(layer: GemmLayer) -> None:
 def test_real_layers(name: str) -> None:
     """The real layers that come with the project have the expected product, densities and frequent slice."""
     expected = EXPECTED[name]
-    layer = load_layer(DATA / f"{name}.npz")
+    layer = load_layer(real_layer(name))
     assert (layer.name, layer.M, layer.K, layer.N) == (name, expected["M"], expected["K"], expected["N"])
     assert (layer.zero_point, layer.lo_bits, layer.frequent) == (expected["zp"], expected["l"], (expected["r"],))
     skipped_w = skipped_weight_vectors(layer.weight_slices.ho, 4)

@@ -3,7 +3,7 @@
 from panacea_sim.analysis.comparison.alignment import Piece, Timing, layer_pieces, timing
 from panacea_sim.analysis.comparison.comparison import Compared, Comparison, compare_runs, run_labels
 from panacea_sim.analysis.comparison.explained import Explained
-from panacea_sim.analysis.comparison.rows import Row, Section, Value
+from panacea_sim.analysis.comparison.rows import Row, Section, Span, Value
 
 __all__ = [
     "Compared",
@@ -12,6 +12,7 @@ __all__ = [
     "Piece",
     "Row",
     "Section",
+    "Span",
     "Timing",
     "Value",
     "compare_runs",

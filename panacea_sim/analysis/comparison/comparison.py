@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from panacea_sim.analysis.comparison.energy import Charged, charged
 from panacea_sim.analysis.comparison.explained import Explained, classes, critical_path, limits, root_causes
 from panacea_sim.analysis.comparison.naming import Naming, namings
 from panacea_sim.analysis.comparison.rows import Figures, Section, section
@@ -14,6 +15,7 @@ from panacea_sim.analysis.comparison.settings import configuration
 from panacea_sim.analysis.comparison.soundness import check_sound
 from panacea_sim.analysis.comparison.times import has_rows, stalls, states
 from panacea_sim.analysis.comparison.work import actions, kinds, layers, mapping, moved_bytes, work
+from panacea_sim.energy.charging import Charging, default_charging
 from panacea_sim.errors import ConfigError
 from panacea_sim.trace.stored_run import StoredRun
 from panacea_sim.trace.summary import Summary
@@ -42,10 +44,11 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs in the order in which they were given, and their figures in sections."""
+    """Runs in the order in which they were given, and their figures in sections; the name of the table of energies."""
 
     runs: tuple[Compared, ...]
     sections: tuple[Section, ...]
+    energy_table: str = ""
 
     def section(self, name: str) -> Section:
         """Return the section of this name."""
@@ -62,12 +65,16 @@ def run_labels(count: int) -> list[str]:
     return [label(number) for number in range(count)]
 
 
-def compare_runs(runs: Sequence[StoredRun], explanations: Sequence[Explained | None] = ()) -> Comparison:
+def compare_runs(
+    runs: Sequence[StoredRun],
+    explanations: Sequence[Explained | None] = (),
+    charging: Charging | None = None,
+) -> Comparison:
     """Return the figures of two or more runs side by side, in each section the largest difference to the first first.
 
     `explanations` are those of the runs, as far as they have one, in their order; without any there are no critical
-    paths, limits and root causes. Raises ConfigError for fewer runs, for one that is given twice, and for files that
-    cannot be read.
+    paths, limits and root causes. `charging` says by what energy is charged, by default the table `default`. Raises
+    ConfigError for fewer runs, for one that is given twice, and for files that cannot be read.
     """
     if len(runs) < _FEWEST:
         accepted = "two or more run folders, or a study with two or more runs"
@@ -78,16 +85,18 @@ def compare_runs(runs: Sequence[StoredRun], explanations: Sequence[Explained | N
             raise ConfigError("compare", f"{runs[number].path} twice", "each run once", "Leave one of them out")
     for run in runs:
         check_sound(run)
+    charging = charging or default_charging()
+    energies = [charged(run.summary, charging) for run in runs]
     compared = tuple(
-        Compared(label, run, naming, tuple(_missing(run)), explained)
-        for label, run, naming, explained in zip(
-            run_labels(len(runs)), runs, namings(runs), explanations or [None] * len(runs), strict=True
+        Compared(label, run, naming, (*_missing(run), *found.reasons), explained)
+        for label, run, naming, explained, found in zip(
+            run_labels(len(runs)), runs, namings(runs), explanations or [None] * len(runs), energies, strict=True
         )
     )
-    return Comparison(compared, tuple(_sections(compared)))
+    return Comparison(compared, tuple(_sections(compared, energies)), charging.text)
 
 
-def _sections(runs: Sequence[Compared]) -> Iterator[Section]:
+def _sections(runs: Sequence[Compared], energies: Sequence[Charged]) -> Iterator[Section]:
     members = [each.naming.members for each in runs]
     whole = partial(_of_whole, runs)
     yield section("configuration", ("of", "field"), "", "relative", [configuration(each.run) for each in runs])
@@ -102,6 +111,8 @@ def _sections(runs: Sequence[Compared]) -> Iterator[Section]:
     yield section("work", ("figure",), "", "relative", whole(work))
     counted = [None if each.run.summary is None else actions(each.run.summary, each.naming) for each in runs]
     yield section("actions", ("component", "action"), "", "relative", counted)
+    of_energy, spans = [each.figures for each in energies], [each.spans for each in energies]
+    yield section("energy", ("of", "part"), "pJ", "absolute", of_energy, spans=spans)
     yield section("kinds", ("kind",), "cycles", "absolute", whole(kinds))
     yield section("layers", ("layer",), "cycles", "absolute", whole(layers))
 

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["Figures", "Key", "Order", "Row", "Section", "Value", "section"]
+__all__ = ["Figures", "Key", "Order", "Row", "Section", "Span", "Value", "section"]
 
 Value: TypeAlias = int | float | str | bool
 Key: TypeAlias = tuple[str, ...]
+Span: TypeAlias = tuple[float, float]
+"""The least and the greatest that a figure may be."""
+
 Order: TypeAlias = Literal["absolute", "relative"]
 Figures: TypeAlias = Mapping[Key, Value | None]
 """What a run says of each key; None where it does not know."""
@@ -20,13 +23,14 @@ class Row:
     """A figure of every run, in the order of the runs; None where a run does not have it or does not know it.
 
     Figures of groups are sums over their `members`, of which there is a number for each run; other rows have none.
-    `difference` is what rows are ordered by.
+    `difference` is what rows are ordered by. `spans` are the low and high cases of figures that have any.
     """
 
     key: Key
     values: tuple[Value | None, ...]
     members: tuple[int, ...]
     difference: float
+    spans: tuple[Span | None, ...] = ()
 
     @property
     def shown(self) -> tuple[Value | None, ...]:
@@ -55,6 +59,7 @@ def section(
     order: Order,
     of_runs: Sequence[Figures | None],
     members: Sequence[Mapping[str, int]] = (),
+    spans: Sequence[Mapping[Key, Span]] = (),
 ) -> Section:
     """Return the figures of the runs, the first of which is the base, as rows with the largest difference first.
 
@@ -63,7 +68,8 @@ def section(
     the larger of the two; words that differ, and what one of the two does not have, differ by 1. What a run does not
     know (None, also for all of its figures) differs by 0. Rows with equal differences keep the order in which the runs
     have them, the base first. `members` says of each run how many components the first part of a key stands for;
-    a run without a stall of a component that it has spent 0 cycles on it.
+    a run without a stall of a component that it has spent 0 cycles on it. `spans` has the low and high cases of a run's
+    figures.
     """
     measure = _absolute if order == "absolute" else _relative
     rows = []
@@ -80,7 +86,8 @@ def section(
             for mean, known in zip(means[1:], is_known[1:], strict=True)
             if known and is_known[0]
         ]
-        rows.append(Row(key, values, counts, max(differences, default=0.0)))
+        of_key = tuple(of_run.get(key) for of_run in spans)
+        rows.append(Row(key, values, counts, max(differences, default=0.0), of_key))
     return Section(name, keys, unit, order, tuple(sorted(rows, key=lambda row: -row.difference)))
 
 

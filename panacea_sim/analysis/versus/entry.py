@@ -14,7 +14,7 @@ from panacea_sim.description.costs import MULTIPLY_4B, MULTIPLY_8B
 from panacea_sim.energy.energy import CATEGORIES
 from panacea_sim.energy.ranges import Range
 
-__all__ = ["versus_entry", "write_versus_rows"]
+__all__ = ["versus_entry", "versus_rows", "write_versus_rows"]
 
 _PRODUCTS = {MULTIPLY_4B: "4b x 4b products", MULTIPLY_8B: "8b x 8b MACs"}
 
@@ -36,18 +36,28 @@ def versus_entry(found: Versus) -> dict[str, Any]:
     }
 
 
-def write_versus_rows(path: Path, found: Versus) -> None:
-    """Write a row for each machine of each part as CSV with a header."""
-    rows = [
+def versus_rows(found: Versus) -> list[dict[str, Any]]:
+    """Return a row for each machine of each part, nested figures in columns of their own: `energy_pj.nominal`."""
+    return [
         {"weights": part.weights, "machine": each.name} | _flat(_machine(part, each, found.baseline))
         for part in found.parts
         for each in part.contenders
     ]
+
+
+def write_versus_rows(path: Path, found: Versus) -> None:
+    """Write a row for each machine of each part as CSV with a header."""
+    rows = [{column: _csv_value(value) for column, value in row.items()} for row in versus_rows(found)]
     columns = dict.fromkeys(column for row in rows for column in row)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(columns), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _csv_value(value: object) -> object:
+    """Return truth in small letters, as JSON has it; nothing is written for None."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _part(found: Versus, part: Part) -> dict[str, Any]:
@@ -133,11 +143,11 @@ def _cases(cases: Range | None) -> dict[str, float] | None:
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Return nested values in columns of their own, joined by dots; nothing for None, small letters for true."""
+    """Return nested values in columns of their own, joined by dots."""
     row: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
             row |= _flat(value, f"{before}{key}.")
         else:
-            row[f"{before}{key}"] = str(value).lower() if isinstance(value, bool) else value
+            row[f"{before}{key}"] = value
     return row

@@ -112,7 +112,10 @@ def go_on(core: Core, streams: Streams, trace: Trace, actor: int) -> None:  # no
             if steps[step, FAN] == 1:
                 cycle = _do_one(core, streams, trace, turn, cycle)
             elif actors[actor, LANES] > 1:
-                _do_lanes(core, trace, turn)
+                if op == _SERVE:
+                    _serve_lanes(core, trace, turn)
+                elif index >= 0 or mark_at >= 0:
+                    _move_lanes(core, trace, turn)
             elif adds:
                 cycle = _do_beside_lanes(core, trace, turn, cycle)
             if adds:
@@ -126,7 +129,8 @@ def go_on(core: Core, streams: Streams, trace: Trace, actor: int) -> None:  # no
         step = first
     actors[actor, TIME], actors[actor, FIRING], actors[actor, STEP] = cycle, firing, step
     actors[actor, BLOCKED_ON], actors[actor, BLOCKED_INDEX] = blocked_on, blocked_index
-    _note_end(core, actor, cycle)
+    if firing == firings:
+        _note_end(core, actor, cycle)
 
 
 @inner
@@ -304,33 +308,42 @@ def _do_beside_lanes(core: Core, trace: Trace, turn: Turn, cycle: int) -> int:
 
 
 @inner
-def _do_lanes(core: Core, trace: Trace, turn: Turn) -> None:
-    """Do the step of all lanes of an actor, each at its own cycle."""
-    component, at = core.actors[turn.actor, COMPONENT], core.actors[turn.actor, LANE_AT]
-    fan, slot, latency = core.steps[turn.step, FAN], core.steps[turn.step, SLOT], _latency(core, turn)
-    times, lane_cycle, is_head = core.times, core.lane_cycle, turn.firing == 0 and turn.op == _TAKE
-    packed = core.steps[turn.step, PACKED]
-    service_at = core.steps[turn.step, OFFSET] + turn.firing * ((fan + packed) >> packed)
-    for lane in range(fan):
-        owner, now = component + lane, lane_cycle[at + lane]
+def _move_lanes(core: Core, trace: Trace, turn: Turn) -> None:
+    """Let all lanes of an actor wait for their events, each from its own cycle, and note when they go on."""
+    component, at, step = core.actors[turn.actor, COMPONENT], core.actors[turn.actor, LANE_AT], turn.step
+    slot, latency, times, lane_cycle = core.steps[step, SLOT], _latency(core, turn), core.times, core.lane_cycle
+    is_head = turn.firing == 0 and turn.op == _TAKE
+    for lane in range(core.steps[step, FAN]):
+        now = lane_cycle[at + lane]
         if turn.event_at >= 0 and times[turn.event_at + lane] + latency > now:
             event = times[turn.event_at + lane] + latency
             if is_head:
-                core.components[owner, HEAD] = event
+                core.components[component + lane, HEAD] = event
             else:
-                _note_stall(core, trace, owner, slot + lane, now, event, turn.firing)
-            now = event
+                _note_stall(core, trace, component + lane, slot + lane, now, event, turn.firing)
+            lane_cycle[at + lane] = now = event
         if turn.mark_at >= 0:
             times[turn.mark_at + lane] = now
-        if turn.op == _SERVE:
-            word = core.data[service_at + (lane >> packed)]
-            if packed:
-                word = (word >> ((lane & 1) * PACKED_BITS)) & _PACKED
-            end = now + word
-            if trace.on:
-                _note_service(core, trace, owner, turn.firing, now, end)
-            now = end
-        lane_cycle[at + lane] = now
+
+
+@inner
+def _serve_lanes(core: Core, trace: Trace, turn: Turn) -> None:
+    """Let all lanes of an actor serve, each for its own cycles; nobody wants to know when a lane starts."""
+    component, at, fan = (
+        core.actors[turn.actor, COMPONENT],
+        core.actors[turn.actor, LANE_AT],
+        core.steps[turn.step, FAN],
+    )
+    packed, lane_cycle = core.steps[turn.step, PACKED], core.lane_cycle
+    service_at = core.steps[turn.step, OFFSET] + turn.firing * ((fan + packed) >> packed)
+    for lane in range(fan):
+        word = core.data[service_at + (lane >> packed)]
+        if packed:
+            word = (word >> ((lane & 1) * PACKED_BITS)) & _PACKED
+        now = lane_cycle[at + lane]
+        lane_cycle[at + lane] = now + word
+        if trace.on:
+            _note_service(core, trace, component + lane, turn.firing, now, now + word)
 
 
 @inner

@@ -7,47 +7,52 @@ from collections.abc import Sequence
 import numpy as np
 
 from panacea_sim.description.description import Description
+from panacea_sim.engines.compiled.compilation import entry
 from panacea_sim.units import IntArray
 
 __all__ = ["high_water", "high_waters", "moved_bytes"]
-
-_BLOCK = 1 << 16
-"""Acquisitions whose occupancy is found at once."""
 
 
 def high_water(
     acquired_cycle: IntArray, acquired_bytes: IntArray, released_cycle: IntArray, released_bytes: IntArray
 ) -> int:
     """Return the most bytes that the end of any cycle found held; both cycles are in order of time."""
-    highest, taken_bytes, back_bytes, back = 0, 0, 0, 0
-    for first in range(0, len(acquired_cycle), _BLOCK):
-        block = slice(first, first + _BLOCK)
-        taken = taken_bytes + np.cumsum(acquired_bytes[block])
-        # Of the acquisitions of one cycle the last finds the most, and what comes back in that cycle is not there.
-        gone = np.searchsorted(released_cycle, acquired_cycle[block], side="right")
-        given_back = back_bytes + np.append(0, np.cumsum(released_bytes[back : gone[-1]]))
-        highest = max(highest, int((taken - given_back[np.maximum(gone - back, 0)]).max()))
-        taken_bytes, back_bytes, back = int(taken[-1]), int(given_back[-1]), int(gone[-1])
+    # Other widths would be compiled once more.
+    times_and_bytes = (acquired_cycle, acquired_bytes, released_cycle, released_bytes)
+    return int(_high_water(*(np.ascontiguousarray(each, np.int64) for each in times_and_bytes)))
+
+
+@entry
+def _high_water(
+    acquired_cycle: IntArray, acquired_bytes: IntArray, released_cycle: IntArray, released_bytes: IntArray
+) -> int:
+    highest = held = back = 0
+    for taken in range(len(acquired_cycle)):
+        # What comes back in the cycle of an acquisition is not there at its end.
+        while back < len(released_cycle) and released_cycle[back] <= acquired_cycle[taken]:
+            held -= released_bytes[back]
+            back += 1
+        held += acquired_bytes[taken]
+        highest = max(highest, held)
     return highest
 
 
 def high_waters(
     acquired_cycle: IntArray, acquired_bytes: IntArray, released_cycle: Sequence[IntArray], released_bytes: IntArray
 ) -> IntArray:
-    """Return the same for each of several runs that end with nothing held.
+    """Return the same for each of several runs.
 
-    Both arrays of acquisitions are [run, acquisition]; releases are those of each run, and all of them in bytes.
+    Acquisitions are [run, acquisition], their bytes one run behind the other; so are the bytes that runs release.
     """
-    runs = len(acquired_cycle)
-    if not acquired_cycle.size:
-        return np.zeros(runs, np.int64)
-    # Runs that are put behind each other are looked at together.
-    apart = max(int(acquired_cycle.max()), *(int(each.max(initial=0)) for each in released_cycle)) + 1
-    released = np.concatenate([each + number * apart for number, each in enumerate(released_cycle)])
-    gone = np.searchsorted(released, acquired_cycle + np.arange(runs)[:, None] * apart, side="right")
-    taken = np.cumsum(acquired_bytes).reshape(runs, -1)
-    highest: IntArray = (taken - np.append(0, np.cumsum(released_bytes))[gone]).max(1)
-    return highest
+    released_at = np.cumsum([len(each) for each in released_cycle])[:-1]
+    by_run = zip(
+        acquired_cycle,
+        acquired_bytes.reshape(acquired_cycle.shape),
+        released_cycle,
+        np.split(released_bytes, released_at),
+        strict=True,
+    )
+    return np.array([high_water(*each) for each in by_run])
 
 
 def moved_bytes(description: Description, memory: str) -> tuple[IntArray, IntArray]:

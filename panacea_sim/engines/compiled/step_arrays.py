@@ -26,8 +26,19 @@ def _blocks(firings: int) -> list[slice]:
 
 def _side_by_side(lanes: Sequence[IntArray]) -> Iterator[IntArray]:
     """Return the numbers of several lanes, [firing, lane], block by block."""
+    columns = _columns(lanes)
     for block in _blocks(len(lanes[0])):
-        yield np.stack([values[block] for values in lanes], 1)
+        yield np.stack([values[block] for values in lanes], 1) if columns is None else columns[block]
+
+
+def _columns(lanes: Sequence[IntArray]) -> IntArray | None:
+    """Return the array of which lanes are neighbouring columns, [firing, lane]; None where they are not."""
+    first = lanes[0]
+    places = [(each.__array_interface__["data"][0], each.strides, each.shape, each.dtype) for each in lanes]
+    neighbours = [(places[0][0] + lane * first.itemsize, *places[0][1:]) for lane in range(len(lanes))]
+    if places != neighbours:
+        return None
+    return np.lib.stride_tricks.as_strided(first, (len(first), len(lanes)), (first.strides[0], first.itemsize))
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeGuard
 
 from annotated_types import Ge
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,12 +14,13 @@ from panacea_sim.bounds import Bytes, ClockPs, Count, Cycles, Parts
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.validation import config_error
 from panacea_sim.hardware.yaml_file import read_mapping
+from panacea_sim.plugins import plugin_names, plugin_path
 from panacea_sim.units import BITS_PER_BYTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["IDEAL", "DramDevice", "dram_device", "list_devices"]
+__all__ = ["IDEAL", "DramDevice", "dram_device", "is_named_device", "list_devices"]
 
 IDEAL = "ideal"
 """The name of the memory without banks, which has no device file: its two figures are fields of the hardware."""
@@ -92,8 +93,16 @@ class DramDevice(BaseModel):
 
 
 def list_devices() -> list[str]:
-    """Return the names of the devices that have a file, sorted."""
-    return list(_device_names())
+    """Return the names of the devices that have a file, sorted, and behind them those that packages add.
+
+    Raises ConfigError if a package adds one whose name is taken.
+    """
+    return [*_device_names(), *plugin_names("dram_devices", (IDEAL, *_device_names()))]
+
+
+def is_named_device(found: object) -> TypeGuard[str]:
+    """Return whether this is the name of a device, and no path, mapping or device."""
+    return isinstance(found, str) and (found in _device_names() or found in list_devices())
 
 
 @cache
@@ -112,10 +121,10 @@ def dram_device(found: object, field: str, also: tuple[str, ...] = ()) -> DramDe
         return found
     if isinstance(found, dict):
         return _checked(found, field)
-    if isinstance(found, str) and found in list_devices():
-        return _named(found)
     if isinstance(found, Path) or (isinstance(found, str) and found.endswith((".yaml", ".yml"))):
         return _checked(read_mapping(Path(found)), str(found))
+    if isinstance(found, str) and is_named_device(found):
+        return _named(found)
     names = [*also, *list_devices()]
     hint = nearest_name(found, names) if isinstance(found, str) else ""
     raise ConfigError(field, repr(found), f"one of {', '.join(names)}, or the path of a YAML file of a device", hint)
@@ -123,7 +132,9 @@ def dram_device(found: object, field: str, also: tuple[str, ...] = ()) -> DramDe
 
 @cache
 def _named(name: str) -> DramDevice:
-    return _checked(read_mapping(_FOLDER / f"{name}.yaml"), name)
+    added = None if name in _device_names() else plugin_path("dram_devices", name)
+    path = _FOLDER / f"{name}.yaml" if added is None else added
+    return _checked(read_mapping(path), name if added is None else str(path))
 
 
 def _checked(values: Mapping[str, object], section: str) -> DramDevice:

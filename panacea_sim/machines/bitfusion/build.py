@@ -9,8 +9,9 @@ from panacea_sim.description.description import Description
 from panacea_sim.description.inventory import Inventory
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.bitfusion.settings import BitfusionHardware, bitfusion_hardware
-from panacea_sim.machines.machine import Machine, Values
-from panacea_sim.machines.shared.dense_work import DenseWork, batched_dense, dense_work, dense_work_of, stored_width
+from panacea_sim.machines.dense_machine import DenseMachine
+from panacea_sim.machines.machine import Values
+from panacea_sim.machines.shared.dense_work import DenseWork, dense_work, dense_work_of, stored_width
 from panacea_sim.machines.shared.digit_tiles import DigitTiles
 from panacea_sim.machines.shared.image_values import RivalValues
 from panacea_sim.machines.shared.inventory import DEALING
@@ -34,14 +35,12 @@ from panacea_sim.workload.layer import Layer
 __all__ = ["MACHINE", "Bitfusion"]
 
 
-class Bitfusion(Machine):
+class Bitfusion(DenseMachine):
     """Dense products of any width on PE arrays of 4-bit multipliers."""
 
     name = "bitfusion"
     settings = BitfusionHardware
     actions = (*PEA_ACTIONS, "product_steps")
-    counts_masks = False
-    requantizes = True
     rates = MappingProxyType(
         {
             "dispatcher": ("sram_bytes_per_cycle",),
@@ -59,10 +58,6 @@ class Bitfusion(Machine):
         stored = tuple(stored_width(bits, SLICE_BITS) for bits in (layer.weight_bits, layer.activation_bits))
         v = bitfusion_hardware(hardware).v
         return dense_work(layer, hardware, computed, v, (stored[0], stored[1]), digit_bits=SLICE_BITS)
-
-    def batched(self, works: Sequence[LayerWork]) -> DenseWork | None:
-        """Return the work of layers of one class as that of a layer of so many products."""
-        return batched_dense(works)
 
     def least_cycles(self, work: LayerWork, hardware: Hardware, height: int) -> int:  # noqa: ARG002  # there is one
         """Return the cycles of the busiest PEA."""

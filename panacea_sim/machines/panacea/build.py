@@ -101,7 +101,9 @@ class Panacea(Machine):
         sizes = (layer.M, layer.K, layer.N, chosen.tile_m, chosen.tile_k, chosen.tile_n)
         tiling = shared_tiling(SlicedTiling(*sizes, chosen.v, repeat=layer.repeat))
         masks = SkipMasks.of(layer, chosen.v)
-        outputs, stage = layer_outputs(tiling, layer, chosen, _encoded(tiling, layer, computed))
+        outputs, stage = layer_outputs(
+            tiling, layer, chosen, _encoded(tiling, layer, computed, may_be_raw=chosen.may_be_raw)
+        )
         return PanaceaWork(
             tiling,
             outputs,
@@ -112,6 +114,7 @@ class Panacea(Machine):
             weight_bits=layer.weight_bits,
             activation_bits=layer.activation_bits,
             stage=stage,
+            may_be_raw=chosen.may_be_raw,
         )
 
     def batched(self, works: Sequence[LayerWork]) -> PanaceaWork | None:
@@ -129,7 +132,7 @@ class Panacea(Machine):
     def least_cycles(self, work: LayerWork, hardware: Hardware, height: int) -> int:
         """Return the cycles of the busiest PEA."""
         cycles = pea_work(panacea_work(work), panacea_hardware(hardware), height).cycles
-        return int(cycles.sum((0, 2, 3), dtype=np.int64).max())
+        return int(cycles.sum((2, 3), dtype=np.int64).sum(0).max())
 
     def pooled_cycles(self, work: LayerWork, hardware: Hardware) -> int:
         """Return the cycles of the busiest PEA if its DWOs and SWOs were of one kind, never rounded up."""
@@ -190,12 +193,12 @@ class Panacea(Machine):
         self.checked_values(plan_program(hardware, [plan]), [layer], [computed]).exact()
 
 
-def _encoded(tiling: SlicedTiling, layer: Layer, computed: FunctionalPass | None) -> OutputBytes:
+def _encoded(tiling: SlicedTiling, layer: Layer, computed: FunctionalPass | None, *, may_be_raw: bool) -> OutputBytes:
     """Return the bytes of the outputs, encoded for those who read them."""
     if isinstance(layer, MaskedLayer):
-        return masked_outputs(tiling, layer)
+        return masked_outputs(tiling, layer, may_be_raw=may_be_raw)
     if computed is not None and layer.read_formats:
-        return encoded_outputs(tiling, layer, computed)
+        return encoded_outputs(tiling, layer, computed, may_be_raw=may_be_raw)
     return dense_outputs(tiling)
 
 

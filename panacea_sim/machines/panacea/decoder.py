@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from panacea_sim.machines.panacea.settings import panacea_hardware
 from panacea_sim.machines.panacea.work import panacea_work
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.machines.shared.tile_format import TileShape, unpack_tile
@@ -38,6 +39,7 @@ class WeightDecoderWorker:
     def __init__(self, program: Program, layers: Sequence[GemmLayer]) -> None:
         self._program = program
         self._labels = program.task_labels
+        self._may_be_raw = panacea_hardware(program.hardware).may_be_raw
         self._ho_slices = [len(layer.weight_slices.ho) for layer in layers]
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
@@ -48,7 +50,8 @@ class WeightDecoderWorker:
         slices = self._ho_slices[number]
         decoded = []
         for m, data in enumerate(inputs[0][0], first):
-            shape = TileShape(slices, int(tiling.row_groups[m]), int(tiling.depths[k]), tiling.v, tiling.tile_k)
+            sizes = (int(tiling.row_groups[m]), int(tiling.depths[k]), tiling.v, tiling.tile_k)
+            shape = TileShape(slices, *sizes, self._may_be_raw)
             tile = unpack_tile(data, shape, np.zeros(slices, np.uint8))
             decoded.append(WeightTile(from_signed_nibbles(tile.lo), from_signed_nibbles(tile.ho), tile.stored))
         return (decoded,)
@@ -60,6 +63,7 @@ class ActivationDecoderWorker:
     def __init__(self, program: Program, layers: Sequence[GemmLayer]) -> None:
         self._program = program
         self._labels = program.task_labels
+        self._may_be_raw = panacea_hardware(program.hardware).may_be_raw
         self._frequent = [np.array(layer.frequent, np.uint8) for layer in layers]
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
@@ -69,6 +73,6 @@ class ActivationDecoderWorker:
         n, k = self._labels.n[firing], self._labels.k[firing]
         frequent = self._frequent[number]
         groups, depth = int(tiling.column_groups[n]), int(tiling.depths[k])
-        shape = TileShape(len(frequent), groups, depth, tiling.v, tiling.tile_k)
+        shape = TileShape(len(frequent), groups, depth, tiling.v, tiling.tile_k, self._may_be_raw)
         (data,) = inputs[0][0]
         return (unpack_tile(data, shape, frequent),)

@@ -89,7 +89,8 @@ def step_totals(work: PanaceaWork, hardware: PanaceaHardware, height: int, runs:
     if key not in known:
         steps = pea_work(work, hardware, height)
         by_run = {name: getattr(steps, name).reshape(runs, -1, *steps.dwo.shape[1:]) for name in OPERATORS}
-        known[key] = {name: each.sum((1, 3, 4), dtype=np.int64) for name, each in by_run.items()}
+        # Stored in the order n, k, stack, PEA: to add up in two steps is several times as fast.
+        known[key] = {name: each.sum((3, 4), dtype=np.int64).sum(1) for name, each in by_run.items()}
     return known[key]
 
 

@@ -9,14 +9,14 @@ from pydantic import field_validator
 from panacea_sim.bounds import Bytes, Count, CyclesOrZero
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.hardware.knobs import Choice, Split, Step
-from panacea_sim.machines.shared.vector_settings import VectorHardware
+from panacea_sim.machines.shared.vector_settings import CodedHardware
 
 __all__ = ["PanaceaHardware", "panacea_hardware"]
 
 _OPERATORS = Split("operators of a PEA")
 
 
-class PanaceaHardware(VectorHardware):
+class PanaceaHardware(CodedHardware):
     """A Panacea-like accelerator: PE arrays with dynamic, static and compensation operators, and run-length codecs."""
 
     n_dwo: Annotated[Count, Step("rate", "operators"), _OPERATORS]
@@ -24,7 +24,6 @@ class PanaceaHardware(VectorHardware):
     n_cs: Annotated[Count, Step("rate", "operators")]
     pea_latency_cycles: Annotated[CyclesOrZero, Step("latency", "cycles")]
     dtp: Annotated[Literal["off", "on", "auto"], Choice(only=("auto",))]
-    codec_bytes_per_cycle: Annotated[Bytes, Step("rate", "bytes/cycle")]
     sram_bytes_per_cycle: Annotated[Bytes, Step("rate", "bytes/cycle")]
 
     @property

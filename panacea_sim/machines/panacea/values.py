@@ -33,9 +33,12 @@ class TravellingValues(ImageValues):
         hardware = panacea_hardware(program.hardware)
         self._layers = layers
         self._peas = hardware.n_pea
+        self._may_be_raw = hardware.may_be_raw
         offline = [offline_compensation(layer) for layer in layers]
         sums = AccumulatorWorker(program, layers, self._peas, offline)
-        super().__init__(program, functional, sums, output_pieces(hardware.v, hardware.tile_k))
+        super().__init__(
+            program, functional, sums, output_pieces(hardware.v, hardware.tile_k, may_be_raw=hardware.may_be_raw)
+        )
         for planned, layer in zip(program.layers, layers, strict=True):
             self._store_operands(planned, layer)
         self.workers: dict[str, Worker] = self._build_workers()
@@ -43,7 +46,8 @@ class TravellingValues(ImageValues):
     def _store_operands(self, planned: PlannedLayer, layer: GemmLayer) -> None:
         tiling = panacea_work(planned.plan.work).tiling
         for (m, k), address in np.ndenumerate(weight_addresses(planned)):
-            data = _pack_weights(layer, tiling.rows_of(m), tiling.depth_of(k), tiling.v, tiling.tile_k)
+            tile = _weight_tile(layer, tiling.rows_of(m), tiling.depth_of(k))
+            data = pack_weights(tile, tiling.v, tiling.tile_k, may_be_raw=self._may_be_raw)
             self.image[int(address)] = data
             check_packed("weight", (m, k), len(data), int(planned.plan.work.weight.total[m, k]))
         if not planned.reads_in_place:
@@ -54,7 +58,7 @@ class TravellingValues(ImageValues):
         form = OutputFormat(1.0, layer.zero_point, layer.activation_bits, layer.lo_bits, layer.frequent)
         for (n, k), address in np.ndenumerate(planned.layout.activation):
             tile = layer.activation_columns[tiling.depth_of(k), tiling.columns_of(n)]
-            data = pack_activations(tile, form, tiling.v, tiling.tile_k)
+            data = pack_activations(tile, form, tiling.v, tiling.tile_k, may_be_raw=self._may_be_raw)
             self.image[int(address)] = data
             check_packed("activation", (n, k), len(data), int(planned.plan.work.activation.total[n, k]))
 
@@ -80,6 +84,6 @@ def _fetched_weights(planned: PlannedLayer) -> Iterator[list[int]]:
     return (pieces[tile] for tile in planned.plan.weight_loads.tile.tolist())
 
 
-def _pack_weights(layer: GemmLayer, rows: slice, depth: slice, v: int, tile_k: int) -> bytes:
+def _weight_tile(layer: GemmLayer, rows: slice, depth: slice) -> WeightSlices:
     slices = layer.weight_slices
-    return pack_weights(WeightSlices(slices.lo[rows, depth], slices.ho[:, rows, depth], slices.ho_factors), v, tile_k)
+    return WeightSlices(slices.lo[rows, depth], slices.ho[:, rows, depth], slices.ho_factors)

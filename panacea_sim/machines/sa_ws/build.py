@@ -9,11 +9,11 @@ from panacea_sim.description.costs import MULTIPLY_8B
 from panacea_sim.description.description import Description
 from panacea_sim.description.inventory import Inventory
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machines.machine import Machine, Values
+from panacea_sim.machines.dense_machine import DenseMachine
+from panacea_sim.machines.machine import Values
 from panacea_sim.machines.sa_ws.settings import SaWsHardware, sa_ws_hardware
-from panacea_sim.machines.shared.dense_work import DenseWork, batched_dense, dense_work
+from panacea_sim.machines.shared.dense_work import DenseWork, dense_work
 from panacea_sim.machines.shared.inventory import inventory_of
-from panacea_sim.machines.shared.own_operands import eight_bits
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.machines.shared.systolic import ARRAY_ACTIONS, array_shape, array_values, systolic_machine, task_shapes
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
@@ -26,27 +26,17 @@ from panacea_sim.workload.layer import Layer
 __all__ = ["MACHINE", "SaWs"]
 
 
-class SaWs(Machine):
+class SaWs(DenseMachine):
     """Dense 8-bit products on a weight-stationary systolic array."""
 
     name = "sa_ws"
     settings = SaWsHardware
     actions = ARRAY_ACTIONS
-    counts_masks = False
-    requantizes = True
     rates = MappingProxyType({"array": ("tile_k", "array_columns", "tile_n")})
-
-    def own(self, layer: GemmLayer) -> GemmLayer:
-        """Return the layer with operands of 8 bits."""
-        return eight_bits(layer)
 
     def work(self, layer: Layer, hardware: Hardware, computed: FunctionalPass | None) -> DenseWork:
         """Return the tiles and bytes of a layer."""
         return dense_work(layer, hardware, computed, task_visits=True)
-
-    def batched(self, works: Sequence[LayerWork]) -> DenseWork | None:
-        """Return the work of layers of one class as that of a layer of so many products."""
-        return batched_dense(works)
 
     def least_cycles(self, work: LayerWork, hardware: Hardware, height: int) -> int:  # noqa: ARG002  # there is one
         """Return the cycles of the array: loop orders change nothing."""

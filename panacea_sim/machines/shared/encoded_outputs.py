@@ -14,9 +14,8 @@ import numpy as np
 
 from panacea_sim.errors import MappingError
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
-from panacea_sim.machines.shared.sliced_work import stream_bytes
 from panacea_sim.mapping.outputs import OutputBytes, dense_outputs
-from panacea_sim.quant.rle import stream_entries
+from panacea_sim.quant.rle import code_bytes, stream_entries
 from panacea_sim.quant.slicing import slice_activations, slice_weights
 from panacea_sim.quant.vectors import BoolArray, skipped_activation_vectors, skipped_weight_vectors
 from panacea_sim.quant.widths import SLICE_BITS
@@ -33,7 +32,9 @@ Blocks = Iterable[tuple[int, BoolArray]]
 """Skip masks of one HO slice after the other, each in blocks of lanes: the first lane of a block, and the block."""
 
 
-def encoded_outputs(tiling: SlicedTiling, layer: GemmLayer, computed: FunctionalPass) -> OutputBytes:
+def encoded_outputs(
+    tiling: SlicedTiling, layer: GemmLayer, computed: FunctionalPass, *, may_be_raw: bool = False
+) -> OutputBytes:
     """Return the bytes of the outputs of a layer with values, in each of the formats in which they are read.
 
     What is read in place is known piece by piece: `layer.output`, of a single product, as nobody reads the pieces of
@@ -49,7 +50,8 @@ def encoded_outputs(tiling: SlicedTiling, layer: GemmLayer, computed: Functional
         features: IntArray = np.diff(np.searchsorted(written.rows, bounds))
         cut = _cut(tiling, features, form.vectors_on)
         skipped = _skipped(tiling, written.format, written.codes, features)
-        piece_ho, piece_lo = _piece_bytes(tiling, cut, form.ho_slices, [(0, of_slice) for of_slice in skipped])
+        blocks = [(0, of_slice) for of_slice in skipped]
+        piece_ho, piece_lo = _piece_bytes(tiling, cut, form.ho_slices, blocks, may_be_raw=may_be_raw)
         ho.append(_of_tiles(cut, piece_ho))
         total.append(_of_tiles(cut, piece_ho + piece_lo))
         forms.append(form)
@@ -74,7 +76,7 @@ def _skipped(tiling: SlicedTiling, form: OutputFormat | WeightFormat, codes: Cod
     return skipped_weight_vectors(slice_weights(whole, form.bits).ho, tiling.v)
 
 
-def masked_outputs(tiling: SlicedTiling, layer: MaskedLayer) -> OutputBytes:
+def masked_outputs(tiling: SlicedTiling, layer: MaskedLayer, *, may_be_raw: bool = False) -> OutputBytes:
     """Return the bytes of the outputs of a layer without values, in each of its formats, from skip masks drawn for it.
 
     Without a format outputs are dense. What is read in place is known piece by piece, where output tiles are a whole
@@ -86,7 +88,7 @@ def masked_outputs(tiling: SlicedTiling, layer: MaskedLayer) -> OutputBytes:
     for number, written in enumerate(layer.formats):
         cut = _cut_of(tiling, written.features, written.vectors_on)
         blocks = layer.written_vectors(number, int(cut.groups.sum()), int(cut.depths.sum()))
-        piece_ho, piece_lo = _piece_bytes(tiling, cut, len(written.skipped), blocks)
+        piece_ho, piece_lo = _piece_bytes(tiling, cut, len(written.skipped), blocks, may_be_raw=may_be_raw)
         ho.append(_of_tiles(cut, piece_ho))
         total.append(_of_tiles(cut, piece_ho + piece_lo))
         if written.seed is not None and not tiling.tile_m % tiling.tile_k:
@@ -141,7 +143,9 @@ def _cut(tiling: SlicedTiling, features: IntArray, vectors_on: VectorAxis) -> _C
     return _Cut(vectors_on, tiles, ceil_div(across[tiles], tiling.v), tile_of, depths, (len(across), len(along)))
 
 
-def _piece_bytes(tiling: SlicedTiling, cut: _Cut, ho_slices: int, blocks: Blocks) -> tuple[IntArray, IntArray]:
+def _piece_bytes(
+    tiling: SlicedTiling, cut: _Cut, ho_slices: int, blocks: Blocks, *, may_be_raw: bool
+) -> tuple[IntArray, IntArray]:
     """Return the bytes of the HO streams and of the LO slices of each piece, [tile of `across`, piece]."""
     entries = np.zeros((cut.groups.sum(), len(cut.depths)), np.int32)
     positions = _positions(cut.depths, tiling.tile_k)
@@ -154,7 +158,8 @@ def _piece_bytes(tiling: SlicedTiling, cut: _Cut, ho_slices: int, blocks: Blocks
     of_tiles = np.add.reduceat(entries, np.cumsum(cut.groups) - cut.groups, 0, dtype=np.int64)
     streams = np.broadcast_to(ho_slices * cut.groups[:, None], of_tiles.shape)
     lo_bits = cut.groups[:, None] * tiling.v * cut.depths * SLICE_BITS
-    return stream_bytes(of_tiles, streams, tiling.v, tiling.tile_k), bits_to_bytes(lo_bits)
+    ho = code_bytes(of_tiles, streams, cut.depths, tiling.v, tiling.tile_k, may_be_raw=may_be_raw)
+    return ho, bits_to_bytes(lo_bits)
 
 
 def _positions(depths: IntArray, tile_k: int) -> IntArray | None:

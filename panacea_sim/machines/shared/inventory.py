@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from panacea_sim.description.inventory import CUSTOM_DEVICE, Inventory, Sram
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.hardware.dram.devices import IDEAL, list_devices
+from panacea_sim.hardware.dram.devices import IDEAL, is_named_device
 
 __all__ = ["CODED_PARTS", "DEALING", "inventory_of"]
 
@@ -52,4 +52,5 @@ def _memories(hardware: Hardware) -> Iterator[Sram]:
 
 
 def _device(hardware: Hardware) -> str:
-    return hardware.dram if hardware.dram in (IDEAL, *list_devices()) else CUSTOM_DEVICE
+    dram = hardware.dram
+    return dram if dram == IDEAL or is_named_device(dram) else CUSTOM_DEVICE

@@ -6,7 +6,7 @@ All formulas are in docs/model.md, chapter "Bytes of a tile".
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias, TypeVar
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.mapping.work import LayerWork, Stored, TileBytes
-from panacea_sim.quant.rle import encoded_bits, stored_with_fillers
+from panacea_sim.quant.rle import code_bytes, encoded_bits, raw_bits, stored_with_fillers
 from panacea_sim.quant.vectors import BoolArray, skipped_activation_vectors, skipped_share, skipped_weight_vectors
 from panacea_sim.quant.widths import SLICE_BITS
 from panacea_sim.units import FloatArray, IntArray, bits_to_bytes, ceil_div
@@ -26,7 +26,7 @@ Counts: TypeAlias = npt.NDArray[np.uint8]
 
 _Slice = TypeVar("_Slice", np.int8, np.uint8)
 
-__all__ = ["Counts", "SkipMasks", "SlicedWork", "filled_up", "stream_bytes"]
+__all__ = ["Counts", "SkipMasks", "SlicedWork", "filled_up"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,21 +58,25 @@ class SkipMasks:
 
 @dataclass(frozen=True, eq=False)
 class SlicedWork(LayerWork):
-    """The work of a layer whose operands are stored in slices, HO slices in the run-length code."""
+    """The work of a layer whose operands are stored in slices, HO slices in the run-length code.
+
+    With `may_be_raw` the HO part of a tile is stored as it is where its code would be longer: all of its vectors are
+    stored then, and work.
+    """
 
     tiling: SlicedTiling
     masks: SkipMasks
+    may_be_raw: bool = field(default=False, kw_only=True)
 
     @cached_property
     def weight(self) -> TileBytes:
         """Bytes of the weight tiles [m, k]."""
-        return _operand_bytes(self.tiling, self.tiling.row_groups, len(self.masks.weight), self.weight_entries)
+        return self._bytes(self.tiling.row_groups, len(self.masks.weight), self.weight_entries)
 
     @cached_property
     def activation(self) -> TileBytes:
         """Bytes of the activation tiles [n, k]."""
-        groups = np.tile(self.tiling.column_groups, self.tiling.repeat)
-        return _operand_bytes(self.tiling, groups, len(self.masks.activation), self.activation_entries)
+        return self._bytes(self._all_column_groups, len(self.masks.activation), self.activation_entries)
 
     @cached_property
     def stored_w(self) -> Stored:
@@ -92,16 +96,26 @@ class SlicedWork(LayerWork):
     @cached_property
     def weight_counts(self) -> Counts:
         """Stored weight vectors, fillers included, over all HO slices: uint8 [m * row groups of a full tile, K]."""
-        tiling = self.tiling
-        return _counts(self.masks.weight, tiling.repeat, tiling.m_tiles * tiling.most_row_groups, tiling.tile_k)
+        tiling, slices = self.tiling, len(self.masks.weight)
+        counts = _counts(self.masks.weight, tiling.repeat, tiling.m_tiles * tiling.most_row_groups, tiling.tile_k)
+        tiles = tiling.repeat * tiling.m_tiles
+        is_raw = self._are_raw(_summed_groups(counts, tiles), tiling.row_groups, slices)
+        if is_raw.any():
+            there = np.arange(tiling.most_row_groups) < tiling.row_groups[:, None]
+            of_lanes = counts.reshape(tiles, -1, tiling.K)
+            np.copyto(of_lanes, slices, where=there[:, :, None] & self._along_k(is_raw)[:, None])
+        return counts
 
     @cached_property
     def activation_counts(self) -> FloatArray:
         """Stored activation vectors of each n tile, fillers included, over all HO slices: float32 [n, K]."""
         tiling = self.tiling
         lanes = tiling.n_tiles * tiling.most_column_groups
+        slices, groups = len(self.masks.activation), self._all_column_groups
         counts = _counts(self.masks.activation, tiling.repeat, lanes, tiling.tile_k)
-        return _summed_groups(counts, tiling.repeat * tiling.n_tiles)
+        summed = _summed_groups(counts, tiling.repeat * tiling.n_tiles)
+        all_stored = (slices * groups[:, None]).astype(summed.dtype)
+        return np.where(self._along_k(self._are_raw(summed, groups, slices)), all_stored, summed)
 
     @cached_property
     def weight_entries(self) -> IntArray:
@@ -113,6 +127,34 @@ class SlicedWork(LayerWork):
     def activation_entries(self) -> IntArray:
         """Entries in the streams of each activation tile [n, k]."""
         return _sum_tiles(self.activation_counts, self.tiling.tile_k)
+
+    @property
+    def _all_column_groups(self) -> IntArray:
+        """Column groups of each n tile of all products."""
+        groups: IntArray = np.tile(self.tiling.column_groups, self.tiling.repeat)
+        return groups
+
+    def _bytes(self, groups: IntArray, ho_slices: int, entries: IntArray) -> TileBytes:
+        """Return the bytes of the tiles of an operand; the entries of a raw one are all of its vectors."""
+        tiling = self.tiling
+        streams = np.broadcast_to((groups * ho_slices)[:, None], entries.shape)
+        lo_bits = groups[:, None] * tiling.v * tiling.depths * SLICE_BITS
+        ho = code_bytes(entries, streams, tiling.depths, tiling.v, tiling.tile_k, may_be_raw=self.may_be_raw)
+        return TileBytes(ho, bits_to_bytes(lo_bits))
+
+    def _are_raw(self, counts: FloatArray, groups: IntArray, ho_slices: int) -> BoolArray:
+        """Return which tiles [tile, k] are shorter as they are than in the code, from the stored vectors [tile, K]."""
+        tiling = self.tiling
+        if not self.may_be_raw:
+            return np.zeros((len(groups), tiling.k_tiles), np.bool_)
+        streams = (groups * ho_slices)[:, None]
+        bits = encoded_bits(_sum_tiles(counts, tiling.tile_k), streams, tiling.v, tiling.tile_k)
+        are_raw: BoolArray = raw_bits(streams, tiling.depths, tiling.v) < bits
+        return are_raw
+
+    def _along_k(self, of_tiles: BoolArray) -> BoolArray:
+        """Return for each position [tile, K] what its tile [tile, k] is."""
+        return np.repeat(of_tiles, self.tiling.depths, axis=1)
 
     def deciding(self) -> Iterable[np.ndarray]:
         """Return the skip masks: which vectors are stored decides bytes and steps."""
@@ -128,17 +170,6 @@ def filled_up(slices: npt.NDArray[_Slice], frequent: Sequence[int], products: in
     whole[:, :, :lanes] = slices.reshape(count, products, lanes, depth)
     whole[:, :, lanes:] = np.array(frequent, slices.dtype)[:, None, None, None]
     return whole.reshape(count, products * padded, depth)
-
-
-def stream_bytes(entries: IntArray, streams: IntArray, v: int, tile_k: int) -> IntArray:
-    """Return the bytes of tiles with these run-length entries and streams, each tile rounded up once."""
-    return bits_to_bytes(np.asarray(encoded_bits(entries, streams, v, tile_k)))
-
-
-def _operand_bytes(tiling: SlicedTiling, groups: IntArray, ho_slices: int, entries: IntArray) -> TileBytes:
-    streams = np.broadcast_to((groups * ho_slices)[:, None], entries.shape)
-    lo_bits = groups[:, None] * tiling.v * tiling.depths * SLICE_BITS
-    return TileBytes(stream_bytes(entries, streams, tiling.v, tiling.tile_k), bits_to_bytes(lo_bits))
 
 
 def _stored_by_run(skipped: BoolArray, entries: IntArray, runs: int) -> list[Stored]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from panacea_sim.description.actions import Action, action_of
 from panacea_sim.description.component import Component
-from panacea_sim.description.costs import Cost, cost_of, read_of, written_of
+from panacea_sim.description.costs import cost_of, costs_of_action, read_of, written_of
 from panacea_sim.description.steps import Acquire, Give, Put, Release, Requests, Take, Wait
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.mapping.labels import TileLabels
@@ -167,7 +167,7 @@ def partial_sum_stream(program: Program) -> Component:
         role="spill",
         actions=(fetched, returned),
         # Partial sums lie in a part of OMEM.
-        costs=(Cost(written_of("OMEM"), fetched.totals), Cost(read_of("OMEM"), returned.totals)),
+        costs=costs_of_action(fetched, **{written_of("OMEM"): 1}) + costs_of_action(returned, **{read_of("OMEM"): 1}),
     )
 
 

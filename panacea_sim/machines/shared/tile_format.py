@@ -13,7 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import InvariantError
-from panacea_sim.quant.rle import decode_tile, encode_tile
+from panacea_sim.quant.rle import (
+    CodecError,
+    decode_tile,
+    encode_tile,
+    encoded_bits,
+    raw_bits,
+    stored_with_fillers,
+)
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.quant.widths import SLICE_BITS
 from panacea_sim.units import bits_to_bytes
@@ -22,16 +29,23 @@ __all__ = ["SlicedTile", "TileShape", "pack_nibbles", "pack_tile", "unpack_nibbl
 
 Nibbles = npt.NDArray[np.uint8]
 
+_RAW = b"\x80"
+"""The least first byte of an HO part whose flag says that it is raw."""
+
 
 @dataclass(frozen=True)
 class TileShape:
-    """The shape of a tile: HO slices, groups, positions along K, slices in a vector, and the nominal T_K."""
+    """The shape of a tile: HO slices, groups, positions along K, slices in a vector, and the nominal T_K.
+
+    Where it `may_be_raw`, a bit before its HO part says whether all of its vectors lie there as they are.
+    """
 
     ho_slices: int
     groups: int
     depth: int
     v: int
     tile_k: int
+    may_be_raw: bool = False
 
     @property
     def lo_bytes(self) -> int:
@@ -63,12 +77,22 @@ def unpack_nibbles(data: bytes, count: int) -> Nibbles:
     return nibbles
 
 
-def pack_tile(lo: Nibbles, ho: Nibbles, skipped: BoolArray, tile_k: int) -> bytes:
-    """Return the bytes of a tile; `lo` is [groups, K, v], `ho` [S, groups, K, v], `skipped` [S, groups, K]."""
+def pack_tile(lo: Nibbles, ho: Nibbles, skipped: BoolArray, tile_k: int, *, may_be_raw: bool = False) -> bytes:
+    """Return the bytes of a tile; `lo` is [groups, K, v], `ho` [S, groups, K, v], `skipped` [S, groups, K].
+
+    Where it `may_be_raw`, its HO part has a flag before it, and lies there as it is if that is shorter.
+    """
     slices, groups, depth, v = ho.shape
-    return pack_nibbles(lo) + encode_tile(
-        ho.reshape(slices * groups, depth, v), skipped.reshape(slices * groups, depth), tile_k
-    )
+    streams = slices * groups
+    coded = encode_tile(ho.reshape(streams, depth, v), skipped.reshape(streams, depth), tile_k)
+    if not may_be_raw or not streams:
+        return pack_nibbles(lo) + coded
+    stored = stored_with_fillers(skipped.reshape(streams, depth), tile_k)
+    code_bits = encoded_bits(int(np.count_nonzero(stored)), streams, v, tile_k)
+    is_raw = raw_bits(streams, depth, v) < code_bits
+    bits = np.unpackbits(np.frombuffer(pack_nibbles(ho) if is_raw else coded, np.uint8))
+    used = bits[: ho.size * SLICE_BITS if is_raw else code_bits]
+    return pack_nibbles(lo) + np.packbits(np.append(np.uint8(is_raw), used)).tobytes()
 
 
 def unpack_tile(data: bytes, shape: TileShape, frequent: Nibbles) -> SlicedTile:
@@ -81,8 +105,20 @@ def unpack_tile(data: bytes, shape: TileShape, frequent: Nibbles) -> SlicedTile:
     lo_shape = (shape.groups, shape.depth, shape.v)
     lo = unpack_nibbles(data[: shape.lo_bytes], math.prod(lo_shape)).reshape(lo_shape)
     streams = shape.ho_slices * shape.groups
-    vectors, stored = decode_tile(
-        data[shape.lo_bytes :], streams, shape.depth, shape.v, shape.tile_k, np.repeat(frequent, shape.groups)
-    )
     ho_shape = (shape.ho_slices, shape.groups, shape.depth)
+    ho, has_flag = data[shape.lo_bytes :], shape.may_be_raw and shape.ho_slices > 0
+    if has_flag and ho[:1] >= _RAW:
+        return SlicedTile(lo, _raw_vectors(ho, shape).reshape(*ho_shape, shape.v), np.ones(ho_shape, np.bool_))
+    vectors, stored = decode_tile(
+        ho, streams, shape.depth, shape.v, shape.tile_k, np.repeat(frequent, shape.groups), int(has_flag)
+    )
     return SlicedTile(lo, vectors.reshape(*ho_shape, shape.v), stored.reshape(ho_shape))
+
+
+def _raw_vectors(data: bytes, shape: TileShape) -> Nibbles:
+    """Return the slices behind the flag of a raw HO part; raises CodecError for one of another length."""
+    size = int(raw_bits(shape.ho_slices * shape.groups, shape.depth, shape.v))
+    bits = np.unpackbits(np.frombuffer(data, np.uint8))[1:]
+    if len(data) != bits_to_bytes(1 + size) or bits[size:].any():
+        raise CodecError(f"{len(data)} bytes are no raw HO part of {size} bits behind a flag")
+    return unpack_nibbles(np.packbits(bits[:size]).tobytes(), size // SLICE_BITS)

@@ -14,7 +14,7 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.hardware.knobs import NoKnob, Step
 from panacea_sim.hardware.validation import accepted_values
 
-__all__ = ["SLICE_PRODUCTS", "OperatorHardware", "VectorHardware"]
+__all__ = ["SLICE_PRODUCTS", "CodedHardware", "OperatorHardware", "VectorHardware"]
 
 SLICE_PRODUCTS = 4
 """Products of 4-bit slices in one of 8 bits: machines are compared by their multipliers of 4 bits."""
@@ -48,6 +48,27 @@ class VectorHardware(Hardware):
             hint = "Change it with --set hardware.tile_n=VALUE or in the YAML file"
             raise ConfigError("hardware.tile_n", tile_n, accepted, hint)
         return value
+
+
+class CodedHardware(VectorHardware):
+    """PE arrays whose operands have their HO slices in a run-length code."""
+
+    codec_bytes_per_cycle: Annotated[Bytes, Step("rate", "bytes/cycle")]
+    # What runs of before there was a choice do not say.
+    raw_ho: Annotated[
+        Literal["off", "auto"], NoKnob("other bytes and steps of every tile: run the scenario with it")
+    ] = "off"
+
+    @property
+    def may_be_raw(self) -> bool:
+        """Whether the HO part of a tile is stored as it is where its code would be longer."""
+        return self.raw_ho == "auto"
+
+    @field_validator("raw_ho", mode="before")
+    @classmethod
+    def _off(cls, value: object) -> object:
+        # A YAML file may have the word without quotes.
+        return "off" if value is False else value
 
 
 class OperatorHardware(VectorHardware):

@@ -68,7 +68,7 @@ class Sibia(Machine):
     def least_cycles(self, work: LayerWork, hardware: Hardware, height: int) -> int:  # noqa: ARG002  # there is one
         """Return the cycles of the busiest PEA."""
         cycles = ceil_div(sibia_work_of(work).steps, sibia_hardware(hardware).n_operators)
-        return int(cycles.sum((0, 2, 3), dtype=np.int64).max())
+        return int(cycles.sum((2, 3), dtype=np.int64).sum(0).max())
 
     def describe(self, program: Program) -> Description:
         """Return the machine that works through the program."""

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from panacea_sim.bounds import Bytes
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.hardware.knobs import Step
-from panacea_sim.machines.shared.vector_settings import OperatorHardware
+from panacea_sim.machines.shared.vector_settings import CodedHardware, OperatorHardware
 
 __all__ = ["SibiaHardware", "sibia_hardware"]
 
 
-class SibiaHardware(OperatorHardware):
+class SibiaHardware(OperatorHardware, CodedHardware):
     """PE arrays whose operators multiply two vectors of signed 4-bit slices, and codecs for the operand that skips."""
-
-    codec_bytes_per_cycle: Annotated[Bytes, Step("rate", "bytes/cycle")]
 
 
 def sibia_hardware(hardware: Hardware) -> SibiaHardware:

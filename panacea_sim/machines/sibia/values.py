@@ -60,9 +60,10 @@ class SignedTiles:
         """Return the pieces of an output tile: activations as signed slices, in the run-length code."""
         v, tile_k = self.hardware.v, self.hardware.tile_k
         if not isinstance(form, OutputFormat):
-            return encode_output_tile(tile, form, v, tile_k)
+            return encode_output_tile(tile, form, v, tile_k, may_be_raw=self.hardware.may_be_raw)
         codes = signed_codes(tile, form.zero_point, form.bits)
-        return encode_output_tile(codes, WeightFormat("k", SIGNED_BITS), v, tile_k)
+        signed = WeightFormat("k", SIGNED_BITS)
+        return encode_output_tile(codes, signed, v, tile_k, may_be_raw=self.hardware.may_be_raw)
 
     def read(self, operand: Operand) -> Unpack:
         """Return what reads the tiles of an operand for a task."""
@@ -71,7 +72,7 @@ class SignedTiles:
     def _packed(self, tile: WeightSlices, *, is_raw: bool) -> bytes:
         v, tile_k = self.hardware.v, self.hardware.tile_k
         if not is_raw:
-            return pack_weights(tile, v, tile_k)
+            return pack_weights(tile, v, tile_k, may_be_raw=self.hardware.may_be_raw)
         return pack_nibbles(to_nibbles(group_weight_vectors(np.concatenate([tile.lo[None], tile.ho]), v)))
 
     def _read(self, operand: Operand, firing: int, pieces: list[bytes]) -> VectorTile:
@@ -93,7 +94,7 @@ def _tile_shape(work: SibiaWork, operand: Operand, m: int, n: int, k: int) -> Ti
     tiling = work.tiling
     groups = tiling.row_groups[m] if operand == "w" else tiling.column_groups[n]
     masks = work.masks.weight if operand == "w" else work.masks.activation
-    return TileShape(len(masks), int(groups), int(tiling.depths[k]), tiling.v, tiling.tile_k)
+    return TileShape(len(masks), int(groups), int(tiling.depths[k]), tiling.v, tiling.tile_k, work.may_be_raw)
 
 
 class DecoderWorker:

@@ -75,7 +75,9 @@ def sibia_work(layer: Layer, hardware: SibiaHardware, computed: FunctionalPass |
     """Return the work of a layer; the operand with the larger share of zero HO vectors skips them."""
     sizes = (layer.M, layer.K, layer.N, hardware.tile_m, hardware.tile_k, hardware.tile_n)
     tiling = shared_tiling(SlicedTiling(*sizes, hardware.v, repeat=layer.repeat))
-    outputs, stage = layer_outputs(tiling, layer, hardware, _encoded(tiling, layer, computed))
+    outputs, stage = layer_outputs(
+        tiling, layer, hardware, _encoded(tiling, layer, computed, may_be_raw=hardware.may_be_raw)
+    )
     masks = _signed_masks(layer, hardware.v)
     raw: Operand = "x" if _share(masks.weight) > _share(masks.activation) else "w"
     return SibiaWork(
@@ -89,6 +91,7 @@ def sibia_work(layer: Layer, hardware: SibiaHardware, computed: FunctionalPass |
         weight_bits=layer.weight_bits,
         activation_bits=layer.activation_bits,
         stage=stage,
+        may_be_raw=hardware.may_be_raw,
     )
 
 
@@ -142,23 +145,25 @@ def _one_sided(masks: SkipMasks, raw: Operand) -> SkipMasks:
     return SkipMasks(masks.weight, np.zeros_like(masks.activation))
 
 
-def _encoded(tiling: SlicedTiling, layer: Layer, computed: FunctionalPass | None) -> OutputBytes:
+def _encoded(tiling: SlicedTiling, layer: Layer, computed: FunctionalPass | None, *, may_be_raw: bool) -> OutputBytes:
     """Return the bytes of outputs in the run-length code, and of those that nobody reads densely.
 
     Nobody reads them in place: the layer that reads them may have that operand raw.
     """
     if isinstance(layer, MaskedLayer):
-        return replace(masked_outputs(tiling, layer), pieces=None)
-    return _encoded_values(tiling, layer, computed)
+        return replace(masked_outputs(tiling, layer, may_be_raw=may_be_raw), pieces=None)
+    return _encoded_values(tiling, layer, computed, may_be_raw=may_be_raw)
 
 
-def _encoded_values(tiling: SlicedTiling, layer: GemmLayer, computed: FunctionalPass | None) -> OutputBytes:
+def _encoded_values(
+    tiling: SlicedTiling, layer: GemmLayer, computed: FunctionalPass | None, *, may_be_raw: bool
+) -> OutputBytes:
     if computed is None or not layer.read_formats:
         return dense_outputs(tiling)
     written = replace(computed, written=tuple(signed_written(each) for each in computed.written))
     forms = tuple(_form_read(each.format) for each in computed.written if each.format is not None)
     read = replace(layer, output=None, formats=layer.read_formats)
-    return replace(encoded_outputs(tiling, read, written), forms=forms)
+    return replace(encoded_outputs(tiling, read, written, may_be_raw=may_be_raw), forms=forms)
 
 
 def _form_read(form: OutputFormat | WeightFormat) -> Form:

@@ -8,12 +8,12 @@ from types import MappingProxyType
 from panacea_sim.description.description import Description
 from panacea_sim.description.inventory import Inventory
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machines.machine import Machine, Values
-from panacea_sim.machines.shared.dense_work import BYTE_BITS, DenseWork, batched_dense, dense_work, dense_work_of
+from panacea_sim.machines.dense_machine import DenseMachine
+from panacea_sim.machines.machine import Values
+from panacea_sim.machines.shared.dense_work import BYTE_BITS, DenseWork, dense_work, dense_work_of
 from panacea_sim.machines.shared.digit_tiles import DigitTiles
 from panacea_sim.machines.shared.image_values import RivalValues
 from panacea_sim.machines.shared.inventory import DEALING
-from panacea_sim.machines.shared.own_operands import eight_bits
 from panacea_sim.machines.shared.pe_arrays import (
     PEA_ACTIONS,
     dense_machine,
@@ -32,14 +32,12 @@ from panacea_sim.workload.layer import Layer
 __all__ = ["MACHINE", "Simd"]
 
 
-class Simd(Machine):
+class Simd(DenseMachine):
     """Dense 8-bit products on PE arrays, also of operands with fewer bits."""
 
     name = "simd"
     settings = SimdHardware
     actions = (*PEA_ACTIONS, "mac_steps")
-    counts_masks = False
-    requantizes = True
     rates = MappingProxyType(
         {
             "dispatcher": ("sram_bytes_per_cycle",),
@@ -48,17 +46,9 @@ class Simd(Machine):
         }
     )
 
-    def own(self, layer: GemmLayer) -> GemmLayer:
-        """Return the layer with operands of 8 bits."""
-        return eight_bits(layer)
-
     def work(self, layer: Layer, hardware: Hardware, computed: FunctionalPass | None) -> DenseWork:
         """Return the tiles and bytes of a layer."""
         return dense_work(layer, hardware, computed, simd_hardware(hardware).v)
-
-    def batched(self, works: Sequence[LayerWork]) -> DenseWork | None:
-        """Return the work of layers of one class as that of a layer of so many products."""
-        return batched_dense(works)
 
     def least_cycles(self, work: LayerWork, hardware: Hardware, height: int) -> int:  # noqa: ARG002  # there is one
         """Return the cycles of the busiest PEA."""

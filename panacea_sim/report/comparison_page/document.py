@@ -19,13 +19,14 @@ from panacea_sim.choices import Alignment
 from panacea_sim.report.comparison import (
     TITLES,
     change_text,
+    energy_note,
+    figure_texts,
     has_changes,
     key_cells,
     key_titles,
     not_explained,
     run_cells,
     unlike_rows,
-    value_text,
 )
 from panacea_sim.report.comparison_page.content import page_content
 from panacea_sim.report.themes import theme_css, themes
@@ -61,6 +62,7 @@ def comparison_page(comparison: Comparison, align: Alignment) -> str:
             "runs": [run_cells(each, comparison.runs[0]) for each in comparison.runs],
             "missing": [(each.label, sentence) for each in comparison.runs for sentence in each.missing],
             "notExplained": not_explained(comparison),
+            "energyNote": energy_note(comparison),
             "tables": [_table(each) for each in comparison.sections if each.rows],
             "blob": blob,
             "theme": theme_css(),
@@ -76,7 +78,7 @@ def _table(section: Section) -> dict[str, Any]:
     rows = [
         {
             "key": key_cells(row),
-            "values": [value_text(section, row, value) for value in row.shown],
+            "values": figure_texts(section, row),
             "changes": [change_text(section, row, value) for value in row.shown] if changes else None,
         }
         for row in unlike[:_SHOWN_ROWS]

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from panacea_sim.analysis.shares import state_shares
+from panacea_sim.energy.charging import Charging, default_charging
 from panacea_sim.report.groups import group_label
 from panacea_sim.report.names import name_forms
 from panacea_sim.report.palette import STATE_COLOURS
@@ -21,6 +22,7 @@ from panacea_sim.report.timeline.counts import interval_counts
 from panacea_sim.report.timeline.curves import read_curves
 from panacea_sim.report.timeline.operators import read_operators
 from panacea_sim.report.timeline.packing import differences, ends_before
+from panacea_sim.report.timeline.power import read_power
 from panacea_sim.trace.column_batches import codes
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.stored_run import StoredRun
@@ -48,11 +50,18 @@ class TimelineContent:
     columns: _Columns
 
 
-def timeline_content(run: StoredRun, window: tuple[int, int] | None, *, most_rows: int = MOST_ROWS) -> TimelineContent:
+def timeline_content(
+    run: StoredRun,
+    window: tuple[int, int] | None,
+    charging: Charging | None = None,
+    *,
+    most_rows: int = MOST_ROWS,
+) -> TimelineContent:
     """Return what the timeline of a run shows.
 
-    With more than `most_rows` intervals it holds the shares of states in stretches of time instead, and says so. Raises
-    ConfigError if no activity was recorded in `window`.
+    With more than `most_rows` intervals it holds the shares of states in stretches of time instead, and says so.
+    `charging` says by what its power is, by default the table `default`. Raises ConfigError if no activity was recorded
+    in `window`.
     """
     span = chosen_window(run, window)
     lanes = _lanes(run)
@@ -62,6 +71,7 @@ def timeline_content(run: StoredRun, window: tuple[int, int] | None, *, most_row
     causes = read_causes(run, span, names, most_rows=most_rows, with_stretches=count <= most_rows)
     curves, curve_notes = read_curves(run, span, most_rows=most_rows)
     operators, operator_notes = read_operators(curves, run, span, binned=count > most_rows)
+    power, power_notes = read_power(curves, run, span, charging or default_charging())
     knots, values = curves.columns()
     header = {
         "name": run.name,
@@ -74,11 +84,12 @@ def timeline_content(run: StoredRun, window: tuple[int, int] | None, *, most_row
         "colours": [STATE_COLOURS[state] for state in State],
         "curves": curves.described,
         "operators": operators,
+        "power": power,
         "amounts": ["bytes", *operator_counts(run)],
         "shortNames": run.short_names,
         "example": _example(run),
         "layerSpans": _layer_spans(run, span),
-        "notes": [*notes, *causes.notes, *curve_notes, *operator_notes],
+        "notes": [*notes, *causes.notes, *curve_notes, *operator_notes, *power_notes],
         **described,
         **causes.header,
     }

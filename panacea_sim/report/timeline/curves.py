@@ -25,9 +25,10 @@ GRID_BINS = 4096
 class Curves:
     """Curves that are constant from each of their knots, which are cycles, to the next one.
 
-    `described` says of each curve its name, its panel ("queues", "memories", "dram" or "operators") and where its knots
-    begin and end in the columns. A value is what the queue (tokens) or memory (bytes) holds from the knot on; for the
-    DRAM, the bytes that move from the knot to the next one, for operators their steps.
+    `described` says of each curve its name, its panel ("queues", "memories", "dram", "operators" or "power") and where
+    its knots begin and end in the columns. A value is what the queue (tokens) or memory (bytes) holds from the knot on;
+    for the DRAM, the bytes that move from the knot to the next one, for operators their steps, for power the energy in
+    fJ.
     """
 
     def __init__(self) -> None:

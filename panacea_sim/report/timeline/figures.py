@@ -57,7 +57,9 @@ def timeline_document(header: dict[str, Any]) -> Document:
     path, path_sources = _path(cycles)
     path.visible = bool(header["path"]["keys"])
     occupancy, occupancy_source = _curves(cycles, "occupancy")
-    bandwidth, bandwidth_source = _channels(cycles)
+    bandwidth, bandwidth_source = _areas(cycles, "bytes / cycle", "describeChannels(special_vars.x)")
+    power, power_source = _areas(cycles, "mW", "describePower(special_vars.x)")
+    power.visible = any(curve["panel"] == "power" for curve in header["curves"])
     bandwidth.visible = any(curve["panel"] == "dram" for curve in header["curves"])
     utilization, utilization_source = _curves(cycles, "utilization %")
     utilization.yaxis.ticker = FixedTicker(ticks=[0, 50, 100])
@@ -69,7 +71,7 @@ def timeline_document(header: dict[str, Any]) -> Document:
         # Only its axis of cycles is left.
         utilization.height = _AXIS_HEIGHT + 8
         utilization.yaxis.visible = False
-    plots = [layers, path, lanes, occupancy, bandwidth, utilization]
+    plots = [layers, path, lanes, occupancy, bandwidth, power, utilization]
     chosen = BoxAnnotation(left=0, right=0, visible=False, fill_alpha=0.1, line_alpha=0.8, level="overlay")
     for plot in plots:
         _choose_ranges(plot, chosen)
@@ -100,6 +102,8 @@ def timeline_document(header: dict[str, Any]) -> Document:
         "occupancySource": occupancy_source,
         "bandwidth": bandwidth,
         "bandwidthSource": bandwidth_source,
+        "power": power,
+        "powerSource": power_source,
         "utilization": utilization,
         "utilizationSource": utilization_source,
     }
@@ -298,13 +302,13 @@ def _curves(cycles: Range1d, label: str) -> tuple[figure, ColumnDataSource]:
     return plot, source
 
 
-def _channels(cycles: Range1d) -> tuple[figure, ColumnDataSource]:
-    """Return the bytes a cycle of the channels, as areas one upon the other: lines would hide each other."""
+def _areas(cycles: Range1d, label: str, describe: str) -> tuple[figure, ColumnDataSource]:
+    """Return curves that add up, as areas one upon the other: lines would hide each other."""
     source = ColumnDataSource({name: [] for name in ("xs", "ys", "name", "colour")})
     plot = _plain_figure(cycles, _CURVES_HEIGHT, y_range=Range1d(0, 1))
     areas = plot.patches(xs="xs", ys="ys", fill_color="colour", line_color=None, legend_field="name", source=source)
-    _label_values(plot, "bytes / cycle")
-    plot.add_tools(hover_tool(areas, "name", "describeChannels(special_vars.x)"))
+    _label_values(plot, label)
+    plot.add_tools(hover_tool(areas, "name", describe))
     return plot, source
 
 

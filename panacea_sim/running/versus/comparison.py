@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from panacea_sim.analysis.versus.contender import Versus
+from panacea_sim.analysis.versus.contender import TABLES, Versus
+from panacea_sim.energy.stored import check_device
+from panacea_sim.energy.table import energy_table
+from panacea_sim.errors import ConfigError
+from panacea_sim.machines.machine import machine_of
 from panacea_sim.report.progress import shown_progress
 from panacea_sim.running.versus.contest import champion_of, contest
 from panacea_sim.running.versus.fight import Fight
 from panacea_sim.running.versus.machines import Entrant, Normalise, terms_of
 
-__all__ = ["Terms", "compare"]
+__all__ = ["Terms", "check_terms", "compare"]
 
 _DENSE_BASELINE = "simd"
 
@@ -28,6 +32,18 @@ class Terms:
     normalise: Normalise = "multipliers"
     baseline: str | None = None
     device: str | None = None
+
+
+def check_terms(terms: Terms, machines: Sequence[Entrant]) -> None:
+    """Raise ConfigError for a device whose energy a table cannot tell, and a baseline that is not compared."""
+    if terms.device is not None:
+        for table in TABLES:
+            for each in machines:
+                ran = machine_of(each.hardware).inventory(each.hardware).dram
+                check_device(terms.device, energy_table(table), ran)
+    names = [each.name for each in machines]
+    if terms.baseline is not None and terms.baseline not in names:
+        raise ConfigError("--baseline", repr(terms.baseline), f"one of the machines ({', '.join(names)})")
 
 
 def compare(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from panacea_sim.errors import ConfigError
+from panacea_sim.plugins import plugin_path
 from panacea_sim.quant.widths import require_weight_bits
 from panacea_sim.workload.network import LayerGraph
 from panacea_sim.workload.networks.builder import NetworkBuilder
+from panacea_sim.workload.networks.model_table import list_models
 from panacea_sim.workload.networks.network_file import read_network_file
 from panacea_sim.workload.networks.profile import DEFAULT_PROFILE, Quantization, density_profile
 from panacea_sim.workload.networks.table import read_table
@@ -33,11 +35,13 @@ def load_network(  # noqa: PLR0913  # the options of a command, one by one
 ) -> LayerGraph:
     """Return the graph of a network of the zoo, or that of a .csv or .yaml file, which says its own sizes.
 
+    A package may add such a file under a name.
+
     Weights have 7 bits and densities are those of the profile "measured" by default. `tile_m` counts where a file packs
     groups into a product. `graph.graph` has what `build` says. Raises ConfigError naming the option, or the file and
     the place in it.
     """
-    path = Path(workload)
+    path = _added_file(workload) or Path(workload)
     weight_bits = _DEFAULT_WEIGHT_BITS if weight_bits is None else weight_bits
     profile = DEFAULT_PROFILE if profile is None else profile
     ending = path.suffix.lower()
@@ -56,3 +60,10 @@ def load_network(  # noqa: PLR0913  # the options of a command, one by one
         name=graph.graph.get("name", path.stem), description=f"from {path.name}", profile=builder.profile, unpaid=()
     )
     return graph
+
+
+def _added_file(workload: str) -> Path | None:
+    """Return the file that a package adds under this name; None if none does. Names of the zoo come first."""
+    if Path(workload).suffix or any(model.name == workload for model in list_models()):
+        return None
+    return plugin_path("workloads", workload)

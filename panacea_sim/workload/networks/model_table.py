@@ -11,8 +11,19 @@ from pydantic import BaseModel, ConfigDict
 
 from panacea_sim.errors import ConfigError, nearest_name
 from panacea_sim.hardware.yaml_file import read_mapping
+from panacea_sim.plugins import plugin_names
 
-__all__ = ["Decoder", "Encoder", "Model", "ResNet", "Transformer", "Vision", "list_models", "model_named"]
+__all__ = [
+    "Decoder",
+    "Encoder",
+    "Model",
+    "ResNet",
+    "Transformer",
+    "Vision",
+    "list_added_workloads",
+    "list_models",
+    "model_named",
+]
 
 _TABLE = Path(__file__).parent / "data" / "models.yaml"
 
@@ -96,9 +107,15 @@ def model_named(name: str) -> Model:
     """Return the model of this name; raises ConfigError naming `workload` for an unknown one."""
     models = _models()
     if name not in models:
-        accepted = f"a model ({', '.join(models)}) or the path of a .csv or .yaml file"
-        raise ConfigError("workload", f"the unknown model {name!r}", accepted, nearest_name(name.lower(), models))
+        names = [*models, *list_added_workloads()]
+        accepted = f"a model ({', '.join(names)}) or the path of a .csv or .yaml file"
+        raise ConfigError("workload", f"the unknown model {name!r}", accepted, nearest_name(name.lower(), names))
     return models[name]
+
+
+def list_added_workloads() -> list[str]:
+    """Return the names of networks that packages add, each a file; raises ConfigError if one of them is taken."""
+    return plugin_names("workloads", _models())
 
 
 @cache

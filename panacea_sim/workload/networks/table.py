@@ -21,7 +21,7 @@ from panacea_sim.workload.networks.fit import connect
 from panacea_sim.workload.networks.gemm import Gemm
 from panacea_sim.workload.networks.places import placed
 
-__all__ = ["read_table"]
+__all__ = ["missing_pixels", "read_table"]
 
 _NAMES = ("layer", "layer name", "name")
 _GEMM = ("m", "n", "k")
@@ -157,13 +157,13 @@ def _convolution(builder: NetworkBuilder, name: str, cells: _Cells) -> Gemm:
     for pixels, taps, what in zip(size, kernel, ("Height", "Width"), strict=True):
         if taps > pixels:
             raise ConfigError(f"Filter {what}", taps, f"at most {pixels}, the IFMAP {what}")
-    behind = tuple(_missing(*each) for each in zip(size, kernel, stride, strict=True))
+    behind = tuple(missing_pixels(*each) for each in zip(size, kernel, stride, strict=True))
     window = Window(size, kernel, stride, tuple((0, pixels) for pixels in behind), (1, 1))
     convolution = Convolution(channels, filters, window)
     return _layer(builder, name, "Conv", cells, (convolution.rows, convolution.depth, convolution.columns))
 
 
-def _missing(pixels: int, taps: int, stride: int) -> int:
+def missing_pixels(pixels: int, taps: int, stride: int) -> int:
     """Return how many pixels behind the image the last window needs that begins in it where it still counts."""
     windows = ceil_div(pixels - taps, stride) + 1
     return (windows - 1) * stride + taps - pixels

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from case_counts import at_most
+from case_counts import asked_machines, of_asked
 from hypothesis import event, given
 from hypothesis import strategies as st
-from strategies import RIVALS, numbered, rival_scenarios
+from strategies import ABLATED, RIVALS, ablated_scenarios, numbered, rival_scenarios
 
 pytest.importorskip("numba")
 
@@ -17,15 +17,18 @@ from naive import interpret
 
 from panacea_sim.running.prepare import Prepared, prepare
 
+pytestmark = pytest.mark.timeout(600 + asked_machines(0))
+
 _SMALL_CYCLES = 800
 
 
-@pytest.mark.parametrize("machine", RIVALS)
-@at_most(40)
+@pytest.mark.parametrize("machine", [*RIVALS, *ABLATED])
+@of_asked(5, 40)
 @given(data=st.data())
 def test_engines_are_equal(machine: str, data: st.DataObject) -> None:
     """Every row, figure and time of a run is the same; short runs are interpreted cycle by cycle as well."""
-    prepared = prepare(replace(data.draw(rival_scenarios(machine)), values=False))
+    drawn = rival_scenarios(machine) if machine in RIVALS else ablated_scenarios(machine)
+    prepared = prepare(replace(data.draw(drawn), values=False))
     assert isinstance(prepared, Prepared)
     description = prepared.description
     found = assert_equal(description, ("w_dma", "o_dma"))

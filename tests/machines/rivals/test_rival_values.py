@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from case_counts import at_most
+from case_counts import asked_machines, at_most, of_asked
 from hypothesis import event, given
 from hypothesis import strategies as st
 from naive_rivals import activation_codes, are_nearest
@@ -23,11 +23,13 @@ from panacea_sim.workload.functional import real_outputs
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.synthetic import synthetic_layer
 
+pytestmark = pytest.mark.timeout(600 + asked_machines(0))
+
 _MOST_WEIGHT_BITS = {"sa_os": 8, "sa_ws": 8, "simd": 8, "bitfusion": 10, "sibia": 7}
 
 
 @pytest.mark.parametrize("machine", RIVALS)
-@at_most(40)
+@of_asked(20, 40)
 @given(data=st.data())
 def test_every_accumulator_is_exact(machine: str, data: st.DataObject) -> None:
     """Whole small machines multiply all layers exactly, in any order, with spills, several products and links."""

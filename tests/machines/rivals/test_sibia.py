@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from case_counts import at_most
 from hypothesis import event, given
 from hypothesis import strategies as st
 from naive_work import Cut, rounded_up, stored_weights, weight_size
+from real_layers import real_layer
 
 from panacea_sim.hardware.config import Hardware, load_hardware
 from panacea_sim.machines.machine import machine_of
@@ -20,7 +20,6 @@ from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.npz import load_layer
 from panacea_sim.workload.synthetic import synthetic_layer
 
-_DATA = Path(__file__).parents[3] / "scenarios" / "data"
 _SHARES = st.sampled_from([0.0, 0.5, 0.95, 1.0])
 
 
@@ -120,7 +119,7 @@ def test_real_layers(name: str, cycles: int) -> None:
     """The busiest PEA on layers of MiniLM; for the `dbs` ones other code had counted these cycles before."""
     hardware = load_hardware("sibia")
     kind = machine_of(hardware)
-    layer = load_layer(_DATA / f"minilm_l3_{name}.npz")
+    layer = load_layer(real_layer(f"minilm_l3_{name}"))
     work = sibia_work_of(kind.work(kind.own(layer), hardware, None))
     assert work.raw == "w"
     assert kind.least_cycles(work, hardware, 1) == cycles

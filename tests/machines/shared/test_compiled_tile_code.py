@@ -14,6 +14,7 @@ from panacea_sim.errors import PanaceaError
 from panacea_sim.machines.shared.compiled.tile_code import (
     WHOLE,
     ByteArray,
+    Code,
     Tile,
     empty_tile,
     most_bytes,
@@ -29,15 +30,19 @@ _GUARD = 0xA5
 
 
 @entry
-def _unpack(tile: Tile, sizes: tuple[int, int, int], data: ByteArray, at: int, size: int) -> int:
-    return unpack_tile(tile, sizes[0], sizes[1], sizes[2], data, at, size)
+def _unpack(tile: Tile, sizes: tuple[int, int], code: Code, data: ByteArray, at: int, size: int) -> int:
+    return unpack_tile(tile, sizes[0], sizes[1], code, data, at, size)
+
+
+def _code(shape: TileShape) -> Code:
+    return count_bits(shape.tile_k), MAX_SKIP, int(shape.may_be_raw)
 
 
 @st.composite
 def _shapes(draw: st.DrawFn) -> TileShape:
     depth = draw(st.integers(1, 50))
     sizes = draw(st.integers(0, 2)), draw(st.integers(1, 3)), depth, draw(st.sampled_from([1, 2, 3, 4, 8]))
-    return TileShape(*sizes, draw(st.just(depth) | st.integers(depth, 70)))
+    return TileShape(*sizes, draw(st.just(depth) | st.integers(depth, 70)), draw(st.booleans()))
 
 
 def _slices(shape: TileShape, seed: int) -> tuple[ByteArray, ByteArray, ByteArray]:
@@ -52,7 +57,9 @@ def _slices(shape: TileShape, seed: int) -> tuple[ByteArray, ByteArray, ByteArra
 
 def _packed(shape: TileShape, seed: int) -> bytes:
     lo, ho, frequent = _slices(shape, seed)
-    return plain_pack_tile(lo, ho, (ho == frequent[:, None, None, None]).all(-1), shape.tile_k)
+    return plain_pack_tile(
+        lo, ho, (ho == frequent[:, None, None, None]).all(-1), shape.tile_k, may_be_raw=shape.may_be_raw
+    )
 
 
 def _unpacked(data: bytes, shape: TileShape) -> SlicedTile | None:
@@ -60,8 +67,7 @@ def _unpacked(data: bytes, shape: TileShape) -> SlicedTile | None:
     tile = empty_tile(shape.ho_slices, shape.groups + 1, shape.tile_k, shape.v)
     guard = bytes([_GUARD]) * 3
     image = np.frombuffer(guard + data + guard, np.uint8).copy()
-    sizes = (shape.groups, shape.depth, count_bits(shape.tile_k))
-    if _unpack(tile, sizes, image, len(guard), len(data)) != WHOLE:
+    if _unpack(tile, (shape.groups, shape.depth), _code(shape), image, len(guard), len(data)) != WHOLE:
         return None
     groups, depth = slice(shape.groups), slice(shape.depth)
     return SlicedTile(tile.lo[groups, depth], tile.ho[:, groups, depth], tile.stored[:, groups, depth].astype(bool))
@@ -78,7 +84,7 @@ def test_operands_are_packed_alike(shape: TileShape, seed: int) -> None:
         np.ascontiguousarray(ho.swapaxes(2, 3)).reshape(shape.ho_slices, rows, shape.depth),
         frequent.astype(np.int64),
     )
-    code = count_bits(shape.tile_k), MAX_SKIP
+    code = _code(shape)
     tile = empty_tile(shape.ho_slices, shape.groups, shape.tile_k, shape.v)
     for planned_bytes in (len(wanted), len(wanted) + 1):
         image = np.full(len(wanted) + 8, _GUARD, np.uint8)
@@ -126,10 +132,11 @@ def _compare(found: SlicedTile | None, data: bytes, shape: TileShape) -> None:
 
 
 @pytest.mark.parametrize("more_bytes", [1, 2])
+@pytest.mark.parametrize("may_be_raw", [False, True])
 @pytest.mark.parametrize("ho_slices", [0, 1, 2])
-def test_empty_bytes_behind_a_tile_do_not_belong_to_it(ho_slices: int, more_bytes: int) -> None:
+def test_empty_bytes_behind_a_tile_do_not_belong_to_it(ho_slices: int, more_bytes: int, *, may_be_raw: bool) -> None:
     """A byte of zeros behind the code is one too many, as it is for the numpy decoder."""
-    shape = TileShape(ho_slices, 2, 9, 4, 12)
+    shape = TileShape(ho_slices, 2, 9, 4, 12, may_be_raw)
     data = _packed(shape, 1)
     assert _unpacked(data, shape) is not None
     assert _unpacked(data + bytes(more_bytes), shape) is None

@@ -6,7 +6,7 @@ import numpy as np
 
 from panacea_sim.machines.panacea.image import weight_addresses
 from panacea_sim.machines.panacea.work import panacea_work
-from panacea_sim.machines.shared.compiled.tile_code import ByteArray, empty_tile, most_bytes, pack_operand
+from panacea_sim.machines.shared.compiled.tile_code import ByteArray, Code, empty_tile, most_bytes, pack_operand
 from panacea_sim.machines.shared.image import check_packed
 from panacea_sim.machines.shared.program import PlannedLayer
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
@@ -16,11 +16,10 @@ from panacea_sim.workload.gemm_layer import GemmLayer
 __all__ = ["pack_layer"]
 
 
-def pack_layer(planned: PlannedLayer, layer: GemmLayer, code: tuple[int, int], image: ByteArray) -> None:
+def pack_layer(planned: PlannedLayer, layer: GemmLayer, code: Code, image: ByteArray) -> None:
     """Write the weight tiles into the image, and the activation tiles unless another layer of the run writes them.
 
-    `code` is the bits of an entry count and the longest skip. Raises InvariantError if a tile does not have its planned
-    bytes.
+    `code` is that of HO parts. Raises InvariantError if a tile does not have its planned bytes.
     """
     work = panacea_work(planned.plan.work)
     tiling, slices = work.tiling, layer.weight_slices
@@ -43,7 +42,7 @@ def _pack(  # an operand, its tiles and their place
     slices: tuple[ByteArray, ByteArray, IntArray],
     groups: int,
     tiling: SlicedTiling,
-    code: tuple[int, int],
+    code: Code,
     planned_tiles: tuple[IntArray, IntArray],
     image: ByteArray,
 ) -> None:

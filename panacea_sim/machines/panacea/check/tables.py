@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from panacea_sim.machines.shared.compiled.tile_code import ByteArray, Tile
+from panacea_sim.machines.shared.compiled.tile_code import ByteArray, Code, Tile
 from panacea_sim.units import IntArray
 
 __all__ = [
@@ -56,14 +56,14 @@ class Constants(NamedTuple):
 
     `weight_factors` has one for LO and for each HO slice; `activation_factors` those of x_LO, of each stored HO slice
     and of each J; `offline` the compensation of each row; `row_order` the row group that each PEA is dealt; `code`
-    the bits of an entry count and the longest skip of the run-length code.
+    that of HO parts.
     """
 
     weight_factors: IntArray
     activation_factors: IntArray
     offline: IntArray
     row_order: IntArray
-    code: tuple[int, int]
+    code: Code
 
 
 class Given(NamedTuple):

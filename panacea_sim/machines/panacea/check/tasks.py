@@ -167,7 +167,7 @@ def run_tasks(  # noqa: PLR0913, PLR0917  # the same
         depth = min(shape.tile_k, shape.K - k * shape.tile_k)
         groups = _groups(min(shape.tile_n, shape.N - n * shape.tile_n), shape.v)
         size = given.activation_bytes[m // shape.m_tiles * shape.n_tiles + n, k]
-        found = unpack_tile(room.activation, groups, depth, constants.code[0], image, tasks[task, ACTIVATION_AT], size)
+        found = unpack_tile(room.activation, groups, depth, constants.code, image, tasks[task, ACTIVATION_AT], size)
         if not _is_whole(found, room, task, 0, 1):
             return
         _deal_activation(room, constants.activation_factors, groups, depth)
@@ -175,7 +175,7 @@ def run_tasks(  # noqa: PLR0913, PLR0917  # the same
         for place in range(in_stack):
             row_groups = _groups(_rows(shape, m + place), shape.v)
             size = given.weight_bytes[m + place, k]
-            found = unpack_tile(room.weight, row_groups, depth, constants.code[0], image, weight_at, size)
+            found = unpack_tile(room.weight, row_groups, depth, constants.code, image, weight_at, size)
             if not _is_whole(found, room, task, place, 0):
                 return
             weight_at += size

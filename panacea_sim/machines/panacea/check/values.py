@@ -76,7 +76,7 @@ class CheckedValues:
         ):
             return False
         hardware = panacea_hardware(self._program.hardware)
-        pieces = output_pieces(hardware.v, hardware.tile_k)
+        pieces = output_pieces(hardware.v, hardware.tile_k, may_be_raw=hardware.may_be_raw)
         for each, wanted in zip(passes, self._functional, strict=True):
             each.check_written_bytes()
             check_outputs(each.planned, wanted, pieces, self._is_at)
@@ -93,7 +93,7 @@ def layer_constants(layer: GemmLayer, hardware: PanaceaHardware) -> Constants:
         activation_factors(layer),
         offline_compensation(layer),
         np.arange(hardware.n_pea),
-        (count_bits(hardware.tile_k), MAX_SKIP),
+        (count_bits(hardware.tile_k), MAX_SKIP, int(hardware.may_be_raw)),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.engines.compiled.compilation import entry, inner
-from panacea_sim.machines.shared.compiled.tile_code import ByteArray, Tile, copy_bytes, pack_tile
+from panacea_sim.machines.shared.compiled.tile_code import ByteArray, Code, Tile, copy_bytes, pack_tile
 from panacea_sim.units import IntArray
 
 __all__ = ["ACTIVATION", "DENSE", "WEIGHT", "OutputPath", "OutputPlaces", "Written", "write_outputs"]
@@ -46,7 +46,7 @@ class OutputPlaces(NamedTuple):
 
     `address` and `size_bytes` are as planned; `fires` is 1 where a tile is written. The rows that are read of tile m
     are number first_row[m] .. first_row[m + 1] - 1 of those that are read; `columns` is where tiles begin and the
-    last one ends. `code` is the bits of an entry count and the longest skip of the run-length code.
+    last one ends. `code` is that of HO parts.
     """
 
     address: IntArray
@@ -54,7 +54,7 @@ class OutputPlaces(NamedTuple):
     fires: ByteArray
     first_row: IntArray
     columns: IntArray
-    code: tuple[int, int]
+    code: Code
 
 
 class Written(NamedTuple):
@@ -136,7 +136,7 @@ def _encode(  # noqa: PLR0913, PLR0917  # compiled: each number is an argument
     path: OutputPath,
     rows: int,
     columns: int,
-    code: tuple[int, int],
+    code: Code,
     image: ByteArray,
     at: int,
     planned_bytes: int,

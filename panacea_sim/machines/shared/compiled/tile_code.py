@@ -21,6 +21,7 @@ __all__ = [
     "LO_SHORT",
     "WHOLE",
     "ByteArray",
+    "Code",
     "Tile",
     "copy_bytes",
     "empty_tile",
@@ -31,6 +32,8 @@ __all__ = [
 ]
 
 ByteArray = npt.NDArray[np.uint8]
+Code = tuple[int, int, int]
+"""The bits of an entry count, the longest skip, and 1 where an HO part may be raw, behind a flag of a bit."""
 
 WHOLE, LO_SHORT, CODE_SHORT, CODE_LONG, CODE_BEYOND, CODE_FILL = range(6)
 """What `unpack_tile` found: a tile, or why the bytes are none."""
@@ -60,7 +63,7 @@ def most_bytes(tile: Tile, count_bits: int) -> int:
     """Return the bytes that a tile takes at most, and some more, which `pack_tile` may touch."""
     entry_bits = 4 * (1 + tile.lo.shape[2])
     streams = tile.stored.shape[0] * tile.stored.shape[1]
-    bits: int = 4 * tile.lo.size + tile.stored.size * entry_bits + streams * count_bits
+    bits: int = 4 * tile.lo.size + tile.stored.size * entry_bits + streams * count_bits + 1
     return bits // BITS_PER_BYTE + 4
 
 
@@ -134,8 +137,32 @@ def _pack_stream(tile: Tile, s: int, g: int, depth: int, data: ByteArray, bit: i
 
 
 @inner
-def pack_tile(tile: Tile, groups: int, depth: int, frequent: IntArray, code: tuple[int, int], data: ByteArray) -> int:
-    """Write a tile to the start of `data` and return its bytes; `code` is (bits of an entry count, longest skip)."""
+def _raw_is_shorter(tile: Tile, groups: int, depth: int, frequent: IntArray, code: Code) -> bool:
+    """Return whether all HO vectors take fewer bits as they are than in the code."""
+    v, coded, raw = tile.lo.shape[2], 0, 0
+    for s in range(len(frequent)):
+        for g in range(groups):
+            coded += code[0] + 4 * (1 + v) * _choose_stored(tile, s, g, depth, frequent[s], code[1])
+            raw += 4 * v * depth
+    shorter: bool = raw < coded
+    return shorter
+
+
+@inner
+def _pack_raw(tile: Tile, groups: int, depth: int, data: ByteArray, bit: int) -> int:
+    """Write all HO vectors as they are and return the bit behind them."""
+    for s in range(tile.stored.shape[0]):
+        for g in range(groups):
+            for k in range(depth):
+                for lane in range(tile.lo.shape[2]):
+                    _put_nibble(data, bit, tile.ho[s, g, k, lane])
+                    bit += 4
+    return bit
+
+
+@inner
+def pack_tile(tile: Tile, groups: int, depth: int, frequent: IntArray, code: Code, data: ByteArray) -> int:
+    """Write a tile to the start of `data` and return its bytes."""
     nibble = 0
     for g in range(groups):
         for k in range(depth):
@@ -147,6 +174,13 @@ def pack_tile(tile: Tile, groups: int, depth: int, frequent: IntArray, code: tup
                 nibble += 1
     bit = 8 * ((nibble + 1) >> 1)
     data[bit >> 3] = 0
+    if code[2] and len(frequent):
+        is_raw = _raw_is_shorter(tile, groups, depth, frequent, code)
+        _put_bit(data, bit, int(is_raw))
+        bit += 1
+        if is_raw:
+            size: int = (_pack_raw(tile, groups, depth, data, bit) + 7) >> 3
+            return size
     for s in range(len(frequent)):
         for g in range(groups):
             entries = _choose_stored(tile, s, g, depth, frequent[s], code[1])
@@ -184,8 +218,42 @@ def _unpack_stream(tile: Tile, at: tuple[int, int, int], count_bits: int, data: 
 
 
 @inner
+def _unpack_raw(tile: Tile, groups: int, depth: int, data: ByteArray, bit: int, end: int) -> int:
+    """Read all HO vectors as they are; return the bit behind them, or what is wrong, negative."""
+    slices, v = tile.stored.shape[0], tile.lo.shape[2]
+    if bit + 4 * slices * groups * depth * v > end:
+        return -CODE_SHORT
+    for s in range(slices):
+        for g in range(groups):
+            for k in range(depth):
+                tile.stored[s, g, k] = True
+                for lane in range(v):
+                    tile.ho[s, g, k, lane] = _get_nibble(data, bit)
+                    bit += 4
+    return bit
+
+
+@inner
+def _unpack_ho(tile: Tile, groups: int, depth: int, code: Code, data: ByteArray, bit: int, end: int) -> int:
+    """Read the HO part; return the bit behind it, or what is wrong, negative."""
+    is_raw = 0
+    if code[2] and tile.stored.shape[0]:
+        if bit >= end:
+            return -CODE_SHORT
+        is_raw = _get_bits(data, bit, 1)
+        bit += 1
+    behind: int = _unpack_raw(tile, groups, depth, data, bit, end) if is_raw else bit
+    for s in range(0 if is_raw else tile.stored.shape[0]):
+        for g in range(groups):
+            behind = _unpack_stream(tile, (s, g, depth), code[0], data, behind, end)
+            if behind < 0:
+                return behind
+    return behind
+
+
+@inner
 def unpack_tile(  # compiled: each number is an argument
-    tile: Tile, groups: int, depth: int, count_bits: int, data: ByteArray, at: int, size: int
+    tile: Tile, groups: int, depth: int, code: Code, data: ByteArray, at: int, size: int
 ) -> int:
     """Read the tile of `size` bytes at `at`; vectors that are not stored stay as they were. Return what was found."""
     v = tile.lo.shape[2]
@@ -198,12 +266,9 @@ def unpack_tile(  # compiled: each number is an argument
             for lane in range(v):
                 tile.lo[g, k, lane] = (data[bit >> 3] >> (4 - (bit & 4))) & 15
                 bit += 4
-    bit = (bit + 7) & -8
-    for s in range(tile.stored.shape[0]):
-        for g in range(groups):
-            bit = _unpack_stream(tile, (s, g, depth), count_bits, data, bit, end)
-            if bit < 0:
-                return -bit
+    bit = _unpack_ho(tile, groups, depth, code, data, (bit + 7) & -8, end)
+    if bit < 0:
+        return -bit
     if bit + 8 <= end:
         return CODE_LONG
     if _get_bits(data, bit, end - bit):
@@ -239,7 +304,7 @@ def _fill(
 def pack_operand(  # noqa: PLR0913, PLR0917  # compiled: each array is an argument
     slices: tuple[ByteArray, ByteArray, IntArray],
     tile: Tile,
-    code: tuple[int, int],
+    code: Code,
     address: IntArray,
     planned_bytes: IntArray,
     image: ByteArray,

@@ -2,7 +2,7 @@
 // the sum up to a cycle.
 
 function makeCurve({ name, panel, from, to }, knots, values) {
-  const isAmount = panel === "dram" || panel === "operators";
+  const isAmount = panel === "dram" || panel === "operators" || panel === "power";
   const at = knots.subarray(from, to);
   const held = values.subarray(from, to);
   const rate = new Float64Array(at.length);
@@ -35,6 +35,9 @@ function makeStepsCurve(lanes, { start, end }, steps) {
 function asUtilization({ panel, upTo }, count, [first, last]) {
   return { panel, upTo: (cycle) => (cycle < first || cycle > last ? NaN : (100 * upTo(cycle)) / count) };
 }
+
+// Energy as power: what a unit of energy in each cycle is in mW.
+const asPower = ({ name, panel, upTo }, mwPerUnit) => ({ name, panel, upTo: (cycle) => mwPerUnit * upTo(cycle) });
 
 // Mean of some curves in each bin between first and last, as the corners of a line with steps.
 function steps(curves, first, last, bins) {

@@ -42,10 +42,10 @@ function groupText(data, { name, from, to, cycles, count, lanes }) {
 }
 
 // The corners of the steps come in pairs: left and right of each bin.
-function channelsText({ name, xs, ys }, cycle) {
+function areasText({ name, xs, ys }, cycle, unit) {
   const right = xs[0].findIndex((x, i) => i % 2 && x > cycle);
   const i = right < 0 ? xs[0].length - 1 : right;
-  const rate = (value) => `${number(value)} bytes/cycle`;
+  const rate = (value) => `${number(value)} ${unit}`;
   const lines = name.map((each, channel) => `${each}: ${rate(ys[channel][i])}`);
   if (name.length > 1) lines.push(`together: ${rate(ys.reduce((sum, each) => sum + each[i], 0))}`);
   return [span(xs[0][i - 1], xs[0][i]), ...lines].join("\n");

@@ -11,13 +11,14 @@ const BUSY = 0;
 const STATE_COUNT = header.states.length;
 const element = (id) => document.getElementById(id);
 const inTurn = (colours, i) => colours[i % colours.length];
-const figures = () => [models.layers, models.path, models.lanes, models.occupancy, models.bandwidth, models.utilization];
+const figures = () => [models.layers, models.path, models.lanes, models.occupancy, models.bandwidth, models.power, models.utilization];
 
 let data = null;
 let models = null;
 let rows = [];
 let groups = [];
 let channels = { name: [], xs: [], ys: [] };
+let power = channels;
 let bins = MOST_BINS;
 let scheduled = false;
 let hashTimer = 0;
@@ -45,6 +46,7 @@ async function load(base64) {
   }
   const knots = sums(columns.knots, Float64Array);
   data.curves = header.curves.map((curve) => makeCurve(curve, knots, columns.values));
+  if (header.power) data.curves = data.curves.map((curve) => (curve.panel === "power" ? asPower(curve, header.power.mwPerUnitPerCycle) : curve));
   if (header.operators) data.curves = [...data.curves.filter(({ panel }) => panel !== "operators"), ...utilization()];
 }
 
@@ -147,21 +149,32 @@ function drawCurves(figure, source, lines, first, last, most) {
   figure.y_range.setv({ start: 0, end: (highest || 1) * 1.35 });
 }
 
-// The channels as areas, each upon the ones before it.
-function drawChannels(first, last) {
-  const lines = panelLines("dram");
+// Curves as areas, each upon the ones before it.
+function drawAreas(figure, source, lines, colours, first, last) {
   const drawn = lines.map(([, curves]) => steps(curves, first, last, MOST_BINS));
-  channels = { name: lines.map(([name]) => name), xs: drawn.map(({ xs }) => xs), ys: drawn.map(({ ys }) => ys) };
+  const areas = { xs: [], ys: [], name: lines.map(([name]) => name), colour: colours };
   let below = new Float64Array(2 * MOST_BINS);
-  const areas = { xs: [], ys: [], name: channels.name, colour: lines.map((_, i) => inTurn(theme().channels, i)) };
   for (const { xs, ys } of drawn) {
     const above = below.map((value, i) => value + ys[i]);
     areas.xs.push(Float64Array.of(...xs, ...[...xs].reverse()));
     areas.ys.push(Float64Array.of(...above, ...below.reverse()));
     below = above;
   }
-  models.bandwidthSource.data = areas;
-  models.bandwidth.y_range.setv({ start: 0, end: (Math.max(...below) || 1) * 1.35 });
+  source.data = areas;
+  figure.y_range.setv({ start: 0, end: (Math.max(...below) || 1) * 1.35 });
+  return { name: areas.name, xs: drawn.map(({ xs }) => xs), ys: drawn.map(({ ys }) => ys) };
+}
+
+function drawChannels(first, last) {
+  const lines = panelLines("dram");
+  const colours = lines.map((_, i) => inTurn(theme().channels, i));
+  channels = drawAreas(models.bandwidth, models.bandwidthSource, lines, colours, first, last);
+}
+
+function drawPower(first, last) {
+  const lines = panelLines("power");
+  const colours = lines.map(([name]) => header.power.colours[name]);
+  power = drawAreas(models.power, models.powerSource, lines, colours, first, last);
 }
 
 function draw() {
@@ -177,6 +190,7 @@ function draw() {
     drawCurves(models.occupancy, models.occupancySource, set.lines, start, end);
   }
   if (models.bandwidth.visible) drawChannels(start, end);
+  if (models.power.visible) drawPower(start, end);
   if (header.operators) drawCurves(models.utilization, models.utilizationSource, panelLines("operators"), start, end, 100);
   if (header.detail !== "intervals") drawCommand(start, end);
   // Browsers count changes of the address, and refuse more than a few in a second.
@@ -343,8 +357,10 @@ const panacea = {
   rows: () => rows.map(({ label, lanes }) => ({ label, lane: Boolean(lanes) })),
   parts: () => models.laneSource.data,
   curvesDrawn: () => [models.occupancySource.data, channels, models.utilizationSource.data],
+  powerDrawn: () => power,
   channelAreas: () => models.bandwidthSource.data,
-  describeChannels: (cycle) => channelsText(channels, cycle),
+  describeChannels: (cycle) => areasText(channels, cycle, "bytes/cycle"),
+  describePower: (cycle) => `${areasText(power, cycle, "mW")}\ntable ${header.power.table}`,
   describe: (i) => {
     if (i < 0) return groupText(data, groups[-i - 1]);
     return intervalText(data, header.lanes.find((lane) => i >= lane.from && i < lane.to), i);

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,9 +15,8 @@ from stored_runs import one_layer_run
 
 import panacea_sim
 from panacea_sim import Run
+from panacea_sim.api.pages import Timeline
 from panacea_sim.errors import ConfigError
-from panacea_sim.report import notebook
-from panacea_sim.report.notebook import Timeline
 
 
 @pytest.fixture(scope="module")
@@ -30,21 +28,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_tables_are_read_when_they_are_asked_for(folder: Path) -> None:
     """A table is a dataset, of which columns and rows are chosen before anything is read."""
     opened = Run.open(folder)
-    found = opened.activities.to_table(columns=["state", "end_cycle"], filter=ds.field("component") == "pea3")
+    found = opened.dataset("activities").to_table(
+        columns=["state", "end_cycle"], filter=ds.field("component") == "pea3"
+    )
     assert found.column_names == ["state", "end_cycle"]
     assert found["end_cycle"][-1].as_py() == opened.summary["makespan_cycles"]
-    assert opened.queues.head(1).column_names == ["queue", "cycle", "occupancy"]
-    assert opened.dram.count_rows() > 0
+    assert opened.dataset("queues").head(1).column_names == ["queue", "cycle", "occupancy"]
+    assert opened.dataset("dram").count_rows() == len(opened.dram) > 0
 
 
 def test_it_shows_its_summary(folder: Path) -> None:
-    """The HTML has the facts and the shares of the states, with names escaped."""
+    """The HTML has the headline, why nothing more is said, and the shares of the states, with names escaped."""
     opened = Run.open(folder)
     html = opened._repr_html_()
     states = opened.summary["components"]["w_dma"]
-    assert "<tr><th>layers</th><td>a&lt;b&gt;&amp;c</td></tr>" in html
-    assert f"<tr><th>makespan</th><td>{opened.summary['makespan_cycles']:,} cycles, " in html
+    assert html.startswith(f"<div><b>small</b> on panacea: {opened.summary['makespan_cycles']:,} cycles, ")
+    assert "; layer a&lt;b&gt;&amp;c; reference engine, no values compared</div>" in html
+    assert "<div>Not explained yet: run.why()</div>" in html
     assert f"<tr><th>w_dma</th><td>{states['busy'] / sum(states.values()):.1%}</td>" in html
+    assert "<tr><th>16 PEAs (mean)</th>" in html
 
 
 def test_a_partial_run_shows_what_it_knows(folder: Path, tmp_path: Path) -> None:
@@ -56,20 +58,12 @@ def test_a_partial_run_shows_what_it_knows(folder: Path, tmp_path: Path) -> None
     }
     (tmp_path / "summary.json").write_text(json.dumps(kept | {"partial": True}))
     html = Run.open(tmp_path)._repr_html_()
-    assert "partial: it did not reach its end" in html
-    assert "makespan" not in html
+    assert "partial, it did not reach its end" in html
+    assert "cycles" not in html
     assert "<th>component</th>" not in html
 
 
-def test_without_pandas_it_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without pandas everything else works, and the message says how to get it."""
-    monkeypatch.setattr(notebook, "find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match=r"to_pandas: found no pandas; .* Install it with: pip install pandas"):
-        Run.open(folder).to_pandas("activities")
-
-
-@pytest.mark.skipif(find_spec("pandas") is None, reason="pandas is not installed")
-def test_with_pandas_it_gives_frames(folder: Path) -> None:
+def test_parts_of_tables_are_frames(folder: Path) -> None:
     """A frame has the columns and rows that were asked for."""
     frame = Run.open(folder).to_pandas("queues", ["queue", "occupancy"], ds.field("queue") == "WMEM")
     assert list(frame.columns) == ["queue", "occupancy"]
@@ -111,13 +105,10 @@ def test_what_is_no_window_is_told(folder: Path, window: Any, message: str) -> N
         Run.open(folder).timeline(window)
 
 
-def test_an_unknown_table_is_told_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also without pandas the name of the table is what is wrong."""
-    monkeypatch.setattr(notebook, "find_spec", lambda _: None)
-    with pytest.raises(
-        ConfigError,
-        match=r"table: found .queue.; accepted: one of activities, queues, dram, postings, critical_path, root_causes",
-    ):
+def test_an_unknown_table_is_told(folder: Path) -> None:
+    """A name that is no table is told with those that there are."""
+    message = r"table: found .queue.; accepted: one of activities, queues, dram, postings, critical_path, root_causes"
+    with pytest.raises(ConfigError, match=message):
         Run.open(folder).to_pandas("queue")
 
 

@@ -4,50 +4,62 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
-from panacea_sim.commands.workload_options import Batch, Context, Data, Phase, Tokens
+from panacea_sim.errors import ConfigError
+from panacea_sim.hardware.config import Hardware
+from panacea_sim.hardware.yaml_file import read_mapping
+from panacea_sim.machines.machine import machine_of
+from panacea_sim.onnx_models.load import load_model
+from panacea_sim.workload.network import LayerGraph
+from panacea_sim.workload.networks.load import load_network
+from panacea_sim.workload.networks.profile import Quantization, density_profile
 
-if TYPE_CHECKING:
-    from panacea_sim.hardware.config import Hardware
-    from panacea_sim.workload.network import LayerGraph
-    from panacea_sim.workload.networks.profile import Quantization
-
-__all__ = ["MODEL_ENDING", "NetworkSizes", "check_sizes", "network_of"]
+__all__ = ["MODEL_ENDING", "NetworkSizes", "check_sizes", "is_network", "network_of"]
 
 MODEL_ENDING = ".onnx"
+_NETWORK = "network"
 
 
 @dataclass(frozen=True)
 class NetworkSizes:
     """The options that say how large a network's inputs are; those of models by name, and those of model files."""
 
-    phase: Phase
-    tokens: Tokens
-    context: Context
-    batch: Batch
-    data: Data
-    shapes: tuple[str, ...]
+    phase: Literal["prefill", "decode"] | None = None
+    tokens: int | None = None
+    context: int | None = None
+    batch: int | None = None
+    data: Path | None = None
+    shapes: tuple[str, ...] = ()
+
+
+def is_network(path: Path) -> bool:
+    """Return whether a file is a table or a model, or says of itself that it is a network."""
+    if path.suffix.lower() == MODEL_ENDING:
+        return True
+    if not path.is_file():
+        return False
+    if path.suffix.lower() == ".csv":
+        return True
+    if path.suffix not in {".yaml", ".yml"}:
+        return False
+
+    return read_mapping(path).get("kind") == _NETWORK
 
 
 def network_of(
     workload: str, sizes: NetworkSizes, weight_bits: int | None, profile: str | None, hardware: Hardware
 ) -> LayerGraph:
     """Return the graph of a network for this hardware; raises ConfigError for options that it does not have."""
-    from panacea_sim.machines.machine import machine_of
-
     check_sizes(workload, sizes)
     quantization = machine_of(hardware).quantization
     if profile is not None:
         _check_profile(profile, quantization, hardware.machine)
     if Path(workload).suffix.lower() == MODEL_ENDING:
-        from panacea_sim.onnx_models.load import load_model
-
         model = load_model(
             workload, sizes.data, sizes.shapes, weight_bits=weight_bits, profile=profile, quantization=quantization
         )
         return model.network
-    from panacea_sim.workload.networks.load import load_network
 
     of_network = (sizes.phase, sizes.tokens, sizes.context, sizes.batch)
     return load_network(
@@ -62,8 +74,6 @@ def network_of(
 
 def check_sizes(workload: str, sizes: NetworkSizes) -> None:
     """Raise ConfigError for options that a network does not have, or that leave no room for each other."""
-    from panacea_sim.errors import ConfigError
-
     if Path(workload).suffix.lower() != MODEL_ENDING:
         for option, given in (("--data", sizes.data), ("--shape", sizes.shapes)):
             if given:
@@ -81,9 +91,6 @@ def check_sizes(workload: str, sizes: NetworkSizes) -> None:
 
 def _check_profile(profile: str, quantization: Quantization, machine: str) -> None:
     """Check that a profile has the densities that a machine needs; raises ConfigError."""
-    from panacea_sim.errors import ConfigError
-    from panacea_sim.workload.networks.profile import density_profile
-
     known = density_profile(profile)
     lacking = [
         kind for kind, densities in {**known.kinds, "other": known.other}.items() if quantization not in densities

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from panacea_sim.analysis.versus.contender import WEIGHTS
-from panacea_sim.commands.network_file import NetworkSizes, network_of
 from panacea_sim.errors import ConfigError
+from panacea_sim.running.network_file import NetworkSizes, network_of
 from panacea_sim.running.versus.fight import Fight, ablation_fight, layer_fight, network_fight
 from panacea_sim.running.versus.machines import Entrant
+from panacea_sim.workload.samples import is_sample
 
-__all__ = ["NetworkOptions", "ablation_of", "fight_of"]
+__all__ = ["NetworkOptions", "ablation_of", "fight_of", "is_layer", "refuse_options"]
 
 _LAYER_ENDING = ".npz"
 
@@ -21,15 +22,15 @@ _LAYER_ENDING = ".npz"
 class NetworkOptions:
     """The options of networks, which layers do not have."""
 
-    sizes: NetworkSizes
-    weight_bits: int | None
-    profile: str | None
+    sizes: NetworkSizes = field(default_factory=NetworkSizes)
+    weight_bits: int | None = None
+    profile: str | None = None
 
 
 def fight_of(workload: str, machines: Sequence[Entrant], options: NetworkOptions, plain: Path | None) -> Fight:
     """Return the workload of a name or a file; raises ConfigError for what there is not, and for useless options."""
-    if _is_layer(workload):
-        _refuse_options(workload, options)
+    if is_layer(workload):
+        refuse_options(workload, options)
         return layer_fight(Path(workload), machines, plain)
     if plain is not None:
         raise ConfigError("--plain", plain, f"nothing beside {workload}, which is no layer file", "Leave it out")
@@ -46,20 +47,22 @@ def ablation_of(
     workload: str, options: NetworkOptions, settings: Mapping[str, object], plain: Path | None, zpm: Path | None
 ) -> tuple[tuple[Entrant, ...], Fight]:
     """Return the steps of an ablation as machines; raises ConfigError unless all variants of the layer are given."""
-    if not _is_layer(workload):
+    if not is_layer(workload):
         raise ConfigError("--ablation", workload, "a LAYER.npz that was quantized with ZPM and DBS")
-    _refuse_options(workload, options)
+    refuse_options(workload, options)
     if plain is None or zpm is None:
         missing = "--plain" if plain is None else "--zpm"
         raise ConfigError("--ablation", f"no {missing}", "the same layer without ZPM and DBS, and with ZPM alone")
     return ablation_fight(Path(workload), plain, zpm, settings)
 
 
-def _is_layer(workload: str) -> bool:
-    return Path(workload).suffix.lower() == _LAYER_ENDING
+def is_layer(workload: str) -> bool:
+    """Return whether a name or a path means a layer, and no network."""
+    return Path(workload).suffix.lower() == _LAYER_ENDING or is_sample(workload)
 
 
-def _refuse_options(workload: str, options: NetworkOptions) -> None:
+def refuse_options(workload: str, options: NetworkOptions, what: str = "is a layer") -> None:
+    """Raise ConfigError for an option of networks that is given beside what is none."""
     sizes = options.sizes
     given = {
         "--phase": sizes.phase,
@@ -72,4 +75,4 @@ def _refuse_options(workload: str, options: NetworkOptions) -> None:
     }
     for option, value in given.items():
         if value is not None:
-            raise ConfigError(option, value, f"nothing beside {workload}, which is a layer", "Leave it out")
+            raise ConfigError(option, value, f"nothing beside {workload}, which {what}", "Leave it out")
