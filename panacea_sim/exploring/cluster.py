@@ -59,6 +59,7 @@ def opened_client(workers: int, address: str | None) -> Iterator[Client]:
                 processes=True,
                 host="127.0.0.1",
                 dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it serves its health there all the same
                 memory_limit=None,
                 silence_logs=logging.CRITICAL,
             )
