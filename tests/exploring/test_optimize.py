@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from tiny_space import SWEEP, kept
 
 from panacea_sim.errors import ConfigError
 from panacea_sim.exploring.evaluate import Task
@@ -18,7 +19,7 @@ from panacea_sim.exploring.record import Record
 from panacea_sim.exploring.results import read_results
 from panacea_sim.exploring.store import opened_store
 from panacea_sim.exploring.sweep import Sweep
-from panacea_sim.exploring.workers import Workers
+from panacea_sim.exploring.workers import SerialHands, Workers
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.synthetic import synthetic_layer
 
@@ -122,3 +123,16 @@ def test_a_search_needs_axes_and_a_point(tmp_path: Path) -> None:
         _searched(tmp_path / "a", _PlainHands(), listed, SearchPlan(4))
     with pytest.raises(ConfigError, match="no point that satisfies them"):
         _searched(tmp_path / "b", _PlainHands(), _sweep(constraints=["n_dwo > 11"]), SearchPlan(4))
+
+
+@pytest.mark.slow
+def test_the_best_of_539_machines_is_found_within_a_fifth_of_them(tmp_path: Path) -> None:
+    """All of them were run once, for tests/exploring/tiny_space.csv: the least energy x delay is among 48 trials."""
+    known, maker = kept(), Maker(base_of(SWEEP))
+    assert len(known) == 539
+    with opened_store(tmp_path) as store:
+        table = optimize(SWEEP, SearchPlan(48), Workers(maker, store, SerialHands(maker.base)))[1]
+    found = {tuple(row[name] for name in SWEEP.axis_names): row["edp_js"] for row in table.to_pylist()}
+    assert len(found) == 48 < len(known) // 5
+    assert found == {point: pytest.approx(known[point], rel=1e-12) for point in found}
+    assert min(found.values()) == pytest.approx(min(known.values()), rel=1e-12)

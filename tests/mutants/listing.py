@@ -18,6 +18,7 @@ from network_mutations import NETWORK_MUTATIONS
 from product_mutations import PRODUCT_MUTATIONS
 from read_format_mutations import READ_FORMAT_MUTATIONS
 from rival_mutations import RIVAL_MUTATIONS
+from search_mutations import SEARCH_MUTATIONS
 from stage_mutations import STAGE_MUTATIONS
 from value_mutations import VALUE_MUTATIONS
 from versus_mutations import VERSUS_MUTATIONS
@@ -41,6 +42,7 @@ LISTED = (
     *COMPARISON_MUTATIONS,
     *ENERGY_MUTATIONS,
     *VERSUS_MUTATIONS,
+    *SEARCH_MUTATIONS,
 )
 
 
