@@ -24,7 +24,7 @@ def optimize_command(  # noqa: PLR0913  # its options
     cluster: Annotated[str | None, typer.Option(metavar="tcp://HOST:PORT", help="Scheduler of a dask cluster.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Search a design space for its best points instead of running all.
+    """Search a design space for its best points.
 
     Points are kept beside those of the sweep: none runs twice, and the same command makes the same trials.
     """

@@ -51,7 +51,10 @@ def run_command(  # noqa: PLR0913  # its options
     clip_to: ClipTo = None,
     options: SimulationOptions,
 ) -> None:
-    """Run a scenario or a network and report where the time went; --set with commas is an axis of a grid."""
+    """Run a scenario or a network and report where the time went.
+
+    --set with commas is an axis of a grid.
+    """
     from panacea_sim.commands.quick_sweep import asks_for_axes, run_axes
     from panacea_sim.commands.scenario_file import asked_network, check_scenario_file, refuse_network_options
 

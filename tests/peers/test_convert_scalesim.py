@@ -51,8 +51,8 @@ _CONV = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Cha
 _CONVOLUTIONS = _CONV + "even, 10, 10, 3, 3, 4, 8, 1,\nragged, 11, 9, 3, 2, 3, 10, 2,\n"
 _PRODUCTS = "Layer, M, N, K,\neven, 40, 12, 32,\nragged, 19, 7, 21,\n"
 
-# "Total Cycles" of COMPUTE_REPORT.csv, run with SCALE-Sim 3.0.0 (scalesim on PyPI) on the files above. It counts the
-# number of the last cycle of a layer, which begins with cycle 0: so many cycles and one more.
+# "Total Cycles" of COMPUTE_REPORT.csv, run with SCALE-Sim 3.0.0 (the package scalesim) on the files above. It is the
+# number of the last cycle of a layer, which begins with cycle 0: there are so many cycles and one more.
 _SCALESIM = {
     ("os", "conv"): {"even": 735 + 1, "ragged": 335 + 1},
     ("ws", "conv"): {"even": 819 + 1, "ragged": 386 + 1},
