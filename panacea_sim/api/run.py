@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -37,7 +36,6 @@ _SHOWN_SECONDS = 1.0
 Outputs = Mapping[str, npt.NDArray[np.int32]]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Run:
     """A run: one that `simulate` has made, or one that `Run.open` has found in a folder.
 
@@ -46,10 +44,11 @@ class Run:
     are asked for. `stored` is what the functions of `panacea_sim.analysis` and `panacea_sim.report` take.
     """
 
-    _stored: StoredRun
-    _outputs: Outputs | None = None
-    _folder: OwnFolder | None = None
-    _answers: dict[str, Diagnosis] = field(default_factory=dict)
+    def __init__(self, stored: StoredRun, outputs: Outputs | None = None, folder: OwnFolder | None = None) -> None:
+        self._stored = stored
+        self._outputs = outputs
+        self._folder = folder
+        self._why: Diagnosis | None = None
 
     @classmethod
     @in_python_words()
@@ -205,8 +204,8 @@ class Run:
         from panacea_sim.api.answers import Diagnosis  # noqa: PLC0415
         from panacea_sim.running.why import why  # noqa: PLC0415
 
-        self._answers["why"] = Diagnosis(why(self.stored, seconds))
-        return self._answers["why"]
+        self._why = Diagnosis(why(self.stored, seconds))
+        return self._why
 
     @in_python_words()
     def whatif(self, *knobs: str, workers: int = 1) -> pd.DataFrame:
@@ -267,7 +266,9 @@ class Run:
                 if path.name != RUN_MARK:  # the new folder has its own, by which it is locked
                     target.copy(path)
             target.complete()
-        return Run(open_run(target.target), self._outputs, None, self._answers)
+        kept = Run(open_run(target.target), self._outputs)
+        kept._why = self._why  # the same run
+        return kept
 
     def close(self) -> None:
         """Remove the temporary folder of a run that was not saved; a run that was opened from a folder stays there."""
@@ -323,7 +324,7 @@ class Run:
         # The report takes a while to import.
         from panacea_sim.report.why import first_line, remedy_line  # noqa: PLC0415
 
-        found = (self._answers.get("why") or self.why(_SHOWN_SECONDS)).found
+        found = (self._why or self.why(_SHOWN_SECONDS)).found
         more = "" if found.all_tried else " Every knob: run.whatif()"
         return [first_line(found.summary, found.bound).plain, f"{remedy_line(found)}{more}"]
 
