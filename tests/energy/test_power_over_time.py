@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -66,25 +67,29 @@ def test_bins_add_up_to_the_energy(stored: StoredRun, table: str, dram: str, inn
 
 
 def test_each_cycle_has_what_its_rows_say(stored: StoredRun) -> None:
-    """Cycle by cycle, products and bytes of DRAM lie where a plain reading of the rows has them; leakage is even."""
+    """Cycle by cycle, products lie where a plain reading of the rows has them, and leakage is even."""
     found = _energy(stored, "default", "lump")
     power = power_over_time(stored, found, np.arange(stored.end_cycle + 1))
     static = found.run.of_category("static")
     assert static is not None
     assert set(power["static"]) == {static.nominal / stored.end_cycle}
-    dram = [0] * stored.end_cycle
-    for row in rows(stored, "dram"):
-        _add(dram, row["start_cycle"], row["end_cycle"], row["bytes"])
-    assert [each > 0 for each in power["DRAM"]] == [each > 0 for each in dram]
-    of_dram = found.run.of_category("DRAM")
-    assert of_dram is not None
-    assert power["DRAM"] == [of_dram.nominal * each / sum(dram) for each in dram]
     steps = [0] * stored.end_cycle
     for row in rows(stored, "activities"):
         done = [row.get(name) or 0 for name in ("dwo_steps", "swo_steps", "mac_steps", "product_steps")]
         _add(steps, row["start_cycle"], row["end_cycle"], sum(done))
     # All that is done beside products in the core is what the CS of panacea add: only where there are steps as well.
     assert not [cycle for cycle, each in enumerate(steps) if each and not power["core"][cycle]]
+
+
+def test_each_byte_has_its_price_when_it_moves(stored: StoredRun) -> None:
+    """Cycle by cycle, bytes that are read and written have the two prices of a table that tells them apart."""
+    power = power_over_time(stored, _energy(stored, "ant_dram", "lump"), np.arange(stored.end_cycle + 1))
+    moved = {False: [0] * stored.end_cycle, True: [0] * stored.end_cycle}
+    for row in rows(stored, "dram"):
+        _add(moved[row["write"]], row["start_cycle"], row["end_cycle"], row["bytes"])
+    read, written = (8 * Fraction(each) for each in ("0.63", "0.77"))
+    of_bytes = zip(moved[False], moved[True], strict=True)
+    assert power["DRAM"] == [read * each + written * other + 970 for each, other in of_bytes]
 
 
 def _add(cycles: list[int], start: int, end: int, amount: int) -> None:
