@@ -43,7 +43,7 @@ lint: $(STAMP) ## formatting, lint rules, types and import order, without changi
 	$(BIN)/lint-imports
 
 docs: $(STAMP) ## make the site of the documentation in site/; a broken link, or a page that is not in mkdocs.yml, fails
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 wheel: $(STAMP) ## build the wheel, install it outside of the checkout and use it there
 	.ci/wheel $(BIN)/python
@@ -63,7 +63,8 @@ bench: $(STAMP) ## measure the speed of the simulator
 
 equal: $(STAMP) ## compare both engines on N random machines of each kind, 3/5 as many programs, 1/5 of each rival (default 10000)
 	EQUAL_MACHINES=$(or $(N),10000) $(BIN)/pytest -n $(WORKERS) tests/engines/test_compiled_equality.py \
-	    tests/machines/rivals/test_rival_engines.py tests/machines/rivals/test_rival_values.py::test_every_accumulator_is_exact
+	    tests/machines/rivals/test_rival_engines.py tests/machines/rivals/test_shared_layers.py \
+	    tests/machines/rivals/test_rival_values.py::test_every_accumulator_is_exact
 
 promises: $(STAMP) ## measure how often and how far reruns gain more than a critical path promised (N machines of each kind)
 	$(BIN)/python tests/promises.py --machines $(or $(N),500)

@@ -68,7 +68,9 @@ def main() -> None:
             whole, _, _ = measure(folder / "empty", hands)
             mine_ms = (time.process_time() - before) / POINTS * 1000
         each_ms = whole / POINTS * 1000
-        print(f"{POINTS} empty points, 2 workers: {whole:.2f} s, {each_ms:.2f} ms a point, {mine_ms:.2f} ms of CPU here")
+        print(
+            f"{POINTS} empty points, 2 workers: {whole:.2f} s, {each_ms:.2f} ms a point, {mine_ms:.2f} ms of CPU here"
+        )
         serial, between, tables = measure(folder / "serial", SerialHands(base))
         print(f"{POINTS} small points, serial:    {serial:.2f} s, {between / POINTS * 1000:.2f} ms between two records")
         with DaskHands(base, 2, evaluate=evaluate_all) as hands:

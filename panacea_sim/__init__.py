@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from panacea_sim.api.quantization import quantize
     from panacea_sim.api.run import Run
     from panacea_sim.api.simulation import simulate
+    from panacea_sim.api.sweeps import SweepResult, load_sweep, sweep
     from panacea_sim.api.versus import VersusResult, versus
     from panacea_sim.calibration.calibrator import Calibrator
     from panacea_sim.calibration.policy import QuantizationPolicy
@@ -60,6 +61,7 @@ __all__ = [
     "Scenario",
     "Study",
     "Sweep",
+    "SweepResult",
     "Timeline",
     "TraceOptions",
     "VersusResult",
@@ -72,6 +74,7 @@ __all__ = [
     "load_hardware",
     "load_layer",
     "load_scenario",
+    "load_sweep",
     "model_scenario",
     "panacea_quantizer",
     "quantize",
@@ -80,6 +83,7 @@ __all__ = [
     "run_script",
     "save_layer",
     "simulate",
+    "sweep",
     "synthetic_layer",
     "versus",
     "weight_scale",
@@ -94,6 +98,7 @@ _MODULES = {
     "api.quantization": ("quantize",),
     "api.run": ("Run",),
     "api.simulation": ("simulate",),
+    "api.sweeps": ("SweepResult", "load_sweep", "sweep"),
     "api.versus": ("VersusResult", "versus"),
     "calibration.calibrator": ("Calibrator",),
     "calibration.policy": ("QuantizationPolicy",),

@@ -960,7 +960,8 @@ _RIVAL_FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "simd": _PEA_FIELDS,
     "bitfusion": _PEA_FIELDS,
     "sibia": _PEA_FIELDS
-    | {"codec_bytes_per_cycle": st.sampled_from([1, 3, 32]), "raw_ho": st.sampled_from(["off", "auto"])},
+    | {"codec_bytes_per_cycle": st.sampled_from([1, 3, 32]), "raw_ho": st.sampled_from(["off", "auto"])}
+    | {"single_slices": st.sampled_from(["off", "on"])},
 }
 RIVALS = tuple(_RIVAL_FIELDS)
 """The machines beside `panacea`."""

@@ -96,6 +96,7 @@ def test_every_block_runs_or_says_why_not(page: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a page is many commands
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if any(each.is_run for each in _blocks(page))], ids=lambda page: page.name
 )

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from plugin_packages import EXAMPLE
@@ -14,6 +18,8 @@ pytest.importorskip("numba")
 
 from panacea_sim.commands.main import main
 from panacea_sim.errors import ConfigError
+from panacea_sim.exploring.fields import known_fields
+from panacea_sim.exploring.start import Start
 from panacea_sim.hardware.config import load_hardware, with_settings
 from panacea_sim.hardware.registry import registered
 from panacea_sim.running.run import run
@@ -61,9 +67,11 @@ def test_a_digest_holds_for_what_the_file_says(tmp_path: Path) -> None:
 
 
 def test_objects_of_it_travel(tmp_path: Path) -> None:
-    """Hardware of such a machine can be pickled, changed, and named from a script's settings."""
+    """Hardware of such a machine can be pickled, swept over, changed, and named from a script's settings."""
     hardware = load_hardware(_written(tmp_path))
     assert pickle.loads(pickle.dumps(hardware)) == hardware  # noqa: S301  # our own
+    start = SimpleNamespace(hardware=hardware, workload_fields=(), quantization_fields=())
+    assert known_fields(cast("Start", start))["hardware.drain_rows_per_cycle"] == ("hardware", "drain_rows_per_cycle")
     changed = with_settings(hardware, {"drain_rows_per_cycle": 8})
     settings = {"machine": str(tmp_path / "parts" / "my_machine.py"), "array_rows": 24, "drain_rows_per_cycle": 8}
     layer = synthetic_layer(48, 16, 32, 0.5, 0.5, seed=0)
@@ -73,6 +81,19 @@ def test_objects_of_it_travel(tmp_path: Path) -> None:
     ]
     busy = [run(scenario).summary.components["drain"]["busy"] for scenario in scenarios]
     assert busy == [6, 6]
+
+
+def test_a_file_that_changes_during_a_run_is_refused(tmp_path: Path) -> None:
+    """A process that is sent an object of a file with another text by then refuses it; this one keeps what it has."""
+    hardware = load_hardware(_written(tmp_path))
+    sent = tmp_path / "sent.pickle"
+    sent.write_bytes(pickle.dumps(hardware))
+    file = tmp_path / "parts" / "my_machine.py"
+    file.write_text(file.read_text(encoding="utf-8").replace("one more", "another"), encoding="utf-8")
+    assert load_hardware(tmp_path / "mine.yaml") == hardware
+    reading = "import pickle, sys; pickle.load(open(sys.argv[1], 'rb'))"
+    ended = subprocess.run([sys.executable, "-c", reading, sent], capture_output=True, text=True, check=False)
+    assert f"{file}: found another text than the run began with" in ended.stderr
 
 
 _WRONG = {

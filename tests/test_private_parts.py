@@ -50,7 +50,7 @@ def test_simpy() -> None:
 
 
 def test_numba() -> None:
-    """Numba keeps the cache of a function, its files, and where a dispatcher has it."""
+    """Numba keeps the cache of a function, its files, where a dispatcher has it, and how an index is looked at."""
     numba = pytest.importorskip("numba")
     caching = pytest.importorskip("numba.core.caching")
     assert list(inspect.signature(caching.IndexDataCacheFile).parameters) == [
@@ -65,6 +65,8 @@ def test_numba() -> None:
     dispatcher = numba.njit(lambda: 0)
     _require(_COMPILATION, dispatcher, ("_cache", "py_func"))
     _require_source(_COMPILATION, type(dispatcher).enable_caching, "self._cache = FunctionCache(self.py_func)")
+    arrayobj = pytest.importorskip("numba.np.arrayobj")
+    _require_source(_COMPILATION, arrayobj.basic_indexing, "fix_integer_index(context, builder, idxty, indexval,")
 
 
 def test_typer() -> None:

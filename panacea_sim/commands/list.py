@@ -14,7 +14,7 @@ def list_command(
         Literal["hardware", "dram", "layers", "workloads", "energy", "plugins"], typer.Argument(help="What to list.")
     ],
 ) -> None:
-    """List presets, DRAM devices, layers, networks, energy tables or what installed packages add."""
+    """List presets, devices, layers, networks, tables or plugins."""
     from panacea_sim.report.tables import output_console
 
     console = output_console()

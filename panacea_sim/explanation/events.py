@@ -88,7 +88,7 @@ def events_of(records: Records, kinds: RowKinds) -> Events:
 def _rows(records: Records, kinds: RowKinds) -> tuple[IntArray, IntArray, npt.NDArray[np.int32]]:
     names = records.owners
     rows_at = _starts([len(records.rows[name]) for name in names])
-    row_end, row_kind = np.zeros(rows_at[-1], np.int64), np.zeros(rows_at[-1], np.int32)
+    row_end, row_kind = np.empty(rows_at[-1], np.int64), np.empty(rows_at[-1], np.int32)
     for owner, name in enumerate(names):
         rows, first = records.rows[name], rows_at[owner]
         numbers = np.array([kinds.add(owner, kind) for kind in rows.kinds], np.int32)
@@ -103,12 +103,22 @@ def _rows(records: Records, kinds: RowKinds) -> tuple[IntArray, IntArray, npt.ND
 def _grants(records: Records) -> tuple[IntArray, IntArray]:
     of_channels = [records.grants[name] for name in records.topology.channels]
     grants_at = _starts([len(each.port) for each in of_channels])
-    grants = np.zeros((grants_at[-1], GRANT_WIDTH), np.int64)
+    grants = np.empty((grants_at[-1], GRANT_WIDTH), np.int64)
     for channel, each in enumerate(of_channels):
         mine = grants[grants_at[channel] : grants_at[channel + 1]]
-        mine[:, G_POSTED], mine[:, G_START], mine[:, G_END] = each.request_cycle, each.start_cycle, each.end_cycle
-        mine[:, G_CHANNEL], mine[:, G_PORT] = channel, each.port
+        _fill_grants(channel, each.port, each.request_cycle, each.start_cycle, each.end_cycle, mine)
     return grants_at, grants
+
+
+@entry
+def _fill_grants(  # columns of grants, and what to fill
+    channel: int, port: IntArray, posted: IntArray, start: IntArray, end: IntArray, out: IntArray
+) -> None:
+    """Put the columns of a channel's grants side by side."""
+    for grant in range(len(port)):
+        row = out[grant]
+        row[G_POSTED], row[G_START], row[G_END] = posted[grant], start[grant], end[grant]
+        row[G_CHANNEL], row[G_PORT] = channel, port[grant]
 
 
 def _delays(kinds: RowKinds, owner: int, postings: Postings | None) -> tuple[IntArray, IntArray, IntArray]:

@@ -150,7 +150,7 @@ def _taken_postings(recorder: Recorder, name: str) -> Postings:
 def _taken_grants(recorder: Recorder, name: str, components: IntArray) -> Grants:
     log = recorder.accesses[name]
     log.flush()
-    columns = np.concatenate([np.zeros((6, 0), np.int64), *(each[2:8] for each in log.kept)], axis=1)
+    columns = np.concatenate([np.zeros((6, 0), np.int64), *log.kept], axis=1)
     log.kept.clear()
     port, firing, request, start, end, ready = columns
     return Grants(components[port], firing, request, start, end, ready)

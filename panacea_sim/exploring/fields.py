@@ -34,7 +34,8 @@ class Sections:
 
 def known_fields(start: Start) -> dict[str, tuple[str, str]]:
     """Return the section and the field behind every name that axes of a sweep may have."""
-    models = [settings_model(machine) for machine in machine_names()]
+    # A machine that is named by its file is in no list.
+    models = [type(start.hardware), *(settings_model(machine) for machine in machine_names())]
     hardware = dict.fromkeys([PRESET, *(field for model in models for field in model.model_fields)])
     return {
         **{f"hardware.{field}": ("hardware", field) for field in hardware},

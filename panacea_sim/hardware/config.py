@@ -38,8 +38,8 @@ __all__ = [
 
 DEFAULT_PRESET = "panacea"
 DEFAULT_MACHINE = "panacea"
-_EARLIER = {"machine": DEFAULT_MACHINE, "vector": "fused", "vmem_bytes": 65536}
-"""What files of before there was a choice do not say."""
+_EARLIER = {"machine": DEFAULT_MACHINE, "vector": "fused", "vmem_bytes": 65536, "raw_ho": "off", "single_slices": "off"}
+"""What files of before there was a choice do not say, as far as their machine has the field."""
 _SECTION = "hardware"
 _MACHINE = "machine"
 _UNNAMED = "custom"
@@ -386,11 +386,11 @@ def _replaced(values: Mapping[str, object], overrides: Mapping[str, object]) -> 
 
 
 def _validated(values: dict[str, object], remedy: str = _REMEDY) -> Hardware:
-    values = _EARLIER | values
-    values[_MACHINE] = _machine_named(values[_MACHINE])
-    model = settings_model(values[_MACHINE])
+    machine = _machine_named(values.get(_MACHINE, DEFAULT_MACHINE))
+    model = settings_model(machine)
+    earlier = {field: value for field, value in _EARLIER.items() if field in model.model_fields}
     try:
-        return model.model_validate(values)
+        return model.model_validate(earlier | values | {_MACHINE: machine})
     except ValidationError as error:
         raise config_error(_SECTION, model, error, remedy) from error
 

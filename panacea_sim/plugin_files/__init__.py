@@ -1,7 +1,7 @@
-"""Python files of users as modules of this package, whose names say where the files are.
+"""Python files of users as modules of this package, whose names say where the files are and what is in them.
 
-A module `panacea_sim.plugin_files.NAME` is the file whose path NAME spells. So a worker process that is sent an object
-of such a module imports it by its name alone, as pickle does.
+A module `panacea_sim.plugin_files.PATH_DIGEST` is the file whose path PATH spells. So a worker process that is sent an
+object of such a module imports it by its name alone, as pickle does, and refuses a file that has another text by then.
 """
 
 from __future__ import annotations
@@ -16,30 +16,48 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from panacea_sim.errors import ConfigError
+
 __all__ = ["file_digest", "imported_file"]
 
 _PREFIX = f"{__name__}."
-_digests: dict[str, str] = {}
+_names: dict[str, str] = {}
+"""The module of each file that was imported: a process has one text of a file."""
 
 
 def imported_file(path: Path) -> ModuleType:
     """Return the module of a file, which is imported once in a process; raises whatever the file raises."""
-    return importlib.import_module(_PREFIX + str(path.resolve()).encode().hex())
+    file = str(path.resolve())
+    name = _names.get(file)
+    if name is None:
+        name = f"{_PREFIX}{file.encode().hex()}_{_digest(path.read_bytes())}"
+    return importlib.import_module(name)
 
 
 def file_digest(module: str) -> str | None:
-    """Return a digest of the file that was imported as this module; None if no file was."""
-    return _digests.get(module)
+    """Return a digest of the text that was imported as this module; None if it is no file of a user."""
+    return module.rpartition("_")[2] if module.startswith(_PREFIX) else None
+
+
+def _digest(source: bytes) -> str:
+    return hashlib.blake2b(source, digest_size=32).hexdigest()
 
 
 class _Loader(SourceFileLoader):
     """Compiles a file as it stands: kept bytecode could be that of an earlier text."""
 
     def get_code(self, fullname: str) -> CodeType:
-        """Return the code of the file, and remember what it was made of."""
+        """Return the code of the file; raises ConfigError if it is not the one that the name says."""
         source = self.get_data(self.path)
-        _digests[fullname] = hashlib.blake2b(source, digest_size=32).hexdigest()
+        if _digest(source) != file_digest(fullname):
+            hint = "Begin the run again, or put the file back"
+            raise ConfigError(self.path, "another text than the run began with", "the same text until it ends", hint)
         return self.source_to_code(source, self.path)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the file; what failed is tried again when it is asked for again."""
+        super().exec_module(module)
+        _names[self.path] = module.__name__
 
 
 class _Finder(MetaPathFinder):
@@ -55,7 +73,7 @@ class _Finder(MetaPathFinder):
         if not fullname.startswith(_PREFIX):
             return None
         try:
-            file = bytes.fromhex(fullname.removeprefix(_PREFIX)).decode()
+            file = bytes.fromhex(fullname.removeprefix(_PREFIX).partition("_")[0]).decode()
         except ValueError:
             return None
         return spec_from_file_location(fullname, file, loader=_Loader(fullname, file))

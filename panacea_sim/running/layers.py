@@ -16,6 +16,7 @@ from panacea_sim.engines.choice import ChosenEngine
 from panacea_sim.engines.result import EngineResult
 from panacea_sim.errors import MappingError
 from panacea_sim.hardware.config import Hardware
+from panacea_sim.machines.machine import machine_of
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.running.batch_outcome import BatchedOutcome
 from panacea_sim.running.planning import AS_SCENARIO, Planning
@@ -113,6 +114,8 @@ def run_layer(task: LayerTask, known_work: LayerWork | None = None) -> LayerRun:
         prepared = planned_alone(layer, work, task.hardware, task.engine, task.mapping, task.values, task.planning)
     except MappingError as error:
         raise MappingError(f"layer {layer.name!r}: {error}") from error
+    if not task.explain:  # an explanation asks what the services on the path were for
+        machine_of(task.hardware).settle(prepared.program)
     recorder = Recorder(task.trace, (layer.name,), task.spill_folder, explains=task.explain)
     result = prepared.run(task.engine, recorder, task.watch)
     check_conservation(prepared.description, result)

@@ -129,6 +129,7 @@ def prepare(scenario: Scenario, engine: Engine = "auto", planning: Planning = AS
     link_layers(graph, scenario.links, _LINKS)
     how = _How(hardware, chosen, scenario.mapping, way, planning)
     program, description, values = _planned(layers, works, graph, how)
+    machine_of(hardware).settle(program)
     return Prepared(scenario, layers, program, description, values, way)
 
 
@@ -205,7 +206,8 @@ def planned_alone(
 ) -> Prepared:
     """Return a layer as a run of its own for this engine, its activations in DRAM from the start.
 
-    `planning` is that of this layer alone. Raises MappingError if it does not fit the machine.
+    `planning` is that of this layer alone. What its mapping was chosen with is still there (`Machine.settle`). Raises
+    MappingError if it does not fit the machine.
     """
     alone = layer if isinstance(layer, MaskedLayer) else replace(layer, source=None)
     how = _How(hardware, engine, mapping, values, planning)
@@ -296,7 +298,6 @@ def _planned(
         description = described(program)
     if how.planning.change is not None:
         description = how.planning.change(description)
-    machine.settle(program)
     compared = None
     if values != "off":
         operands = [machine.own(layer) for layer in layers if isinstance(layer, GemmLayer)]

@@ -14,6 +14,9 @@ __all__ = ["AccessLog"]
 
 _WIDTH = 10
 
+_EXPLAINED = slice(2, 8)
+"""The columns that an explanation needs: port, firing, request, start, end and ready cycle."""
+
 
 class AccessLog:
     """What a channel did for each grant."""
@@ -23,14 +26,16 @@ class AccessLog:
         self._channel = channel
         self._ports = ports
         self._keep = recording.options.level == "full"
-        self.kept: list[np.ndarray] = []
+        self.kept: list[np.ndarray] = []  # what an explanation needs, see _EXPLAINED
         self._rows: list[int] = []
         self._batches = recording.new_batches(channel)
 
     def extend(self, rows: np.ndarray) -> None:
-        """Add many grants at once, one in each row."""
-        if self._keep or self._recording.explains:
-            self._write(rows.T)
+        """Add many grants at once, one in each row, which are copied."""
+        if self._keep:
+            self._write(rows.T.copy())
+        elif self._recording.explains:
+            self.kept.append(rows[:, _EXPLAINED].T.copy())
 
     def add(self, row: tuple[int, int, int, int, int, int, int, int, int, int]) -> None:
         """Add a grant: bank, row_hit, port number, its firing, request, start, end and ready cycle, bytes, write."""
@@ -52,7 +57,7 @@ class AccessLog:
 
     def _write(self, columns: np.ndarray) -> None:
         if self._recording.explains:
-            self.kept.append(columns)
+            self.kept.append(columns[_EXPLAINED])
         if not self._keep:
             return
         if self._recording.options.window is not None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("numba")
@@ -125,3 +126,10 @@ def test_any_compiled_source_makes_the_cache_old(
         file.write("# changed\n")
     after = [compilation._sources_stamp.__wrapped__(each) for each in places]
     assert [one != other for one, other in zip(before, after, strict=True)] == old
+
+
+def test_other_functions_count_from_the_end_as_ever() -> None:
+    """Our functions do without negative indices; those that others compile beside them have them."""
+    numba = pytest.importorskip("numba")
+    last = numba.njit(lambda values, place: values[place])
+    assert last(np.arange(3), -1) == 2

@@ -50,6 +50,7 @@ DEFAULTS = {
     "vmem_bytes": 64 * KIB,
     "queue_depth": 2,
     "codec_bytes_per_cycle": 32,
+    "raw_ho": "off",
     "sram_bytes_per_cycle": 64,
     "omem_bytes_per_cycle": 256,
     "dram": "hbm2",

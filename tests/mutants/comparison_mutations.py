@@ -21,8 +21,8 @@ COMPARISON_MUTATIONS = (
     Mutation(
         "a row differs by the last run alone",
         f"{_FOLDER}/rows.py",
-        "rows.append(Row(key, values, counts, max(differences, default=0.0)))",
-        "rows.append(Row(key, values, counts, ([0.0, *differences])[-1]))",
+        "rows.append(Row(key, values, counts, max(differences, default=0.0), of_key))",
+        "rows.append(Row(key, values, counts, ([0.0, *differences])[-1], of_key))",
         _FIGURES,
     ),
     Mutation(

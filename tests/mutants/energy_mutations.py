@@ -9,9 +9,24 @@ __all__ = ["ENERGY_MUTATIONS"]
 _COUNTED = ("tests/energy/test_operations.py",)
 _CHARGED = ("tests/energy/test_energy_of_runs.py",)
 _TABLES = ("tests/energy/test_energy_tables.py",)
+_POWER = ("tests/energy/test_power_over_time.py",)
 _COSTS = "panacea_sim/machines/shared/costs.py"
 
 ENERGY_MUTATIONS = (
+    Mutation(
+        "writes take their energy while reads are on the bus",
+        "panacea_sim/energy/power.py",
+        "mine = np.isin(port, members) & (write == each.writes)",
+        "mine = np.isin(port, members)",
+        _POWER,
+    ),
+    Mutation(
+        "what a firing does before a bin's edge is lost",
+        "panacea_sim/energy/power.py",
+        "return at, up_to(edges[at + 1]) - up_to(edges[at])",
+        "return at, up_to(edges[at + 1])",
+        _POWER,
+    ),
     Mutation(
         "an outer product multiplies v numbers",
         _COSTS,
@@ -50,7 +65,7 @@ ENERGY_MUTATIONS = (
     Mutation(
         "spilled sums do not pass OMEM",
         "panacea_sim/machines/shared/streams.py",
-        'costs=(Cost(written_of("OMEM"), fetched.totals), Cost(read_of("OMEM"), returned.totals)),',
+        "costs=costs,",
         "costs=(),",
         _COUNTED,
     ),

@@ -73,8 +73,8 @@ FORMAT_MUTATIONS = (
     Mutation(
         "a tile is rounded up to bytes as a whole",
         _ENCODED,
-        "return stream_bytes(of_tiles, streams, tiling.v, tiling.tile_k), bits_to_bytes(lo_bits)",
-        "return stream_bytes(of_tiles, streams, tiling.v, tiling.tile_k), lo_bits // 8",
+        "return ho, bits_to_bytes(lo_bits)",
+        "return ho, lo_bits // 8",
         _WRITTEN,
     ),
     Mutation(

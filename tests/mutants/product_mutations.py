@@ -100,8 +100,8 @@ PRODUCT_MUTATIONS = (
     Mutation(
         "ragged activation tiles of products in turn",
         "panacea_sim/machines/shared/sliced_work.py",
-        "groups = np.tile(self.tiling.column_groups, self.tiling.repeat)",
-        "groups = np.repeat(self.tiling.column_groups, self.tiling.repeat)",
+        "groups: IntArray = np.tile(self.tiling.column_groups, self.tiling.repeat)",
+        "groups: IntArray = np.repeat(self.tiling.column_groups, self.tiling.repeat)",
         _WORK,
     ),
     Mutation(

@@ -9,10 +9,32 @@ __all__ = ["RIVAL_MUTATIONS"]
 _CLOSED_FORMS = ("tests/machines/rivals/test_closed_forms.py",)
 _SIBIA = ("tests/machines/rivals/test_sibia.py",)
 _VALUES = ("tests/machines/rivals/test_rival_values.py",)
+_RAW_PARTS = ("tests/machines/shared/test_raw_parts.py",)
 _OWN = "panacea_sim/machines/shared/own_operands.py"
 _SIBIA_WORK = "panacea_sim/machines/sibia/work.py"
 
 RIVAL_MUTATIONS = (
+    Mutation(
+        "single slices fill vectors by halves",
+        _SIBIA_WORK,
+        "filled = ceil_div(np.add.reduceat(there, starts, 0, dtype=np.int64), tiling.v)",
+        "filled = np.add.reduceat(there, starts, 0, dtype=np.int64) // tiling.v",
+        _SIBIA,
+    ),
+    Mutation(
+        "a raw HO part has no flag",
+        "panacea_sim/quant/rle.py",
+        "bits = np.minimum(bits, raw_bits(streams, depth, v)) + (streams > 0)",
+        "bits = np.minimum(bits, raw_bits(streams, depth, v))",
+        _RAW_PARTS,
+    ),
+    Mutation(
+        "an HO part is raw where the code is half as long",
+        "panacea_sim/machines/shared/sliced_work.py",
+        "return np.repeat(raw_bits(streams, tiling.depths, tiling.v) < bits, tiling.depths, axis=1)",
+        "return np.repeat(raw_bits(streams, tiling.depths, tiling.v) < 2 * bits, tiling.depths, axis=1)",
+        _RAW_PARTS,
+    ),
     Mutation(
         "an output-stationary array fills as if it were full",
         "panacea_sim/machines/sa_os/build.py",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,15 @@ def test_nothing_is_shown_where_no_terminal_is(
     assert not capfd.readouterr().err
 
 
+def _read(reader: int) -> str:
+    """Return all that was written to a terminal which is closed now, in however many parts it comes."""
+    found = b""
+    with suppress(OSError):  # how Linux says that there is no more
+        while part := os.read(reader, 1 << 16):
+            found += part
+    return found.decode()
+
+
 def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal the name of the work and its share appear, and names are no markup."""
     reader, writer = pty.openpty()
@@ -55,7 +65,7 @@ def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stderr", terminal)
         with shown_progress("[red]run: vcd") as progress:
             progress(1, 4)
-    shown = os.read(reader, 1 << 16).decode()
+    shown = _read(reader)
     os.close(reader)
     assert "[red]run: vcd" in shown
     assert "25%" in shown

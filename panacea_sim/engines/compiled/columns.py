@@ -107,11 +107,11 @@ __all__ = [
 DONE, PAUSED, STUCK = range(3)
 """How `evaluate` ends: all actors are done, it wants to be called again, or nothing can move."""
 
-ROW_WIDTH = 5
-"""A row of the trace: owner (component, or channel after all of them), code, start, end, firing."""
+ROW_WIDTH = 4
+"""A row of the trace: code, start, end, firing."""
 
-ACCESS_WIDTH = 11
-"""A grant: channel, bank, row hit, port, its firing, request cycle, start, end, ready cycle, bytes, write."""
+ACCESS_WIDTH = 10
+"""A grant: bank, row hit, port, its firing, request cycle, start, end, ready cycle, bytes, write."""
 
 BUSY, IDLE, STARVED = -1, -2, -3
 """Codes of rows; a code >= 0 is the number of the step that stalls."""
@@ -188,11 +188,17 @@ class Streams(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """Buffers of the trace: rows and accesses, and how many of each there are. `on` is 0 or 1."""
+    """Buffers of the trace: rows of each owner (components, then channels) and accesses of each channel.
+
+    `rows` [owner, row] and `accesses` [channel, access] come in order of time. `row_counts` and `access_counts` say how
+    many there are, and `most` the most rows of an owner and accesses of a channel. `on` is 0 or 1.
+    """
 
     on: int
-    counts: IntArray
+    most: IntArray
+    row_counts: IntArray
     rows: IntArray
+    access_counts: IntArray
     accesses: IntArray
 
 

@@ -73,5 +73,6 @@ def posting_columns(lowered: Lowered, core: col.Core, streams: col.Streams, numb
     delays.append((undelayed, 0, cycle[undelayed]))
     firing, since = (np.concatenate([each[column] for each in delays]) for column in (0, 2))
     code = np.repeat([each[1] for each in delays], [len(each[0]) for each in delays])
-    in_order = np.lexsort((since, firing))
+    # Each step comes behind those before it, so that the delays of a firing are in order of time.
+    in_order = np.argsort(firing, kind="stable")
     return np.stack([firing, cycle[firing], code, since])[:, in_order]

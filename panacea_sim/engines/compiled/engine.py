@@ -17,7 +17,7 @@ from panacea_sim.engines.compiled import columns as col
 from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
 from panacea_sim.engines.compiled.delays import first_delays, posting_columns
 from panacea_sim.engines.compiled.evaluation import evaluate
-from panacea_sim.engines.compiled.kept_rows import RowSorter
+from panacea_sim.engines.compiled.kept_rows import UNKNOWN, kept_rows
 from panacea_sim.engines.compiled.lowering import lower
 from panacea_sim.engines.compiled.occupancy import high_water, moved_bytes
 from panacea_sim.engines.compiled.tables import core_tables, stream_tables, trace_buffers
@@ -28,7 +28,7 @@ from panacea_sim.errors import DeadlockError
 from panacea_sim.trace.activity_log import NO_FIRING, ActivityLog, KeptRows
 from panacea_sim.trace.options import NO_TRACE
 from panacea_sim.trace.recorder import Recorder
-from panacea_sim.trace.schema import NO_REQUESTS, State
+from panacea_sim.trace.schema import GAP_REASONS, NO_REQUESTS, State
 from panacea_sim.trace.totals import QueueTotals
 from panacea_sim.units import IntArray
 
@@ -75,8 +75,8 @@ class _Engine:
         self._streams = stream_tables(self._lowered)
         self._trace = trace_buffers(self._lowered, traced=self._records)
         self._logs = self._open_logs() if self._records else []
-        slots = len(self._lowered.structure.slots)
-        self._sorter = RowSorter(self._logs, len(self._names), slots, len(self._ports))
+        self._has_begun = np.zeros(len(self._logs), np.bool_)
+        self._lowest_code, self._codes = self._unknown_codes()
 
     def run(self, watch: Mapping[str, Callable[[int], None]]) -> EngineResult:
         status = PAUSED
@@ -88,10 +88,10 @@ class _Engine:
         if status == STUCK:
             raise DeadlockError(describe_deadlock(self._last_cycle(), self._stand_stills()))
         makespan_cycles = int(self._core.components[:, col.LAST_END].max(initial=0))
+        for owner in np.flatnonzero(~self._has_begun).tolist():
+            self._begin(owner)
         self._note_idle_ends(makespan_cycles)
         self._note_postings()
-        if self._records and not self._traced:
-            self._keep_first_inputs()
         return self._result(makespan_cycles)
 
     def _open_logs(self) -> list[ActivityLog]:
@@ -111,36 +111,51 @@ class _Engine:
                 recorder.posting_log(part.name)
         return logs
 
+    def _unknown_codes(self) -> tuple[int, IntArray]:
+        """Return the lowest code of the evaluation, and the codes in the log of each owner for all from there."""
+        structure, reasons, ports = self._lowered.structure, len(GAP_REASONS), len(self._ports)
+        channels = len(self._description.channels)
+        lowest = CONTENDED - max(channels * (ports + reasons), (1 + reasons) * ports)
+        return lowest, np.full((len(self._logs), len(structure.slots) - lowest), UNKNOWN, np.int32)
+
     def _empty_buffers(self) -> None:
         if not self._records:
             return
         trace = self._trace
-        rows = trace.rows[: trace.counts[col.ROWS]]
-        if self._traced:
-            self._log_rows(rows)
-        else:
-            self._sorter.add(rows, self._code)
-        accesses = trace.accesses[: trace.counts[col.ACCESSES]]
+        for owner, count in enumerate(trace.row_counts.tolist()):
+            if count:
+                self._log_rows(owner, trace.rows[owner, :count])
         for number, channel in enumerate(self._description.channels):
-            self._recorder.accesses[channel.name].extend(accesses[accesses[:, 0] == number][:, 1:])
-        trace.counts[:] = 0
+            self._recorder.accesses[channel.name].extend(trace.accesses[number, : trace.access_counts[number]])
+        for counts in (trace.most, trace.row_counts, trace.access_counts):
+            counts[:] = 0
 
-    def _log_rows(self, rows: IntArray) -> None:
-        rows = rows[np.lexsort((rows[:, 3], rows[:, 2], rows[:, 0]))]
-        ends = np.searchsorted(rows[:, 0], np.arange(len(self._logs)), side="right")
-        for owner, (log, mine) in enumerate(zip(self._logs, np.split(rows, ends[:-1]), strict=True)):
-            if owner < len(self._names) and len(mine) and mine[0, 1] == IDLE:
-                self._note_first_inputs(owner)
-                mine = mine[1:]  # noqa: PLW2901  # the first row of a component
-            if not len(mine):
-                continue
-            codes, place = np.unique(mine[:, 1], return_inverse=True)
-            known = np.array([self._code(owner, code) for code in codes.tolist()], np.int64)
-            log.extend(known[place], mine[:, 2], mine[:, 3], mine[:, 4])
+    def _log_rows(self, owner: int, rows: IntArray) -> None:
+        if not self._has_begun[owner]:
+            self._begin(owner)
+        kept = kept_rows(
+            rows,
+            self._lowest_code,
+            self._codes[owner],
+            lambda code: self._logs[owner].code(*self._kind(owner, code)),
+        )
+        self._add_rows(owner, rows[:, 1], kept)
 
-    def _code(self, owner: int, code: int) -> int:
-        """Return the code in the log of `owner` for a code of the evaluation."""
-        return self._logs[owner].code(*self._kind(owner, code))
+    def _begin(self, owner: int) -> None:
+        """Add what a component waited for until its first inputs were there: it is known when more has happened."""
+        self._has_begun[owner] = True
+        if owner < len(self._names):
+            code, since, end = self._first_inputs(owner)
+            if len(code):
+                no_firing = np.full(len(code), NO_FIRING, np.int32)
+                self._add_rows(owner, since, KeptRows(code.astype(np.int32), end, no_firing))
+
+    def _add_rows(self, owner: int, start: IntArray, rows: KeptRows) -> None:
+        log = self._logs[owner]
+        if self._traced:
+            log.extend(rows.code, start, rows.end_cycle, rows.firing)
+        else:
+            log.kept.append(rows)
 
     def _kind(self, owner: int, code: int) -> tuple[State, str, str]:
         """Return state, cause and cause component for a code of the evaluation."""
@@ -153,17 +168,6 @@ class _Engine:
         if code >= 0:
             return self._lowered.structure.slots[code][1:]
         return channel_kind(self._lowered.structure, owner, CONTENDED - code)
-
-    def _note_first_inputs(self, owner: int) -> None:
-        """Add what a component waited for until its first inputs were there."""
-        code, since, end = self._first_inputs(owner)
-        self._logs[owner].extend(code, since, end, np.full(len(code), NO_FIRING))
-
-    def _keep_first_inputs(self) -> None:
-        """Put before the kept rows of each component what it waited for until its first inputs were there."""
-        for owner in range(len(self._names)):
-            code, _, end = self._first_inputs(owner)
-            self._logs[owner].kept.insert(0, KeptRows(code.astype(np.int32), end, np.full(len(code), NO_FIRING)))
 
     def _first_inputs(self, owner: int) -> tuple[IntArray, IntArray, IntArray]:
         """Return code in the log, start and end of the waits for first inputs."""

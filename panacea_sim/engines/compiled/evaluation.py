@@ -23,7 +23,7 @@ from panacea_sim.engines.compiled.columns import (
 )
 from panacea_sim.engines.compiled.compilation import entry
 from panacea_sim.engines.compiled.firing import go_on
-from panacea_sim.engines.compiled.grants import grant, next_channel
+from panacea_sim.engines.compiled.grants import grant, is_full, next_channel
 
 __all__ = ["evaluate"]
 
@@ -48,7 +48,7 @@ def evaluate(core: Core, streams: Streams, trace: Trace) -> int:
                 stack[0] += 1
                 stack[stack[0]] = actor
                 return PAUSED
-        if trace.counts[ACCESSES] == len(trace.accesses):
+        if is_full(trace) or trace.most[ACCESSES] == trace.accesses.shape[1]:
             return PAUSED
         channel = next_channel(streams)
         if channel == NONE:

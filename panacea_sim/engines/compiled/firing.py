@@ -24,7 +24,6 @@ from panacea_sim.engines.compiled.columns import (
     FIRST_STEP,
     HEAD,
     HIGH_AT,
-    IDLE,
     KEPT,
     LANE_AT,
     LANES,
@@ -40,7 +39,6 @@ from panacea_sim.engines.compiled.columns import (
     PORT_OF,
     POSTS,
     READY_TO_GO,
-    ROWS,
     SLOT,
     SLOT_MASK,
     SLOTS_AT,
@@ -57,7 +55,7 @@ from panacea_sim.engines.compiled.columns import (
     Trace,
 )
 from panacea_sim.engines.compiled.compilation import inner
-from panacea_sim.engines.compiled.grants import add_row, arrive, post
+from panacea_sim.engines.compiled.grants import add_row, arrive, is_full, post
 from panacea_sim.engines.compiled.lowering import Op
 
 __all__ = ["go_on"]
@@ -90,8 +88,8 @@ def go_on(core: Core, streams: Streams, trace: Trace, actor: int) -> None:  # no
     actors, steps, counters = core.actors, core.steps, core.counters
     first, end, firings = actors[actor, FIRST_STEP], actors[actor, END_STEP], actors[actor, FIRINGS]
     cycle, firing, step = actors[actor, TIME], actors[actor, FIRING], actors[actor, STEP]
-    blocked_on, blocked_index, room = READY_TO_GO, NONE, len(trace.rows) // 2
-    while firing < firings and trace.counts[ROWS] <= room:
+    blocked_on, blocked_index = READY_TO_GO, NONE
+    while firing < firings and not is_full(trace):
         while step < end:
             op, waits_for, adds_to = steps[step, OP], steps[step, WAITS_FOR], steps[step, ADDS_TO]
             index, adds = _event(core, step, op, firing)
@@ -207,7 +205,7 @@ def _do_one(core: Core, streams: Streams, trace: Trace, turn: Turn, cycle: int) 
     if turn.op == _SERVE:
         end = cycle + core.data[core.steps[turn.step, OFFSET] + firing]
         if trace.on:
-            _note_service(core, trace, component, firing, cycle, end)
+            add_row(trace, component, BUSY, cycle, end, firing)
         cycle = end
     return cycle
 
@@ -283,14 +281,6 @@ def _note_stall(  # a row of the trace has five columns
 
 
 @inner
-def _note_service(core: Core, trace: Trace, owner: int, firing: int, start: int, end: int) -> None:  # the same
-    """Add the row of a service, and before the first one that of the time before it."""
-    if firing == 0:
-        add_row(trace, owner, IDLE, 0, core.components[owner, HEAD], NONE)
-    add_row(trace, owner, BUSY, start, end, firing)
-
-
-@inner
 def _do_beside_lanes(core: Core, trace: Trace, turn: Turn, cycle: int) -> int:
     """Feed or empty the lanes from one component, one after the other, and return the last cycle."""
     component, slot, latency = core.actors[turn.actor, COMPONENT], core.steps[turn.step, SLOT], _latency(core, turn)
@@ -343,7 +333,7 @@ def _serve_lanes(core: Core, trace: Trace, turn: Turn) -> None:
         now = lane_cycle[at + lane]
         lane_cycle[at + lane] = now + word
         if trace.on:
-            _note_service(core, trace, component + lane, turn.firing, now, now + word)
+            add_row(trace, component + lane, BUSY, now, now + word, turn.firing)
 
 
 @inner

@@ -25,7 +25,6 @@ from panacea_sim.engines.compiled.columns import (
     END_STRETCH,
     FIRST_REQUEST,
     FIRST_STEP,
-    HEAD,
     HELD_GRANTED,
     HELD_PART,
     HELD_READY,
@@ -85,7 +84,7 @@ from panacea_sim.memory.params import (
 from panacea_sim.trace.schema import GAP_REASONS
 from panacea_sim.units import IntArray
 
-__all__ = ["add_row", "arrive", "grant", "next_channel", "post"]
+__all__ = ["add_row", "arrive", "grant", "is_full", "next_channel", "post"]
 
 _REFRESH, _TURNAROUND, _ROW = range(3)
 _REASONS = len(GAP_REASONS)
@@ -105,16 +104,25 @@ ideal_serve: Callable[..., None] = _ideal["serve"]
 
 
 @inner
-def add_row(trace: Trace, owner: int, code: int, start: int, end: int, firing: int) -> None:  # a row has five columns
+def is_full(trace: Trace) -> bool:
+    """Return whether the rows want emptying: the other half of a buffer may be filled before the next look."""
+    return bool(trace.most[ROWS] > trace.rows.shape[1] // 2)
+
+
+@inner
+def add_row(
+    trace: Trace, owner: int, code: int, start: int, end: int, firing: int
+) -> None:  # an owner and four columns
     """Add a row to the trace, unless it is empty."""
     if end > start:
-        rows, row = trace.rows, trace.counts[ROWS]
-        rows[row, 0] = owner
-        rows[row, 1] = code
-        rows[row, 2] = start
-        rows[row, 3] = end
-        rows[row, 4] = firing
-        trace.counts[ROWS] += 1
+        row = trace.row_counts[owner]
+        rows = trace.rows[owner]
+        rows[row, 0] = code
+        rows[row, 1] = start
+        rows[row, 2] = end
+        rows[row, 3] = firing
+        trace.row_counts[owner] = row + 1
+        trace.most[ROWS] = max(trace.most[ROWS], row + 1)
 
 
 @inner
@@ -178,8 +186,6 @@ def arrive(core: Core, streams: Streams, trace: Trace, actor: int, before: int, 
     port = components[component, PORT_OF]
     mask = ports[port, SLOT_MASK]
     request = ports[port, SLOTS_AT] + (firing & mask)
-    if on and firing == 0:
-        add_row(trace, component, IDLE, 0, components[component, HEAD], NONE)
     # What the posting side, the actor before, waited for shows from the moment when nothing was in flight.
     for step in range(actors[actor - 1, FIRST_STEP], actors[actor - 1, END_STEP] - 1):
         place = steps[step, STALLS_AT] + (firing & mask)
@@ -307,12 +313,14 @@ def grant(core: Core, streams: Streams, trace: Trace, channel: int) -> None:  # 
     channels[channel, ROW_MISSES] += out[OUT_ROW_MISSES]
     if on:
         add_row(trace, owner, CONTENDED - port, start, end, number)
-        access = trace.accesses[trace.counts[ACCESSES]]
-        access[0], access[1], access[2], access[3] = channel, out[OUT_BANK], out[OUT_ROW_HIT], port
-        access[4], access[5] = firing, queue[base + REQUEST_CYCLE]
-        access[6], access[7], access[8] = start, end, out[OUT_READY]
-        access[9], access[10] = out[OUT_SIZE], queue[base + WRITE]
-        trace.counts[ACCESSES] += 1
+        accesses = trace.access_counts[channel]
+        access = trace.accesses[channel, accesses]
+        access[0], access[1], access[2] = out[OUT_BANK], out[OUT_ROW_HIT], port
+        access[3], access[4] = firing, queue[base + REQUEST_CYCLE]
+        access[5], access[6], access[7] = start, end, out[OUT_READY]
+        access[8], access[9] = out[OUT_SIZE], queue[base + WRITE]
+        trace.access_counts[channel] = accesses + 1
+        trace.most[ACCESSES] = max(trace.most[ACCESSES], accesses + 1)
     if out[OUT_SIZE] < queue[base + SIZE_BYTES]:
         queue[base + ADDRESS] += out[OUT_SIZE]
         queue[base + SIZE_BYTES] -= out[OUT_SIZE]

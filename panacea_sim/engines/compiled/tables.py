@@ -19,8 +19,8 @@ from panacea_sim.units import IntArray, signed_type
 
 __all__ = ["core_tables", "stream_tables", "trace_buffers"]
 
-_BUFFER_ROWS = 1 << 18
-"""Rows of the trace between two visits to Python."""
+_OWNER_ROWS, _CHANNEL_ACCESSES = 1 << 14, 1 << 15
+"""Rows of a component or channel, and grants of a channel, between two visits to Python."""
 
 _NO_RING = np.iinfo(np.int64).max
 """The room of a counter of which all times are kept that somebody wants."""
@@ -188,14 +188,20 @@ def stream_tables(lowered: Lowered) -> col.Streams:
 
 def trace_buffers(lowered: Lowered, *, traced: bool) -> col.Trace:
     """Return empty buffers, of next to no size if nothing is recorded."""
+    if not traced:
+        return col.Trace(0, *(np.zeros(each, np.int64) for each in (2, 1, (1, 2, col.ROW_WIDTH), 1, (1, 2, 1))))
+    channels = len(lowered.description.channels)
+    owners = len(lowered.description.components) + channels
     # A buffer that is half full is emptied before the next firing, which may fill the other half.
-    widest = max((step.fan for actor in lowered.actors for step in actor.steps), default=1)
-    rows = 2 * max(_BUFFER_ROWS, col.STRETCHES_KEPT + 2 * widest * len(lowered.actors)) if traced else 2
+    most_of_a_firing = max((sum(2 * step.fan for step in actor.steps) for actor in lowered.actors), default=1)
+    rows = 2 * max(_OWNER_ROWS, col.STRETCHES_KEPT + most_of_a_firing)
     return col.Trace(
-        int(traced),
+        1,
         np.zeros(2, np.int64),
-        np.zeros((rows, col.ROW_WIDTH), np.int64),
-        np.zeros((_BUFFER_ROWS if traced else 2, col.ACCESS_WIDTH), np.int64),
+        np.zeros(owners, np.int64),
+        np.empty((owners, rows, col.ROW_WIDTH), np.int64),
+        np.zeros(channels, np.int64),
+        np.empty((channels, _CHANNEL_ACCESSES, col.ACCESS_WIDTH), np.int64),
     )
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling, shared_tiling
-from panacea_sim.machines.shared.sliced_work import Counts, SkipMasks, SlicedWork
+from panacea_sim.machines.shared.sliced_work import Counts, SkipMasks, SlicedWork, summed_over_tiles
 from panacea_sim.mapping.outputs import joined_outputs
 from panacea_sim.units import FloatArray, IntArray, ceil_div, signed_type
 
@@ -42,9 +42,13 @@ class SliceSteps(SlicedWork):
     @cached_property
     def dwo(self) -> IntArray:
         """Steps of the DWOs."""
-        return _dynamic_steps(
-            self.weight_counts, self.activation_counts, self.activation_entries, self.tiling, self._most_steps
-        )
+        sums = summed_over_tiles(self.multiplied_x, self.tiling.tile_k)
+        return _dynamic_steps(self.weight_counts, self.multiplied_x, sums, self.tiling, self._most_steps)
+
+    @property
+    def multiplied_x(self) -> FloatArray:
+        """Activation vectors of each n tile that are multiplied, float32 [n, K]: those that are stored."""
+        return self.activation_counts
 
     @cached_property
     def swo(self) -> IntArray:

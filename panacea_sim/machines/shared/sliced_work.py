@@ -26,7 +26,7 @@ Counts: TypeAlias = npt.NDArray[np.uint8]
 
 _Slice = TypeVar("_Slice", np.int8, np.uint8)
 
-__all__ = ["Counts", "SkipMasks", "SlicedWork", "filled_up"]
+__all__ = ["Counts", "SkipMasks", "SlicedWork", "filled_up", "summed_over_tiles"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,12 +98,11 @@ class SlicedWork(LayerWork):
         """Stored weight vectors, fillers included, over all HO slices: uint8 [m * row groups of a full tile, K]."""
         tiling, slices = self.tiling, len(self.masks.weight)
         counts = _counts(self.masks.weight, tiling.repeat, tiling.m_tiles * tiling.most_row_groups, tiling.tile_k)
-        tiles = tiling.repeat * tiling.m_tiles
-        is_raw = self._are_raw(_summed_groups(counts, tiles), tiling.row_groups, slices)
-        if is_raw.any():
+        if self.may_be_raw:
+            tiles = tiling.repeat * tiling.m_tiles
+            is_raw = self._are_raw(_summed_groups(counts, tiles), tiling.row_groups, slices)
             there = np.arange(tiling.most_row_groups) < tiling.row_groups[:, None]
-            of_lanes = counts.reshape(tiles, -1, tiling.K)
-            np.copyto(of_lanes, slices, where=there[:, :, None] & self._along_k(is_raw)[:, None])
+            np.copyto(counts.reshape(tiles, -1, tiling.K), slices, where=there[:, :, None] & is_raw[:, None])
         return counts
 
     @cached_property
@@ -114,19 +113,21 @@ class SlicedWork(LayerWork):
         slices, groups = len(self.masks.activation), self._all_column_groups
         counts = _counts(self.masks.activation, tiling.repeat, lanes, tiling.tile_k)
         summed = _summed_groups(counts, tiling.repeat * tiling.n_tiles)
-        all_stored = (slices * groups[:, None]).astype(summed.dtype)
-        return np.where(self._along_k(self._are_raw(summed, groups, slices)), all_stored, summed)
+        if self.may_be_raw:
+            is_raw = self._are_raw(summed, groups, slices)
+            np.copyto(summed, slices * groups[:, None], where=is_raw, casting="unsafe")
+        return summed
 
     @cached_property
     def weight_entries(self) -> IntArray:
         """Entries in the streams of each weight tile [m, k]."""
         tiles = self.tiling.repeat * self.tiling.m_tiles
-        return _sum_tiles(_summed_groups(self.weight_counts, tiles), self.tiling.tile_k)
+        return summed_over_tiles(_summed_groups(self.weight_counts, tiles), self.tiling.tile_k)
 
     @cached_property
     def activation_entries(self) -> IntArray:
         """Entries in the streams of each activation tile [n, k]."""
-        return _sum_tiles(self.activation_counts, self.tiling.tile_k)
+        return summed_over_tiles(self.activation_counts, self.tiling.tile_k)
 
     @property
     def _all_column_groups(self) -> IntArray:
@@ -143,18 +144,11 @@ class SlicedWork(LayerWork):
         return TileBytes(ho, bits_to_bytes(lo_bits))
 
     def _are_raw(self, counts: FloatArray, groups: IntArray, ho_slices: int) -> BoolArray:
-        """Return which tiles [tile, k] are shorter as they are than in the code, from the stored vectors [tile, K]."""
+        """Return which tiles are shorter as they are than in the code, from the stored vectors: [tile, K] as these."""
         tiling = self.tiling
-        if not self.may_be_raw:
-            return np.zeros((len(groups), tiling.k_tiles), np.bool_)
         streams = (groups * ho_slices)[:, None]
-        bits = encoded_bits(_sum_tiles(counts, tiling.tile_k), streams, tiling.v, tiling.tile_k)
-        are_raw: BoolArray = raw_bits(streams, tiling.depths, tiling.v) < bits
-        return are_raw
-
-    def _along_k(self, of_tiles: BoolArray) -> BoolArray:
-        """Return for each position [tile, K] what its tile [tile, k] is."""
-        return np.repeat(of_tiles, self.tiling.depths, axis=1)
+        bits = encoded_bits(summed_over_tiles(counts, tiling.tile_k), streams, tiling.v, tiling.tile_k)
+        return np.repeat(raw_bits(streams, tiling.depths, tiling.v) < bits, tiling.depths, axis=1)
 
     def deciding(self) -> Iterable[np.ndarray]:
         """Return the skip masks: which vectors are stored decides bytes and steps."""
@@ -202,6 +196,7 @@ def _summed_groups(counts: Counts, tiles: int) -> FloatArray:
     return summed
 
 
-def _sum_tiles(counts: FloatArray, tile_k: int) -> IntArray:
+def summed_over_tiles(counts: FloatArray, tile_k: int) -> IntArray:
+    """Return the sums [tile, k tile] of counts [tile, K]."""
     sums: IntArray = np.add.reduceat(counts.astype(np.int64), np.arange(0, counts.shape[1], tile_k), 1)
     return sums

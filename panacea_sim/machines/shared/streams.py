@@ -152,6 +152,8 @@ def partial_sum_stream(program: Program) -> Component:
     size_bytes = program.joined(lambda layer: layer.plan.partial_sums.moved_bytes)
     fetched = _moved("read_bytes", size_bytes, is_return == 0)
     returned = _moved("written_bytes", size_bytes, is_return == 1)
+    # Partial sums lie in a part of OMEM.
+    costs = costs_of_action(fetched, **{written_of("OMEM"): 1}) + costs_of_action(returned, **{read_of("OMEM"): 1})
     return Component(
         "s_dma",
         "memory",
@@ -166,8 +168,7 @@ def partial_sum_stream(program: Program) -> Component:
         size_bytes=size_bytes,
         role="spill",
         actions=(fetched, returned),
-        # Partial sums lie in a part of OMEM.
-        costs=costs_of_action(fetched, **{written_of("OMEM"): 1}) + costs_of_action(returned, **{read_of("OMEM"): 1}),
+        costs=costs,
     )
 
 

@@ -54,10 +54,7 @@ class CodedHardware(VectorHardware):
     """PE arrays whose operands have their HO slices in a run-length code."""
 
     codec_bytes_per_cycle: Annotated[Bytes, Step("rate", "bytes/cycle")]
-    # What runs of before there was a choice do not say.
-    raw_ho: Annotated[
-        Literal["off", "auto"], NoKnob("other bytes and steps of every tile: run the scenario with it")
-    ] = "off"
+    raw_ho: Annotated[Literal["off", "auto"], NoKnob("other bytes and steps of every tile: run the scenario with it")]
 
     @property
     def may_be_raw(self) -> bool:

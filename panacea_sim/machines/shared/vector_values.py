@@ -14,17 +14,32 @@ from panacea_sim.errors import InvariantError
 from panacea_sim.machines.shared.pe_arrays import StepsOf
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.quant.vectors import BoolArray
-from panacea_sim.units import IntArray
+from panacea_sim.units import IntArray, ceil_div
 
 __all__ = ["Factors", "Unpack", "VectorTile", "dealing_workers"]
 
 
 @dataclass(frozen=True, eq=False)
 class VectorTile:
-    """A tile as planes of digits or slices: `planes` [D, groups, K, v], of which `stored` [D, groups, K] are there."""
+    """A tile as planes of digits or slices: `planes` [D, groups, K, v], of which `stored` [D, groups, K] are there.
+
+    With `packs`, zeros of all planes but the first are left out, and what remains at a position is multiplied v at a
+    time.
+    """
 
     planes: npt.NDArray[np.int16]
     stored: BoolArray
+    packs: bool = False
+
+    @property
+    def multiplied(self) -> IntArray:
+        """The vectors that are multiplied at each position."""
+        if not self.packs:
+            stored: IntArray = self.stored.sum((0, 1))
+            return stored
+        there: IntArray = np.count_nonzero(self.planes[1:], axis=(0, 1, 3))
+        vectors: IntArray = self.stored[0].sum(0) + ceil_div(there, self.planes.shape[3])
+        return vectors
 
 
 Unpack = Callable[[int, Any], VectorTile]
@@ -85,7 +100,7 @@ class _PeaWorker:
         return (sums if self._given[firing] else None,)
 
     def _check_steps(self, firing: int, weight: VectorTile, activation: VectorTile) -> None:
-        found = int(weight.stored.sum((0, 1)) @ activation.stored.sum((0, 1)))
+        found = int(weight.multiplied @ activation.multiplied)
         planned = int(self._steps[firing])
         if found != planned:
             raise InvariantError(

@@ -87,7 +87,8 @@ class SignedTiles:
             tile = unpack_tile(data, shape, np.zeros(shape.ho_slices, np.uint8))
             nibbles = np.concatenate([tile.lo[None], tile.ho])
             stored[1:] = tile.stored
-        return VectorTile(from_signed_nibbles(nibbles).astype(np.int16), stored)
+        packs = operand == "x" and work.packed is not None
+        return VectorTile(from_signed_nibbles(nibbles).astype(np.int16), stored, packs)
 
 
 def _tile_shape(work: SibiaWork, operand: Operand, m: int, n: int, k: int) -> TileShape:

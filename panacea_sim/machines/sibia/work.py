@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
+from panacea_sim.errors import ConfigError
 from panacea_sim.machines.shared.dense_work import BYTE_BITS
 from panacea_sim.machines.shared.encoded_outputs import encoded_outputs, masked_outputs
 from panacea_sim.machines.shared.layer_outputs import layer_outputs, ppu_passes
@@ -21,7 +22,7 @@ from panacea_sim.mapping.work import LayerWork, TileBytes
 from panacea_sim.quant.slicing import slice_weights
 from panacea_sim.quant.vectors import BoolArray, skipped_share, skipped_weight_vectors
 from panacea_sim.quant.widths import SLICE_BITS
-from panacea_sim.units import IntArray, bits_to_bytes
+from panacea_sim.units import FloatArray, IntArray, bits_to_bytes, ceil_div
 from panacea_sim.workload.functional import FunctionalPass, WrittenCodes
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import Layer
@@ -35,9 +36,14 @@ __all__ = ["SibiaWork", "batched_sibia", "sibia_work", "sibia_work_of", "signed_
 
 @dataclass(frozen=True, eq=False)
 class SibiaWork(SliceSteps):
-    """What a layer asks of the PEAs. The masks of the `raw` operand skip nothing: all of its vectors are stored."""
+    """What a layer asks of the PEAs. The masks of the `raw` operand skip nothing: all of its vectors are stored.
+
+    `packed` are the vectors [n, K] that the HO slices of activations fill which are not zero, where single slices are
+    skipped: those of all columns of a tile, v at a time.
+    """
 
     raw: Operand
+    packed: FloatArray | None = field(default=None, kw_only=True)
 
     @cached_property
     def weight(self) -> TileBytes:
@@ -61,18 +67,27 @@ class SibiaWork(SliceSteps):
         steps: IntArray = self.dwo.astype(np.int32) + self.swo
         return steps
 
+    @property
+    def multiplied_x(self) -> FloatArray:
+        """Activation vectors of each n tile that are multiplied, float32 [n, K]."""
+        return super().multiplied_x if self.packed is None else self.packed
+
     def forget_steps(self) -> None:
         """Let the steps go; they are computed again when they are asked for."""
         super().forget_steps()
         self.__dict__.pop("steps", None)
 
     def deciding(self) -> Iterable[np.ndarray]:
-        """Return the skip masks, and which operand is raw."""
-        return *super().deciding(), np.array([self.raw == "w"])
+        """Return the skip masks, which operand is raw, and what is multiplied."""
+        packed = () if self.packed is None else (self.packed,)
+        return *super().deciding(), np.array([self.raw == "w"]), *packed
 
 
 def sibia_work(layer: Layer, hardware: SibiaHardware, computed: FunctionalPass | None) -> SibiaWork:
-    """Return the work of a layer; the operand with the larger share of zero HO vectors skips them."""
+    """Return the work of a layer; the operand with the larger share of zero HO vectors skips them.
+
+    Raises ConfigError for a layer without operands where single slices are skipped.
+    """
     sizes = (layer.M, layer.K, layer.N, hardware.tile_m, hardware.tile_k, hardware.tile_n)
     tiling = shared_tiling(SlicedTiling(*sizes, hardware.v, repeat=layer.repeat))
     outputs, stage = layer_outputs(
@@ -92,6 +107,7 @@ def sibia_work(layer: Layer, hardware: SibiaHardware, computed: FunctionalPass |
         activation_bits=layer.activation_bits,
         stage=stage,
         may_be_raw=hardware.may_be_raw,
+        packed=_packed(tiling, layer) if hardware.single_slices == "on" and raw == "w" else None,
     )
 
 
@@ -102,8 +118,12 @@ def sibia_work_of(work: LayerWork) -> SibiaWork:
 
 
 def batched_sibia(works: Sequence[SibiaWork]) -> SibiaWork | None:
-    """Return the work of layers as that of one of all their products; None where not all have the same raw operand."""
-    return batched_steps(works) if len({work.raw for work in works}) == 1 else None
+    """Return the work of layers as that of one of all their products; None where not all have the same raw operand.
+
+    None too where single slices are skipped: layers with operands run alone.
+    """
+    is_alike = len({work.raw for work in works}) == 1 and all(work.packed is None for work in works)
+    return batched_steps(works) if is_alike else None
 
 
 def signed_written(written: WrittenCodes) -> WrittenCodes:
@@ -113,6 +133,18 @@ def signed_written(written: WrittenCodes) -> WrittenCodes:
         return written
     codes = signed_codes(written.codes, form.zero_point, form.bits)
     return replace(written, format=WeightFormat("k", SIGNED_BITS), codes=codes)
+
+
+def _packed(tiling: SlicedTiling, layer: Layer) -> FloatArray:
+    """Return how many vectors of v the HO slices that are not zero fill at each position of each n tile, [n, K]."""
+    if isinstance(layer, MaskedLayer):
+        found, hint = f"skip masks in {layer.name!r}", "Masks say which vectors are zero, and not which slices"
+        raise ConfigError("layer", found, "operands, with hardware.single_slices = on", hint)
+    there = slice_weights(layer.activation_columns.T, SIGNED_BITS).ho[0] != 0
+    first = np.arange(0, tiling.N, tiling.tile_n)
+    starts = (np.arange(tiling.repeat)[:, None] * tiling.N + first).ravel()
+    filled = ceil_div(np.add.reduceat(there, starts, 0, dtype=np.int64), tiling.v)
+    return filled.astype(np.float32)
 
 
 def _raw(tiling: SlicedTiling, groups: IntArray, ho_slices: int) -> TileBytes:

@@ -13,7 +13,14 @@ from panacea_sim.energy.area import area_of
 from panacea_sim.energy.prices import SramCells
 from panacea_sim.energy.table import energy_table
 from panacea_sim.errors import ConfigError, nearest_name
-from panacea_sim.hardware.config import DEFAULT_PRESET, Hardware, list_presets, load_hardware, with_settings
+from panacea_sim.hardware.config import (
+    DEFAULT_PRESET,
+    Hardware,
+    list_added_hardware,
+    list_presets,
+    load_hardware,
+    with_settings,
+)
 from panacea_sim.machines.machine import machine_of
 
 __all__ = ["Entrant", "Normalise", "entrants", "takes_own_codes", "terms_of"]
@@ -81,10 +88,11 @@ def _presets() -> list[str]:
 
 def _known(name: str) -> tuple[str, Hardware]:
     """Return the name and the hardware of a preset or a file; raises ConfigError for what is neither."""
-    presets = _presets()
+    presets, path = _presets(), Path(name)
+    if name not in presets and path.suffix not in {".yaml", ".yml"}:
+        presets += list_added_hardware()
     if name in presets:
         return name, load_hardware(name)
-    path = Path(name)
     if path.suffix not in {".yaml", ".yml"}:
         accepted = f"presets ({', '.join(presets)}) or YAML files, with commas between"
         raise ConfigError(_MACHINES, f"the unknown machine {name!r}", accepted, nearest_name(name, presets))

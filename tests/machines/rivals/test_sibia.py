@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from naive_work import Cut, rounded_up, stored_weights, weight_size
 from real_layers import real_layer
 
+from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware, load_hardware
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.machines.sibia.work import SibiaWork, sibia_work_of
@@ -94,6 +95,51 @@ def _plain_steps(operands: tuple[GemmLayer, GemmLayer], raw: str, cut: Cut, at: 
 
 def _streams(layer: GemmLayer, rows: range, depth: range, *, is_raw: bool) -> list[list[bool]]:
     return [[True] * len(depth)] if is_raw else stored_weights(layer, rows, depth)
+
+
+@at_most(60)
+@given(_operands(), st.sampled_from([1, 2, 4]), st.integers(1, 3), st.sampled_from([7, 32]))
+def test_single_slices_of_activations_are_packed(layer: GemmLayer, v: int, n_pea: int, tile_k: int) -> None:
+    """Steps are the sum over k of (1 + w_k)(G + ceil(slices that are not zero / v)); bytes stay as they are."""
+    cut = Cut(v, v * n_pea, tile_k, 2 * v)
+    settings = {"v": v, "n_pea": n_pea, "tile_k": tile_k, "tile_n": cut.tile_n}
+    off, on = (
+        sibia_work_of(machine_of(hardware).work(layer, hardware, None))
+        for hardware in (_hardware(**settings), _hardware(**settings, single_slices="on"))
+    )
+    assert np.array_equal(off.weight.total, on.weight.total)
+    assert np.array_equal(off.activation.total, on.activation.total)
+    event(f"raw: {on.raw}")
+    if on.raw == "x":
+        assert np.array_equal(off.steps, on.steps)
+        return
+    for (m, pea, n, k), found in np.ndenumerate(on.steps):
+        columns = range(n * cut.tile_n, min((n + 1) * cut.tile_n, layer.N))
+        depth = range(k * tile_k, min((k + 1) * tile_k, layer.K))
+        there = m * cut.tile_m + pea * v < layer.M
+        # The HO slice of a code is zero from -8 to 7.
+        there_at = [sum(not -8 <= int(layer.activation[at, n]) <= 7 for n in columns) for at in depth]
+        packed = [rounded_up(each, v) for each in there_at]
+        assert found == there * sum(2 * (rounded_up(len(columns), v) + each) for each in packed)
+
+
+@pytest.mark.parametrize(("name", "share"), [("ffn1_dbs", 0.995), ("out_dbs", 0.935), ("qkv_dbs", 0.923)])
+def test_single_slices_of_real_layers(name: str, share: float) -> None:
+    """On layers of MiniLM a few percent of the steps are those of single zero slices."""
+    layer = load_layer(real_layer(f"minilm_l3_{name}"))
+    kind = machine_of(load_hardware("sibia"))
+    off, on = (
+        int(sibia_work_of(kind.work(kind.own(layer), hardware, None)).steps.sum(dtype=np.int64))
+        for hardware in (load_hardware("sibia", {"single_slices": each}) for each in ("off", "on"))
+    )
+    assert on / off == pytest.approx(share, abs=5e-4)
+
+
+def test_masks_say_nothing_of_slices() -> None:
+    """A layer without operands is refused where single slices are skipped."""
+    hardware = _hardware(single_slices="on")
+    with pytest.raises(ConfigError, match=r"skip masks in 'l'; accepted: operands, with hardware\.single_slices = on"):
+        machine_of(hardware).work(MaskedLayer("l", 64, 64, 64, 0.1, 0.9, 0), hardware, None)
 
 
 def _check_bytes(work: SibiaWork, operands: tuple[GemmLayer, GemmLayer], raw: str, cut: Cut) -> None:
