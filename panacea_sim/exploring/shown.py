@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from panacea_sim.trace.summary import Summary
 
 __all__ = ["shown_files", "shown_points", "write_shown"]
 
+_MOST_EXPLAINED = 2000
+"""Each takes some kilobytes of the page."""
+
 
 def shown_files(stem: str = "") -> tuple[str, str, str]:
     """Return the names of the files that `write_shown` writes: frontier as CSV and picture, and the page."""
@@ -34,17 +38,18 @@ def shown_points(entry: Mapping[str, Any], table: pa.Table, store: Store | None 
     """
     goals = [Goal(each.name, each.text, each.sign) for each in map(OBJECTIVES.__getitem__, entry["objectives"])]
     axes = list(entry["axes"])
+    rows = table.to_pylist()
     points = [
         ShownPoint(
             row["point"],
             {name: row[name] for name in axes},
             {goal.name: row[goal.name] for goal in goals},
             row["error"],
-            None if store is None or row["key"] is None else _why(store.record(row["key"])),
         )
-        for row in table.to_pylist()
+        for row in rows
     ]
-    return ShownPoints(entry["name"], axes, goals, points)
+    found = ShownPoints(entry["name"], axes, goals, points)
+    return found if store is None else replace(found, points=_explained(found, [row["key"] for row in rows], store))
 
 
 def write_shown(store: Store, entry: Mapping[str, Any], table: pa.Table, stem: str = "") -> None:
@@ -61,6 +66,17 @@ def write_shown(store: Store, entry: Mapping[str, Any], table: pa.Table, stem: s
     store.write(Path(page), lambda path: write_points(found, path))
 
 
+def _explained(found: ShownPoints, keys: Sequence[str | None], store: Store) -> list[ShownPoint]:
+    """Return the points with why their runs took so long; of very many only some: first those not beaten."""
+    front = {point.index for point in found.front}
+    asked = sorted(range(len(keys)), key=lambda number: found.points[number].index not in front)[:_MOST_EXPLAINED]
+    explained = list(found.points)
+    for number in asked:
+        key = keys[number]
+        explained[number] = replace(explained[number], why=None if key is None else _why(store.record(key)))
+    return explained
+
+
 def _why(record: Record | None) -> KnownWhy | None:
     """Return what is known of the run of a point; None of one that failed."""
     if record is None or record.summary is None:
@@ -70,9 +86,8 @@ def _why(record: Record | None) -> KnownWhy | None:
     if summary.explanation is None:
         return None
     paths = None if record.critical_path is None else _rows("critical_path", record.critical_path)
-    return known_why(
-        summary, explanation_of(summary.explanation, paths, _rows("root_causes", record.root_causes or []))
-    )
+    # The page names the longest chains of the summary, and needs no matrix of root causes.
+    return known_why(summary, explanation_of(summary.explanation, paths, {}))
 
 
 def _rows(table: str, rows: Sequence[Sequence[Any]]) -> RowsByLayer:

@@ -127,6 +127,6 @@ function open(i) {
   element("opened").textContent = `Why: point ${index}`;
   element("settings").textContent = header.measures.map(({ text, texts }) => `${text} ${texts[i]}`).join(", ");
   if (error !== null) element("text").replaceChildren(paragraph(`It failed: ${error}`));
-  else element("text").replaceChildren(...(why ? told(why) : [paragraph("It is not known why its run took so long.")]));
+  else element("text").replaceChildren(...(why ? told(why) : [paragraph("This page does not hold why its run took so long: of many points only those that are not beaten have it, and the first.")]));
   markRows();
 }
