@@ -20,14 +20,15 @@ def kept_rows(rows: IntArray, lowest: int, codes: np.ndarray, code_of: Callable[
     """Return rows of an owner as columns of their own.
 
     `codes` holds the code in the log for each code of the evaluation from `lowest` on; what is UNKNOWN is asked of
-    `code_of` and kept there.
+    `code_of`, the lowest first, and kept there.
     """
     kept = KeptRows(np.empty(len(rows), np.int32), np.empty(len(rows), np.int64), np.empty(len(rows), np.int32))
     done = _fill(rows, 0, lowest, codes, *kept)
-    while done < len(rows):
-        code = int(rows[done, 0])
-        codes[code - lowest] = code_of(code)
-        done = _fill(rows, done, lowest, codes, *kept)
+    if done < len(rows):
+        for code in np.unique(rows[done:, 0]).tolist():
+            if codes[code - lowest] == UNKNOWN:
+                codes[code - lowest] = code_of(code)
+        _fill(rows, done, lowest, codes, *kept)
     return kept
 
 
