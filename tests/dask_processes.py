@@ -55,9 +55,15 @@ def worker(address: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def processes_below(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Return the worker processes that a command has started."""
-    found = psutil.Process(process.pid).children(recursive=True)
-    return [each for each in found if "--multiprocessing-fork" in each.cmdline()]
+    """Return the worker processes that a command has started, without those that have just ended."""
+    return [each for each in psutil.Process(process.pid).children(recursive=True) if _is_worker(each)]
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "--multiprocessing-fork" in process.cmdline()
+    except psutil.Error:
+        return False
 
 
 @contextmanager

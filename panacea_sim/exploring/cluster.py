@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from panacea_sim.errors import ConfigError
-from panacea_sim.running.processes import interrupts_held
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import NO_TRACE
@@ -26,6 +25,8 @@ _SETTINGS = {
     # How long a worker that has died may take to come back before a cluster on this computer does without it.
     "distributed.deploy.lost-worker-timeout": "1 day",
 }
+
+_START = "panacea_sim.exploring.worker_start"
 
 _ANSWER_SECONDS = 10
 
@@ -51,18 +52,17 @@ def opened_client(workers: int, address: str | None) -> Iterator[Client]:
                 yield client
             return
         _compile()
-        # Workers inherit that interrupts wait: it is this process that ends them.
-        with interrupts_held():
-            local = distributed.LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                dashboard_address=None,
-                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it serves its health there all the same
-                memory_limit=None,
-                silence_logs=logging.CRITICAL,
-            )
+        local = distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it serves its health there all the same
+            memory_limit=None,
+            preload=[_START],
+            silence_logs=logging.CRITICAL,
+        )
         with local, distributed.Client(local) as client:
             yield client
 

@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 
 from panacea_sim.errors import CacheWarning, PanaceaError
 
-__all__ = ["Executor", "ProcessPool", "SerialExecutor", "WorkerError", "interrupts_held", "opened_executor"]
+__all__ = ["Executor", "ProcessPool", "SerialExecutor", "WorkerError", "opened_executor"]
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Names of options in glibc's malloc.h."""
@@ -80,7 +80,7 @@ class ProcessPool:
         numbered = enumerate(tasks)
         while True:
             for _ in range(self._workers - len(running)):
-                with interrupts_held():
+                with _interrupts_held():
                     for number, task in islice(numbered, 1):
                         running[self._pool.submit(function, task)] = number
             if not running:
@@ -90,7 +90,7 @@ class ProcessPool:
 
     def start(self) -> None:
         """Start all processes, without waiting for them."""
-        with interrupts_held():
+        with _interrupts_held():
             for _ in range(self._workers):
                 self._pool.submit(int)
 
@@ -133,7 +133,7 @@ def _process_pool(workers: int, work: str) -> Iterator[ProcessPoolExecutor]:
 
 
 @contextmanager
-def interrupts_held() -> Iterator[None]:
+def _interrupts_held() -> Iterator[None]:
     """Let an interrupt wait, and new processes inherit that: it is the parent that ends them, also while they start."""
     if not hasattr(signal, "pthread_sigmask"):
         yield

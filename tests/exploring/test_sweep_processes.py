@@ -23,7 +23,7 @@ from panacea_sim.exploring.workers import SerialHands, Workers
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-_POINTS = 100
+_POINTS = 160
 _SCRIPT = """
 import sys
 sys.path.append({tests!r})
