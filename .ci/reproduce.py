@@ -1,7 +1,9 @@
 """Run every scenario that has an expected result beside it, and compare the cycles of each run exactly.
 
 NAME.expected.json beside NAME.py has `cycles`, run -> cycles, and `seconds`, which the script took when that was
-written: the time of another machine is no difference. Ends with 1 where anything differs.
+written: the time of another machine is no difference. That of a comparison of machines may have `energy`, two
+machines -> how much energy the first takes for that of the second, in the low, nominal and high case, to four digits.
+Ends with 1 where anything differs.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ NO_MODELS = "Run `make models` first"
 
 NOTHING_EXPECTED = "no expected result is kept beside it, as those of real models need models: --write makes one"
 MAIN = '__name__ == "__main__"'
+CASES = ("low", "nominal", "high")
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ def reproduced(script: Path) -> Outcome:
     if isinstance(found, Outcome):
         return found
     lines = differences(expected["cycles"], found.cycles)
+    if "energy" in expected:
+        lines += differences(expected["energy"], found.energy)
     verdict = "differs" if lines else "same"
     return Outcome(script.stem, verdict, len(found.cycles), found.seconds, (*lines, _times(expected["seconds"])))
 
@@ -94,16 +99,19 @@ def written(script: Path) -> Outcome:
     if isinstance(found, Outcome):
         return found
     content = {"seconds": round(found.seconds, 1), "cycles": found.cycles}
+    if found.energy:
+        content["energy"] = found.energy
     expected_file(script).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
     return Outcome(script.stem, "written", len(found.cycles), found.seconds)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The cycles of each run of a script, and the seconds that it took."""
+    """The cycles of each run of a script, the seconds that it took, and energies of machines by those of others."""
 
     cycles: dict[str, int]
     seconds: float
+    energy: dict[str, list[float]]
 
 
 def run(script: Path) -> Measured | Outcome:
@@ -118,7 +126,8 @@ def run(script: Path) -> Measured | Outcome:
         is_missing = ended.returncode == UNUSABLE and NO_MODELS in ended.stderr
         last = ended.stderr.strip().splitlines()[-1:] or [f"exit code {ended.returncode}, and nothing said"]
         return Outcome(script.stem, "skipped" if is_missing else "failed", 0, seconds, tuple(last))
-    return Measured(cycles_of(json.loads(ended.stdout)), seconds)
+    document = json.loads(ended.stdout)
+    return Measured(cycles_of(document), seconds, energy_of(document))
 
 
 def cycles_of(document: Any) -> dict[str, int]:  # noqa: ANN401  # what --json prints
@@ -134,10 +143,24 @@ def cycles_of(document: Any) -> dict[str, int]:  # noqa: ANN401  # what --json p
     return {name: summary["makespan_cycles"] for name, summary in runs.items()}
 
 
-def differences(expected: Mapping[str, int], found: Mapping[str, int]) -> list[str]:
-    """Return a line for each run whose cycles are others, that is new, or that is not there any more."""
+def energy_of(document: Any) -> dict[str, list[float]]:  # noqa: ANN401  # the same
+    """Return the energy of the compared machine by that of each other one, by each table, in all cases."""
+    if not isinstance(document, list):
+        return {}
+    return {
+        f"{each['workload']}, {part['weights']}, by {other}, table {table}": [round(ratio[case], 4) for case in CASES]
+        for each in document
+        for part in each["parts"]
+        for other, against in (part.get("against") or {}).items()
+        for table, ratio in against["energy"].items()
+        if ratio is not None
+    }
+
+
+def differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Return a line for each figure that is another one, that is new, or that is not there any more."""
     return [
-        f"{name}: expected {_cycles(expected.get(name))}, found {_cycles(found.get(name))}"
+        f"{name}: expected {_figure(expected.get(name))}, found {_figure(found.get(name))}"
         for name in {**expected, **found}
         if expected.get(name) != found.get(name)
     ]
@@ -153,8 +176,10 @@ def table(outcomes: Sequence[Outcome]) -> list[str]:
     return lines
 
 
-def _cycles(count: int | None) -> str:
-    return "none" if count is None else f"{count:,} cycles"
+def _figure(figure: int | list[float] | None) -> str:
+    if figure is None:
+        return "none"
+    return f"{figure:,} cycles" if isinstance(figure, int) else ", ".join(map(str, figure))
 
 
 def _times(seconds: float) -> str:

@@ -75,6 +75,26 @@ def test_documents_of_all_kinds_have_cycles(reproduce: ModuleType) -> None:
     assert found == {"bert, per channel, simd": 4, "bert, per channel, sibia": 2}
 
 
+def test_energies_are_compared_where_they_are_expected(
+    tmp_path: Path, reproduce: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A ratio that differs in one case is told, as cycles are; without expected ones nothing is compared."""
+    ratio = {"low": 0.912344, "nominal": 1.0, "high": 1.25}
+    part = {"weights": "per channel", "machines": {"panacea": {"cycles": 4}}}
+    part["against"] = {"sibia": {"energy": {"default": ratio, "bitfusion": None}}}
+    path = _script(tmp_path / "versus", _printing([{"workload": "net", "parts": [part]}]), {})
+    assert _main(reproduce, ["--write", path]) == 0
+    expected = json.loads(reproduce.expected_file(path).read_text("utf-8"))
+    assert expected["energy"] == {"net, per channel, by sibia, table default": [0.9123, 1.0, 1.25]}
+    assert _main(reproduce, [path]) == 0
+    expected["energy"]["net, per channel, by sibia, table default"][2] = 1.2501
+    reproduce.expected_file(path).write_text(json.dumps(expected), "utf-8")
+    capsys.readouterr()
+    assert _main(reproduce, [path]) == 1
+    line = "net, per channel, by sibia, table default: expected 0.9123, 1.0, 1.2501, found 0.9123, 1.0, 1.25"
+    assert line in capsys.readouterr().out
+
+
 def test_a_script_without_its_models_is_skipped(
     tmp_path: Path, reproduce: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -133,7 +153,7 @@ def test_every_expected_result_is_of_a_scenario(reproduce: ModuleType) -> None:
     for script in scripts:
         assert script.is_file(), script
         expected = json.loads(reproduce.expected_file(script).read_text("utf-8"))
-        assert set(expected) == {"seconds", "cycles"}
+        assert set(expected) - {"energy"} == {"seconds", "cycles"}
         assert expected["seconds"] > 0
         assert expected["cycles"]
         assert all(isinstance(cycles, int) and cycles > 0 for cycles in expected["cycles"].values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -22,15 +22,15 @@ from panacea_sim.quant.quantizer import (
     weight_scale,
 )
 from panacea_sim.quant.requantizer import least_weight_scale
+from panacea_sim.quant.signed_quantizer import SignedQuantizer
 from panacea_sim.quant.slicing import frequent_slices
+from panacea_sim.quant.widths import SIGNED_BITS, WEIGHT_BITS
 from panacea_sim.units import FloatArray
 from panacea_sim.workload.functional import real_outputs
 from panacea_sim.workload.gemm_layer import GemmLayer
 
 __all__ = ["CalibratedLayer", "Calibration", "LayerRecord", "LayerScales", "calibrate", "record_of"]
 
-_SYMMETRIC_BITS = 7
-"""Of both operands of machines without zero points."""
 _DEFAULT_Z = 2.0
 """The z of DBS in the steps of a policy that has none."""
 
@@ -45,34 +45,38 @@ class LayerScales:
     quantizer: ActivationQuantizer
 
     @property
+    def activations(self) -> ActivationQuantizer | SignedQuantizer:
+        """What quantizes activations: `quantizer`, or over its range without a zero point."""
+        return SignedQuantizer.over(self.quantizer) if self.policy.operands == "signed" else self.quantizer
+
+    @property
     def frequent(self) -> tuple[int, ...]:
         """The frequent value r of each HO slice of the activation."""
         return _frequent(self.quantizer)
 
     def weight_codes(self, weight: RealArray) -> np.ndarray:
         """Return the codes of weights [R, M, K]: ties to even, of a dynamic weight half up, as its producer rounds."""
-        rows = weight.reshape(-1, weight.shape[2])
+        rows, limit = weight.reshape(-1, weight.shape[2]), self.policy.weight_limit
         if not self.is_dynamic:
-            codes: np.ndarray = quantize_weights(rows, self.weight_scale, self.policy.weight_bits)
+            codes: np.ndarray = quantize_weights(rows, self.weight_scale, self.policy.weight_bits, limit)
         else:
-            limit = (1 << (self.policy.weight_bits - 1)) - 1
             codes = np.floor(rows / self.weight_scale + 0.5).clip(-limit, limit).astype(np.int16)
         return codes.reshape(weight.shape)
 
     def layer(self, name: str, sample: Sample, bias: FloatArray | None = None) -> GemmLayer:
         """Return the layer with the codes of a sample."""
-        scale = self.weight_scale
+        scale, quantizer = self.weight_scale, self.activations
         return GemmLayer(
             name,
             self.weight_codes(sample.weight),
-            self.quantizer.quantize(sample.activation),
-            self.quantizer.zero_point,
+            quantizer.quantize(sample.activation),
+            quantizer.zero_point,
             self.policy.weight_bits,
-            self.quantizer.bits,
-            self.quantizer.lo_bits,
+            quantizer.bits,
+            quantizer.lo_bits,
             dbs_offset=self.policy.dbs_offset,
             weight_scale=scale if isinstance(scale, float) else scale.reshape(sample.weight.shape[:2]),
-            activation_scale=self.quantizer.scale,
+            activation_scale=quantizer.scale,
             bias=bias,
         )
 
@@ -157,8 +161,8 @@ class Calibration:
         observed = self._observed
         if observed.is_dynamic:
             policy = replace(policy, per_channel=False)
-        quantizer = self._quantizer(policy)
-        return LayerScales(policy, observed.is_dynamic, _weight_scale(observed, policy, quantizer), quantizer)
+        found = LayerScales(policy, observed.is_dynamic, 1.0, self._quantizer(policy))
+        return replace(found, weight_scale=_weight_scale(observed, policy, found.activations))
 
     def judged(self, scales: LayerScales) -> CalibratedLayer:
         """Return the layer with these scales, and their figures on the held-out samples."""
@@ -212,16 +216,16 @@ class Calibration:
         return total.share
 
     def _symmetric_share(self, calibrated: ActivationQuantizer) -> float | None:
-        scale, total = symmetric_scale(calibrated, _SYMMETRIC_BITS), Counts()
+        scale, total = symmetric_scale(calibrated, SIGNED_BITS), Counts()
         for sample in self._observed.held_out:
             rows = sample.activation.reshape(-1, sample.activation.shape[2])
-            codes = quantize_weights(rows, scale, _SYMMETRIC_BITS).reshape(sample.activation.shape)
-            total += skipped_symmetric(codes, _SYMMETRIC_BITS, self._v)
+            codes = quantize_weights(rows, scale, SIGNED_BITS).reshape(sample.activation.shape)
+            total += skipped_symmetric(codes, SIGNED_BITS, self._v)
         return total.share
 
     def _quantizer(self, policy: QuantizationPolicy) -> ActivationQuantizer:
         """Return what a policy chooses for the activations; the weight has no part in it."""
-        key = replace(policy, per_channel=True)
+        key = replace(policy, per_channel=True, operands="sliced", weight_bits=WEIGHT_BITS[0])
         if key not in self._quantizers:
             self._quantizers[key] = panacea_quantizer(
                 self._columns,
@@ -240,14 +244,15 @@ def _frequent(quantizer: ActivationQuantizer) -> tuple[int, ...]:
 
 
 def _weight_scale(
-    observed: ObservedLayer, policy: QuantizationPolicy, quantizer: ActivationQuantizer
+    observed: ObservedLayer, policy: QuantizationPolicy, activations: ActivationQuantizer | SignedQuantizer
 ) -> float | FloatArray:
+    scale = partial(weight_scale, bits=policy.weight_bits, limit=policy.weight_limit)
     rows = [sample.weight.reshape(-1, sample.weight.shape[2]) for sample in observed.calibrating]
     if observed.is_dynamic:
         # One number over all products and samples: the largest of those of the samples.
-        return max(float(weight_scale(each, policy.weight_bits, per_channel=False)[0]) for each in rows)
-    scale = weight_scale(rows[0], policy.weight_bits, per_channel=policy.per_channel)
+        return max(float(scale(each, per_channel=False)[0]) for each in rows)
+    found = scale(rows[0], per_channel=policy.per_channel)
     if observed.bias is None:
-        return scale
-    least = least_weight_scale(observed.bias.reshape(-1), quantizer.scale)
-    return np.maximum(scale, least if policy.per_channel else least.max())
+        return found
+    least = least_weight_scale(observed.bias.reshape(-1), activations.scale)
+    return np.maximum(found, least if policy.per_channel else least.max())

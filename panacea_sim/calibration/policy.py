@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from panacea_sim.checks import require_choice, require_flag, require_number, require_scale
 from panacea_sim.errors import ConfigError
-from panacea_sim.quant.widths import require_activation_bits, require_weight_bits
+from panacea_sim.quant.widths import SIGNED_BITS, WEIGHT_BITS, require_activation_bits, require_weight_bits
 
-__all__ = ["QuantizationPolicy", "parse_policy"]
+__all__ = ["BYTE_LIMIT", "WIDE_BITS", "QuantizationPolicy", "parse_policy"]
+
+BYTE_LIMIT, WIDE_BITS = 127, WEIGHT_BITS[-1]
+"""The largest code of 8-bit weights, and the bits of layers that hold them."""
 
 _ZPM_BITS = 8
 _OFFSETS = ("midpoint", "floor")
@@ -25,7 +28,9 @@ class QuantizationPolicy:
 
     `percentile` is the central range of activations that is kept, None their minimum to maximum. `zpm` moves the zero
     point; `dbs_z` is the z of DBS, None leaves l at 4, and `dbs_offset` what stands in for the bits that are dropped.
-    `per_channel` weights have a scale for each row. ZPM and DBS are for activations of 8 bits: of others they are off.
+    `per_channel` weights have a scale for each row. `operands` says for which multipliers they are: of slices; of
+    "bytes", with weights in -127 .. 127; or of "signed" slices, with symmetric activations of 7 bits over the same
+    range. ZPM and DBS are for activations of 8 bits: of others they are off.
     Raises ConfigError naming `policy.<field>`.
     """
 
@@ -36,6 +41,7 @@ class QuantizationPolicy:
     per_channel: bool = True
     weight_bits: int = 7
     activation_bits: int = 8
+    operands: Literal["sliced", "bytes", "signed"] = "sliced"
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -48,6 +54,18 @@ class QuantizationPolicy:
         require_flag("policy.per_channel", self.per_channel)
         require_weight_bits("policy.weight_bits", self.weight_bits)
         require_activation_bits("policy.activation_bits", self.activation_bits)
+        require_choice("policy.operands", self.operands, ("sliced", "bytes", "signed"))
+
+    @property
+    def weight_limit(self) -> int:
+        """The largest code of a weight."""
+        return BYTE_LIMIT if self.operands == "bytes" else (1 << (self.weight_bits - 1)) - 1
+
+    def with_weight_bits(self, bits: int) -> QuantizationPolicy:
+        """Return the policy for a layer of so many bits; bytes stay bytes, signed slices have 7 bits at most."""
+        if self.operands == "bytes":
+            return self
+        return replace(self, weight_bits=min(bits, SIGNED_BITS) if self.operands == "signed" else bits)
 
     @property
     def has_steps(self) -> bool:

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from panacea_sim.commands.options import Force, Json, Settings
-from panacea_sim.commands.workload_options import Batch, Context, Phase, Profile, Shape, Tokens, WeightBits
+from panacea_sim.commands.workload_options import (
+    Batch,
+    ClipTo,
+    Context,
+    Data,
+    Phase,
+    Profile,
+    SampleNumber,
+    Shape,
+    Tokens,
+    WeightBits,
+)
 from panacea_sim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,6 +63,13 @@ def versus_command(  # noqa: PLR0913  # its options
     weight_bits: WeightBits = None,
     profile: Profile = None,
     shape: Shape = None,
+    data: Data = None,
+    sample: SampleNumber = None,
+    clip_to: ClipTo = None,
+    metric: Annotated[
+        Literal["cosine", "top-1", "sqnr"] | None,
+        typer.Option(help="What is said of a model's outputs, with --data (default: cosine)."),
+    ] = None,
     settings: Settings = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes (default: one a core).")] = None,
     as_json: Json = False,
@@ -61,11 +79,14 @@ def versus_command(  # noqa: PLR0913  # its options
     force: Force = False,
 ) -> None:
     """Compare machines, and say who wins on which terms."""
+    from panacea_sim.commands.model_run import check_model_options
     from panacea_sim.hardware.config import parse_settings
     from panacea_sim.report.picture import check_ending
     from panacea_sim.running.network_file import NetworkSizes
+    from panacea_sim.running.temporary import temporary_folder
     from panacea_sim.running.versus.comparison import Terms, check_terms
     from panacea_sim.running.versus.machines import entrants
+    from panacea_sim.running.versus.model_fight import OperandChoice
     from panacea_sim.running.versus.workload import NetworkOptions, ablation_of, fight_of
     from panacea_sim.trace.new_file import check_new_file
 
@@ -73,7 +94,10 @@ def versus_command(  # noqa: PLR0913  # its options
     for path, option in ((picture, "--picture"), (csv, "--csv")):
         if path is not None:
             check_new_file(path, force=force, option=option)
-    sizes = NetworkSizes(phase, tokens, context, batch, None, tuple(shape or ()))
+    check_model_options(data, sample, clip_to, profile)
+    if metric is not None and data is None:
+        raise ConfigError("--metric", metric, "--data beside it: it is about the outputs of a model on samples")
+    sizes = NetworkSizes(phase, tokens, context, batch, data, tuple(shape or ()))
     asked, changes = NetworkOptions(sizes, weight_bits, profile), parse_settings(settings or [])
     if ablation:
         if machines is not None or normalise != "multipliers":
@@ -83,10 +107,15 @@ def versus_command(  # noqa: PLR0913  # its options
         raise ConfigError("--zpm", zpm, "--ablation beside it", "Leave it out")
     else:
         found = entrants(None if machines is None else machines.split(","), changes, normalise)
-        fight = fight_of(workload, found, asked, plain)
+        fight = None
     terms = Terms(normalise, baseline, device)
     check_terms(terms, found)
-    result = _fought(fight, found, terms, workers, out, force=force)
+    with temporary_folder() as folder:
+        if fight is None:
+            choice = OperandChoice(sample or 0, weight_bits, clip_to is not None, metric or "cosine")
+            operands = None if data is None else choice
+            fight = fight_of(workload, found, asked, plain, operands, Path(folder))
+        result = _fought(fight, found, terms, workers, out, force=force)
     _write(result, csv, picture, ending, force=force)
     _show(result, as_json=as_json, written=[path for path in (csv, picture, out) if path is not None])
 

@@ -10,6 +10,7 @@ from typing import Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
+from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.choices import ChosenValues
 from panacea_sim.description.description import Description
 from panacea_sim.description.inventory import Inventory
@@ -24,6 +25,7 @@ from panacea_sim.mapping.work import LayerWork
 from panacea_sim.workload.functional import FunctionalPass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import AnyLayer, Layer
+from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.networks.profile import Quantization
 
 __all__ = ["Machine", "Values", "described", "machine_of"]
@@ -79,6 +81,20 @@ class Machine(ABC):
     def own(self, layer: GemmLayer) -> GemmLayer:
         """Return the layer in the quantization of this machine, in which it multiplies; by default as it comes."""
         return layer
+
+    def idle_densities(self, layer: MaskedLayer, hardware: Hardware) -> frozenset[str]:  # noqa: ARG002  # the same
+        """Return the densities of a layer with masks, `rho_w` and `rho_x`, that decide nothing on this machine.
+
+        Without `counts_masks` none of them does, nor does any other mask.
+        """
+        return frozenset()
+
+    def policy(self, chosen: QuantizationPolicy) -> QuantizationPolicy:
+        """Return how real operands become integers for this machine, where `chosen` is asked for; by default so.
+
+        `own` leaves such a layer as it is.
+        """
+        return chosen
 
     @abstractmethod
     def work(self, layer: Layer, hardware: Hardware, computed: FunctionalPass | None) -> LayerWork:

@@ -22,15 +22,26 @@ __all__ = ["ModelOutputError", "output_errors"]
 
 @dataclass
 class ModelOutputError:
-    """The error of an output of the model over held-out samples, and the cosine of each sample's output to float's."""
+    """The error of an output of the model over held-out samples, and the cosine of each sample's output to float's.
+
+    `rows` counts those of its last axis, as scores of classes lie there, and `same_top` those with the same largest
+    element as float's.
+    """
 
     error: OutputError = field(default_factory=OutputError)
     cosines: list[float] = field(default_factory=list)
+    rows: int = 0
+    same_top: int = 0
 
     @property
     def mean_cosine(self) -> float | None:
         """The mean of the cosines; None where an output is all zeros."""
         return float(np.mean(self.cosines)) if self.cosines else None
+
+    @property
+    def top_agreement(self) -> float | None:
+        """The share of rows with the same largest element; None where rows have one element."""
+        return self.same_top / self.rows if self.rows else None
 
     def add(self, exact: Array, found: Array) -> None:
         """Add a sample's output, real and as the quantized model has it."""
@@ -39,6 +50,10 @@ class ModelOutputError:
         lengths = float(np.linalg.norm(real) * np.linalg.norm(other))
         if lengths:
             self.cosines.append(float(real @ other) / lengths)
+        if exact.ndim and exact.shape[-1] > 1:
+            same = exact.argmax(-1) == found.argmax(-1)
+            self.rows += same.size
+            self.same_top += int(np.count_nonzero(same))
 
 
 def output_errors(

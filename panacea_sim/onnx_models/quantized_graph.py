@@ -107,14 +107,13 @@ class _Made:
         return helper.make_node("Pad", [activation, self._name("pads")], [self._name("padded")])
 
     def _activation_nodes(self, source: str) -> Iterator[onnx.NodeProto]:
-        quantizer = self._scales.quantizer
-        highest = float((1 << quantizer.bits) - 1)
+        quantizer = self._scales.activations
         scale, zero_point = self._constant("scale", quantizer.scale), self._constant("zero point", quantizer.zero_point)
-        zero, most = self._constant("zero", 0.0), self._constant("most", highest)
+        least, most = self._constant("least code", quantizer.lowest), self._constant("most", quantizer.highest)
         yield helper.make_node("Div", [source, scale], [self._name("steps")])
         yield helper.make_node("Round", [self._name("steps")], [self._name("rounded")])
         yield helper.make_node("Add", [self._name("rounded"), zero_point], [self._name("codes")])
-        yield helper.make_node("Clip", [self._name("codes"), zero, most], [self._name("clipped")])
+        yield helper.make_node("Clip", [self._name("codes"), least, most], [self._name("clipped")])
         codes = self._name("clipped")
         dropped = 1 << (quantizer.lo_bits - SLICE_BITS)
         if dropped > 1:
@@ -131,7 +130,7 @@ class _Made:
     def _dynamic_nodes(self, source: str) -> Iterator[onnx.NodeProto]:
         assert isinstance(self._scales.weight_scale, float)  # one number over all products
         scale = self._constant("weight scale", self._scales.weight_scale)
-        limit = float((1 << (self._scales.policy.weight_bits - 1)) - 1)
+        limit = float(self._scales.policy.weight_limit)
         yield helper.make_node("Div", [source, scale], [self._name("weight steps")])
         yield helper.make_node("Add", [self._name("weight steps"), self._constant("half", 0.5)], [self._name("up")])
         yield helper.make_node("Floor", [self._name("up")], [self._name("weight rounded")])

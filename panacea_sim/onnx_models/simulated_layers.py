@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,15 @@ from panacea_sim.workload.networks.places import placed
 from panacea_sim.workload.networks.vector_work import total_passes
 from panacea_sim.workload.surroundings import Surroundings
 
-__all__ = ["CLIPPED_BITS", "SimulatedLayer", "check_clipping", "simulated_layer", "simulated_layers"]
+__all__ = [
+    "CLIPPED_BITS",
+    "SimulatedLayer",
+    "SizedPolicy",
+    "check_clipping",
+    "simulated_layer",
+    "simulated_layers",
+    "simulated_variants",
+]
 
 CLIPPED_BITS = 7
 """The width to which wider stored weights may be clipped."""
@@ -34,10 +42,22 @@ _BYTE_BITS = 8
 
 @dataclass(frozen=True, eq=False)
 class SimulatedLayer:
-    """A layer with its operands as integers, of which `clipped` weights were changed by clipping."""
+    """A layer with its operands as integers, of which `clipped` weights were changed by clipping.
+
+    `scales` are those of real operands, None where there are none.
+    """
 
     layer: GemmLayer
     clipped: int
+    scales: LayerScales | None = None
+
+
+@dataclass(frozen=True)
+class SizedPolicy:
+    """A policy, and v and T_K of the machine for which it chooses."""
+
+    policy: QuantizationPolicy
+    sizes: tuple[int, int] = (4, 32)
 
 
 def simulated_layers(
@@ -56,6 +76,23 @@ def simulated_layers(
     the network; `sizes` are v and T_K of the machine. Integers are taken as they are; `clips` says that stored ones of
     more than 7 bits are clipped to +-63. `tell` is told how far it is, and of how much. Raises ConfigError where the
     model does not run, and naming the layer for numbers that no layer can have.
+    """
+    for (each,) in simulated_variants(model, samples, held_out, (SizedPolicy(policy, sizes),), clips=clips, tell=tell):
+        yield each
+
+
+def simulated_variants(
+    model: ImportedModel,
+    samples: Samples,
+    held_out: int,
+    policies: Sequence[SizedPolicy],
+    *,
+    clips: bool = False,
+    tell: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Iterator[tuple[SimulatedLayer, ...]]:
+    """Return all layers as `simulated_layers` does, each by every policy; the model runs once for all of them.
+
+    A layer of integers alone is the same object by every policy.
     """
     judge = samples.held_out(held_out)
     calibrates = any(_real_operands(layer) for layer in model.layers.values())
@@ -77,14 +114,40 @@ def simulated_layers(
         for name in group:
             done += 1
             with placed(f"layer {name!r}: "):
-                own = observed.pop(name, None)
-                if own is not None and len(_real_operands(model.layers[name])) == len("wx"):
-                    own.bias = bias_of(model.layers[name], values, 1.0, 1.0)
-                scales, sample = _calibrated(model.layers[name], own, policy, sizes)
-                made = simulated_layer(model.layers[name], values, scales, sample, clips=clips)
-                functional_pass(made.layer)  # sums and outputs that no layer can have are told before a run begins
-            yield made
+                yield _variants(model.layers[name], observed.pop(name, None), values, policies, clips=clips)
             tell(done, total)
+
+
+def _variants(
+    layer: ImportedLayer,
+    observed: ObservedLayer | None,
+    values: Mapping[str, Array],
+    policies: Sequence[SizedPolicy],
+    *,
+    clips: bool,
+) -> tuple[SimulatedLayer, ...]:
+    """Return a layer by each policy; `values` are those of the run that judges."""
+    if observed is None:
+        return (_checked(simulated_layer(layer, values, clips=clips)),) * len(policies)
+    if len(_real_operands(layer)) == len("wx"):
+        observed.bias = bias_of(layer, values, 1.0, 1.0)
+    sample, calibrations = observed.held_out[0], {}
+    found = []
+    for each in policies:
+        if each.sizes not in calibrations:
+            calibrations[each.sizes] = Calibration(observed, *each.sizes)
+        # Bits of integers are not the policy's.
+        are_given = layer.weight.encoding is not None
+        own = each.policy if are_given else each.policy.with_weight_bits(layer.gemm.weight_bits)
+        scales = calibrations[each.sizes].scales(own)
+        found.append(_checked(simulated_layer(layer, values, scales, sample, clips=clips)))
+    return tuple(found)
+
+
+def _checked(made: SimulatedLayer) -> SimulatedLayer:
+    """Return a layer whose sums and outputs are such as a layer can have: others are told before a run begins."""
+    functional_pass(made.layer)
+    return made
 
 
 def check_clipping(model: ImportedModel) -> None:
@@ -105,17 +168,6 @@ def _observed(layer: ImportedLayer) -> ObservedLayer:
     return ObservedLayer(layer.gemm.name, not layer.weight.is_constant, judging=1)
 
 
-def _calibrated(
-    layer: ImportedLayer, observed: ObservedLayer | None, policy: QuantizationPolicy, sizes: tuple[int, int]
-) -> tuple[LayerScales | None, Sample | None]:
-    """Return what the policy chooses for a layer with real operands, and these in the held-out sample."""
-    if observed is None:
-        return None, None
-    # Bits of integers are not the policy's.
-    own = policy if layer.weight.encoding is not None else replace(policy, weight_bits=layer.gemm.weight_bits)
-    return Calibration(observed, *sizes).scales(own), observed.held_out[0]
-
-
 def simulated_layer(
     layer: ImportedLayer,
     values: Mapping[str, Array],
@@ -132,7 +184,7 @@ def simulated_layer(
     if "w" in real:
         assert scales is not None
         assert sample is not None
-        weight = _Weight(scales.weight_codes(sample.weight), scales.weight_scale, gemm.weight_bits)
+        weight = _Weight(scales.weight_codes(sample.weight), scales.weight_scale, scales.policy.weight_bits)
     else:
         weight = _integer_weight(layer, values, clips=clips)
     if "x" in real:
@@ -151,7 +203,7 @@ def simulated_layer(
         surroundings=Surroundings(total_passes(gemm.vector), gemm.sequential, gemm.kind, gemm.block),
         **activation,
     )
-    return SimulatedLayer(made, weight.clipped)
+    return SimulatedLayer(made, weight.clipped, scales)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +240,7 @@ def _integer_activation(layer: ImportedLayer, values: Mapping[str, Array]) -> di
 
 def _real_activation(scales: LayerScales, sample: Sample) -> dict[str, Any]:
     """Return the same of an activation that was real."""
-    quantizer = scales.quantizer
+    quantizer = scales.activations
     return {
         "activation": quantizer.quantize(sample.activation),
         "zero_point": quantizer.zero_point,

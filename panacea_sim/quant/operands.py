@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError, with_article
-from panacea_sim.quant.widths import ACTIVATION_BITS, SLICE_BITS, WEIGHT_BITS, next_width
+from panacea_sim.quant.widths import ACTIVATION_BITS, SLICE_BITS, SYMMETRIC_BITS, WEIGHT_BITS, next_width
 
 __all__ = [
     "RANKS_OF_PRODUCTS",
@@ -64,10 +64,10 @@ def require_symmetric_activation(activation: npt.NDArray[Any], bits: int, zero_p
     if zero_point != 0:
         hint = f"{signed_hint(bits)}. Or store symmetric codes, with the zero point 0"
         raise ConfigError("layer.zero_point", zero_point, f"0, as the activation is {activation.dtype}", hint)
-    for field, found, accepted in (("activation_bits", bits, _BYTE_BITS), ("lo_bits", lo_bits, SLICE_BITS)):
-        if found != accepted:
-            wanted = f"{accepted}, as the activation is {activation.dtype}"
-            raise ConfigError(f"layer.{field}", found, wanted, f"Set {field}={accepted}")
+    for field, found, accepted in (("activation_bits", bits, SYMMETRIC_BITS), ("lo_bits", lo_bits, (SLICE_BITS,))):
+        if found not in accepted:
+            wanted = f"{' or '.join(map(str, accepted))}, as the activation is {activation.dtype}"
+            raise ConfigError(f"layer.{field}", found, wanted, f"Set {field}={accepted[-1]}")
     hints = (_activation_type_hint, _activation_range_hint)
     _require_operand("layer.activation", activation, bits, (), _signed_bounds(bits), hints, RANKS_OF_PRODUCTS)
 

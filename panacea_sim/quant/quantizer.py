@@ -61,15 +61,17 @@ _FAR_STEPS = 1 << 14
 _Number = TypeVar("_Number", bound=np.number[Any])
 
 
-def weight_scale(weight: npt.NDArray[np.floating], bits: int, *, per_channel: bool) -> FloatArray:
+def weight_scale(
+    weight: npt.NDArray[np.floating], bits: int, *, per_channel: bool, limit: int | None = None
+) -> FloatArray:
     """Return the symmetric scale of every row of real weights [M, K]: float64 [M], max|w| / (2^(bits-1) - 1).
 
-    Without `per_channel` all rows share the scale of the whole matrix. Rows of zeros, for which every scale is exact,
-    take the smallest one of the other rows, 1 where there is none. Raises ConfigError if `bits` is not accepted or a
-    weight is not finite.
+    `limit` is a smaller largest code, where one is wanted. Without `per_channel` all rows share the scale of the whole
+    matrix. Rows of zeros, for which every scale is exact, take the smallest one of the other rows, 1 where there is
+    none. Raises ConfigError if `bits` is not accepted or a weight is not finite.
     """
     weights = require_finite("weight", weight, matrix=True)
-    limit = _weight_limit(bits)
+    limit = _weight_limit(bits) if limit is None else limit
     row_peaks = np.abs(weights).max(axis=1)
     if not require_flag("per_channel", per_channel):
         row_peaks[:] = row_peaks.max()
@@ -79,14 +81,16 @@ def weight_scale(weight: npt.NDArray[np.floating], bits: int, *, per_channel: bo
 
 
 def quantize_weights(
-    weight: npt.NDArray[np.floating], scale: float | FloatArray, bits: int
+    weight: npt.NDArray[np.floating], scale: float | FloatArray, bits: int, limit: int | None = None
 ) -> npt.NDArray[np.int8] | npt.NDArray[np.int16]:
     """Round real weights [M, K] to integers in +-(2^(bits-1) - 1), ties to even; `scale` is one number or [M].
+
+    `limit` is a smaller largest code, where one is wanted.
 
     Raises ConfigError if `bits` is not accepted, a weight is not finite, or a scale is not a finite number > 0.
     """
     weights = require_finite("weight", weight, matrix=True)
-    limit = _weight_limit(bits)
+    limit = _weight_limit(bits) if limit is None else limit
     scales = require_channel_scales("weight_scale", scale, len(weights))
     quantized = np.rint(saturating_ratio(weights, np.reshape(scales, (-1, 1)))).clip(-limit, limit)
     return quantized.astype(np.int8) if bits <= _BYTE_BITS else quantized.astype(np.int16)
@@ -133,6 +137,16 @@ class ActivationQuantizer:
             # The only way to normalise a field of a frozen dataclass.
             object.__setattr__(self, name, value)
 
+    @property
+    def lowest(self) -> int:
+        """The least code."""
+        return 0
+
+    @property
+    def highest(self) -> int:
+        """The largest code."""
+        return (1 << self.bits) - 1
+
     def quantize(self, x: npt.NDArray[np.floating]) -> UintArray:
         """Round real activations to uint8 (uint16 above 8 bits), ties to even; values outside the range saturate.
 
@@ -161,7 +175,7 @@ class ActivationQuantizer:
             codes = np.rint(ratio) + self.zero_point
             clipped += int(np.count_nonzero(self._is_outside(codes)))
             with np.errstate(over="ignore"):
-                error = codes.clip(0, (1 << self.bits) - 1) - self.zero_point - ratio
+                error = codes.clip(self.lowest, self.highest) - self.zero_point - ratio
                 squares += float(np.square(error).sum())
         return QuantizationError(clipped / size, sqrt(squares / size))
 
@@ -170,7 +184,7 @@ class ActivationQuantizer:
         return codes
 
     def _is_outside(self, codes: FloatArray) -> npt.NDArray[np.bool_]:
-        return (codes < 0) | (codes >= 1 << self.bits)
+        return (codes < self.lowest) | (codes > self.highest)
 
 
 def calibrate_activations(

@@ -13,7 +13,9 @@ __all__ = [
     "ACTIVATION_BITS",
     "LO_BITS",
     "MAX_ACTIVATION_BITS",
+    "SIGNED_BITS",
     "SLICE_BITS",
+    "SYMMETRIC_BITS",
     "WEIGHT_BITS",
     "next_width",
     "require_activation_bits",
@@ -24,8 +26,12 @@ __all__ = [
 ]
 
 SLICE_BITS = 4
+SIGNED_BITS = 7
+"""Bits of a signed bit-slice operand with one HO slice."""
 WEIGHT_BITS = (4, 7, 10)
 ACTIVATION_BITS = (4, 8, 12)
+SYMMETRIC_BITS = (7, 8)
+"""Of activations whose codes are signed."""
 LO_BITS = (4, 5, 6)
 MAX_ACTIVATION_BITS = ACTIVATION_BITS[-1]
 

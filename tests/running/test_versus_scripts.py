@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import io
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from panacea_sim.analysis.versus.entry import versus_entry
 from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.errors import ConfigError
 from panacea_sim.running.versus.comparison import compare
@@ -17,23 +21,59 @@ from panacea_sim.running.versus.machines import entrants
 SCRIPTS = Path(__file__).parents[2] / "scenarios" / "versus"
 
 
+@pytest.mark.parametrize(("script", "file"), [("real", "minilm_fp32.onnx"), ("efficiency", "minilm_sentence.onnx")])
 def test_without_its_models_the_script_says_how_to_get_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    script: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One message, exit code 2."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    import real  # noqa: PLC0415  # a script
-    import versus_script  # noqa: PLC0415  # a module beside it
+    import versus_script  # noqa: PLC0415  # a module beside the scripts
 
-    monkeypatch.setattr(real, "MODELS", tmp_path)
-    monkeypatch.setattr(sys, "argv", ["real.py"])
+    monkeypatch.setattr(versus_script, "MODELS", tmp_path)
+    monkeypatch.setattr(sys, "argv", [f"{script}.py"])
     with pytest.raises(SystemExit) as ended:
-        versus_script.show("", real.pairings)
+        versus_script.show("", importlib.import_module(script).pairings)
     told = capsys.readouterr()
     assert ended.value.code == 2
     assert not told.out
-    assert told.err.startswith("error: scenario real: found no file models/minilm_fp32.onnx")
+    assert told.err.startswith(f"error: scenario {script}: found no file models/{file}")
     assert told.err.endswith("Run `make models` first\n")
+
+
+def test_efficiency_is_the_other_machines_energy_by_that_of_the_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the published figure stands what the rival takes for each joule of panacea, for both kinds of weights."""
+    pytest.importorskip("onnxruntime")
+    from small_models import node, small_model, write_model  # noqa: PLC0415  # they need onnx
+
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    efficiency, versus_script = map(importlib.import_module, ("efficiency", "versus_script"))
+    random = np.random.default_rng(2)
+    weight = random.normal(size=(40, 24)).astype(np.float32)
+    model = small_model([node("MatMul", "x w", "y", name="m")], {"x": (9, 40)}, "y", {"w": weight})
+    write_model(tmp_path / "m.onnx", model)
+    np.savez(tmp_path / "s.npz", x=random.normal(size=(8, 9, 40)).astype(np.float32))
+    monkeypatch.setattr(versus_script, "MODELS", tmp_path)
+    monkeypatch.setattr(efficiency, "FILES", {"m.onnx": ("s.npz", "cosine")})
+    pairings = efficiency.pairings()  # whose files are there as long as it is
+    machines, fight = next(pairings)
+    found = compare(fight, machines, workers=1)
+    console = Console(file=io.StringIO(), width=200)
+    efficiency.print_efficiency(console, [found])
+    assert isinstance(console.file, io.StringIO)
+    rows = [line for line in console.file.getvalue().splitlines() if line.strip().startswith("m ")]
+    parts = versus_entry(found)["parts"]
+    entrants_of = [(part, name) for part in parts for name in ("panacea", "panacea_best")]
+    assert len(rows) == len(entrants_of) == 4
+    for row, (part, name) in zip(rows, entrants_of, strict=True):
+        of_machines = part["machines"]
+        assert part["weights"] in row
+        for table in ("default", "bitfusion"):
+            one, other = (of_machines[each]["energy_by_table_pj"][table]["nominal"] for each in (name, "sibia"))
+            assert f"{other / one:.2f} (" in row
+        assert f"cosine {of_machines['panacea']['accuracy']:.3f}" in row
+        assert "1.97" in row
 
 
 def test_a_model_has_the_densities_of_its_own_layers(tmp_path: Path) -> None:

@@ -51,8 +51,9 @@ def test_a_symmetric_layer_is_the_product_of_its_codes(codes: npt.NDArray[np.int
     ("changes", "text"),
     [
         ({"zero_point": 3}, f"layer.zero_point: found 3; accepted: 0, as the activation is int8. {ADD_128}"),
-        ({"activation_bits": 4}, "layer.activation_bits: found 4; accepted: 8, as the activation is int8."),
-        ({"activation_bits": 12}, "layer.activation_bits: found 12; accepted: 8, as the activation is int8."),
+        ({"activation_bits": 4}, "layer.activation_bits: found 4; accepted: 7 or 8, as the activation is int8."),
+        ({"activation_bits": 12}, "layer.activation_bits: found 12; accepted: 7 or 8, as the activation is int8."),
+        ({"activation_bits": 7}, "layer.activation: found -128 at [0, 0]; accepted: -64 .. 63"),
         ({"lo_bits": 5}, "layer.lo_bits: found 5; accepted: 4, as the activation is int8."),
         ({"r": (0,)}, "layer.r: found (0,); accepted: None, as the activation is int8."),
         ({"r": "mode"}, "layer.r: found 'mode'; accepted: None, as the activation is int8."),
@@ -62,7 +63,7 @@ def test_a_symmetric_layer_is_the_product_of_its_codes(codes: npt.NDArray[np.int
     ],
 )
 def test_what_is_not_symmetric_is_refused(changes: dict[str, Any], text: str) -> None:
-    """Signed codes have 8 bits, the zero point 0, no DBS and no r."""
+    """Signed codes have 7 or 8 bits and fit them, the zero point 0, no DBS and no r."""
     with pytest.raises(ConfigError, match="^" + re.escape(text)):
         _layer(**changes)
 

@@ -16,7 +16,7 @@ from panacea_sim.hardware.config import Hardware
 from panacea_sim.trace.schema import State
 from panacea_sim.trace.summary import Summary
 
-__all__ = ["TABLES", "WEIGHTS", "Accuracy", "Contender", "Part", "Ran", "Versus"]
+__all__ = ["METRICS", "SQNR", "TABLES", "WEIGHTS", "Accuracy", "Contender", "Metric", "Part", "Ran", "Versus"]
 
 TABLES = ("default", "bitfusion")
 """The tables of energy, the first one shown: where they disagree, nobody has won."""
@@ -25,16 +25,32 @@ WEIGHTS = {"measured": "per channel", "measured-per-tensor": "per tensor"}
 """What the scales of the weights are in the profiles of the package."""
 
 
+Metric = Literal["sqnr", "cosine", "top-1"]
+"""A figure of outputs beside the true ones: signal to noise, mean cosine of samples, rows with the same largest one."""
+
+SQNR: Metric = "sqnr"
+METRICS: Mapping[Metric, str] = {"sqnr": "SQNR", "cosine": "mean cosine", "top-1": "same top-1"}
+
+
 @dataclass(frozen=True)
 class Accuracy:
-    """What is left of the real outputs in a machine's quantization: their SQNR in dB, None where nothing is lost."""
+    """What is left of the real outputs in a machine's quantization, by a metric; None where nothing is lost.
 
-    sqnr_db: float | None
+    SQNR is in dB, a share of rows in 0 .. 1. `figures` are all metrics of each output of a model, by its name.
+    """
+
+    value: float | None
+    metric: Metric = SQNR
+    figures: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict, compare=False)
 
     @property
     def text(self) -> str:
         """The same for people."""
-        return "none lost" if self.sqnr_db is None else f"{self.sqnr_db:.1f} dB"
+        if self.value is None:
+            return "none lost"
+        if self.metric == "sqnr":
+            return f"{self.value:.1f} dB"
+        return f"cosine {self.value:.3f}" if self.metric == "cosine" else f"top-1 {self.value:.1%}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +165,8 @@ class Versus:
 
     `champion` is the machine with operators of several kinds, whose split is an assumption, None without one; what is
     made of it are contenders of its name with `_best` and `_pooled`. `baseline` is that by which others are divided.
-    `steps` names, in an ablation, what each step adds to the one before; there is no champion then.
+    `steps` names, in an ablation, what each step adds to the one before; there is no champion then. `notes` say what
+    is to be known of the operands, `no_accuracy` why accuracy is not known where `accuracy_against` is None.
     """
 
     workload: str
@@ -160,3 +177,5 @@ class Versus:
     accuracy_against: str | None
     parts: tuple[Part, ...]
     steps: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    no_accuracy: str | None = None

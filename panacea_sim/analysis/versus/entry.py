@@ -29,6 +29,8 @@ def versus_entry(found: Versus) -> dict[str, Any]:
         "baseline": found.baseline,
         "tables": list(TABLES),
         "accuracy_against": found.accuracy_against,
+        "accuracy_unknown": found.no_accuracy,
+        "notes": list(found.notes),
         "headlines": headlines(found),
         "steps": list(found.steps) or None,
         "machines": parts[0]["machines"],
@@ -107,11 +109,17 @@ def _machine(part: Part, each: Contender, baseline: str) -> dict[str, Any]:
     }
 
 
-def _accuracy(each: Contender) -> dict[str, float | str | None]:
-    """Return the SQNR of the outputs in dB; where nothing is lost it is null, which a word tells from not known."""
-    if each.accuracy is None:
-        return {"accuracy": None, "accuracy_said": None}
-    return {"accuracy": each.accuracy.sqnr_db, "accuracy_said": each.accuracy.text}
+def _accuracy(each: Contender) -> dict[str, Any]:
+    """Return what is left of the outputs, and by which metric; null and a word where nothing is lost."""
+    known = each.accuracy
+    if known is None:
+        return {"accuracy": None, "accuracy_metric": None, "accuracy_said": None, "accuracy_figures": None}
+    return {
+        "accuracy": known.value,
+        "accuracy_metric": known.metric,
+        "accuracy_said": known.text,
+        "accuracy_figures": {name: dict(figures) for name, figures in known.figures.items()} or None,
+    }
 
 
 def _energy(each: Contender) -> dict[str, Any]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import MappingProxyType
 
+from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.description.description import Description
 from panacea_sim.description.inventory import Inventory
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.bitfusion.settings import BitfusionHardware, bitfusion_hardware
 from panacea_sim.machines.dense_machine import DenseMachine
 from panacea_sim.machines.machine import Values
+from panacea_sim.machines.shared.checked_image import CheckedImage
 from panacea_sim.machines.shared.dense_work import DenseWork, dense_work, dense_work_of, stored_width
 from panacea_sim.machines.shared.digit_tiles import DigitTiles
 from panacea_sim.machines.shared.image_values import RivalValues
 from panacea_sim.machines.shared.inventory import DEALING
-from panacea_sim.machines.shared.own_operands import all_bits
+from panacea_sim.machines.shared.own_operands import all_bits, whole_policy
 from panacea_sim.machines.shared.pe_arrays import (
     PEA_ACTIONS,
     dense_machine,
@@ -24,7 +26,7 @@ from panacea_sim.machines.shared.pe_arrays import (
     operator_inventory,
 )
 from panacea_sim.machines.shared.program import PlannedLayer, Program
-from panacea_sim.machines.shared.vector_values import dealing_workers
+from panacea_sim.machines.shared.vector_values import VectorProducts, dealing_workers
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.quant.widths import SLICE_BITS
 from panacea_sim.units import IntArray
@@ -52,6 +54,10 @@ class Bitfusion(DenseMachine):
     def own(self, layer: GemmLayer) -> GemmLayer:
         """Return the layer with all bits of its codes."""
         return all_bits(layer)
+
+    def policy(self, chosen: QuantizationPolicy) -> QuantizationPolicy:
+        """Return a policy without zero points that are moved and bits that are dropped."""
+        return whole_policy(chosen)
 
     def work(self, layer: Layer, hardware: Hardware, computed: FunctionalPass | None) -> DenseWork:
         """Return the tiles and bytes of a layer."""
@@ -87,10 +93,19 @@ class Bitfusion(DenseMachine):
         workers = dealing_workers(program, peas, read, tiles.factors(), pair_steps)
         return RivalValues(program, layers, functional, tiles, workers, peas)
 
+    def checked_values(
+        self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]
+    ) -> Values:
+        """Return the same values, checked without events."""
+        tiles = DigitTiles(program, layers, SLICE_BITS)
+        read = (tiles.read_weight, tiles.read_activation)
+        product = VectorProducts(program, read, tiles.factors(), pair_steps)
+        return CheckedImage(program, layers, functional, tiles, product)
 
-def pair_steps(layer: PlannedLayer, pea: int) -> IntArray:
-    """Return the steps of each task on a PEA: every pair of digits of two elements is one."""
-    return dense_steps(layer, pea, _digit_pairs(dense_work_of(layer.plan.work)))
+
+def pair_steps(layer: PlannedLayer) -> IntArray:
+    """Return the steps [task, PEA]: every pair of digits of two elements is one."""
+    return dense_steps(layer, _digit_pairs(dense_work_of(layer.plan.work)))
 
 
 def _digit_pairs(work: DenseWork) -> int:

@@ -15,7 +15,14 @@ from panacea_sim.machines.sa_ws.settings import SaWsHardware, sa_ws_hardware
 from panacea_sim.machines.shared.dense_work import DenseWork, dense_work
 from panacea_sim.machines.shared.inventory import inventory_of
 from panacea_sim.machines.shared.program import PlannedLayer, Program
-from panacea_sim.machines.shared.systolic import ARRAY_ACTIONS, array_shape, array_values, systolic_machine, task_shapes
+from panacea_sim.machines.shared.systolic import (
+    ARRAY_ACTIONS,
+    array_shape,
+    array_values,
+    checked_array_values,
+    systolic_machine,
+    task_shapes,
+)
 from panacea_sim.mapping.partial_sums import BYTES_PER_PARTIAL_SUM
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.units import IntArray
@@ -61,6 +68,12 @@ class SaWs(DenseMachine):
     def values(self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]) -> Values:
         """Return the values that travel through the machine."""
         return array_values(program, layers, functional)
+
+    def checked_values(
+        self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]
+    ) -> Values:
+        """Return the same values, checked without events."""
+        return checked_array_values(program, layers, functional)
 
 
 def task_cycles(layer: PlannedLayer) -> IntArray:

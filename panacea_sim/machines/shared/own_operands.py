@@ -13,19 +13,17 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from panacea_sim.calibration.policy import BYTE_LIMIT, WIDE_BITS, QuantizationPolicy
 from panacea_sim.quant.quantizer import ActivationQuantizer, quantize_weights, symmetric_scale, weight_scale
-from panacea_sim.quant.widths import SLICE_BITS
+from panacea_sim.quant.widths import SIGNED_BITS, SLICE_BITS
 from panacea_sim.units import FloatArray
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.output_format import OutputFormat, ReadFormat, WeightFormat
 from panacea_sim.workload.written_format import joined_ranges
 
-__all__ = ["SIGNED_BITS", "all_bits", "eight_bits", "signed_codes", "signed_slices"]
+__all__ = ["all_bits", "byte_policy", "eight_bits", "signed_codes", "signed_policy", "signed_slices", "whole_policy"]
 
 _BYTE_BITS = 8
-_BYTE_LIMIT = 127
-SIGNED_BITS = 7
-"""Bits of a signed bit-slice operand with one HO slice."""
 _SIGNED_LIMIT = 63
 
 Form: TypeAlias = OutputFormat | WeightFormat
@@ -42,7 +40,7 @@ def eight_bits(layer: GemmLayer) -> GemmLayer:
     Codes that fit stay as they are. Weights of 8 bits are those of 10, of which they take -127 .. 127.
     """
     layer = all_bits(layer)
-    if layer.weight_bits > _BYTE_BITS:
+    if layer.weight_bits > _BYTE_BITS and not _are_bytes(layer):
         weight, scale = _eight_bit_weights(layer)
         layer = replace(layer, weight=weight, weight_scale=scale)
     if layer.activation_bits > _BYTE_BITS:
@@ -74,6 +72,21 @@ def signed_slices(layer: GemmLayer) -> GemmLayer:
     return _with_formats(layer, _seven_bit_weights)
 
 
+def whole_policy(chosen: QuantizationPolicy) -> QuantizationPolicy:
+    """Return a policy without what is done for frequent slices: no zero point is moved, no bit dropped."""
+    return replace(chosen, zpm="off", dbs_z=None)
+
+
+def byte_policy(chosen: QuantizationPolicy) -> QuantizationPolicy:
+    """Return the policy of 8-bit multipliers: weights in -127 .. 127 with a scale for each row."""
+    return replace(whole_policy(chosen), operands="bytes", weight_bits=WIDE_BITS, per_channel=True)
+
+
+def signed_policy(chosen: QuantizationPolicy) -> QuantizationPolicy:
+    """Return the policy of signed bit slices: weights of at most 7 bits, symmetric activations of 7."""
+    return replace(whole_policy(chosen), operands="signed").with_weight_bits(chosen.weight_bits)
+
+
 def signed_codes(codes: npt.NDArray[Any], zero_point: int, bits: int) -> npt.NDArray[np.int8]:
     """Return the 7-bit symmetric codes of asymmetric ones: the further end of their range becomes 63."""
     end = max(zero_point, (1 << bits) - 1 - zero_point)
@@ -85,6 +98,8 @@ def _signed_activation(layer: GemmLayer) -> tuple[npt.NDArray[np.int8], float]:
     if not layer.is_symmetric:
         codes = signed_codes(layer.activation, layer.zero_point, layer.activation_bits)
         return codes, symmetric_scale(_quantizer_of(layer), SIGNED_BITS)
+    if layer.activation_bits == SIGNED_BITS:
+        return layer.activation.astype(np.int8), layer.activation_scale
     end = 1 << (layer.activation_bits - 1)
     return _to_signed(layer.activation.astype(np.float64), end), layer.activation_scale * end / _SIGNED_LIMIT
 
@@ -94,12 +109,17 @@ def _to_signed(steps: FloatArray, end: int) -> npt.NDArray[np.int8]:
     return np.rint(steps * _SIGNED_LIMIT / end).clip(-_SIGNED_LIMIT, _SIGNED_LIMIT).astype(np.int8)
 
 
+def _are_bytes(layer: GemmLayer) -> bool:
+    """Return whether weights that may be wider have codes of 8 bits, as those of most quantized models."""
+    return layer.weight.dtype == np.int8 and bool((layer.weight >= -BYTE_LIMIT).all())
+
+
 def _eight_bit_weights(layer: GemmLayer) -> tuple[npt.NDArray[Any], FloatArray]:
     """Return 8-bit codes of the weights and the scale of each row; rows of zeros keep the scale that they have."""
     real = _real_weights(layer)
     peaks = np.abs(real).max(-1)
-    scale = np.where(peaks > 0, peaks / _BYTE_LIMIT, layer.weight_scale)
-    codes = np.rint(real / scale[..., None]).clip(-_BYTE_LIMIT, _BYTE_LIMIT).astype(np.int8)
+    scale = np.where(peaks > 0, peaks / BYTE_LIMIT, layer.weight_scale)
+    codes = np.rint(real / scale[..., None]).clip(-BYTE_LIMIT, BYTE_LIMIT).astype(np.int8)
     return codes, scale
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from panacea_sim.description.actions import action_of
 from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
@@ -36,8 +38,8 @@ __all__ = [
 PEA_ACTIONS = ("read_bytes", "dealt_bytes", "accumulated_outputs", "written_bytes", "requantized_outputs")
 """What the components of such a machine count, beside the steps of its operators."""
 
-StepsOf = Callable[[PlannedLayer, int], IntArray]
-"""Returns for each task of a layer the steps of the operators of a PEA."""
+StepsOf = Callable[[PlannedLayer], IntArray]
+"""Returns for each task of a layer the steps of the operators of each PEA, [task, PEA]."""
 
 
 def dense_machine(program: Program, hardware: OperatorHardware, action: str, products: StepsOf) -> Description:
@@ -67,7 +69,8 @@ def operator_machine(
     The operators do `steps_of` each task, which are counted as `action`.
     """
     peas, depth = range(hardware.n_pea), hardware.queue_depth
-    arrays = [_pe_array(program, hardware, pea, action, steps_of) for pea in peas]
+    steps = program.joined(lambda layer: narrow(steps_of(layer)))
+    arrays = [_pe_array(program, hardware, pea, action, steps[:, pea]) for pea in peas]
     sums = [sum_queue(pea) for pea in peas]
     return framed(
         program,
@@ -86,9 +89,8 @@ def operator_inventory(hardware: OperatorHardware, left_out: tuple[str, ...]) ->
     return inventory_of(hardware, {"pea": {hardware.multiply: hardware.products_per_cycle}}, left_out)
 
 
-def _pe_array(program: Program, hardware: OperatorHardware, pea: int, action: str, steps_of: StepsOf) -> Component:
-    """Return the PEA with this number: in a cycle each of its operators makes a step."""
-    steps = program.joined(lambda layer: narrow(steps_of(layer, pea)))
+def _pe_array(program: Program, hardware: OperatorHardware, pea: int, action: str, steps: IntArray) -> Component:
+    """Return the PEA with this number: in a cycle each of its operators makes one of the steps of a task."""
     counted = replace(action_of(action, "operator-cycles", steps), per_cycle=hardware.n_operators)
     return Component(
         f"pea{pea}",
@@ -105,14 +107,15 @@ def _pe_array(program: Program, hardware: OperatorHardware, pea: int, action: st
     )
 
 
-def dense_steps(layer: PlannedLayer, pea: int, products: int = 1) -> IntArray:
-    """Return the steps of each task on a PEA where every element of K makes `products` of them with each column group.
+def dense_steps(layer: PlannedLayer, products: int = 1) -> IntArray:
+    """Return the steps [task, PEA] where every element of K makes `products` of them with each column group.
 
     A PEA without rows in a tile has none.
     """
     tasks, tiling = layer.plan.tasks, dense_work_of(layer.plan.work).tiling
-    steps = products * tiling.column_groups[:, None] * tiling.depths
-    of_tasks: IntArray = steps[tasks.n, tasks.k] * (tiling.row_groups > pea)[tasks.stack]
+    steps = narrow(products * tiling.column_groups[:, None] * tiling.depths)
+    has_rows = np.arange(tiling.most_row_groups) < tiling.row_groups[:, None]
+    of_tasks: IntArray = steps[tasks.n, tasks.k][:, None] * has_rows[tasks.stack]
     return of_tasks
 
 

@@ -14,6 +14,7 @@ from panacea_sim.description.component import Component
 from panacea_sim.description.description import Description
 from panacea_sim.description.parts import Queue
 from panacea_sim.description.steps import Give
+from panacea_sim.machines.shared.checked_image import CheckedImage
 from panacea_sim.machines.shared.costs import mac_costs, tile_read_costs
 from panacea_sim.machines.shared.dense_work import BYTE_BITS
 from panacea_sim.machines.shared.fetched_tiles import tile_need, tile_release
@@ -26,7 +27,15 @@ from panacea_sim.workload.functional import Codes, FunctionalPass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.output_format import OutputFormat, WeightFormat
 
-__all__ = ["ARRAY_ACTIONS", "TaskCycles", "array_shape", "array_values", "systolic_machine", "task_shapes"]
+__all__ = [
+    "ARRAY_ACTIONS",
+    "TaskCycles",
+    "array_shape",
+    "array_values",
+    "checked_array_values",
+    "systolic_machine",
+    "task_shapes",
+]
 
 ARRAY_ACTIONS = ("read_bytes", "mac_steps", "accumulated_outputs", "written_bytes", "requantized_outputs")
 """All that the components of a systolic array count."""
@@ -78,6 +87,13 @@ def array_values(program: Program, layers: Sequence[GemmLayer], functional: Sequ
     return RivalValues(program, layers, functional, _ByteTiles(), {"array": _ArrayWorker(program, layers)}, 1)
 
 
+def checked_array_values(
+    program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]
+) -> CheckedImage:
+    """Return the same values, checked without events."""
+    return CheckedImage(program, layers, functional, _ByteTiles(), _ArrayProducts(program, layers))
+
+
 class _ByteTiles:
     """Tiles of one byte an element, row after row."""
 
@@ -102,24 +118,36 @@ def _as_bytes(tile: Codes, form: OutputFormat | WeightFormat | None) -> npt.NDAr
     return tile.astype(np.uint8)
 
 
-class _ArrayWorker:
-    """Multiplies pairs of tiles and adds the products up until the visit to their output tile ends."""
+class _ArrayProducts:
+    """The products of pairs of tiles, as bytes."""
 
     def __init__(self, program: Program, layers: Sequence[GemmLayer]) -> None:
         self._labels = program.task_labels
         self._tilings = [layer.plan.work.tiling for layer in program.layers]
-        self._given = program.sums_given[0]
         self._kinds = [layer.activation.dtype for layer in layers]
+
+    def __call__(self, task: int, weight: list[bytes], activation: list[bytes]) -> IntArray:
+        """Return the sums [rows, columns] of a task."""
+        number, k = self._labels.layer[task], self._labels.k[task]
+        depth = int(self._tilings[number].depths[k])
+        (of_weight,), (of_activation,) = weight, activation
+        rows = np.frombuffer(of_weight, np.int8).reshape(-1, depth).astype(np.float64)
+        columns = np.frombuffer(of_activation, self._kinds[number]).reshape(depth, -1).astype(np.float64)
+        # Whole numbers far below 2^53: floating point is exact, and faster.
+        sums: IntArray = (rows @ columns).astype(np.int64)
+        return sums
+
+
+class _ArrayWorker:
+    """Multiplies pairs of tiles and adds the products up until the visit to their output tile ends."""
+
+    def __init__(self, program: Program, layers: Sequence[GemmLayer]) -> None:
+        self._given = program.sums_given[0]
+        self._products = _ArrayProducts(program, layers)
         self._sums: IntArray | int = 0
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
         """Return the sums [rows, columns] at the end of a visit, and nothing before that."""
-        number, k = self._labels.layer[firing], self._labels.k[firing]
-        depth = int(self._tilings[number].depths[k])
-        (weight,), (activation,) = inputs[0][0], inputs[1][0]
-        rows = np.frombuffer(weight, np.int8).reshape(-1, depth).astype(np.float64)
-        columns = np.frombuffer(activation, self._kinds[number]).reshape(depth, -1).astype(np.float64)
-        # Whole numbers far below 2^53: floating point is exact, and faster.
-        sums = self._sums + (rows @ columns).astype(np.int64)
+        sums = self._sums + self._products(firing, inputs[0][0], inputs[1][0])
         self._sums = 0 if self._given[firing] else sums
         return (sums if self._given[firing] else None,)

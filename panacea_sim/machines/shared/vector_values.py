@@ -14,9 +14,9 @@ from panacea_sim.errors import InvariantError
 from panacea_sim.machines.shared.pe_arrays import StepsOf
 from panacea_sim.machines.shared.program import Program
 from panacea_sim.quant.vectors import BoolArray
-from panacea_sim.units import IntArray, ceil_div
+from panacea_sim.units import IntArray, ceil_div, narrow
 
-__all__ = ["Factors", "Unpack", "VectorTile", "dealing_workers"]
+__all__ = ["Factors", "Unpack", "VectorProducts", "VectorTile", "dealing_workers"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,8 @@ def dealing_workers(
 ) -> dict[str, Worker]:
     """Return the workers of the dispatcher and of the PEAs; `factors` are those of each layer."""
     workers: dict[str, Worker] = {"dispatcher": _DispatcherWorker(unpack, peas)}
-    workers |= {f"pea{pea}": _PeaWorker(program, pea, factors, steps_of) for pea in range(peas)}
+    steps = program.joined(lambda layer: narrow(steps_of(layer)))
+    workers |= {f"pea{pea}": _PeaWorker(program, pea, factors, steps[:, pea]) for pea in range(peas)}
     return workers
 
 
@@ -79,12 +80,12 @@ class _PeaWorker:
     The steps that it finds in the planes must be those of its timing: a stored vector meets every stored one.
     """
 
-    def __init__(self, program: Program, pea: int, factors: Sequence[Factors], steps_of: StepsOf) -> None:
+    def __init__(self, program: Program, pea: int, factors: Sequence[Factors], steps: IntArray) -> None:
         self._pea = pea
         self._labels = program.task_labels
         self._given = program.sums_given[0]
         self._factors = factors
-        self._steps = program.joined(lambda layer: steps_of(layer, pea))
+        self._steps = steps
         self._sums: IntArray | None = None
 
     def fire(self, firing: int, inputs: list[tuple[Any, ...]]) -> Sequence[Any]:
@@ -100,16 +101,47 @@ class _PeaWorker:
         return (sums if self._given[firing] else None,)
 
     def _check_steps(self, firing: int, weight: VectorTile, activation: VectorTile) -> None:
-        found = int(weight.multiplied @ activation.multiplied)
-        planned = int(self._steps[firing])
+        found, planned = int(_steps_found(weight, activation).sum()), int(self._steps[firing])
         if found != planned:
-            raise InvariantError(
-                f"pea{self._pea} found {found} steps in task {firing}, but its timing was computed from {planned}"
-            )
+            raise _unplanned(self._pea, firing, found, planned)
+
+
+class VectorProducts:
+    """The products of whole tiles: what the PEAs make of them together, their steps compared with those of timing."""
+
+    def __init__(
+        self, program: Program, unpack: tuple[Unpack, Unpack], factors: Sequence[Factors], steps_of: StepsOf
+    ) -> None:
+        self._labels = program.task_labels
+        self._unpack = unpack
+        self._factors = factors
+        self._steps = program.joined(lambda layer: narrow(steps_of(layer)))
+
+    def __call__(self, task: int, weight: list[bytes], activation: list[bytes]) -> IntArray:
+        """Return the sums [rows, columns] with padding; raises InvariantError for a PEA with other steps."""
+        of_weight, of_activation = (
+            unpack(task, pieces) for unpack, pieces in zip(self._unpack, (weight, activation), strict=True)
+        )
+        found = np.zeros(self._steps.shape[1], np.int64)
+        of_groups = _steps_found(of_weight, of_activation)
+        found[: len(of_groups)] = of_groups
+        for pea in np.flatnonzero(found != self._steps[task])[:1]:
+            raise _unplanned(int(pea), task, int(found[pea]), int(self._steps[task, pea]))
+        return _products(of_weight, of_activation, self._factors[self._labels.layer[task]])
+
+
+def _steps_found(weight: VectorTile, activation: VectorTile) -> IntArray:
+    """Return the steps of each row group: every stored vector of the weight meets every stored one at its k."""
+    steps: IntArray = weight.stored.sum(0, dtype=np.int64) @ activation.multiplied
+    return steps
+
+
+def _unplanned(pea: int, task: int, found: int, planned: int) -> InvariantError:
+    return InvariantError(f"pea{pea} found {found} steps in task {task}, but its timing was computed from {planned}")
 
 
 def _products(weight: VectorTile, activation: VectorTile, factors: Factors) -> IntArray:
-    """Return the weighted sum over all pairs of planes, [v, columns]."""
+    """Return the weighted sum over all pairs of planes, [rows, columns]."""
     rows, columns = (_lanes(tile) for tile in (weight, activation))
     # Whole numbers far below 2^53, so floating point is exact.
     pairs = np.tensordot(rows, columns, axes=([1], [1]))

@@ -7,41 +7,44 @@ from types import MappingProxyType
 
 import numpy as np
 
+from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.description.description import Description
 from panacea_sim.description.inventory import Inventory
 from panacea_sim.description.parts import Queue
 from panacea_sim.description.steps import Take
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.machines.machine import Machine, Values
+from panacea_sim.machines.machine import Values
+from panacea_sim.machines.rival import Rival
+from panacea_sim.machines.shared.checked_image import CheckedImage
 from panacea_sim.machines.shared.codecs import activation_decoder, encoder, weight_decoder
 from panacea_sim.machines.shared.dealer import dealer
 from panacea_sim.machines.shared.image_values import RivalValues
 from panacea_sim.machines.shared.inventory import CODED_PARTS
-from panacea_sim.machines.shared.own_operands import signed_slices
+from panacea_sim.machines.shared.own_operands import signed_policy, signed_slices
 from panacea_sim.machines.shared.pe_arrays import PEA_ACTIONS, operator_inventory, operator_machine
 from panacea_sim.machines.shared.program import PlannedLayer, Program
-from panacea_sim.machines.shared.vector_values import VectorTile, dealing_workers
+from panacea_sim.machines.shared.vector_values import VectorProducts, VectorTile, dealing_workers
 from panacea_sim.machines.sibia.settings import SibiaHardware, sibia_hardware
 from panacea_sim.machines.sibia.values import DecoderWorker, SignedTiles
-from panacea_sim.machines.sibia.work import SibiaWork, batched_sibia, sibia_work, sibia_work_of
+from panacea_sim.machines.sibia.work import SibiaWork, batched_sibia, has_raw_weight, sibia_work, sibia_work_of
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.units import IntArray, ceil_div
 from panacea_sim.workload.functional import FunctionalPass
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer import AnyLayer, Layer
 from panacea_sim.workload.link import Operand
+from panacea_sim.workload.masked_layer import MaskedLayer
 
 __all__ = ["MACHINE", "Sibia"]
 
 
-class Sibia(Machine):
+class Sibia(Rival):
     """Symmetrically quantized products on PE arrays that skip zero vectors of one operand."""
 
     name = "sibia"
     settings = SibiaHardware
     actions = (*PEA_ACTIONS, "decoded_bytes", "product_steps", "encoded_bytes")
     quantization = "sbr7"
-    requantizes = True
     rates = MappingProxyType(
         {
             "w_decoder": ("codec_bytes_per_cycle",),
@@ -56,6 +59,14 @@ class Sibia(Machine):
     def own(self, layer: GemmLayer) -> GemmLayer:
         """Return the layer with symmetric operands of 7 bits."""
         return signed_slices(layer)
+
+    def idle_densities(self, layer: MaskedLayer, hardware: Hardware) -> frozenset[str]:
+        """Return that of the weight where it is the raw operand for certain, as activations skip far more."""
+        return frozenset({"rho_w"}) if has_raw_weight(layer, sibia_hardware(hardware).v) else frozenset()
+
+    def policy(self, chosen: QuantizationPolicy) -> QuantizationPolicy:
+        """Return the policy of symmetric operands of 7 bits."""
+        return signed_policy(chosen)
 
     def work(self, layer: Layer, hardware: Hardware, computed: FunctionalPass | None) -> SibiaWork:
         """Return the tiles, bytes and steps of a layer."""
@@ -117,15 +128,28 @@ class Sibia(Machine):
         compute = {**decoders, **dealing}
         return RivalValues(program, layers, functional, tiles, compute, hardware.n_pea, packer="encoder")
 
+    def checked_values(
+        self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]
+    ) -> Values:
+        """Return the same values, checked without events."""
+        hardware = sibia_hardware(program.hardware)
+        tiles = SignedTiles(program, layers, hardware)
+        read = (tiles.read("w"), tiles.read("x"))
+        product = VectorProducts(program, read, tiles.factors(), pea_steps)
+        return CheckedImage(program, layers, functional, tiles, product)
+
 
 _OPERANDS: tuple[Operand, ...] = ("w", "x")
 
 
-def pea_steps(layer: PlannedLayer, pea: int) -> IntArray:
-    """Return the steps of each task on a PEA."""
-    tasks = layer.plan.tasks
-    steps: IntArray = sibia_work_of(layer.plan.work).steps[tasks.stack, pea, tasks.n, tasks.k]
-    return steps
+def pea_steps(layer: PlannedLayer) -> IntArray:
+    """Return the steps [task, PEA]."""
+    tasks, steps = layer.plan.tasks, sibia_work_of(layer.plan.work).steps
+    stacks, peas, _, k_tiles = steps.shape
+    # They lie in memory in this order, those of the PEAs side by side.
+    of_all: IntArray = steps.transpose(2, 3, 0, 1).reshape(-1, peas)
+    of_tasks: IntArray = of_all[(tasks.n * np.int64(k_tiles) + tasks.k) * stacks + tasks.stack]
+    return of_tasks
 
 
 def _decoded(firing: int, tile: VectorTile) -> VectorTile:  # noqa: ARG001  # decoders have looked at it

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from panacea_sim.machines.shared.encoded_tiles import encode_output_tile, pack_weights
-from panacea_sim.machines.shared.own_operands import SIGNED_BITS, signed_codes
+from panacea_sim.machines.shared.own_operands import signed_codes
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.machines.shared.tile_format import TileShape, pack_nibbles, unpack_nibbles, unpack_tile
 from panacea_sim.machines.shared.vector_values import Factors, Unpack, VectorTile
@@ -18,6 +18,7 @@ from panacea_sim.machines.sibia.work import SibiaWork, sibia_work_of
 from panacea_sim.quant.rle import from_signed_nibbles, to_nibbles
 from panacea_sim.quant.slicing import WeightSlices, slice_weights, weight_ho_factors
 from panacea_sim.quant.vectors import group_weight_vectors
+from panacea_sim.quant.widths import SIGNED_BITS
 from panacea_sim.workload.functional import Codes
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.link import Operand

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import sqrt
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.machines.shared.dense_work import BYTE_BITS
 from panacea_sim.machines.shared.encoded_outputs import encoded_outputs, masked_outputs
 from panacea_sim.machines.shared.layer_outputs import layer_outputs, ppu_passes
-from panacea_sim.machines.shared.own_operands import SIGNED_BITS, signed_codes
+from panacea_sim.machines.shared.own_operands import signed_codes
 from panacea_sim.machines.shared.slice_steps import SliceSteps, batched_steps
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling, shared_tiling
 from panacea_sim.machines.shared.sliced_work import SkipMasks, filled_up
@@ -21,7 +22,7 @@ from panacea_sim.mapping.outputs import OutputBytes, dense_outputs
 from panacea_sim.mapping.work import LayerWork, TileBytes
 from panacea_sim.quant.slicing import slice_weights
 from panacea_sim.quant.vectors import BoolArray, skipped_share, skipped_weight_vectors
-from panacea_sim.quant.widths import SLICE_BITS
+from panacea_sim.quant.widths import SIGNED_BITS, SLICE_BITS
 from panacea_sim.units import FloatArray, IntArray, bits_to_bytes, ceil_div
 from panacea_sim.workload.functional import FunctionalPass, WrittenCodes
 from panacea_sim.workload.gemm_layer import GemmLayer
@@ -31,7 +32,11 @@ from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.output_format import OutputFormat, WeightFormat
 from panacea_sim.workload.written_format import Form
 
-__all__ = ["SibiaWork", "batched_sibia", "sibia_work", "sibia_work_of", "signed_written"]
+__all__ = ["SibiaWork", "batched_sibia", "has_raw_weight", "sibia_work", "sibia_work_of", "signed_written"]
+
+
+_CERTAIN_DEVIATIONS = 7.0
+"""Standard deviations of both shares together, at half / sqrt(n) each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +150,20 @@ def _packed(tiling: SlicedTiling, layer: Layer) -> FloatArray:
     starts = (np.arange(tiling.repeat)[:, None] * tiling.N + first).ravel()
     filled = ceil_div(np.add.reduceat(there, starts, 0, dtype=np.int64), tiling.v)
     return filled.astype(np.float32)
+
+
+def has_raw_weight(layer: MaskedLayer, v: int) -> bool:
+    """Return whether the masks that a layer draws leave its weight raw for certain, whatever is drawn.
+
+    A share of n vectors that are drawn one by one is seven of its standard deviations from its density less often than
+    once in 10^11: each of the two masks has one of half / sqrt(n) at most.
+    """
+    weight_slices, activation_slices = layer.ho_slices
+    if not weight_slices or not activation_slices:
+        return False
+    rho_w = layer.rho_w[-1] if isinstance(layer.rho_w, tuple) else layer.rho_w
+    vectors = layer.repeat * ceil_div(min(layer.M, layer.N), v) * layer.K
+    return layer.rho_x - rho_w > _CERTAIN_DEVIATIONS / sqrt(vectors)
 
 
 def _raw(tiling: SlicedTiling, groups: IntArray, ho_slices: int) -> TileBytes:

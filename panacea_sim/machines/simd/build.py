@@ -10,6 +10,7 @@ from panacea_sim.description.inventory import Inventory
 from panacea_sim.hardware.config import Hardware
 from panacea_sim.machines.dense_machine import DenseMachine
 from panacea_sim.machines.machine import Values
+from panacea_sim.machines.shared.checked_image import CheckedImage
 from panacea_sim.machines.shared.dense_work import BYTE_BITS, DenseWork, dense_work, dense_work_of
 from panacea_sim.machines.shared.digit_tiles import DigitTiles
 from panacea_sim.machines.shared.image_values import RivalValues
@@ -22,7 +23,7 @@ from panacea_sim.machines.shared.pe_arrays import (
     operator_inventory,
 )
 from panacea_sim.machines.shared.program import Program
-from panacea_sim.machines.shared.vector_values import dealing_workers
+from panacea_sim.machines.shared.vector_values import VectorProducts, dealing_workers
 from panacea_sim.machines.simd.settings import SimdHardware, simd_hardware
 from panacea_sim.mapping.work import LayerWork
 from panacea_sim.workload.functional import FunctionalPass
@@ -76,6 +77,15 @@ class Simd(DenseMachine):
         read = (tiles.read_weight, tiles.read_activation)
         workers = dealing_workers(program, peas, read, tiles.factors(), dense_steps)
         return RivalValues(program, layers, functional, tiles, workers, peas)
+
+    def checked_values(
+        self, program: Program, layers: Sequence[GemmLayer], functional: Sequence[FunctionalPass]
+    ) -> Values:
+        """Return the same values, checked without events."""
+        tiles = DigitTiles(program, layers, BYTE_BITS)
+        read = (tiles.read_weight, tiles.read_activation)
+        product = VectorProducts(program, read, tiles.factors(), dense_steps)
+        return CheckedImage(program, layers, functional, tiles, product)
 
 
 MACHINE = Simd()

@@ -73,4 +73,6 @@ def compare(
         fight.accuracy_against,
         parts,
         fight.steps,
+        fight.notes,
+        fight.no_accuracy,
     )

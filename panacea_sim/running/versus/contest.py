@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from panacea_sim.analysis.versus.contender import Contender, Part, Ran
+from panacea_sim.analysis.versus.contender import Accuracy, Contender, Part, Ran
 from panacea_sim.analysis.versus.verdicts import BEST, POOLED
 from panacea_sim.engines.choice import chosen_engine
 from panacea_sim.hardware.config import Hardware
@@ -29,11 +29,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Bout:
-    """The same workload for all machines: what the scales of the weights are, the profile, a scenario for each."""
+    """The same workload for all machines: what the scales of the weights are, the profile, a scenario for each.
+
+    `accuracies` are what is left of the outputs in the quantization of each machine, where that is known beforehand.
+    """
 
     weights: str
     profile: str | None
     scenarios: tuple[Scenario, ...]
+    accuracies: tuple[Accuracy | None, ...] = ()
 
 
 def champion_of(machines: Sequence[Entrant]) -> str | None:
@@ -71,10 +75,12 @@ def contest(
     outcomes = dict(zip(tasks, _outcomes(list(tasks.values()), workers, progress), strict=True))
     parts = []
     for bout, known in zip(bouts, keys, strict=True):
+        own = [outcomes[key] for key in known]
+        accuracies = bout.accuracies or tuple(each.accuracy for each in own)
         contenders = [
             contender
-            for machine, key in zip(machines, known, strict=True)
-            for contender in _contenders(machine.name, outcomes[key], device)
+            for machine, outcome, accuracy in zip(machines, own, accuracies, strict=True)
+            for contender in _contenders(machine.name, replace(outcome, accuracy=accuracy), device)
         ]
         parts.append(Part(bout.weights, bout.profile, tuple(contenders)))
     return tuple(parts)

@@ -26,17 +26,23 @@ GraphOf = Callable[[str, Hardware], LayerGraph]
 
 _NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
 _OF_THE_LAYER = "the layer's"
+_NO_OPERANDS = "the layers of a network have densities and no operands"
 
 
 @dataclass(frozen=True)
 class Fight:
-    """A workload as all machines get it, and the layer whose products are the truth of accuracy."""
+    """A workload as all machines get it, and the layer whose products are the truth of accuracy.
+
+    `no_accuracy` says why accuracy is not known, where that is so; `notes` what is to be known of the operands.
+    """
 
     name: str
     bouts: tuple[Bout, ...]
     judge: AnyLayer | None = None
     accuracy_against: str | None = None
     steps: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    no_accuracy: str | None = None
 
 
 def network_fight(graph_of: GraphOf, machines: Sequence[Entrant], profiles: Mapping[str, str] = WEIGHTS) -> Fight:
@@ -49,7 +55,7 @@ def network_fight(graph_of: GraphOf, machines: Sequence[Entrant], profiles: Mapp
         graphs = [graph_of(profile, each.hardware) for each in machines]
         scenarios = [network_scenario(graph, each.hardware) for graph, each in zip(graphs, machines, strict=True)]
         bouts.append(Bout(weights, profile, tuple(scenarios)))
-    return Fight(bouts[0].scenarios[0].name, tuple(bouts))
+    return Fight(bouts[0].scenarios[0].name, tuple(bouts), no_accuracy=_NO_OPERANDS)
 
 
 def layer_fight(path: Path, machines: Sequence[Entrant], plain: Path | None = None) -> Fight:

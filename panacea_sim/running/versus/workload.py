@@ -8,9 +8,10 @@ from pathlib import Path
 
 from panacea_sim.analysis.versus.contender import WEIGHTS
 from panacea_sim.errors import ConfigError
-from panacea_sim.running.network_file import NetworkSizes, network_of
+from panacea_sim.running.network_file import NetworkSizes, check_sizes, network_of
 from panacea_sim.running.versus.fight import Fight, ablation_fight, layer_fight, network_fight
 from panacea_sim.running.versus.machines import Entrant
+from panacea_sim.running.versus.model_fight import OperandChoice, operand_fight
 from panacea_sim.workload.samples import is_sample
 
 __all__ = ["NetworkOptions", "ablation_of", "fight_of", "is_layer", "refuse_options"]
@@ -27,13 +28,28 @@ class NetworkOptions:
     profile: str | None = None
 
 
-def fight_of(workload: str, machines: Sequence[Entrant], options: NetworkOptions, plain: Path | None) -> Fight:
-    """Return the workload of a name or a file; raises ConfigError for what there is not, and for useless options."""
+def fight_of(  # what the command is given
+    workload: str,
+    machines: Sequence[Entrant],
+    options: NetworkOptions,
+    plain: Path | None,
+    operands: OperandChoice | None = None,
+    folder: Path | None = None,
+) -> Fight:
+    """Return the workload of a name or a file; raises ConfigError for what there is not, and for useless options.
+
+    `operands` says which operands of a model are simulated, None: its densities. They lie in the folder, which exists.
+    """
     if is_layer(workload):
         refuse_options(workload, options)
         return layer_fight(Path(workload), machines, plain)
     if plain is not None:
         raise ConfigError("--plain", plain, f"nothing beside {workload}, which is no layer file", "Leave it out")
+    if operands is not None:
+        check_sizes(workload, options.sizes)
+        assert options.sizes.data is not None
+        assert folder is not None
+        return operand_fight(Path(workload), options.sizes.data, machines, folder, operands)
     asked = options.profile
     profiles = WEIGHTS if asked is None else {asked: WEIGHTS.get(asked, asked)}
     return network_fight(
@@ -71,6 +87,7 @@ def refuse_options(workload: str, options: NetworkOptions, what: str = "is a lay
         "--batch": sizes.batch,
         "--weight-bits": options.weight_bits,
         "--profile": options.profile,
+        "--data": sizes.data,
         "--shape": sizes.shapes or None,
     }
     for option, value in given.items():

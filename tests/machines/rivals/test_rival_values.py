@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from case_counts import asked_machines, at_most, of_asked
+from engine_runs import NEEDS_NUMBA
 from hypothesis import event, given
 from hypothesis import strategies as st
 from naive_rivals import activation_codes, are_nearest
 from read_formats import Case, cases
 from strategies import RIVALS, gemm_layers, rival_scenarios
 
-from panacea_sim.errors import ConfigError, InvariantError
+from panacea_sim.choices import ValuesChoice
+from panacea_sim.errors import InvariantError
 from panacea_sim.hardware.config import load_hardware
 from panacea_sim.machines.machine import machine_of
+from panacea_sim.machines.shared.packer import PackerWorker
+from panacea_sim.quant.rle import CodecError
+from panacea_sim.running import values_choice
 from panacea_sim.running.prepare import Prepared, prepare
 from panacea_sim.running.run import run
 from panacea_sim.running.scenario import Scenario
@@ -21,6 +29,7 @@ from panacea_sim.trace.options import NO_TRACE
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.workload.functional import real_outputs
 from panacea_sim.workload.gemm_layer import GemmLayer
+from panacea_sim.workload.output_format import OutputFormat
 from panacea_sim.workload.synthetic import synthetic_layer
 
 pytestmark = pytest.mark.timeout(600 + asked_machines(0))
@@ -40,6 +49,10 @@ def test_every_accumulator_is_exact(machine: str, data: st.DataObject) -> None:
     outcome = run(Scenario(scenario.name, scenario.layer, machine, scenario.settings, values="travel"))
     assert outcome.summary.exact is True
     assert outcome.prepared.values is not None
+    checked = prepare(Scenario(scenario.name, scenario.layer, machine, scenario.settings, values="check"))
+    assert isinstance(checked, Prepared)
+    assert checked.values is not None
+    assert checked.values.exact() is True
     own = [machine_of(prepared.hardware).own(layer) for layer in scenario.layers if isinstance(layer, GemmLayer)]
     for layer, found in zip(own, outcome.prepared.values.accumulators, strict=True):
         wanted = layer.weight.astype(np.int64) @ layer.activation.astype(np.int64)
@@ -61,6 +74,10 @@ def test_outputs_are_written_in_all_formats(machine: str, case: Case) -> None:
     summary = run(Scenario("formats", case.layer, machine, settings, values="travel")).summary
     assert summary.exact is True
     assert summary.dram.write_bytes > 0
+    checked = prepare(Scenario("formats", case.layer, machine, settings, values="check"))
+    assert isinstance(checked, Prepared)
+    assert checked.values is not None
+    assert checked.values.exact() is True
 
 
 @pytest.mark.parametrize("machine", RIVALS)
@@ -117,29 +134,68 @@ def test_symmetric_layers_are_taken(machine: str) -> None:
     assert run(Scenario("symmetric", layer, machine, values="travel")).summary.exact is True
 
 
-@pytest.mark.parametrize("machine", RIVALS)
-def test_check_is_refused_by_name(machine: str) -> None:
-    """Values can travel or be off."""
-    layer = synthetic_layer(8, 8, 8, 0.5, 0.5, seed=0)
-    with pytest.raises(ConfigError, match=rf"found check; accepted: travel or off, on machine '{machine}'"):
-        run(Scenario("layer", layer, machine, values="check"))
-
-
-@pytest.mark.parametrize("machine", RIVALS)
-def test_a_changed_byte_is_seen(machine: str) -> None:
-    """A weight tile that is another one in DRAM makes the run inexact, or its steps others than planned."""
+@NEEDS_NUMBA
+def test_large_runs_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values travel in small runs, and are checked without events in larger ones."""
     layer = synthetic_layer(70, 60, 30, 0.2, 0.5, seed=3)
-    prepared = prepare(Scenario("layer", layer, machine, {"tile_k": 32}, values="travel"))
+    for most, way in ((6, "travel"), (1, "check")):
+        monkeypatch.setattr(values_choice, "MOST_TRAVELLING_TASKS", most)
+        prepared = prepare(Scenario("layer", layer, "simd"))
+        assert isinstance(prepared, Prepared)
+        assert prepared.values_way == way
+
+
+@pytest.mark.parametrize("way", ["travel", pytest.param("check", marks=NEEDS_NUMBA)])
+@pytest.mark.parametrize("operand", ["weight", "activation"])
+@pytest.mark.parametrize("machine", RIVALS)
+def test_a_changed_byte_is_seen(machine: str, operand: str, way: ValuesChoice) -> None:
+    """A tile that is another one in DRAM makes the run inexact, its steps others than planned, or cannot be read."""
+    layer = synthetic_layer(70, 60, 30, 0.2, 0.5, seed=3)
+    prepared = prepare(Scenario("layer", layer, machine, {"tile_k": 32}, values=way))
     assert isinstance(prepared, Prepared)
     values = prepared.values
+    assert values is not None
     image = getattr(values, "image")  # noqa: B009  # no part of the protocol
-    address = int(prepared.program.layers[0].layout.weight[0, 0])
+    address = int(getattr(prepared.program.layers[0].layout, operand)[0, 0])
     changed = bytearray(image[address])
     changed[0] ^= 0x11
     image[address] = bytes(changed)
     try:
         prepared.run("reference", Recorder(NO_TRACE))
-    except InvariantError:
+        assert not values.exact()
+    except (InvariantError, CodecError):
         return
-    assert values is not None
-    assert not values.exact()
+
+
+_FAULTS = {
+    "a plane counts for another digit": ("vector_values", "_lanes", lambda lanes: lanes[::-1], ("bitfusion", "sibia")),
+    "visits forget those before": ("accumulator", "_wrapped", np.zeros_like, RIVALS),
+}
+"""A function of a module, and what becomes of its result."""
+
+
+@NEEDS_NUMBA
+@pytest.mark.parametrize(("fault", "machine"), [(name, each) for name, fault in _FAULTS.items() for each in fault[3]])
+def test_a_fault_of_a_component_is_seen(fault: str, machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What components do wrong where values travel is wrong in the pass that checks, too."""
+    place, name, wrong, _ = _FAULTS[fault]
+    module = importlib.import_module(f"panacea_sim.machines.shared.{place}")
+    right = getattr(module, name)
+    monkeypatch.setattr(module, name, lambda given_values: wrong(right(given_values)))
+    prepared = prepare(Scenario("layer", synthetic_layer(70, 60, 30, 0.2, 0.5, seed=3), machine, values="check"))
+    assert isinstance(prepared, Prepared)
+    assert prepared.values is not None
+    assert prepared.values.exact() is False
+
+
+@NEEDS_NUMBA
+@pytest.mark.parametrize("machine", RIVALS)
+def test_an_output_that_is_written_wrong_is_seen(machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accumulators alone do not make a run exact: what lies in DRAM is compared byte by byte."""
+    layer = replace(synthetic_layer(24, 20, 12, 0.2, 0.5, seed=3), output=OutputFormat(2.0, 3))
+    prepared = prepare(Scenario("layer", layer, machine, values="check"))
+    assert isinstance(prepared, Prepared)
+    assert prepared.values is not None
+    monkeypatch.setattr(PackerWorker, "fire", lambda *_: ([b"another"],))
+    with pytest.raises(InvariantError):
+        prepared.values.exact()

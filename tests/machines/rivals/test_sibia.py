@@ -16,6 +16,9 @@ from panacea_sim.errors import ConfigError
 from panacea_sim.hardware.config import Hardware, load_hardware
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.machines.sibia.work import SibiaWork, sibia_work_of
+from panacea_sim.running.run import RunOptions, run
+from panacea_sim.running.scenario import Scenario
+from panacea_sim.trace.options import TraceOptions
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.npz import load_layer
@@ -211,3 +214,20 @@ def test_what_a_run_says_is_skipped() -> None:
     assert sibia_work_of(work).raw == "x"
     assert work.stored_x.rho == 0.0
     assert work.stored_w.rho == pytest.approx(0.9, abs=0.1)
+
+
+@pytest.mark.parametrize("rho_w", [0.0, 0.2, (0.9, 0.1)])
+def test_a_raw_weight_has_a_density_that_decides_nothing(rho_w: float | tuple[float, float]) -> None:
+    """Layers that differ in it alone have one digest and the same figures; where it may skip, they have two."""
+    two_slices = isinstance(rho_w, tuple)
+    layer = MaskedLayer("layer", 70, 64, 80, rho_w, 0.8, seed=3, weight_bits=10 if two_slices else 7)
+    other = replace(layer, rho_w=(0.1, 0.05) if two_slices else 0.05)
+    near = replace(layer, rho_w=(0.0, 0.75) if two_slices else 0.75)
+    one, two, three = (Scenario("net", each, "sibia", values=False) for each in (layer, other, near))
+    assert one.digest() == two.digest() != three.digest()
+    first, second = (run(each, RunOptions(trace=TraceOptions("off"))).summary for each in (one, two))
+    assert first.components == second.components
+    assert first.layers == second.layers
+    assert first.operations == second.operations
+    of_panacea = {Scenario("net", each, "panacea", values=False).digest() for each in (layer, other)}
+    assert len(of_panacea) == 2
