@@ -66,6 +66,7 @@ class DaskHands:
         self._evaluate = evaluate
         self._stack = ExitStack()
         self._client: Client | None = None
+        self._shared: Future | None = None
 
     def __enter__(self) -> Self:
         """Return it; nothing is started."""
@@ -73,7 +74,7 @@ class DaskHands:
 
     def __exit__(self, *error: object) -> None:
         """Leave the cluster, and stop it if it was started."""
-        self._client = None
+        self._client = self._shared = None
         self._stack.close()
 
     def records(self, tasks: Iterable[Task]) -> Iterator[Record]:
@@ -81,7 +82,10 @@ class DaskHands:
         if self._client is None:
             self._client = self._stack.enter_context(opened_client(self._workers, self._address))
         try:
-            with _Session(self._client, self._base, self._evaluate, Waiting(tasks), self._address) as session:
+            if self._shared is None:
+                # A task and not scattered data, which would be lost with its worker.
+                self._shared = self._client.submit(_same, self._base, key=f"base-{uuid.uuid4().hex}", pure=False)
+            with _Session(self._client, self._shared, self._evaluate, Waiting(tasks), self._address) as session:
                 yield from session.records()
         except OSError as error:  # that of a connection that is closed
             raise WorkerError(_NO_SCHEDULER) from error
@@ -92,13 +96,12 @@ class _Session:
     """Tasks that are under way on a cluster."""
 
     client: Client
-    base: Base
+    shared: Future
     evaluate: Evaluate
     waiting: Waiting
     address: str | None
     suspects: Suspects = field(default_factory=Suspects)
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
-    _shared: Future = field(init=False)
     sent: int = 0
     seen_at: float = field(default_factory=time.monotonic)
     under_way: dict[str, tuple[Future, Chunk]] = field(default_factory=dict)
@@ -106,14 +109,12 @@ class _Session:
 
     def __enter__(self) -> Self:
         self.client.subscribe_topic("all", self._hear)
-        # A task and not scattered data, which would be lost with its worker.
-        self._shared = self.client.submit(_same, self.base, key=f"base-{self.name}", pure=False)
         return self
 
     def __exit__(self, *error: object) -> None:
         if self.client.status == "running":
             self.client.unsubscribe_topic("all")
-            self.client.cancel([self._shared, *(future for future, _ in self.under_way.values())], force=True)
+            self.client.cancel([future for future, _ in self.under_way.values()], force=True)
 
     def records(self) -> Iterator[Record]:
         """Return records until every task has one."""
@@ -130,7 +131,7 @@ class _Session:
 
     def _send(self) -> None:
         """Send what there is to do: suspects alone, when nothing else is under way; then as much as is good."""
-        if self._shared.status == "cancelled":  # as all futures of a connection that is lost
+        if self.shared.status == "cancelled":  # as all futures of a connection that is lost
             raise WorkerError(_NO_SCHEDULER)
         if self.suspects:
             if not self.under_way:
@@ -150,7 +151,7 @@ class _Session:
         only: dict[str, Any] = {} if chunk.worker is None else {"workers": [chunk.worker], "allow_other_workers": False}
         versions = VERSION, code_digest()
         future = self.client.submit(
-            _work, self.evaluate, versions, self._shared, chunk.tasks, key=key, pure=False, **only
+            _work, self.evaluate, versions, self.shared, chunk.tasks, key=key, pure=False, **only
         )
         self.under_way[key] = future, chunk
         future.add_done_callback(lambda done: self.events.put(_Done(done)))
@@ -162,7 +163,7 @@ class _Session:
         """Take note of a worker that is gone without having been sent away."""
         told = event[1]
         if isinstance(told, dict) and told.get("action") == "remove-worker" and not told.get("expected"):
-            keys = frozenset(key for key in told["processing-tasks"] if key != self._shared.key)
+            keys = frozenset(key for key in told["processing-tasks"] if key != self.shared.key)
             self.events.put(_Death(told["worker"], keys))
 
     def _died(self, death: _Death) -> Iterator[Record]:

@@ -24,8 +24,9 @@ from panacea_sim.trace.summary import Summary
 __all__ = ["Task", "evaluate", "evaluate_all"]
 
 _PJ_PER_JOULE = 10**12
-_NOT_OF_THE_POINT = ("case", "engine")
-"""Columns of a study that say nothing here: both engines give the same, and a host may have only one of them."""
+_NOT_OF_THE_POINT = ("case", "hardware", "engine")
+"""Columns of a study that say nothing here: names do not count, and both engines give the same, of which a host may
+have only one."""
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+
+import numpy as np
 
 from panacea_sim.choices import ValuesChoice
 from panacea_sim.exploring.fields import PRESET, Sections, check_fields, known_fields, sections_of
@@ -15,6 +18,7 @@ from panacea_sim.hardware.config import Hardware, load_hardware, with_settings
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.running.digest import code_digest, content_digest, hardware_figures, layers_digest
 from panacea_sim.running.scenario import Scenario
+from panacea_sim.units import FloatArray
 from panacea_sim.version import VERSION
 
 __all__ = ["Base", "Made", "Maker", "base_of"]
@@ -92,7 +96,8 @@ class Maker:
                 "schedule": scenario.schedule,
                 "mapping": scenario.mapping,
                 "values": scenario.values_choice,
-                "truth": made.workload.truth is not None,
+                "dram": _device_of(made.hardware),
+                "truth": made.once("truth", lambda: _digests_of(made.workload.truth)),
             }
         )
 
@@ -131,6 +136,18 @@ class Maker:
                 self._workloads.popitem(last=False)
         self._workloads.move_to_end(key)
         return self._workloads[key]
+
+
+def _device_of(hardware: Hardware) -> str:
+    """Return the name of the DRAM device, by which energy is charged; nothing for one without a name."""
+    return hardware.dram if isinstance(hardware.dram, str) else ""
+
+
+def _digests_of(truth: Sequence[FloatArray] | None) -> list[str] | None:
+    """Return a digest of each of the real outputs by which accuracy is judged."""
+    if truth is None:
+        return None
+    return [hashlib.blake2b(np.ascontiguousarray(each, "<f8").data, digest_size=32).hexdigest() for each in truth]
 
 
 def base_of(sweep: Sweep) -> Base:

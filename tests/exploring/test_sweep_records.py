@@ -74,7 +74,7 @@ def test_a_point_has_the_figures_of_its_run(tmp_path: Path) -> None:
     outcome = run(alone, RunOptions(trace=NO_TRACE, log_level="error", explain=True))
     figures = study_rows({"": outcome.summary})[0]
     assert {name: row[name] for name in figures if name in row} == {
-        name: value for name, value in figures.items() if name not in {"case", "engine"}
+        name: value for name, value in figures.items() if name not in {"case", "hardware", "engine"}
     }
     delay = energy_of(outcome.summary, energy_table()).energy_delay
     assert delay is not None
@@ -109,6 +109,22 @@ def test_the_content_decides_the_key() -> None:
         small_sweep(axes={"hardware.n_dwo": [4]}, values="check"),
     ]
     assert len({_key(each) for each in [one, *others]}) == 1 + len(others)
+
+
+def test_real_operands_that_give_the_same_codes_are_two_points(tmp_path: Path) -> None:
+    """Their accuracy differs: what the outputs should be counts too."""
+    rng = np.random.default_rng(5)
+    weight, activation = rng.normal(size=(8, 8)), rng.normal(size=(4, 8, 4))
+    keys, codes = set(), []
+    for number, lost in enumerate((0.0, 1e-9)):
+        path = tmp_path / f"float{number}.npz"
+        changed = activation.copy()
+        changed[3, 0, 0] += lost
+        np.savez(path, weight=weight, activation=changed, name=np.array("same"))
+        codes.append(calibrate(read_float_layer(path), QuantizationPolicy()).layer().activation)
+        keys.add(_key(Sweep(name="x", float_layer=str(path), axes={"hardware.n_dwo": [4]})))
+    assert (codes[0] == codes[1]).all()
+    assert len(keys) == 2
 
 
 @pytest.mark.parametrize(("machine", "differ"), [("panacea", 2), ("simd", 1)])
