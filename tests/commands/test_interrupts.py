@@ -171,4 +171,4 @@ def test_only_signal_and_sys_come_before_the_handlers() -> None:
         "print(*sorted(set(sys.modules) - before))"
     )
     found = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout.split()
-    assert found == ["panacea_sim", "panacea_sim.commands", "panacea_sim.commands.main"]
+    assert found == ["panacea_sim", "panacea_sim.commands", "panacea_sim.commands.main", "panacea_sim.version"]

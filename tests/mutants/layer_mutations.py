@@ -75,8 +75,8 @@ LAYER_MUTATIONS = (
     Mutation(
         "links count in the digest of layers that run alone",
         "panacea_sim/running/digest.py",
-        '_add_layers(content, layers, links if schedule == "overlap" else (), counts_masks=counts_masks)',
-        "_add_layers(content, layers, links, counts_masks=counts_masks)",
+        '_add_layers(content, layers, links if schedule == "overlap" else (), _counted_on(hardware))',
+        "_add_layers(content, layers, links, _counted_on(hardware))",
         (f"{_LINKED}::test_links_count_where_layers_overlap",),
     ),
     Mutation(

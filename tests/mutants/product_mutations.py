@@ -135,8 +135,8 @@ PRODUCT_MUTATIONS = (
     Mutation(
         "layers of any number of products are a class",
         _CLASS,
-        "return (layer.M, layer.K, layer.N, layer.repeat, layer.weight_bits, layer.activation_bits, layer.passes)",
-        "return (layer.M, layer.K, layer.N, 1, layer.weight_bits, layer.activation_bits, layer.passes)",
+        "return (layer.M, layer.K, layer.N, layer.repeat, layer.weight_bits, bits, layer.passes)",
+        "return (layer.M, layer.K, layer.N, 1, layer.weight_bits, bits, layer.passes)",
         _CLASSES,
     ),
     Mutation(

@@ -55,8 +55,8 @@ def _formats_exchanged(number: int) -> Callable[[pytest.MonkeyPatch], None]:
         else:
             other = replace(wrong, r=(3,))
 
-        def encode(tile: Any, form: Any, v: int, tile_k: int) -> list[bytes]:  # noqa: ANN401  # what it is called with
-            return correct(tile, other if form == wrong else form, v, tile_k)
+        def encode(tile: Any, form: Any, v: int, tile_k: int, *, may_be_raw: bool) -> list[bytes]:  # noqa: ANN401  # what it is called with
+            return correct(tile, other if form == wrong else form, v, tile_k, may_be_raw=may_be_raw)
 
         patch.setattr(encoded_tiles, "encode_output_tile", encode)
 

@@ -277,10 +277,10 @@ def _first(more: str) -> str:
 
 
 def test_the_documented_file(tmp_path: Path) -> None:
-    """The example of docs/files.md is read: a packed depthwise convolution, and a pooling over whole images."""
-    page = (Path(__file__).parents[3] / "docs" / "files.md").read_text(encoding="utf-8")
+    """The example of docs/networks.md is read: a packed depthwise convolution, and a pooling over whole images."""
+    page = (Path(__file__).parents[3] / "docs" / "networks.md").read_text(encoding="utf-8")
     (example,) = [
-        text for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if text.startswith("kind: network")
+        text for text in re.findall(r"```yaml[^\n]*\n(.*?)```", page, re.DOTALL) if text.startswith("kind: network")
     ]
     graph = _graph(tmp_path, example)
     assert [(name, _layer(graph, name).macs) for name in graph] == [
