@@ -42,7 +42,10 @@ def _made(path: Path) -> Converted:
         return read_config(path, text)
     if first.count(",") >= len("MNK") and ":" not in first and not first.startswith("-"):
         return read_topology(path, text)
-    content = read_yaml(path)
+    try:
+        content = read_yaml(path)
+    except ConfigError as error:
+        raise ConfigError(str(path), f"text that is no YAML ({error.found})", _ACCEPTED) from error
     if content and is_workload(content):
         return read_workload(path, content)
     hint = ""

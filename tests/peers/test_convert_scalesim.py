@@ -194,6 +194,7 @@ def test_a_topology_is_what_the_table_is(tmp_path: Path) -> None:
         ),
         ("a.yaml", "name: x\nmemories: {}\nmultipliers: {}\n", "Hardware of ZigZag leaves open what a machine of ours"),
         ("a.cfg", "", "found nothing; accepted: an architecture"),
+        ("a.md", "# text\nand more\na: b\n", "found text that is no YAML"),
     ],
 )
 def test_wrong_files(name: str, text: str, message: str, tmp_path: Path) -> None:
