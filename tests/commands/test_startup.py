@@ -69,7 +69,8 @@ def test_help_is_complete(capsys: pytest.CaptureFixture[str]) -> None:
         short = capsys.readouterr().out
         assert main([command, "--help"]) == 0
         assert capsys.readouterr().out == short
-        assert re.search(rf"^  {command} +{re.escape(short.splitlines()[2].strip())}$", listed, re.MULTILINE)
+        first_line = short.split("\n\n")[1].splitlines()[0].strip()  # behind the usage, which may take two lines
+        assert re.search(rf"^  {command} +{re.escape(first_line)}$", listed, re.MULTILINE)
 
 
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
