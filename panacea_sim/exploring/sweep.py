@@ -15,9 +15,9 @@ from panacea_sim.exploring.axes import Axes, LatinHypercube, Range, Settings, ax
 from panacea_sim.exploring.constraints import parse_constraint
 from panacea_sim.exploring.objectives import ObjectiveName
 from panacea_sim.hardware.config import Hardware
-from panacea_sim.hardware.validation import config_error, refusal
+from panacea_sim.hardware.validation import config_error
 from panacea_sim.hardware.yaml_file import read_mapping
-from panacea_sim.running.names import run_name_fault
+from panacea_sim.running.names import RunName
 from panacea_sim.running.scenario import Scenario, read_script
 
 __all__ = ["Sweep", "read_sweep"]
@@ -40,7 +40,7 @@ class Sweep(BaseModel):
         frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, allow_inf_nan=False
     )
 
-    name: str
+    name: RunName
     description: str = ""
     scenario: Scenario | Path | str | None = None
     workload: str | None = None
@@ -59,14 +59,6 @@ class Sweep(BaseModel):
             super().__init__(**fields)
         except ValidationError as error:
             raise config_error("sweep", type(self), error, "Correct the sweep at {path}") from error
-
-    @field_validator("name")
-    @classmethod
-    def _usable_name(cls, value: str) -> str:
-        fault = run_name_fault(value)
-        if fault is not None:
-            raise refusal(*fault)
-        return value
 
     @field_validator("axes", mode="before")
     @classmethod

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from typing import Annotated, TypeAlias
+
+from pydantic import AfterValidator
 
 from panacea_sim.errors import ConfigError
+from panacea_sim.hardware.validation import refusal
 from panacea_sim.trace.run_place import PARTIAL
 
-__all__ = ["check_case_names", "check_run_name", "run_name_fault"]
+__all__ = ["RunName", "check_case_names", "check_run_name", "run_name_fault"]
 
 _MAX_LENGTH = 100
 _FORBIDDEN = {"/": "a slash", "\\": "a backslash", "\0": "a NUL character"}
@@ -28,6 +32,17 @@ def run_name_fault(name: object) -> tuple[str, str] | None:
     """Return what is wrong with a name and what is accepted, None for one that can be used."""
     found = _fault(name)
     return None if found is None else (found, _ACCEPTED)
+
+
+def _usable(name: str) -> str:
+    fault = run_name_fault(name)
+    if fault is not None:
+        raise refusal(*fault)
+    return name
+
+
+RunName: TypeAlias = Annotated[str, AfterValidator(_usable)]
+"""A name of a run in a file."""
 
 
 def check_case_names(field: str, names: Iterable[str]) -> None:

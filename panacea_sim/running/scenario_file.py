@@ -16,7 +16,7 @@ from panacea_sim.hardware.validation import config_error, refusal
 from panacea_sim.hardware.yaml_file import read_mapping
 from panacea_sim.running.edge_entry import EdgeEntry, links_of
 from panacea_sim.running.layer_entry import Entry, LayerEntry, layer_of
-from panacea_sim.running.names import run_name_fault
+from panacea_sim.running.names import RunName
 from panacea_sim.trace.schema import SCHEMA_VERSION
 from panacea_sim.workload.layer import AnyLayer
 from panacea_sim.workload.network import LayerLink
@@ -33,7 +33,7 @@ class ScenarioFile(Entry):
     """
 
     schema_version: int = Field(alias="schema", ge=1, le=SCHEMA_VERSION)
-    name: str
+    name: RunName
     description: str = ""
     values: Annotated[ValuesChoice, BeforeValidator(values_word)] = "auto"
     schedule: Schedule = "overlap"
@@ -41,14 +41,6 @@ class ScenarioFile(Entry):
     layers: Annotated[list[LayerEntry], MinLen(1)]
     edges: list[EdgeEntry] = Field(default=[])
     hardware: SerializeAsAny[Hardware]
-
-    @field_validator("name")
-    @classmethod
-    def _usable_name(cls, value: str) -> str:
-        fault = run_name_fault(value)
-        if fault is not None:
-            raise refusal(*fault)
-        return value
 
     @field_validator("layers")
     @classmethod
