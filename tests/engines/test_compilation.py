@@ -75,7 +75,7 @@ def test_a_cache_that_cannot_be_written_is_told_once(monkeypatch: pytest.MonkeyP
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(compilation.IndexDataCacheFile, "save", full)
+    monkeypatch.setattr(compilation._CacheFile, "save", full)
     monkeypatch.setattr(compilation.IndexDataCacheFile, "load", lambda *_: None)
     monkeypatch.setattr(compilation, "_has_warned", [])
     with pytest.warns(CacheWarning, match=r"compiled code cannot be kept \(OSError: .*No space left") as told:
@@ -93,6 +93,55 @@ def test_without_any_folder_functions_are_compiled(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(compilation, "_has_warned", [])
     with pytest.warns(CacheWarning, match=r"cannot be kept \(RuntimeError: no locator available\)"):
         assert compilation.entry(_doubled)(2) == 4
+
+
+def _cache_file(folder: Path, stamp: str = "now") -> compilation._CacheFile:
+    return compilation._CacheFile(str(folder), "module.function[a]-1.py311", stamp)
+
+
+def test_two_processes_that_compile_at_once_never_mix_up_their_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them lists its code by what it read before the other one: nobody finds the code of other types."""
+    first, second = _cache_file(tmp_path), _cache_file(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(second, "_load_index", dict)  # read before the first one wrote
+        patch.setattr(second, "_drop_old_code", lambda: None)
+        first.save("32 bits", "code for 32 bits")
+        listed = first._load_index()
+        second.save("64 bits", "code for 64 bits")
+    first._save_index(listed)
+    third = _cache_file(tmp_path)
+    assert (third.load("32 bits"), third.load("64 bits")) == ("code for 32 bits", None)
+    third.save("64 bits", "the same")
+    assert (third.load("32 bits"), third.load("64 bits")) == ("code for 32 bits", "the same")
+
+
+def test_code_is_whole_before_it_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that looks while another one saves finds nothing yet, or all of it: never code of older sources."""
+    _cache_file(tmp_path, "before").save("key", "old code")
+    file, found = _cache_file(tmp_path), []
+    save_data = file._save_data
+
+    def looking(name: str, data: object) -> None:
+        found.append(_cache_file(tmp_path).load("key"))
+        save_data(name, data)
+        found.append(_cache_file(tmp_path).load("key"))
+
+    monkeypatch.setattr(file, "_save_data", looking)
+    file.save("key", "new code")
+    assert found == [None, None]
+    assert _cache_file(tmp_path).load("key") == "new code"
+
+
+def test_code_of_older_sources_is_removed(tmp_path: Path) -> None:
+    """What was compiled from sources as they were before goes, and what belongs to another function stays."""
+    compilation._CacheFile(str(tmp_path), "module.functiona-1.py311", "before").save("key", "of another")
+    for stamp in ("before", "now"):
+        for key in ("one", "two"):
+            _cache_file(tmp_path, stamp).save(key, key)
+    assert len(list(tmp_path.glob("*.nbc"))) == 3
+    assert [_cache_file(tmp_path).load(key) for key in ("one", "two")] == ["one", "two"]
 
 
 @pytest.mark.parametrize(

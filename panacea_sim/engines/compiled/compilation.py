@@ -1,8 +1,10 @@
 """How numba compiles the functions of the compiled engine, and how what it has compiled is kept.
 
 numba's own cache knows of the file of a function only: it would go on with old device timing after a change in
-banked_timing.py, and it ends a run when a file of it is broken or cannot be written. The cache here holds for all
-sources that are compiled, and where it fails the function is compiled again.
+banked_timing.py, and it ends a run when a file of it is broken or cannot be written. It also numbers its files, so that
+of two processes that compile at the same time one may find the code of other types, or of older sources, under the name
+that it has read. The cache here holds for all sources that are compiled, gives each code a name of its own, and where
+it fails the function is compiled again.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import hashlib
 import warnings
 from collections.abc import Callable
 from functools import cache
+from glob import escape
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -86,14 +89,35 @@ def compiled_functions(module: ModuleType, shared: dict[str, Any]) -> dict[str, 
     return names
 
 
+class _CacheFile(IndexDataCacheFile):
+    """The files of a function's code: each has a name that follows from types and sources, and is whole when listed.
+
+    Whatever other processes do meanwhile, what is read is what was asked for.
+    """
+
+    def save(self, key: object, data: object) -> None:
+        """Keep the code for a key, then list it; of two processes that list at once one compiles again some day."""
+        digest = hashlib.sha256(repr((key, self._source_stamp)).encode()).hexdigest()
+        name = self._data_name(int(digest[:12], 16))
+        overloads = self._load_index()
+        if not overloads:
+            self._drop_old_code()
+        self._save_data(name, data)
+        self._save_index({**overloads, key: name})
+
+    def _drop_old_code(self) -> None:
+        """Remove the code of older sources, which nothing lists any more."""
+        before, after = map(escape, self._data_name_pattern.split("{number:d}"))
+        for path in Path(self._cache_path).glob(f"{before}*{after}"):
+            path.unlink(missing_ok=True)
+
+
 class _Cache(FunctionCache):
     """The cache of a function: fresh while the sources around it are the same, and never the end of a run."""
 
     def __init__(self, function: Function) -> None:
         super().__init__(function)
-        self._cache_file = IndexDataCacheFile(
-            self._cache_path, self._impl.filename_base, _sources_stamp(_places(function))
-        )
+        self._cache_file = _CacheFile(self._cache_path, self._impl.filename_base, _sources_stamp(_places(function)))
 
     def load_overload(self, sig: object, target_context: object) -> object:
         """Return the compiled function, None if there is none that can be read."""
