@@ -79,7 +79,7 @@ def _code(arguments: Sequence[str]) -> int:
             code = _tell_error(_unusable_path(error) or opened_run.told_damage(error))
         sys.stdout.flush()
     except output.UnwritableError as error:
-        output.silence()
+        output.silence(sys.stdout)
         # The reader of a pipe, say `head`, may have had enough.
         if isinstance(error.reason, BrokenPipeError):
             return 0

@@ -53,7 +53,8 @@ def fitted_streams() -> Iterator[None]:
     """Let text go to standard output and standard error whatever they are.
 
     Characters that an encoding lacks become plain ones or escapes. A stream that is closed swallows what it is given:
-    without one Python would give the number of the stream to the next file that is opened.
+    without one Python would give the number of the stream to the next file that is opened. Standard error may be full:
+    what it does not take is dropped at the end, where Python would change the exit code for it.
     """
     codecs.register_error(_PLAIN, _plain)
     for name in ("stdout", "stderr"):
@@ -68,6 +69,10 @@ def fitted_streams() -> Iterator[None]:
         yield
     finally:
         sys.stdout = found
+        try:
+            sys.stderr.flush()
+        except OSError:
+            silence(sys.stderr)
 
 
 def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
@@ -77,11 +82,11 @@ def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
     return found.encode("ascii", "backslashreplace").decode("ascii"), error.end
 
 
-def silence() -> None:
-    """Let standard output swallow what is still to come: it must not fail again when Python ends."""
+def silence(stream: TextIO) -> None:
+    """Let a stream swallow what it holds and what is still to come: it must not fail again when Python ends."""
     with suppress(OSError, ValueError):
         descriptor = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(descriptor, sys.stdout.fileno())
+        os.dup2(descriptor, stream.fileno())
         os.close(descriptor)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from panacea_sim.analysis.study_results import write_study_rows
 from panacea_sim.commands.interrupts import telling_what_is_kept
 from panacea_sim.commands.options import SimulationOptions
+from panacea_sim.commands.output import tell
 from panacea_sim.engines.choice import chosen_engine
 from panacea_sim.errors import PanaceaError
 from panacea_sim.hardware.config import parse_settings
@@ -187,7 +187,7 @@ def _warn_of_a_late_window(summary: Summary, trace: TraceOptions) -> None:
     window, end_cycle = trace.window, summary.makespan_cycles
     if window is not None and window[0] >= end_cycle and trace.level != "off":
         text = f"{summary.scenario} ended at cycle {end_cycle}, before --window {window_text(window)}"
-        print(f"warning: nothing was recorded: {text}", file=sys.stderr)  # noqa: T201  # --json leaves only this stream
+        tell(f"warning: nothing was recorded: {text}")
 
 
 def fail_unless_exact(summaries: Sequence[Summary]) -> None:

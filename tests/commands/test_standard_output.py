@@ -29,7 +29,9 @@ def _in_a_folder_with_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def _shell(command: str, **environment: str) -> tuple[int, bytes, str]:
     """Run a line of bash in which `panacea-sim` is the command; return its exit code and what it printed."""
     line = f'set -o pipefail; panacea-sim() {{ {sys.executable} -m panacea_sim "$@"; }}; {command}'
-    ended = subprocess.run(["/bin/bash", "-c", line], capture_output=True, check=False, env=os.environ | environment)
+    # Where Python does not buffer its streams, what cannot be written is forgotten at once.
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    ended = subprocess.run(["/bin/bash", "-c", line], capture_output=True, check=False, env=usual | environment)
     return ended.returncode, ended.stdout, ended.stderr.decode()
 
 
@@ -84,8 +86,14 @@ def test_a_closed_output_swallows_everything(closed: str, full_run: StoredRun) -
     assert Path("tables/activities.csv").read_bytes().startswith(b'"component"')
 
 
-def test_errors_that_nobody_can_read() -> None:
+@pytest.mark.parametrize("environment", [{}, {"PYTHONUNBUFFERED": "1"}])
+def test_errors_that_nobody_can_read(environment: dict[str, str]) -> None:
     """The exit code stays where even the message cannot be written."""
-    assert _shell("panacea-sim run nowhere.py 2>/dev/full") == (2, b"", "")
-    assert _shell("panacea-sim run nowhere.py 2>&-") == (2, b"", "")
-    assert _shell("panacea-sim run 2>/dev/full >/dev/full") == (2, b"", "")
+    for command, closed in (
+        ("run nowhere.py", "2>/dev/full"),
+        ("run nowhere.py", "2>&-"),
+        ("run", "2>/dev/full >/dev/full"),
+    ):
+        assert _shell(f"panacea-sim {command} {closed}", **environment) == (2, b"", ""), (command, closed)
+    late = "panacea-sim run tiny.py --out out --window 1000000:2000000 2>/dev/full"
+    assert _shell(f"{late} | tail -1", **environment)[0] == 0
