@@ -92,7 +92,8 @@ def _opened_exploration(
     with opened_store(folder) as store:
 
         def what_is_kept() -> str:
-            return f"{len(store.keys())} points are kept in {folder}: the same command goes on"
+            kept = len(store.keys())
+            return f"{kept} points are kept in {folder}: the same command goes on" if kept else "nothing was written"
 
         tell(f"{name}: {to_do}; {len(store.keys())} are kept in {folder}")
         with (

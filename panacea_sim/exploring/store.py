@@ -32,8 +32,10 @@ def is_sweep_folder(folder: Path) -> bool:
 def opened_store(folder: Path) -> Iterator[Store]:
     """Give the store in a folder, new or of an earlier sweep, which nobody else writes until the end of the block.
 
-    Raises ConfigError for a folder that is somebody else's, or cannot be written.
+    A new one in which nothing is kept goes again where the block fails. Raises ConfigError for a folder that is
+    somebody else's, or cannot be written.
     """
+    is_new = not folder.exists()
     with writing(folder):
         _check_ours(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -46,8 +48,20 @@ def opened_store(folder: Path) -> Iterator[Store]:
         with writing(folder):
             (folder / _RECORDS).mkdir(exist_ok=True)
         yield Store(folder, lock)
+    except BaseException:
+        if is_new and lock.is_on():
+            _remove_unused(folder)
+        raise
     finally:
         lock.release()
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove the folder of a sweep if nothing is in it but what makes it one."""
+    if {path.name for path in folder.iterdir()} == {SWEEP_MARK, _RECORDS} and not any((folder / _RECORDS).iterdir()):
+        (folder / _RECORDS).rmdir()
+        (folder / SWEEP_MARK).unlink()
+        folder.rmdir()
 
 
 def read_store(folder: Path) -> Store:

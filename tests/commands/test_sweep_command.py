@@ -146,7 +146,7 @@ def test_a_network_is_explored(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_what_is_refused(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """One message and exit code 2; the folder of a sweep may have been made, with no results in it."""
+    """One message and exit code 2, and nothing is left."""
     Path("both.py").write_text("sweep = 1\nscenario = 2\n", encoding="utf-8")
     Path("swept").mkdir()
     Path("swept/.panacea-sweep").touch()
@@ -155,7 +155,7 @@ def test_what_is_refused(arguments: list[str], message: str, capsys: pytest.Capt
     assert told.startswith("error: ")
     assert re.search(message, told), told
     assert not Path("runs").exists()
-    assert not Path("new/results.csv").exists()
+    assert not Path("new").exists()
 
 
 def test_without_dask() -> None:

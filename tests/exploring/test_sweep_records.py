@@ -27,7 +27,7 @@ from panacea_sim.exploring.maker import Maker, base_of
 from panacea_sim.exploring.points import points_of
 from panacea_sim.exploring.record import Record
 from panacea_sim.exploring.results import results_table
-from panacea_sim.exploring.store import opened_store, read_store
+from panacea_sim.exploring.store import Store, opened_store, read_store
 from panacea_sim.exploring.sweep import Sweep
 from panacea_sim.exploring.workers import SerialHands
 from panacea_sim.running.run import RunOptions, run
@@ -249,6 +249,27 @@ def test_a_folder_has_one_writer(tmp_path: Path) -> None:
     (tmp_path / "mine" / "thesis.tex").touch()
     with pytest.raises(ConfigError, match=r"'.*mine', which holds no sweep"), opened_store(tmp_path / "mine"):
         pass
+
+
+def _failing(folder: Path, before: Callable[[Store], object]) -> None:
+    with opened_store(folder) as store:
+        before(store)
+        raise KeyboardInterrupt
+
+
+def test_a_new_folder_in_which_nothing_is_kept_goes_again(tmp_path: Path) -> None:
+    """Where a sweep fails before its first point; a folder that was there stays, and so does one with a point."""
+    (tmp_path / "there").mkdir()
+    cases: dict[str, Callable[[Store], object]] = {
+        "new": lambda _: None,
+        "there": lambda _: None,
+        "kept": lambda store: store.put(Record.failed("a" * 64, "no mapping fits")),
+        "noted": lambda store: (store.folder / "notes.txt").touch(),
+    }
+    for name, before in cases.items():
+        with pytest.raises(KeyboardInterrupt):
+            _failing(tmp_path / name, before)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "noted", "there"]
 
 
 def test_columns_of_several_kinds_are_texts() -> None:
