@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from panacea_sim.api.quantization import quantize
     from panacea_sim.api.run import Run
     from panacea_sim.api.simulation import simulate
-    from panacea_sim.api.sweeps import SweepResult, load_sweep, sweep
+    from panacea_sim.api.sweeps import SweepResult, load_sweep, optimize, sweep
     from panacea_sim.api.versus import VersusResult, versus
     from panacea_sim.calibration.calibrator import Calibrator
     from panacea_sim.calibration.policy import QuantizationPolicy
@@ -76,6 +76,7 @@ __all__ = [
     "load_scenario",
     "load_sweep",
     "model_scenario",
+    "optimize",
     "panacea_quantizer",
     "quantize",
     "quantize_weights",
@@ -98,7 +99,7 @@ _MODULES = {
     "api.quantization": ("quantize",),
     "api.run": ("Run",),
     "api.simulation": ("simulate",),
-    "api.sweeps": ("SweepResult", "load_sweep", "sweep"),
+    "api.sweeps": ("SweepResult", "load_sweep", "optimize", "sweep"),
     "api.versus": ("VersusResult", "versus"),
     "calibration.calibrator": ("Calibrator",),
     "calibration.policy": ("QuantizationPolicy",),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pandas as pd
 import pyarrow as pa
@@ -14,9 +15,9 @@ from rich.console import Console
 
 from panacea_sim.api.answers import printed
 from panacea_sim.api.html import bold_line, table
-from panacea_sim.api.own_folder import OwnFolder
 from panacea_sim.api.words import in_python_words
-from panacea_sim.checks import require_integer
+from panacea_sim.checks import require_choice, require_integer
+from panacea_sim.choices import Algorithm
 from panacea_sim.errors import ConfigError, with_article
 from panacea_sim.exploring.best import best_rows, objective_named
 from panacea_sim.exploring.cluster import check_cluster
@@ -24,19 +25,22 @@ from panacea_sim.exploring.explore import explore, opened_workers, sweep_entry
 from panacea_sim.exploring.maker import Maker, base_of
 from panacea_sim.exploring.points import points_of
 from panacea_sim.exploring.results import read_results
+from panacea_sim.exploring.search.availability import check_optuna
 from panacea_sim.exploring.shown import shown_points, write_shown
-from panacea_sim.exploring.store import SWEEP_FILE, opened_store, read_store
+from panacea_sim.exploring.store import SEARCH_STEM, SWEEP_FILE, opened_store, read_store
 from panacea_sim.exploring.sweep import Sweep, read_sweep
+from panacea_sim.exploring.workers import Workers
 from panacea_sim.report.pareto import print_front
 from panacea_sim.report.progress import shown_progress
 from panacea_sim.report.sweep import figure_text, print_sweep
+from panacea_sim.running.temporary import temporary_folder
 from panacea_sim.trace.run_place import named
 
 if TYPE_CHECKING:
     from panacea_sim.api.pages import Picture
     from panacea_sim.report.points import ShownPoints
 
-__all__ = ["SweepResult", "load_sweep", "sweep"]
+__all__ = ["SweepResult", "load_sweep", "optimize", "sweep"]
 
 _UNNAMED = "sweep"
 _ROWS = 8
@@ -58,37 +62,78 @@ def sweep(
     worker keeps its own work below `if __name__ == "__main__"`. Raises ConfigError for what is no sweep, for a folder
     of somebody else's, and where dask is needed and not installed.
     """
-    require_integer("workers", workers, 1)
     asked = _asked(spec)
-    check_cluster(workers, cluster)
-    maker = Maker(base_of(asked))
+    maker = _checked_maker(asked, workers, cluster)
     points = points_of(asked, maker)
-    own = OwnFolder() if out is None else None
-    target = Path(out) if own is None and out is not None else _inside(own, asked.name)
-    try:
-        with (
-            opened_store(named(target)) as store,
-            shown_progress(f"{asked.name}: points") as show,
-            opened_workers(maker, store, workers, cluster) as hands,
-        ):
-            found = explore(asked, points, hands, show)
-            entry = sweep_entry(asked, found.num_rows)
-            if own is None:
-                write_shown(store, entry, found)
-    finally:
-        if own is not None:
-            own.close()
+    with _opened(asked, maker, out, workers, cluster) as (hands, show):
+        found = explore(asked, points, hands, show)
+        entry = sweep_entry(asked, found.num_rows)
+        if out is not None:
+            write_shown(hands.store, entry, found)
     return SweepResult(entry, found)
 
 
 @in_python_words()
-def load_sweep(folder: str | Path) -> SweepResult:
-    """Return the results of the sweep in a folder.
+def optimize(  # what can be asked, each by its name
+    spec: Sweep | Mapping[str, Any] | str | os.PathLike[str],
+    *,
+    trials: int = 100,
+    seed: int = 0,
+    algorithm: Algorithm = "tpe",
+    out: str | Path | None = None,
+    workers: int = 1,
+    cluster: str | None = None,
+) -> SweepResult:
+    """Search a design space for its best points with Optuna, and return the results of the points that were tried.
 
-    Raises ConfigError if it is none of a sweep, or if the sweep has not come to its end.
+    At most so many `trials` run, each another point, as the `algorithm` (tpe or nsga2) proposes them from a `seed`; the
+    same call makes the same trials. The other arguments are those of `sweep`, beside whose points and files those of a
+    search are kept. Raises ConfigError as `sweep` does, for a space without axes, and where Optuna is not installed.
     """
-    path = Path(folder)
-    return SweepResult(read_store(path).read_json(SWEEP_FILE), read_results(path))
+    check_optuna()
+    from panacea_sim.exploring.search.optimize import SearchPlan, check_searchable  # noqa: PLC0415
+    from panacea_sim.exploring.search.optimize import optimize as searched  # noqa: PLC0415  # Optuna may be missing
+
+    require_integer("trials", trials, 1)
+    require_integer("seed", seed, 0)
+    require_choice("algorithm", algorithm, get_args(Algorithm))
+    asked = _asked(spec)
+    check_searchable(asked)
+    maker = _checked_maker(asked, workers, cluster)
+    with _opened(asked, maker, out, workers, cluster) as (hands, show):
+        entry, found = searched(asked, SearchPlan(trials, algorithm, seed), hands, show)
+        if out is not None:
+            write_shown(hands.store, entry, found, SEARCH_STEM)
+    return SweepResult(entry, found)
+
+
+@in_python_words()
+def load_sweep(folder: str | Path, *, search: bool = False) -> SweepResult:
+    """Return the results of the sweep in a folder, or of the `search` that `optimize` made there.
+
+    Raises ConfigError if the folder is none of a sweep, or if the sweep or search has not come to its end.
+    """
+    path, stem = Path(folder), SEARCH_STEM if search else ""
+    return SweepResult(read_store(path).read_json(stem + SWEEP_FILE), read_results(path, stem))
+
+
+def _checked_maker(asked: Sweep, workers: int, cluster: str | None) -> Maker:
+    """Return what makes the points; raises ConfigError for workers that cannot be had, and for what is no base."""
+    require_integer("workers", workers, 1)
+    check_cluster(workers, cluster)
+    return Maker(base_of(asked))
+
+
+@contextmanager
+def _opened(
+    asked: Sweep, maker: Maker, out: str | Path | None, workers: int, cluster: str | None
+) -> Iterator[tuple[Workers, Callable[[int, int], None]]]:
+    """Give workers with a store in a folder, which goes at the end where none was asked for, and the progress."""
+    with ExitStack() as stack:
+        folder = Path(out) if out is not None else Path(stack.enter_context(temporary_folder())) / asked.name
+        store = stack.enter_context(opened_store(named(folder)))
+        show = stack.enter_context(shown_progress(f"{asked.name}: points"))
+        yield stack.enter_context(opened_workers(maker, store, workers, cluster)), show
 
 
 def _asked(spec: object) -> Sweep:
@@ -100,11 +145,6 @@ def _asked(spec: object) -> Sweep:
         return read_sweep(Path(spec))
     accepted = "a Sweep, its fields, or the path of a sweep (.yaml or .py)"
     raise ConfigError("spec", with_article(type(spec).__name__), accepted)
-
-
-def _inside(own: OwnFolder | None, name: str) -> Path:
-    assert own is not None  # there is one where no folder was asked for
-    return own.path / name
 
 
 @dataclass(frozen=True, repr=False, eq=False)

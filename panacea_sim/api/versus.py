@@ -22,7 +22,7 @@ from panacea_sim.report.versus import print_versus
 from panacea_sim.running.network_file import NetworkSizes
 from panacea_sim.running.versus.comparison import Terms, check_terms, compare
 from panacea_sim.running.versus.machines import Normalise, entrants
-from panacea_sim.running.versus.workload import NetworkOptions, fight_of
+from panacea_sim.running.versus.workload import NetworkOptions, ablation_of, check_ablation, fight_of
 
 if TYPE_CHECKING:
     from panacea_sim.api.pages import Picture
@@ -38,6 +38,8 @@ def versus(  # noqa: PLR0913  # what can be asked, each by its name
     normalise: Normalise = "multipliers",
     baseline: str | None = None,
     plain: str | Path | None = None,
+    ablation: bool = False,
+    zpm: str | Path | None = None,
     device: str | None = None,
     set: Mapping[str, object] | None = None,  # noqa: A002  # the option's name
     workers: int = 1,
@@ -53,8 +55,10 @@ def versus(  # noqa: PLR0913  # what can be asked, each by its name
     `workload` is the path of a LAYER.npz or of a network, or the name of a layer or a model; `machines` are presets or
     YAML files, by default all presets. `normalise` is what they have equally much of, `baseline` the machine with a
     speed-up of 1, `plain` the same layer without ZPM and DBS, which rivals take, `device` the DRAM whose energy is
-    taken. `set` names fields that all machines have. The other arguments are those of `simulate`. Nothing is left on
-    disk. Raises ConfigError naming the argument, MappingError for what fits no machine, and WorkerError.
+    taken. With `ablation` steps of Panacea take the place of machines; `plain` and `zpm`, the layer with ZPM and
+    without DBS, are needed then. `set` names fields that all machines have. The other arguments are those of
+    `simulate`. Nothing is left on disk. Raises ConfigError naming the argument, MappingError for what fits no machine,
+    and WorkerError.
     """
     require_choice("normalise", normalise, ("multipliers", "area"))
     require_integer("workers", workers, 1)
@@ -65,8 +69,13 @@ def versus(  # noqa: PLR0913  # what can be asked, each by its name
     sizes = NetworkSizes(phase, tokens, context, batch)
     asked = NetworkOptions(sizes, weight_bits, None if profile is None else str(profile))
     names = None if machines is None else [str(each) for each in machines]
-    found = entrants(names, settings_of(set), normalise)
-    fight = fight_of(str(workload), found, asked, None if plain is None else Path(plain))
+    plain_path, zpm_path = (None if each is None else Path(each) for each in (plain, zpm))
+    check_ablation(names, normalise, zpm_path, asked=ablation)
+    if ablation:
+        found, fight = ablation_of(str(workload), asked, settings_of(set), plain_path, zpm_path)
+    else:
+        found = entrants(names, settings_of(set), normalise)
+        fight = fight_of(str(workload), found, asked, plain_path)
     terms = Terms(normalise, baseline, device)
     check_terms(terms, found)
     return VersusResult(compare(fight, found, terms, workers=workers))

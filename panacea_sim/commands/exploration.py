@@ -48,8 +48,9 @@ def run_sweep(sweep: Sweep, out: Path | None, workers: int | None, cluster: str 
 def run_search(sweep: Sweep, plan: SearchPlan, out: Path | None, workers: int | None, cluster: str | None) -> Path:
     """Search for the best points of a sweep; return its folder, with tables, picture and page of the trials."""
     from panacea_sim.exploring.maker import Maker, base_of
-    from panacea_sim.exploring.search.optimize import SEARCH_STEM, check_searchable, optimize
+    from panacea_sim.exploring.search.optimize import check_searchable, optimize
     from panacea_sim.exploring.shown import write_shown
+    from panacea_sim.exploring.store import SEARCH_STEM
 
     _check_workers(workers, cluster)
     check_searchable(sweep)

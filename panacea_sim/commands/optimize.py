@@ -33,7 +33,8 @@ def optimize_command(  # noqa: PLR0913  # its options
     from panacea_sim.exploring.sweep import read_sweep
 
     check_optuna()
-    from panacea_sim.exploring.search.optimize import SEARCH_STEM, SearchPlan
+    from panacea_sim.exploring.search.optimize import SearchPlan
+    from panacea_sim.exploring.store import SEARCH_STEM
 
     folder = run_search(read_sweep(sweep), SearchPlan(trials, algorithm, seed), out, workers, cluster)
     show_folder(folder, None, as_json=as_json, stem=SEARCH_STEM)

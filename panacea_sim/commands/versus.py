@@ -87,7 +87,7 @@ def versus_command(  # noqa: PLR0913  # its options
     from panacea_sim.running.versus.comparison import Terms, check_terms
     from panacea_sim.running.versus.machines import entrants
     from panacea_sim.running.versus.model_fight import OperandChoice
-    from panacea_sim.running.versus.workload import NetworkOptions, ablation_of, fight_of
+    from panacea_sim.running.versus.workload import NetworkOptions, ablation_of, check_ablation, fight_of
     from panacea_sim.trace.new_file import check_new_file
 
     ending = None if picture is None else check_ending(picture, "--picture")
@@ -99,15 +99,12 @@ def versus_command(  # noqa: PLR0913  # its options
         raise ConfigError("--metric", metric, "--data beside it: it is about the outputs of a model on samples")
     sizes = NetworkSizes(phase, tokens, context, batch, data, tuple(shape or ()))
     asked, changes = NetworkOptions(sizes, weight_bits, profile), parse_settings(settings or [])
+    names = None if machines is None else machines.split(",")
+    check_ablation(names, normalise, zpm, asked=ablation)
     if ablation:
-        if machines is not None or normalise != "multipliers":
-            raise ConfigError("--ablation", "--machines or --normalise area", "neither beside it: its steps are given")
         found, fight = ablation_of(workload, asked, changes, plain, zpm)
-    elif zpm is not None:
-        raise ConfigError("--zpm", zpm, "--ablation beside it", "Leave it out")
     else:
-        found = entrants(None if machines is None else machines.split(","), changes, normalise)
-        fight = None
+        found, fight = entrants(names, changes, normalise), None
     terms = Terms(normalise, baseline, device)
     check_terms(terms, found)
     with temporary_folder() as folder:

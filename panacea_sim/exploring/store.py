@@ -14,12 +14,16 @@ from panacea_sim.trace.folder_lock import FolderLock
 from panacea_sim.trace.new_file import new_file
 from panacea_sim.trace.writing import writing
 
-__all__ = ["SWEEP_FILE", "SWEEP_MARK", "Store", "is_sweep_folder", "opened_store", "read_store"]
+__all__ = ["SEARCH_STEM", "SWEEP_FILE", "SWEEP_MARK", "Store", "is_sweep_folder", "opened_store", "read_store"]
 
 SWEEP_MARK = ".panacea-sweep"
 """The file that marks the folder of a sweep."""
 
 SWEEP_FILE = "sweep.json"
+
+SEARCH_STEM = "optimize_"
+"""What the names of the files of a search begin with, beside those of a sweep."""
+
 _RECORDS = "points"
 
 

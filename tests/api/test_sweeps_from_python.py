@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from swept_points import small_sweep, tiny
 
-from panacea_sim import ConfigError, SweepResult, load_sweep, simulate, sweep
+from panacea_sim import ConfigError, SweepResult, load_sweep, optimize, simulate, sweep
 
 _SPACE = {"hardware.n_dwo": [2, 4, 8], "hardware.n_swo": [2, 4]}
 
@@ -58,6 +58,35 @@ def test_a_folder_keeps_it_on_request(tmp_path: Path, monkeypatch: pytest.Monkey
     assert failed.cycles.isna().all()
     assert failed.error.notna().all()
     assert (tmp_path / "kept" / "points.html").is_file()
+
+
+def test_a_search_tries_points_of_the_space(
+    found: SweepResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each trial has the figures of the sweep's point; the same call tries the same; a folder keeps them beside it."""
+    pytest.importorskip("optuna")
+    space = {"name": "<b>", "scenario": tiny(), "axes": _SPACE, "objectives": ["cycles", "area_mm2"]}
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    bare = optimize(space, trials=4, seed=2)
+    assert not list(tmp_path.iterdir())
+    columns = [*_SPACE, "cycles", "area_mm2"]
+    known = {tuple(row) for row in found.frame[columns].itertuples(index=False)}
+    tried = [tuple(row) for row in bare.frame[columns].itertuples(index=False)]
+    assert len(set(tried)) == len(bare) == 4
+    assert set(tried) <= known
+    assert len(optimize(space, trials=99)) == 6
+    kept = tmp_path / "kept"
+    sweep(space, out=kept)
+    assert optimize(space, trials=4, seed=2, out=kept).table.equals(bare.table)
+    assert load_sweep(kept, search=True).table.equals(bare.table)
+    assert load_sweep(kept).table.equals(found.table)
+    assert (kept / "optimize_points.html").is_file()
+    with pytest.raises(ConfigError, match=r"^algorithm: found 'random'; accepted: tpe, nsga2"):
+        optimize(space, algorithm="random")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"^trials: found 0; accepted: a whole number >= 1"):
+        optimize(space, trials=0)
+    with pytest.raises(ConfigError, match=r"sweep.points: found a list of points; accepted: axes"):
+        optimize(small_sweep(points=[{"hardware.n_dwo": 4}], axes={}))
 
 
 def test_what_is_no_sweep_is_told(found: SweepResult, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from engine_runs import NEEDS_NUMBA
 from naive_rivals import sa_os_cycles
 
+from panacea_sim import ConfigError, versus
 from panacea_sim.commands.main import main
 from panacea_sim.hardware.config import load_hardware
 from panacea_sim.machines.machine import machine_of
@@ -320,6 +321,12 @@ def test_an_ablation_adds_a_step_at_a_time(tmp_path: Path, capsys: pytest.Captur
     accuracy = [machines[step]["accuracy"] for step in found["steps"]]
     assert accuracy[:3] == [None] * 3
     assert accuracy[3] > accuracy[4] == accuracy[5]
+    layer, plain, zpm = (tmp_path / name for name in ("dbs.npz", "plain.npz", "zpm.npz"))
+    assert versus(layer, plain=plain, zpm=zpm, ablation=True).to_json() == found
+    with pytest.raises(ConfigError, match=r"^ablation: found machines or normalise='area'; accepted: neither"):
+        versus(layer, ["simd"], plain=plain, zpm=zpm, ablation=True)
+    with pytest.raises(ConfigError, match=r"^zpm: found .*; accepted: ablation beside it"):
+        versus(layer, zpm=zpm)
 
 
 @pytest.mark.parametrize(

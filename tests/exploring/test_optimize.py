@@ -17,14 +17,14 @@ from panacea_sim.exploring.maker import Maker, base_of
 from panacea_sim.exploring.points import points_of
 from panacea_sim.exploring.record import Record
 from panacea_sim.exploring.results import read_results
-from panacea_sim.exploring.store import opened_store
+from panacea_sim.exploring.store import SEARCH_STEM, opened_store
 from panacea_sim.exploring.sweep import Sweep
 from panacea_sim.exploring.workers import SerialHands, Workers
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.workload.synthetic import synthetic_layer
 
 pytest.importorskip("optuna")
-from panacea_sim.exploring.search.optimize import SEARCH_STEM, SearchPlan, optimize
+from panacea_sim.exploring.search.optimize import SearchPlan, optimize
 
 FILES = ("results.parquet", "results.csv", "sweep.json")
 AXES: dict[str, Any] = {

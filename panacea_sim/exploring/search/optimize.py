@@ -19,14 +19,11 @@ from panacea_sim.exploring.record import Record
 from panacea_sim.exploring.results import results_table, write_results
 from panacea_sim.exploring.search.search import GENERATION, Search
 from panacea_sim.exploring.search.space import Space
-from panacea_sim.exploring.store import SWEEP_FILE
+from panacea_sim.exploring.store import SEARCH_STEM, SWEEP_FILE
 from panacea_sim.exploring.sweep import Sweep
 from panacea_sim.exploring.workers import Workers
 
-__all__ = ["SEARCH_STEM", "SearchPlan", "check_searchable", "optimize"]
-
-SEARCH_STEM = "optimize_"
-"""What the names of the files of a search begin with, beside those of a sweep."""
+__all__ = ["SearchPlan", "check_searchable", "optimize"]
 
 Progress = Callable[[int, int], None]
 

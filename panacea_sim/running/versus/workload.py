@@ -10,11 +10,11 @@ from panacea_sim.analysis.versus.contender import WEIGHTS
 from panacea_sim.errors import ConfigError
 from panacea_sim.running.network_file import NetworkSizes, check_sizes, network_of
 from panacea_sim.running.versus.fight import Fight, ablation_fight, layer_fight, network_fight
-from panacea_sim.running.versus.machines import Entrant
+from panacea_sim.running.versus.machines import Entrant, Normalise
 from panacea_sim.running.versus.model_fight import OperandChoice, operand_fight
 from panacea_sim.workload.samples import is_sample
 
-__all__ = ["NetworkOptions", "ablation_of", "fight_of", "is_layer", "refuse_options"]
+__all__ = ["NetworkOptions", "ablation_of", "check_ablation", "fight_of", "is_layer", "refuse_options"]
 
 _LAYER_ENDING = ".npz"
 
@@ -57,6 +57,14 @@ def fight_of(  # what the command is given
         machines,
         profiles,
     )
+
+
+def check_ablation(machines: Sequence[str] | None, normalise: Normalise, zpm: Path | None, *, asked: bool) -> None:
+    """Raise ConfigError for what means nothing beside an ablation, or without one."""
+    if asked and (machines is not None or normalise != "multipliers"):
+        raise ConfigError("--ablation", "--machines or --normalise area", "neither beside it: its steps are given")
+    if zpm is not None and not asked:
+        raise ConfigError("--zpm", zpm, "--ablation beside it", "Leave it out")
 
 
 def ablation_of(
