@@ -13,6 +13,7 @@ from panacea_sim.calibration.observed import ObservedLayer, RealArray, Sample
 from panacea_sim.calibration.policy import QuantizationPolicy
 from panacea_sim.calibration.skipping import Counts, skipped_activations, skipped_of, skipped_symmetric
 from panacea_sim.errors import ConfigError
+from panacea_sim.matmul import finite_matmul
 from panacea_sim.quant.accuracy import OutputError
 from panacea_sim.quant.quantizer import (
     ActivationQuantizer,
@@ -185,7 +186,7 @@ class Calibration:
     def _exact(self) -> list[FloatArray]:
         """The real outputs of each held-out sample, [R, M, N]."""
         held_out = self._observed.held_out
-        return [np.matmul(each.weight, each.activation, dtype=np.float64) for each in held_out]
+        return [finite_matmul(each.weight, each.activation, dtype=np.float64) for each in held_out]
 
     @cached_property
     def _columns(self) -> RealArray:

@@ -19,6 +19,7 @@ from panacea_sim.exploring.sweep import Sweep
 from panacea_sim.hardware.config import DEFAULT_PRESET, Hardware, load_hardware
 from panacea_sim.hardware.vector_sizes import sizes_of
 from panacea_sim.machines.machine import machine_of
+from panacea_sim.matmul import finite_matmul
 from panacea_sim.running.network import network_scenario
 from panacea_sim.running.scenario import LayerLike, Scenario, Study, load_scenario
 from panacea_sim.units import FloatArray
@@ -144,7 +145,7 @@ class _FloatStart:
     def _exact(self) -> FloatArray:
         """The real outputs of the sample that is simulated, without bias."""
         sample = self.observed.held_out[0]
-        exact: FloatArray = np.matmul(sample.weight, sample.activation, dtype=np.float64)
+        exact: FloatArray = finite_matmul(sample.weight, sample.activation, dtype=np.float64)
         return exact
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from panacea_sim.calibration.calibrated import LayerScales
 from panacea_sim.calibration.observed import held_out_count
 from panacea_sim.errors import ConfigError
+from panacea_sim.matmul import finite_matmul
 from panacea_sim.onnx_models.graph import Array
 from panacea_sim.onnx_models.imported import ImportedModel, Recorder
 from panacea_sim.onnx_models.quantized_graph import quantized_graph
@@ -49,7 +50,7 @@ class ModelOutputError:
         self.error += OutputError.of(real, other)
         lengths = float(np.linalg.norm(real) * np.linalg.norm(other))
         if lengths:
-            self.cosines.append(float(real @ other) / lengths)
+            self.cosines.append(float(finite_matmul(real, other)) / lengths)
         if exact.ndim and exact.shape[-1] > 1:
             same = exact.argmax(-1) == found.argmax(-1)
             self.rows += same.size

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panacea_sim.errors import ConfigError
+from panacea_sim.matmul import finite_matmul
 from panacea_sim.quant.rle import stored_with_fillers
 from panacea_sim.quant.slicing import ActivationSlices, AnyIntArray, WeightSlices
 from panacea_sim.quant.vectors import skipped_activation_vectors, skipped_weight_vectors
@@ -31,7 +32,8 @@ def integer_gemm(weight: AnyIntArray, x_hat: AnyIntArray) -> IntArray:
     bound = weight.shape[-1] * _magnitude(weight) * _magnitude(x_hat)
     for dtype, limit in _EXACT_FLOATS:
         if bound <= limit:
-            return (weight.astype(dtype) @ x_hat.astype(dtype)).astype(np.int64)
+            exact: IntArray = finite_matmul(weight.astype(dtype), x_hat.astype(dtype)).astype(np.int64)
+            return exact
     product: IntArray = weight.astype(np.int64) @ x_hat.astype(np.int64)
     return product
 

@@ -26,6 +26,7 @@ from panacea_sim.machines.shared.dealer import pea_queue, sum_queue
 from panacea_sim.machines.shared.program import PlannedLayer, Program
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling
 from panacea_sim.machines.shared.tile_format import SlicedTile
+from panacea_sim.matmul import finite_tensordot
 from panacea_sim.units import IntArray, ceil_div, signed_type
 from panacea_sim.workload.gemm_layer import GemmLayer
 
@@ -343,7 +344,7 @@ def _outer_products(tile: PeaTile, weight_factors: IntArray, activation_factors:
     weight = np.concatenate([tile.lo[None], tile.ho * tile.stored[..., None]])
     activation = _operands(tile.activation)
     # One product for all pairs; whole numbers far below 2^53, so floating point is exact.
-    pairs = np.tensordot(weight.astype(np.float64), activation.astype(np.float64), axes=([1], [1]))
+    pairs = finite_tensordot(weight.astype(np.float64), activation.astype(np.float64), 1, 1)
     sums: IntArray = np.einsum("a,avbn,b->vn", weight_factors, pairs, activation_factors).astype(np.int64)
     return sums
 

@@ -15,6 +15,7 @@ import numpy as np
 from panacea_sim.machines.shared.sliced_tiling import SlicedTiling, shared_tiling
 from panacea_sim.machines.shared.sliced_work import Counts, SkipMasks, SlicedWork, summed_over_tiles
 from panacea_sim.mapping.outputs import joined_outputs
+from panacea_sim.matmul import finite_matmul
 from panacea_sim.units import FloatArray, IntArray, ceil_div, signed_type
 
 __all__ = ["SliceSteps", "batched_steps"]
@@ -117,15 +118,14 @@ def _dynamic_steps(
     )
     weight = w_counts.reshape(tiling.repeat, lanes, tiling.K)
     compensation = x_sums.reshape(tiling.repeat, tiling.n_tiles, tiling.k_tiles).astype(x_counts.dtype)
-    # Zeros, because a BLAS may look at what stands there before it writes, and complain of what is no number.
-    panel = np.zeros((tiling.repeat, tiling.n_tiles, lanes), x_counts.dtype)
+    panel = np.empty((tiling.repeat, tiling.n_tiles, lanes), x_counts.dtype)
     block = max(1, _UNTHREADED_PRODUCTS // (tiling.n_tiles * min(tiling.tile_k, tiling.K)))
     for k, first in enumerate(range(0, tiling.K, tiling.tile_k)):
         depth = slice(first, first + tiling.tile_k)
         for row in range(0, lanes, block):
             rows = slice(row, row + block)
             of_rows = weight[:, rows, depth].astype(met.dtype)
-            np.matmul(met[:, :, depth], of_rows.swapaxes(1, 2), out=panel[:, :, rows])
+            finite_matmul(met[:, :, depth], of_rows.swapaxes(1, 2), panel[:, :, rows])
         panel += compensation[:, :, k, None]
         steps[:, k] = panel.swapaxes(0, 1)
     steps[..., ceil_div(tiling.M, tiling.v) :] = 0

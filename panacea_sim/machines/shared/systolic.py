@@ -22,6 +22,7 @@ from panacea_sim.machines.shared.frame import around, framed, output_queues
 from panacea_sim.machines.shared.image_values import RivalValues
 from panacea_sim.machines.shared.packer import raw_packer
 from panacea_sim.machines.shared.program import PlannedLayer, Program
+from panacea_sim.matmul import finite_matmul
 from panacea_sim.units import IntArray
 from panacea_sim.workload.functional import Codes, FunctionalPass
 from panacea_sim.workload.gemm_layer import GemmLayer
@@ -134,7 +135,7 @@ class _ArrayProducts:
         rows = np.frombuffer(of_weight, np.int8).reshape(-1, depth).astype(np.float64)
         columns = np.frombuffer(of_activation, self._kinds[number]).reshape(depth, -1).astype(np.float64)
         # Whole numbers far below 2^53: floating point is exact, and faster.
-        sums: IntArray = (rows @ columns).astype(np.int64)
+        sums: IntArray = finite_matmul(rows, columns).astype(np.int64)
         return sums
 
 

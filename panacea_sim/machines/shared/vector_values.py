@@ -13,6 +13,7 @@ from panacea_sim.description.worker import Worker
 from panacea_sim.errors import InvariantError
 from panacea_sim.machines.shared.pe_arrays import StepsOf
 from panacea_sim.machines.shared.program import Program
+from panacea_sim.matmul import finite_tensordot
 from panacea_sim.quant.vectors import BoolArray
 from panacea_sim.units import IntArray, ceil_div, narrow
 
@@ -144,7 +145,7 @@ def _products(weight: VectorTile, activation: VectorTile, factors: Factors) -> I
     """Return the weighted sum over all pairs of planes, [rows, columns]."""
     rows, columns = (_lanes(tile) for tile in (weight, activation))
     # Whole numbers far below 2^53, so floating point is exact.
-    pairs = np.tensordot(rows, columns, axes=([1], [1]))
+    pairs = finite_tensordot(rows, columns, 1, 1)
     of_weight, of_activation = (np.array(each, np.float64) for each in factors)
     sums: IntArray = np.einsum("a,avbn,b->vn", of_weight, pairs, of_activation).astype(np.int64)
     return sums
