@@ -10,8 +10,9 @@ from panacea_sim.errors import ConfigError
 
 __all__ = ["asks_for_axes", "run_axes"]
 
-_BY_NAME = ("--phase", "--tokens", "--context", "--batch", "--weight-bits", "--profile")
-"""Options of networks that a sweep has as settings of the same names."""
+_OF_NETWORKS = ("--phase", "--tokens", "--context", "--batch", "--weight-bits", "--profile")
+_OF_MODELS = ("--shape", "--weight-bits", "--profile")
+"""Options of networks, and of model files, that a sweep has as settings of the same names."""
 
 
 def asks_for_axes(options: SimulationOptions) -> bool:
@@ -61,14 +62,19 @@ def _of_single_runs(options: SimulationOptions) -> dict[str, object]:
 def _network_settings(network: str, options: Mapping[str, object]) -> dict[str, object]:
     from panacea_sim.running.network_file import MODEL_ENDING
 
-    if Path(network).suffix.lower() == MODEL_ENDING:
-        hint = "Write a scenario script with model_scenario, or take a network of the zoo"
-        raise ConfigError("--set", f"several values for {network}", "one value for an ONNX model", hint)
+    is_model = Path(network).suffix.lower() == MODEL_ENDING
+    accepted = _OF_MODELS if is_model else _OF_NETWORKS
     given = {option: value for option, value in options.items() if value is not None}
     for option, value in given.items():
-        if option not in _BY_NAME:
-            raise ConfigError(option, value, f"nothing beside {network}, which is no ONNX model", "Leave it out")
-    return {f"workload.{option[2:].replace('-', '_')}": value for option, value in given.items()}
+        if option not in accepted:
+            hint = "Sizes are those of --shape; operands of samples take one value" if is_model else "Leave it out"
+            raise ConfigError(option, value, f"{', '.join(accepted)} beside several values of --set", hint)
+    return {f"workload.{option[2:].replace('-', '_')}": _setting(value) for option, value in given.items()}
+
+
+def _setting(value: object) -> object:
+    """Return the value of an option as that of a setting: shapes of several inputs are one text."""
+    return " ".join(value) if isinstance(value, list | tuple) else value
 
 
 def _name(scenario: Path) -> str:

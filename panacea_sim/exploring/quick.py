@@ -14,8 +14,8 @@ from panacea_sim.hardware.yaml_file import parse_scalar
 __all__ = ["has_axis", "quick_fields"]
 
 _VALUE = re.compile(r"""(?:"[^"]*"|'[^']*'|\[[^\]]*\]|[^,"'\[])+""")
-_NAMES = {"hardware.preset", "workload.name", "workload.profile"}
-"""Fields that hold names or paths, beside those of the hardware; a comma is part of a name."""
+_NAMES = {"hardware.preset", "workload.name", "workload.profile", "workload.shape"}
+"""Fields that hold names, paths or shapes, beside those of the hardware; a comma is part of them."""
 
 
 def has_axis(settings: Iterable[str]) -> bool:

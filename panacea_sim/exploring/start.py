@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,19 +21,20 @@ from panacea_sim.hardware.vector_sizes import sizes_of
 from panacea_sim.machines.machine import machine_of
 from panacea_sim.matmul import finite_matmul
 from panacea_sim.running.network import network_scenario
+from panacea_sim.running.network_file import NetworkSizes, network_of
 from panacea_sim.running.scenario import LayerLike, Scenario, Study, load_scenario
 from panacea_sim.units import FloatArray
 from panacea_sim.workload.gemm_layer import GemmLayer
 from panacea_sim.workload.layer_file import LayerFile, layer_file
 from panacea_sim.workload.masked_layer import MaskedLayer
-from panacea_sim.workload.networks.load import load_network
 from panacea_sim.workload.samples import layer_path
 from panacea_sim.workload.synthetic import synthetic_layer
 
 __all__ = ["Start", "Workload", "start_of"]
 
 _RECIPE = ("M", "K", "N", "rho_w", "rho_x", "seed", "weight_bits", "activation_bits")
-_NETWORK = ("name", "phase", "tokens", "context", "batch", "weight_bits", "profile")
+_SIZES = ("phase", "tokens", "context", "batch")
+_NETWORK = ("name", *_SIZES, "shape", "weight_bits", "profile")
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,11 +118,11 @@ class _NetworkStart:
     def workload(
         self, workload: Mapping[str, object], _quantization: Mapping[str, object], hardware: Hardware
     ) -> Workload:
-        given = dict(workload)
-        quantization = machine_of(hardware).quantization
-        name = str(given.pop("name", self.name))
-        graph = load_network(name, **given, quantization=quantization, tile_m=hardware.tile_m)  # type: ignore[arg-type]
-        return Workload(network_scenario(graph, hardware))
+        given: dict[str, Any] = {"name": self.name, **workload}
+        by_name = {size: given[size] for size in _SIZES if size in given}
+        sizes = NetworkSizes(**by_name, shapes=tuple(str(given.get("shape", "")).split()))
+        asked = given.get("weight_bits"), given.get("profile")
+        return Workload(network_scenario(network_of(str(given["name"]), sizes, *asked, hardware), hardware))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from swept_points import MACHINE
@@ -99,6 +100,30 @@ def test_what_is_no_axis() -> None:
     assert main(["run", "drawn.py", "--set", "hardware.dram=ideal,hbm2"]) == 2
     assert main(["run", "drawn.py", "--set", "hardware.name=a,b"]) == 0
     assert [path.name for path in Path("runs").iterdir()] == ["drawn"]
+
+
+def test_a_model_is_explored(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each point has the cycles of a run of the model with its setting; the shape holds for all, or is an axis."""
+    pytest.importorskip("onnx")
+    from small_models import node, small_model, write_model  # noqa: PLC0415  # it imports onnx
+
+    weight = np.ones((16, 32), np.float32)
+    write_model(Path("dense.onnx"), small_model([node("MatMul", "x w", "y")], {"x": ["n", 16]}, "y", {"w": weight}))
+    command = ["run", "dense.onnx", "--shape", "x=24,16"]
+    assert main([*command, "--workers", "1", "--set", "hardware.n_dwo=2,4"]) == 0
+    rows = _rows("runs/dense-sweep")
+    for row in rows:
+        capsys.readouterr()
+        setting = f"hardware.n_dwo={row['hardware.n_dwo']}"
+        assert main([*command, "--set", setting, "--out", setting, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["makespan_cycles"] == row["cycles"]
+    sweep = {"workload": "dense.onnx", "axes": {"workload.shape": ["x=24,16", "x=48,16"]}}
+    Path("model.yaml").write_text(json.dumps(sweep), encoding="utf-8")
+    assert main(["sweep", "model.yaml", "--out", "shapes", "--workers", "1"]) == 0
+    shapes = _rows("shapes")
+    assert shapes[0]["cycles"] < shapes[1]["cycles"]
+    assert main([*command, "--set", "hardware.n_dwo=2,4", "--data", "samples.npz"]) == 2
+    assert "--data: found samples.npz; accepted: --shape, --weight-bits, --profile" in capsys.readouterr().err
 
 
 def test_a_network_is_explored(capsys: pytest.CaptureFixture[str]) -> None:
