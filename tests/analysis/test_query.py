@@ -36,7 +36,7 @@ Rows = list[dict[str, Any]]
 _TRACED = with_actions(action_column(name, "operator-cycles") for name in TRACED_ACTIONS)
 
 # Every example writes a file.
-_fewer = at_most(120)  # every example writes a file
+_fewer = at_most(60)  # every example writes a file
 
 
 @contextmanager

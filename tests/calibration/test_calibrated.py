@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from calibrated_layers import observed, policies
+from case_counts import at_most
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ V, TILE_K = 4, 32
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
+@at_most(200)
 @given(seed=st.integers(0, 50), policy=policies(), products=st.sampled_from([1, 2]))
 def test_figures_are_those_of_a_plain_writing(
     seed: int, policy: QuantizationPolicy, products: int, *, dynamic: bool

@@ -42,7 +42,7 @@ def test_equal_where_a_request_takes_several_grants(machine: Description) -> Non
     assert _outcome(reference, machine) == _outcome(interpret, machine)
 
 
-@at_most(200)
+@at_most(100)
 @given(chains())
 def test_equal_on_real_programs(scenario: Scenario) -> None:
     """Both agree on whole machines at work on one layer or two chained ones, in any order, with stacks and spills."""
@@ -64,7 +64,7 @@ def test_equal_with_banks_and_refresh(machine: Description) -> None:
     assert _outcome(reference, machine) == expected
 
 
-@at_most(200)
+@at_most(100)
 @given(machines() | machines(BANKED_DEVICES))
 def test_states_add_up_to_the_makespan(machine: Description) -> None:
     """The six states of every component and channel sum to the makespan exactly."""

@@ -80,7 +80,7 @@ def test_equal_on_rivals(machine: str, data: st.DataObject) -> None:
     _check(prepared.description)
 
 
-@at_most(200)
+@at_most(100)
 @given(machines(SPLITTING_DEVICES))
 def test_equal_where_a_request_takes_several_grants(machine: Description) -> None:
     """The reference engine and the judge agree where other grants come between those of one request."""

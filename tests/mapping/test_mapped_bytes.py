@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from case_counts import at_most
 from hypothesis import event, given
 from naive_mapping import Moved, Sizes, moved_bytes
 from strategies import Mapping, mappings, scenarios
@@ -48,6 +49,7 @@ def test_planned_bytes_are_those_of_the_loop_nest(mapping: Mapping) -> None:
         assert sums.moved_bytes[sums.is_return == is_return].sum() == wanted.spilled_each_way
 
 
+@at_most(200)
 @given(scenarios())
 def test_the_dram_moves_the_bytes_of_the_loop_nest(scenario: Scenario) -> None:
     """The channel's counters of a whole run, and the summary of the layer, equal the count over the nested loops."""

@@ -24,7 +24,7 @@ from panacea_sim.workload.masked_layer import MaskedLayer
 from panacea_sim.workload.network import layers_in_order
 
 
-@at_most(200)
+@at_most(100)
 @given(linked_programs())
 def test_a_fetch_waits_for_the_last_output_that_it_needs(program: Program) -> None:
     """Whatever the links, nothing is fetched before all that it needs is written, and nothing waits longer."""
@@ -37,7 +37,7 @@ def test_a_fetch_waits_for_the_last_output_that_it_needs(program: Program) -> No
     assert_waits(program)
 
 
-@at_most(200)
+@at_most(100)
 @given(chains())
 def test_a_chained_fetch_waits_for_the_tile_that_holds_it(scenario: Scenario) -> None:
     """A layer that reads another's outputs in place waits for the same outputs that it reads."""

@@ -8,6 +8,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from case_counts import at_most
 from dram_judge import Access, contents
 from engine_runs import ENGINES
 from hypothesis import given
@@ -185,6 +186,7 @@ def test_memory_holds_what_it_would_in_order(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@at_most(150)
 @given(st.data())
 def test_order_is_kept_in_a_machine(engine: str, data: st.DataObject) -> None:
     """The accesses that an engine writes down leave the memory as if the ports had gone one after the other."""

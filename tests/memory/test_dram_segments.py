@@ -6,8 +6,9 @@ import copy
 from typing import get_args
 
 import pytest
+from case_counts import at_most
 from dram_judge import LONG_AGO, Judge
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import Ask, asks
 
@@ -16,9 +17,8 @@ from panacea_sim.memory import params as at
 from panacea_sim.memory.banked_timing import serve
 from panacea_sim.memory.params import Map, Page, dram_params, new_state
 
-assert settings.default is not None
-_CASES = 2 * settings.default.max_examples
-"""1,000 a device in the profile of the check."""
+_CASES = at_most(300)
+"""So many a device."""
 
 
 def _assert_same(device: DramDevice, state: list[int], judge: Judge) -> None:
@@ -46,7 +46,7 @@ def _assert_same(device: DramDevice, state: list[int], judge: Judge) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list_devices())
-@settings(max_examples=_CASES)
+@_CASES
 @given(data=st.data())
 def test_closed_form_equals_the_burst_loop(name: str, data: st.DataObject) -> None:
     """The state after each segment and the end of every burst's data are those of a loop over the bursts.

@@ -15,7 +15,7 @@ from panacea_sim.running.prepare import work_of
 from panacea_sim.workload.masked_layer import MaskedLayer
 
 
-@at_most(150)
+@at_most(60)
 @given(
     st.tuples(st.integers(1, 400), st.integers(1, 200), st.integers(1, 300)),
     st.sampled_from([0.0, 0.5, 0.97]),
@@ -40,7 +40,7 @@ def test_a_floor_is_never_above_the_bound(
         assert floor[1] <= planned[1] == each.read_bytes + each.write_bytes
 
 
-@at_most(60)
+@at_most(30)
 @given(
     st.tuples(st.integers(1, 400), st.integers(1, 200), st.integers(1, 300)),
     st.sampled_from([0.0, 0.5, 0.97]),

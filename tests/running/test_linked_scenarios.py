@@ -10,6 +10,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import pytest
+from case_counts import at_most
 from hypothesis import event, given
 from naive_waits import assert_waits, needed_outputs, stream_waits
 from strategies import linked_programs
@@ -55,6 +56,7 @@ def _prepared(scenario: Scenario) -> Prepared:
     return prepared
 
 
+@at_most(80)
 @given(linked_programs())
 def test_a_scenario_waits_for_what_its_links_say(drawn: Program) -> None:
     """The program of a scenario has the waits of its links, in whatever mapping its layers have."""
@@ -179,6 +181,7 @@ def _plain_needs(needs: object) -> object:
     return (needs.low.tolist(), needs.high.tolist(), needs.taps) if isinstance(needs, Columns) else needs
 
 
+@at_most(80)
 @given(linked_programs())
 def test_links_are_kept(drawn: Program) -> None:
     """Every field of every link, and that steps are sequential, comes back from scenario.yaml."""

@@ -70,15 +70,15 @@ def test_auto_order_on_synthetic_layers(seed: int) -> None:
 
 @pytest.mark.slow
 def test_auto_finds_whether_double_tile_processing_pays() -> None:
-    """On at least 95 of 100 random layers with two m tiles or more, `auto` takes no more cycles than `on` and `off`."""
+    """On at least 95 % of random layers with two m tiles or more, `auto` takes no more cycles than `on` and `off`."""
     right = pays = 0
-    for seed in range(100):
+    for seed in range(40):
         layer = _random_layer(seed, (80, 100, 16), (400, 400, 100))
         chosen, on, off = (_cycles(_prepared(layer, dtp=dtp)) for dtp in ("auto", "on", "off"))
         right += chosen <= min(on, off)
         pays += on < off
-    assert right >= 95
-    assert 10 <= pays <= 90  # otherwise a fixed choice would do as well
+    assert right >= 38
+    assert 4 <= pays <= 36  # otherwise a fixed choice would do as well
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from case_counts import at_most
 from hypothesis import given
 from hypothesis import strategies as st
 from naive_output import requantized
@@ -83,6 +84,7 @@ def test_a_following_layer_takes_the_format_of_the_one_before(first: GemmLayer) 
 
 
 @pytest.mark.parametrize("function", ["none", "relu"])
+@at_most(150)
 @given(layer=layers_with_output())
 def test_calibrated_outputs_do_not_saturate(function: ActivationFunction, layer: GemmLayer) -> None:
     """With its zero point kept, the calibrated range holds every real output, rounded and not clipped."""

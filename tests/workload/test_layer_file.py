@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from case_counts import at_most
 from hypothesis import given
 from strategies import gemm_layers
 
@@ -37,6 +38,7 @@ def _written(folder: Path, **changes: object) -> Path:
     return folder / "layer.npz"
 
 
+@at_most(150)
 @given(gemm_layers())
 def test_headers_tell_name_and_sizes(layer: GemmLayer) -> None:
     """Name and sizes are those of the layer that is loaded."""

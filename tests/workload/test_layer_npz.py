@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from case_counts import at_most
 from hypothesis import given
 from hypothesis import strategies as st
 from real_layers import EXPECTED, real_layer
@@ -38,6 +39,7 @@ def write(folder: Path, **changes: object) -> Path:
     return path
 
 
+@at_most(150)
 @given(gemm_layers())
 def test_round_trip(layer: GemmLayer) -> None:
     """A layer that is saved and loaded again is the same, field by field, dtypes included."""
@@ -129,6 +131,7 @@ def test_pickled_array(tmp_path: Path) -> None:
         load_layer(write(tmp_path, name=np.array([{}], object)))
 
 
+@at_most(150)
 @given(st.data())
 def test_damaged_file(data: st.DataObject) -> None:
     """A file with a byte changed or its end cut off gives a layer or a ConfigError, never another error."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from case_counts import at_most
 from hypothesis import given
 from several_products import plain_products, products_of
 from strategies import repeated_layers
@@ -68,6 +69,7 @@ def test_accumulators_are_plain_products(layer: GemmLayer) -> None:
     assert np.array_equal(found, plain_products(layer))
 
 
+@at_most(150)
 @given(repeated_layers())
 def test_numbers_are_those_of_the_products(layer: GemmLayer) -> None:
     """Outputs, real outputs, compensation and skip masks are those that the products have as layers of their own."""
@@ -111,6 +113,7 @@ def test_the_most_frequent_slices_are_those_of_all_products() -> None:
     assert products_of(two_products(activation=activation[::-1].astype(np.uint8), r="mode"))[0].frequent == (2,)
 
 
+@at_most(60)
 @given(repeated_layers())
 def test_files_keep_the_products(layer: GemmLayer) -> None:
     """A layer of several products that is saved has its sizes in the headers and comes back field by field."""

@@ -50,7 +50,7 @@ def _check(scenario: Scenario) -> None:
         assert checked.image[address : address + len(tile)].tobytes() == tile
 
 
-@at_most(150)
+@at_most(80)
 @given(repeated_scenarios())
 def test_products_of_any_widths_are_checked(scenario: Scenario) -> None:
     """Any operands on any small machine: accumulators, operand bytes and output bytes."""

@@ -63,7 +63,7 @@ def test_layers_of_any_widths_are_checked_as_they_travel(scenario: Scenario) -> 
     _check(scenario)
 
 
-@at_most(200)
+@at_most(100)
 @given(chains())
 def test_chains_are_checked_as_they_travel(scenario: Scenario) -> None:
     """Layers that read what the one before has written, spills and stacks included."""

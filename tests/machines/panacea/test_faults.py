@@ -56,7 +56,7 @@ def test_nothing_is_noticed_without_a_fault() -> None:
     assert not _is_noticed(*_prepared())
 
 
-@at_most(150)
+@at_most(75)
 @given(st.data())
 def test_a_flipped_bit_is_noticed(data: st.DataObject) -> None:
     """Any one bit of any encoded tile, flipped in DRAM, is noticed."""

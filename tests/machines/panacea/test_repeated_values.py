@@ -84,7 +84,7 @@ def _encodes(scenario: Scenario) -> bool:
     return hardware.tile_m % hardware.tile_k == 0
 
 
-@at_most(150)
+@at_most(80)
 @given(repeated_scenarios())
 def test_products_of_any_widths(scenario: Scenario) -> None:
     """Any operands on any small machine: accumulators, operand bytes and output bytes."""

@@ -72,7 +72,7 @@ def test_no_run_is_faster_than_its_bounds(scenario: Scenario) -> None:
     assert makespan_cycles >= max(*pea_cycles, bus_cycles)
 
 
-@at_most(150)
+@at_most(75)
 @given(scenarios())
 def test_deep_queues_and_large_memories_change_no_value(scenario: Scenario) -> None:
     """Queues of depth 64 and memories for everything give the accumulators and output bytes of the small machine."""
@@ -89,7 +89,7 @@ def test_deep_queues_and_large_memories_change_no_value(scenario: Scenario) -> N
     assert small.prepared.values.image == large.prepared.values.image
 
 
-@at_most(150)
+@at_most(75)
 @given(scenarios())
 def test_values_change_no_time(scenario: Scenario) -> None:
     """A run without values takes the same cycles, in every state of every component, as one with values."""
@@ -99,7 +99,7 @@ def test_values_change_no_time(scenario: Scenario) -> None:
     assert without["components"] == with_values["components"]
 
 
-@at_most(200)
+@at_most(100)
 @given(scenarios())
 def test_twice_the_bandwidth_is_not_slower(scenario: Scenario) -> None:
     """Twice the DRAM bandwidth costs at most 1 % (and few cycles in tiny runs), which another order of grants can."""
@@ -128,7 +128,7 @@ def test_every_mapping_gives_the_same_values(order: str, dtp: str, psum_bytes: i
     assert (entry["spilled_bytes"] > 0) == (psum_bytes == 256 and not planned.plan.order.endswith("k"))
 
 
-@at_most(200)
+@at_most(100)
 @given(chains())
 def test_chains_are_exact_end_to_end(scenario: Scenario) -> None:
     """Layers that read what the one before has written into DRAM give the plain integer products."""

@@ -49,7 +49,7 @@ def _traced(scenario: Scenario) -> _Trace:
     return _Trace(prepared, rows, written)
 
 
-@at_most(200)
+@at_most(100)
 @given(chains())
 def test_nothing_is_read_before_it_is_written(scenario: Scenario) -> None:
     """The channel serves a chained activation tile only after the output tile that holds it has been written."""
@@ -64,7 +64,7 @@ def test_nothing_is_read_before_it_is_written(scenario: Scenario) -> None:
     assert all(row["start_cycle"] >= trace.needed_cycle(row) for row in reads)
 
 
-@at_most(200)
+@at_most(100)
 @given(chains())
 def test_a_layer_waits_only_for_what_it_needs(scenario: Scenario) -> None:
     """Only `x_dma` of the second layer waits for `o_dma`, and each wait ends when the tile that it needs is there."""

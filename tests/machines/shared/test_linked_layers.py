@@ -43,7 +43,7 @@ def _tile(program: Program, row: Row, stream: str) -> OperandTile:
     return OperandTile(row["layer"], stream[0], across, row["k"])
 
 
-@at_most(200)
+@at_most(100)
 @given(linked_programs())
 def test_nothing_is_read_before_all_that_it_needs_is_written(program: Program) -> None:
     """The channel serves a weight or an activation only after all outputs that it needs have been written."""
@@ -54,7 +54,7 @@ def test_nothing_is_read_before_all_that_it_needs_is_written(program: Program) -
             assert row["start_cycle"] >= needed_cycle[_tile(program, row, row["cause_component"])]
 
 
-@at_most(200)
+@at_most(100)
 @given(linked_programs())
 def test_a_wait_ends_when_the_last_output_is_there(program: Program) -> None:
     """Only fetches wait for `o_dma`, and each wait ends in the cycle in which the last needed output was written."""

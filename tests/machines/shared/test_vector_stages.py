@@ -170,7 +170,7 @@ def test_nothing_is_read_before_it_is_written(program: Program) -> None:
 
 
 @NEEDS_NUMBA
-@at_most(120)
+@at_most(60)
 @given(linked_programs())
 def test_engines_agree(program: Program) -> None:
     """Both engines and the naive interpreter run stages alike."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 import networkx as nx
 import numpy as np
 import pytest
+from case_counts import at_most
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 from naive_outputs import output_bytes
@@ -121,6 +122,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.array_equal(masked_outputs(tiling, layer).total, whole.total)
 
 
+@at_most(200)
 @given(linked_programs())
 def test_firings_tile_after_tile_and_format_after_format(program: Program) -> None:
     """PPU fires once a tile; encoder and `o_dma` once a tile and format, the first taking it, the last freeing it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import networkx as nx
 import pytest
+from case_counts import at_most
 from hypothesis import given
 from naive_waits import read_features
 from profile_figures import densities
@@ -25,6 +26,7 @@ def _formats(graph: LayerGraph) -> dict[str, tuple[WrittenFormat, ...]]:
     return written_formats(graph, order, {name: number for number, name in enumerate(order)})
 
 
+@at_most(150)
 @given(linked_programs())
 def test_what_is_read_is_written(program: Program) -> None:
     """Each producer writes the features that any element needs, once a form, in the order of the first readers."""
