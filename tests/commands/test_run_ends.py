@@ -37,6 +37,7 @@ _ONE = ("run", "one.py", "--out", "out")
 _STUDY = ("run", "study.py", "--out", "out")
 _INTERRUPT = f"os.kill(os.getpid(), {int(signal.SIGINT)})"
 _TERMINATE = f"os.kill(os.getpid(), {int(signal.SIGTERM)})"
+_TWICE = f"{_TERMINATE}; {_INTERRUPT}"
 _KEPT = "interrupted: what was recorded is in out.partial\n"
 
 
@@ -80,15 +81,15 @@ def _check_partial(*lost: str) -> None:
 # Interrupts
 
 
-@pytest.mark.parametrize("happening", [_INTERRUPT, f"{_TERMINATE}; {_INTERRUPT}"])
 @pytest.mark.parametrize(
-    ("arguments", "event"),
+    ("arguments", "event", "happening"),
     [
-        (_NETWORK, "os.remove w_dma-postings.arrow"),
-        (_NETWORK, "os.remove dram0.arrow"),
-        (_NETWORK, "os.remove pea1.arrow"),
-        (_NETWORK, "shutil.rmtree out.partial/spill"),
-        (_ONE, "shutil.rmtree out.partial/spill"),
+        (_NETWORK, "os.remove w_dma-postings.arrow", _INTERRUPT),
+        (_NETWORK, "os.remove dram0.arrow", _TWICE),
+        (_NETWORK, "os.remove pea1.arrow", _INTERRUPT),
+        (_NETWORK, "shutil.rmtree out.partial/spill", _INTERRUPT),
+        (_ONE, "shutil.rmtree out.partial/spill", _INTERRUPT),
+        (_ONE, "shutil.rmtree out.partial/spill", _TWICE),
     ],
 )
 def test_an_interrupt_while_tables_are_written(arguments: tuple[str, ...], event: str, happening: str) -> None:

@@ -176,17 +176,18 @@ def test_a_study_replaces_what_it_has_left() -> None:
     assert not Path("out.partial").exists()
 
 
-@pytest.mark.parametrize("other", ["c", "a/c", "a.partial/c", "kept/a"])
-def test_what_a_study_has_left_is_refused_with_other_runs_in_it(other: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_study_has_left_is_refused_with_other_runs_in_it(capsys: pytest.CaptureFixture[str]) -> None:
     """The same rule holds for a partial folder, which goes without --force."""
     Started("os.rename b.partial", "run", "study.py", "--out", "out").kill()
-    place = Path("out.partial") / other
-    place.mkdir(parents=True)
-    (place / ".panacea-run").touch()
-    before = _tree("out.partial")
-    assert _run("study", "out") == 2
-    assert f"'out.partial', in which other runs lie: '{place}'" in capsys.readouterr().err
-    assert _tree("out.partial") == before
+    for other in ("c", "a/c", "a.partial/c", "kept/a"):
+        place = Path("out.partial") / other
+        place.mkdir(parents=True)
+        (place / ".panacea-run").touch()
+        before = _tree("out.partial")
+        assert _run("study", "out") == 2
+        assert f"'out.partial', in which other runs lie: '{place}'" in capsys.readouterr().err
+        assert _tree("out.partial") == before
+        shutil.rmtree(place)
 
 
 # What is in the place
@@ -300,21 +301,19 @@ def test_a_folder_that_may_not_be_written_is_told(out: str) -> None:
 # Two runs into one folder
 
 
-@pytest.mark.parametrize(("script", "force"), [("second", ()), ("study", ("--force",))])
 @pytest.mark.parametrize("moment", _MOMENTS.values(), ids=_MOMENTS)
-def test_the_second_of_two_runs_is_refused_at_once(
-    moment: str, script: str, force: tuple[str, ...], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_second_of_two_runs_is_refused_at_once(moment: str, capsys: pytest.CaptureFixture[str]) -> None:
     """While a run writes its folder, another of that name is refused and touches nothing."""
     first = Started(moment, "run", "first.py", "--out", "out")
     before = _tree("out.partial")
-    assert _run(script, "out", *force) == 2
-    told = capsys.readouterr().err
-    assert told == (
-        "error: --out: found 'out.partial', which another run is writing; accepted: a folder that no run is writing. "
-        "Wait until it has ended, or choose another --out\n"
-    )
-    assert _tree("out.partial") == before
+    for script, *force in (("second",), ("study", "--force")):
+        assert _run(script, "out", *force) == 2
+        told = capsys.readouterr().err
+        assert told == (
+            "error: --out: found 'out.partial', which another run is writing; accepted: a folder that no run is "
+            "writing. Wait until it has ended, or choose another --out\n"
+        )
+        assert _tree("out.partial") == before
     assert first.go_on() == (0, "")
     assert _scenario_of("out") == ("first", "first")
     assert not Path("out.partial").exists()
@@ -334,16 +333,16 @@ def test_a_folder_that_is_being_replaced_is_refused(capsys: pytest.CaptureFixtur
     assert _scenario_of("out") == ("first", "first")
 
 
-@pytest.mark.parametrize("out", ["out", "out.partial/a", "out.partial/c", "out.partial/a.partial/x", "out/../out"])
-def test_nobody_writes_into_a_study_that_is_running(out: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nobody_writes_into_a_study_that_is_running(capsys: pytest.CaptureFixture[str]) -> None:
     """The folder of a study is its own, with all that lies in it."""
     study = Started("os.rename a.partial", "run", "study.py", "--out", "out")
     before = _tree("out.partial")
-    for script in ("first", "study"):
-        assert _run(script, out, "--force") == 2
-        told = capsys.readouterr().err
-        assert "which another run is writing" in told or "in the folder of a run that is not complete" in told
-    assert _tree("out.partial") == before
+    for out in ("out", "out.partial/a", "out.partial/c", "out.partial/a.partial/x", "out/../out"):
+        for script in ("first", "study"):
+            assert _run(script, out, "--force") == 2
+            told = capsys.readouterr().err
+            assert "which another run is writing" in told or "in the folder of a run that is not complete" in told
+        assert _tree("out.partial") == before
     assert study.go_on() == (0, "")
     assert sorted(_names("out")) == [".panacea-run", "a", "b", "results.csv", "summary.json"]
 
