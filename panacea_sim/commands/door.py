@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from panacea_sim.commands import interrupts, opened_run, output
+from panacea_sim.engines.first_use import told_of_compiling
 from panacea_sim.errors import ConfigError, PanaceaError
 
 __all__ = ["COMMANDS", "run_command_line"]
@@ -52,7 +53,12 @@ def run_command_line(arguments: Sequence[str], handlers: frozenset[object]) -> i
     No error and no state of standard output leads to a traceback, faults of our own excepted.
     """
     try:
-        with interrupts.answered(handlers), output.fitted_streams(), warnings.catch_warnings():
+        with (
+            interrupts.answered(handlers),
+            output.fitted_streams(),
+            told_of_compiling(_tell_of_compiling),
+            warnings.catch_warnings(),
+        ):
             warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes all that comes
             code = _code(arguments)
     except BaseException as error:
@@ -154,6 +160,12 @@ def _help_command(arguments: Sequence[str]) -> str:
 def _usage_message(error: typer.TyperException) -> str:
     """Return what is wrong in one line, without the words with which typer's own checks begin."""
     return " ".join(error.format_message().replace("Value error, ", "").split())
+
+
+def _tell_of_compiling() -> None:
+    """Say at a terminal why nothing seems to happen."""
+    if sys.stderr.isatty():
+        output.tell("Compiling the engine, once: it can take 20 s")
 
 
 def _show_warning(message: Warning | str, *_: object) -> None:

@@ -177,6 +177,27 @@ def test_any_compiled_source_makes_the_cache_old(
     assert [one != other for one, other in zip(before, after, strict=True)] == old
 
 
+def test_who_waits_is_told_once_that_something_is_compiled(tmp_path: Path) -> None:
+    """Where nothing is kept; afterwards, and where nobody asks, nothing is told."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    program = """
+import numpy as np
+from panacea_sim.engines.compiled.occupancy import high_water
+from panacea_sim.engines.first_use import told_of_compiling
+told = []
+with told_of_compiling(lambda: told.append("told")), told_of_compiling(lambda: told.append("too")):
+    high_water(*(np.ones(1, np.int64),) * 4)
+print(*told)
+"""
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", program], env=environment, cwd=Path.cwd(), capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert [sorted(each) for each in found] == [["told", "too"], []]
+
+
 def test_other_functions_count_from_the_end_as_ever() -> None:
     """Our functions do without negative indices; those that others compile beside them have them."""
     numba = pytest.importorskip("numba")

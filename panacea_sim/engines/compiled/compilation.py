@@ -23,6 +23,7 @@ from numba.core import types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.np import arrayobj
 
+from panacea_sim.engines.first_use import will_compile
 from panacea_sim.errors import CacheWarning
 
 __all__ = ["compiled_functions", "entry", "inner"]
@@ -121,6 +122,12 @@ class _Cache(FunctionCache):
 
     def load_overload(self, sig: object, target_context: object) -> object:
         """Return the compiled function, None if there is none that can be read."""
+        found = self._read_overload(sig, target_context)
+        if found is None:
+            will_compile()
+        return found
+
+    def _read_overload(self, sig: object, target_context: object) -> object:
         try:
             # numba would fill its registries before, which takes longer than the rest and matters to compiling only.
             return self._load_overload(sig, target_context)
