@@ -76,11 +76,12 @@ def path_segments(records: Records) -> pa.Table:
 
 def walked_segments(records: Records, events: Events) -> Iterator[IntArray]:
     """Walk back through a run; return the segments of walk.py, the last ones first."""
-    place, cursors = _last_place(records, events), events.rows_at[1:] - 1
+    place = _last_place(records, events)
+    cursors = np.concatenate([events.rows_at[1:], events.served_at[1:]]) - 1
     if place is None:
         return
     while place[2] > 0:
-        out = np.zeros((_SEGMENTS_AT_ONCE, SEGMENT_WIDTH), np.int64)
+        out = np.empty((_SEGMENTS_AT_ONCE, SEGMENT_WIDTH), np.int64)
         before = place.copy()
         count = walk(events, place, cursors, out)
         if count == LOST or (place == before).all():

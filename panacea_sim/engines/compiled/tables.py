@@ -186,10 +186,10 @@ def stream_tables(lowered: Lowered) -> col.Streams:
     )
 
 
-def trace_buffers(lowered: Lowered, *, traced: bool) -> col.Trace:
+def trace_buffers(lowered: Lowered, *, records: bool, services: bool) -> col.Trace:
     """Return empty buffers, of next to no size if nothing is recorded."""
-    if not traced:
-        return col.Trace(0, *(np.zeros(each, np.int64) for each in (2, 1, (1, 2, col.ROW_WIDTH), 1, (1, 2, 1))))
+    if not records:
+        return col.Trace(0, 0, *(np.zeros(each, np.int64) for each in (2, 1, (1, 2, col.ROW_WIDTH), 1, (1, 2, 1))))
     channels = len(lowered.description.channels)
     owners = len(lowered.description.components) + channels
     # A buffer that is half full is emptied before the next firing, which may fill the other half.
@@ -197,6 +197,7 @@ def trace_buffers(lowered: Lowered, *, traced: bool) -> col.Trace:
     rows = 2 * max(_OWNER_ROWS, col.STRETCHES_KEPT + most_of_a_firing)
     return col.Trace(
         1,
+        int(services),
         np.zeros(2, np.int64),
         np.zeros(owners, np.int64),
         np.empty((owners, rows, col.ROW_WIDTH), np.int64),
