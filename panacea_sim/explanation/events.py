@@ -153,33 +153,26 @@ def _serve(  # rows, and what is in them
 def _grants(records: Records) -> tuple[IntArray, IntArray, IntArray]:
     """Return where the grants of each channel begin, the grants, and the last firing granted [channel, component]."""
     of_channels = [records.grants[name] for name in records.topology.channels]
-    grants_at = _starts([len(each.port) for each in of_channels])
+    grants_at = _starts([len(each) for each in of_channels])
     grants = np.empty((grants_at[-1], GRANT_WIDTH), np.int64)
     last_firing = np.full((len(of_channels), len(records.topology.components)), NONE, np.int64)
     for channel, each in enumerate(of_channels):
-        mine = grants[grants_at[channel] : grants_at[channel + 1]]
-        columns = (each.port, each.firing, each.request_cycle, each.start_cycle, each.end_cycle)
-        _fill_grants(channel, *columns, mine, last_firing[channel])
+        first = grants_at[channel]
+        for part in each.parts:
+            _fill_grants(channel, part, each.components, grants[first:], last_firing[channel])
+            first += len(part)
     return grants_at, grants, last_firing
 
 
 @entry
-def _fill_grants(  # columns of grants, and what to fill
-    channel: int,
-    port: IntArray,
-    firing: IntArray,
-    posted: IntArray,
-    start: IntArray,
-    end: IntArray,
-    out: IntArray,
-    last_firing: IntArray,
-) -> None:
-    """Put the columns of a channel's grants side by side, and note the last firing of each component among them."""
-    for grant in range(len(port)):
+def _fill_grants(channel: int, part: IntArray, components: IntArray, out: IntArray, last_firing: IntArray) -> None:
+    """Fill in grants of a channel, and note the last firing of each component among them."""
+    for grant in range(len(part)):
+        component = components[part[grant, 0]]
         row = out[grant]
-        row[G_POSTED], row[G_START], row[G_END] = posted[grant], start[grant], end[grant]
-        row[G_CHANNEL], row[G_PORT] = channel, port[grant]
-        last_firing[port[grant]] = max(last_firing[port[grant]], firing[grant])
+        row[G_POSTED], row[G_START], row[G_END] = part[grant, 2], part[grant, 3], part[grant, 4]
+        row[G_CHANNEL], row[G_PORT] = channel, component
+        last_firing[component] = max(last_firing[component], part[grant, 1])
 
 
 def _delays(kinds: RowKinds, owner: int, postings: Postings | None) -> tuple[IntArray, IntArray, IntArray]:
@@ -202,29 +195,29 @@ def _ready(records: Records, last_firing: IntArray, grants_at: IntArray) -> tupl
     the last ones that were granted something.
     """
     parts, channels = records.topology.components, records.topology.channels
-    firings = np.zeros(len(parts), np.int64)
-    for owner, part in enumerate(parts):
-        if part.name in records.postings:
-            posted = records.postings[part.name].firing
-            firings[owner] = 1 + max(int(posted.max(initial=-1)), int(last_firing[:, owner].max(initial=-1)))
+    none = np.zeros(0, np.int64)
+    postings = [records.postings.get(part.name, Postings((), *[none] * 4)) for part in parts]
+    last_posted = [int(each.firing.max(initial=NONE)) for each in postings]
+    firings = 1 + np.maximum(last_posted, last_firing.max(0, initial=NONE))
     first = _starts(firings)
     last, cycle = np.full(first[-1], NONE, np.int64), np.full(first[-1], NONE, np.int64)
     for channel in range(len(channels) - 1, -1, -1):
-        grants = records.grants[channels[channel]]
-        _ready_last(grants.port, grants.firing, grants.ready_cycle, grants_at[channel], first, last, cycle)
-    ready = []
-    for owner, part in enumerate(parts):
-        mine = slice(first[owner], first[owner + 1])
-        ready.append(_in_order(records.postings.get(part.name), cycle[mine], last[mine]))
-    return _starts([len(each[0]) for each in ready]), *_joined(ready, 2)
+        grants, number = records.grants[channels[channel]], grants_at[channel]
+        for granted in grants.parts:
+            _ready_last(granted, grants.components, number, first, last, cycle)
+            number += len(granted)
+    ready = [
+        _in_order(each, cycle[first[owner] : first[owner + 1]], last[first[owner] : first[owner + 1]])
+        for owner, each in enumerate(postings)
+    ]
+    ready_cycle, ready_grant = _joined(ready, 2)
+    return _starts([len(each[0]) for each in ready]), ready_cycle, ready_grant
 
 
-def _in_order(postings: Postings | None, cycle: IntArray, grant: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the cycles in which requests are ready and their last grants in order of time."""
-    if postings is not None:
-        cycle[postings.firing] = np.maximum(cycle[postings.firing], postings.cycle)
-    known = np.flatnonzero(cycle != NONE)
-    cycle, grant = cycle[known], grant[known]
+def _in_order(postings: Postings, cycle: IntArray, grant: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the cycles in which requests are ready and their last grants in order of time, in the same arrays."""
+    count = _known(postings.firing, postings.cycle, cycle, grant)
+    cycle, grant = cycle[:count], grant[:count]
     if (cycle[1:] < cycle[:-1]).any():
         in_order = np.argsort(cycle, kind="stable")
         return cycle[in_order], grant[in_order]
@@ -232,14 +225,30 @@ def _in_order(postings: Postings | None, cycle: IntArray, grant: IntArray) -> tu
 
 
 @entry
-def _ready_last(  # columns of grants, and what to fill
-    port: IntArray, firing: IntArray, ready: IntArray, number: int, first: IntArray, last: IntArray, cycle: IntArray
+def _known(firing: IntArray, posted: IntArray, cycle: IntArray, grant: IntArray) -> int:
+    """Move what is known of firings, none of which is ready before it was posted, to the front; return how many."""
+    for row in range(len(firing)):
+        cycle[firing[row]] = max(cycle[firing[row]], posted[row])
+    count = 0
+    for place in range(len(cycle)):
+        if cycle[place] != NONE:
+            cycle[count], grant[count] = cycle[place], grant[place]
+            count += 1
+    return count
+
+
+@entry
+def _ready_last(  # grants, and what to fill
+    part: IntArray, components: IntArray, number: int, first: IntArray, last: IntArray, cycle: IntArray
 ) -> None:
-    """Note for each firing of each stream the grant of a channel that was ready last, if none was ready later."""
-    for grant in range(len(port)):
-        place = first[port[grant]] + firing[grant]
-        if ready[grant] >= cycle[place]:
-            cycle[place] = ready[grant]
+    """Note for each firing of each stream the grant of a channel that was ready last, if none was ready later.
+
+    `number` is that of the first grant of this part, `first` where the firings of each component stand.
+    """
+    for grant in range(len(part)):
+        place = first[components[part[grant, 0]]] + part[grant, 1]
+        if part[grant, 5] >= cycle[place]:
+            cycle[place] = part[grant, 5]
             last[place] = number + grant
 
 
@@ -248,5 +257,5 @@ def _joined(parts: Sequence[Sequence[IntArray]], columns: int) -> list[IntArray]
     return [np.concatenate([empty, *(part[column] for part in parts)]) for column in range(columns)]
 
 
-def _starts(lengths: Sequence[int]) -> IntArray:
+def _starts(lengths: Sequence[int] | IntArray) -> IntArray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -137,8 +137,8 @@ def served_rows(records: Records, events: Events, segments: IntArray) -> Iterato
     owners = np.searchsorted(events.served_at, services, side="right") - 1
     for owner in np.flatnonzero(np.bincount(owners)).tolist():
         mine = owners == owner
-        of_owner = records.rows[records.owners[owner]].services
-        yield owner, places[mine], of_owner.references(services[mine] - events.served_at[owner])
+        of_owner, (first, behind) = records.rows[records.owners[owner]].services, events.served_at[owner : owner + 2]
+        yield owner, places[mine], of_owner.references(services[mine] - first, behind - first)
 
 
 def _sums(segments: IntArray) -> Iterator[tuple[int, int, int]]:

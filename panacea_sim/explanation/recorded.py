@@ -124,7 +124,8 @@ def _grants(topology: Topology, offset_cycles: int, columns: _Columns) -> dict[s
     port = np.array([names.index(each) if each in names else -1 for each in ports], np.int64)[codes]
     firing = columns.numbers("firing")
     cycles = [columns.numbers(f"{name}_cycle") - offset_cycles for name in ("request", "start", "end", "ready")]
+    rows = np.stack([port, firing, *cycles], axis=1)
     return {
-        name: Grants(port[place], firing[place], *(each[place] for each in cycles))
+        name: Grants((rows[place],), np.arange(len(names)))
         for name, place in columns.places("channel", topology.channels).items()
     }

@@ -28,14 +28,10 @@ class Services:
     cycles: IntArray
     number: IntArray | None = None
 
-    def references(self, places: IntArray) -> IntArray:
-        """Return what leads to the actions of services, given by their places among those that take cycles."""
-        found: IntArray = self._taking_cycles[places]
+    def references(self, places: IntArray, taking_cycles: int) -> IntArray:
+        """Return what leads to the actions of services, given by their places among those so many that take cycles."""
+        found = places if taking_cycles == len(self.cycles) else np.flatnonzero(self.cycles)[places]
         return found if self.number is None else self.number[found]
-
-    @cached_property
-    def _taking_cycles(self) -> IntArray:
-        return np.flatnonzero(self.cycles)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +65,23 @@ class Postings:
 
 @dataclass(frozen=True, eq=False)
 class Grants:
-    """What a channel granted, in order of time; `port` counts the components of the topology."""
+    """What a channel granted, in order of time.
 
-    port: IntArray
-    firing: IntArray
-    request_cycle: IntArray
-    start_cycle: IntArray
-    end_cycle: IntArray
-    ready_cycle: IntArray
+    `parts`, one behind the other, have a row for each grant: port, firing, and the cycles of its request, its start,
+    its end and of when its data is ready. `components` says which of the topology each port is.
+    """
+
+    parts: Sequence[IntArray]
+    components: IntArray
+
+    def __len__(self) -> int:
+        """Return how many grants there are."""
+        return sum(len(part) for part in self.parts)
+
+    @cached_property
+    def firing(self) -> IntArray:
+        """The firing of its port for which each grant was."""
+        return np.concatenate([np.zeros(0, np.int64), *(part[:, 1] for part in self.parts)])
 
 
 class Binding(NamedTuple):
@@ -162,7 +167,6 @@ def _taken_postings(recorder: Recorder, name: str) -> Postings:
 def _taken_grants(recorder: Recorder, name: str, components: IntArray) -> Grants:
     log = recorder.accesses[name]
     log.flush()
-    columns = np.concatenate([np.zeros((6, 0), np.int64), *log.kept], axis=1)
+    parts = tuple(log.kept)
     log.kept.clear()
-    port, firing, request, start, end, ready = columns
-    return Grants(components[port], firing, request, start, end, ready)
+    return Grants(parts, components)

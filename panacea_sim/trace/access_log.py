@@ -26,7 +26,7 @@ class AccessLog:
         self._channel = channel
         self._ports = ports
         self._keep = recording.options.level == "full"
-        self.kept: list[np.ndarray] = []  # what an explanation needs, see _EXPLAINED
+        self.kept: list[np.ndarray] = []  # what an explanation needs, grants in rows: see _EXPLAINED
         self._rows: list[int] = []
         self._batches = recording.new_batches(channel)
 
@@ -35,7 +35,7 @@ class AccessLog:
         if self._keep:
             self._write(rows.T.copy())
         elif self._recording.explains:
-            self.kept.append(rows[:, _EXPLAINED].T.copy())
+            self.kept.append(rows[:, _EXPLAINED].copy())
 
     def add(self, row: tuple[int, int, int, int, int, int, int, int, int, int]) -> None:
         """Add a grant: bank, row_hit, port number, its firing, request, start, end and ready cycle, bytes, write."""
@@ -57,7 +57,7 @@ class AccessLog:
 
     def _write(self, columns: np.ndarray) -> None:
         if self._recording.explains:
-            self.kept.append(columns[_EXPLAINED])
+            self.kept.append(np.ascontiguousarray(columns[_EXPLAINED].T))
         if not self._keep:
             return
         if self._recording.options.window is not None:

@@ -45,7 +45,7 @@ class _Batch:
 
     def __init__(self, description: Description, runs: int, keep_times: Collection[str]) -> None:
         self._description, self._keep_times = description, [*keep_times]
-        self._lowered = lower(description, keep_times, whole=False, runs=runs)
+        self._lowered = lower(description, keep_times, runs=runs)
         self._core, self._streams = core_tables(self._lowered), stream_tables(self._lowered)
         self._trace = trace_buffers(self._lowered, records=False, services=False)
         self._blank = [(table, table.copy()) for table in _written(self._core, self._streams)]

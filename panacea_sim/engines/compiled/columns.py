@@ -141,8 +141,8 @@ class Core(NamedTuple):
     `events` counts those of each counter so far and `times` holds them, or of some counters the last ones only, in a
     ring: event i stands at place i & EVENT_MASK. `highs` holds the highest occupancy of each queue. `wake` lists the
     actors that wait for each counter, `data` holds the arrays of the steps, `lane_cycle` the cycle of each lane of an
-    actor, `stalled` the cycles of each stall, and `stack` the actors that may go on, its first entry being their
-    number.
+    actor, `stalled` the cycles of each stall, `heads` from when to when it was the wait for a first input instead, and
+    `stack` the actors that may go on, its first entry being their number.
     """
 
     actors: IntArray
@@ -156,6 +156,7 @@ class Core(NamedTuple):
     highs: IntArray
     lane_cycle: IntArray
     stalled: IntArray
+    heads: IntArray
     stack: IntArray
 
 

@@ -68,7 +68,12 @@ class _Engine:
         self._keep_times = keep_times
         self._traced = recorder.options.level != "off"
         self._records = self._traced or recorder.explains
-        self._lowered = lower(description, keep_times, whole=self._records)
+        self._lowered = lower(
+            description,
+            keep_times,
+            whole_queues=recorder.options.level == "full",
+            whole_requests=recorder.options.level == "full" or recorder.explains,
+        )
         self._names = [component.name for component in description.components]
         self._ports = [port.component for port in description.ports]
         self._core = core_tables(self._lowered)
