@@ -27,11 +27,11 @@ class Events(NamedTuple):
     Owners of rows are `components` components, then the channels; the rows of owner i begin at `rows_at[i]`, the first
     of them in cycle `starts[i]`, the others where the one before ends. `kinds` are those of row_kinds.py. A row of a
     component that serves may be several services behind each other: `served_end` has when each of them ends, those of
-    component i from `served_at[i]` on. `posting_*` are the steps that delayed postings of each component, in order of
-    time. `ready_cycle` has in order of time when
-    the request of each firing of a component was ready, and `ready_grant` the grant that was ready last (NONE for a
-    request without bytes). `grants` are those of each channel in order of time. `channel_latency` [channel] and
-    `transfer` [channel, component] are terminals.
+    component i from `served_at[i]` on. A channel may have no rows for grants. `posting_*` are the steps that delayed
+    postings of each component, in order of time. `ready_cycle` has in order of time when the request of each firing of
+    a component was ready, and `ready_grant` the grant that was ready last (NONE for a request without bytes). `grants`
+    are those of each channel in order of time. `channel_latency` [channel] and `transfer` [channel, component] are
+    terminals.
     """
 
     components: int

@@ -39,7 +39,8 @@ class Rows:
     """The time of a component or channel, without gaps: each row goes on from the end of the one before.
 
     The code of a row says which of `kinds` it is; the first begins in `start_cycle`. The rows stand in `parts`, one
-    behind the other. Services with no cycle between them may be one row: `services` has each of them.
+    behind the other. Services with no cycle between them may be one row: `services` has each of them. Transfers of a
+    channel may have no rows: its grants tell.
     """
 
     kinds: Sequence[Kind]

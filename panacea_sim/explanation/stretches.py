@@ -17,7 +17,7 @@ from panacea_sim.explanation.events import Events
 from panacea_sim.explanation.explanation import Terminal
 from panacea_sim.explanation.records import Records
 from panacea_sim.explanation.row_kinds import NONE, STALL, RowKinds
-from panacea_sim.explanation.sweep import LOST, NO_ROOM, Chains, follow
+from panacea_sim.explanation.sweep import LOST, NO_ROOM, Chains, follow, new_cursors, restart
 from panacea_sim.units import IntArray
 
 __all__ = ["STRETCHES_AT_ONCE", "StallStretches", "stall_stretches"]
@@ -48,7 +48,7 @@ class StallStretches:
 def stall_stretches(records: Records, events: Events, kinds: RowKinds) -> StallStretches:
     """Return the stretches of all stalls; raises InvariantError as `explain` does for chains that lead nowhere."""
     chains = new_chains(records.topology, kinds)
-    cursors, place = np.zeros(len(events.starts), np.int64), np.array([0, NONE, 0], np.int64)
+    cursors, place = new_cursors(events), np.array([0, NONE, 0], np.int64)
     cycles = np.array(records.cycles, np.int64)
     parts = [np.zeros((0, _WIDTH), np.int64)]
     while place[0] < events.components:
@@ -74,8 +74,7 @@ def _stretches(
     while place[0] < events.components:
         component = place[0]
         if place[1] == NONE:
-            for owner in range(len(cursors)):
-                cursors[owner] = events.rows_at[owner]
+            restart(events, cursors)
             place[1], place[2] = events.rows_at[component], max(events.starts[component], cycles[0])
         while place[1] < events.rows_at[component + 1]:
             row, now = place[1], place[2]

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from panacea_sim.explanation.compilation import entry, inner
-from panacea_sim.explanation.events import G_CHANNEL, G_END, Events
+from panacea_sim.explanation.events import G_CHANNEL, G_END, G_PORT, G_START, Events
 from panacea_sim.explanation.row_kinds import (
     CONTENDED,
     FOLLOWS,
@@ -37,6 +39,8 @@ __all__ = [
     "add_stalls",
     "first_nodes",
     "follow",
+    "new_cursors",
+    "restart",
     "sweep",
 ]
 
@@ -66,6 +70,11 @@ class Chains(NamedTuple):
     used: IntArray
 
 
+def new_cursors(events: Events) -> IntArray:
+    """Return room for a cursor into the rows of each owner and one into the grants of each channel."""
+    return np.zeros(len(events.starts) + len(events.channel_latency), np.int64)
+
+
 def first_nodes(groups: int) -> int:
     """Return how many nodes there are at first."""
     return 1 + groups * _STATES
@@ -83,11 +92,10 @@ class _Stretch(NamedTuple):
 def sweep(events: Events, cycles: IntArray, cursors: IntArray, matrix: IntArray, chains: Chains) -> int:
     """Add up the stalls of all components in [cycles[0], cycles[1]) by terminal, in `matrix` [component, terminal].
 
-    Returns DONE, or LOST where a chain goes nowhere or in a circle. `cursors` [owner] are worked with.
+    Returns DONE, or LOST where a chain goes nowhere or in a circle. `cursors` are worked with, see `restart`.
     """
     for component in range(events.components):
-        for owner in range(len(cursors)):
-            cursors[owner] = events.rows_at[owner]
+        restart(events, cursors)
         start = events.starts[component]
         for row in range(events.rows_at[component], events.rows_at[component + 1]):
             now, end = max(start, cycles[0]), min(events.row_end[row], cycles[1])
@@ -115,6 +123,16 @@ def add_stalls(events: Events, cycles: IntArray, stalled: IntArray) -> None:
             if events.kinds[events.row_kind[row], STALL] != NONE:
                 stalled[component] += max(0, min(events.row_end[row], cycles[1]) - max(start, cycles[0]))
             start = events.row_end[row]
+
+
+@inner
+def restart(events: Events, cursors: IntArray) -> None:
+    """Put the cursors, those of the rows of owners and of the grants of channels, back to cycle 0."""
+    owners = len(events.starts)
+    for owner in range(owners):
+        cursors[owner] = events.rows_at[owner]
+    for channel in range(owners - events.components):
+        cursors[owners + channel] = events.grants_at[channel]
 
 
 @inner
@@ -152,13 +170,18 @@ def _last_data(
     grant = _last_grant(events, component, events.row_end[row])
     if grant == NONE:
         return _Stretch(until, events.kinds[events.row_kind[row], TERMINAL], node)
-    channel = events.grants[grant, G_CHANNEL]
-    if now >= events.grants[grant, G_END]:
+    grants, channel = events.grants, events.grants[grant, G_CHANNEL]
+    if now >= grants[grant, G_END]:
         return _Stretch(until, events.channel_latency[channel], node)
+    # What the channel moves until then, or why it does not.
+    place = len(events.starts) + channel
+    moved = cursors[place] = _first_after(grants[:, G_END], cursors[place], grant, now)
+    if now >= grants[moved, G_START]:
+        return _Stretch(min(until, grants[moved, G_END]), events.transfer[channel, grants[moved, G_PORT]], node)
     seen = _row_of(events, cursors, events.components + channel, now)
     if seen == NONE:
         return _Stretch(until, NONE, node)
-    until = min(until, events.grants[grant, G_END], events.row_end[seen])
+    until = min(until, grants[moved, G_START], events.row_end[seen])
     return _Stretch(until, events.kinds[events.row_kind[seen], TERMINAL], node)
 
 
@@ -184,7 +207,14 @@ def _last_grant(events: Events, component: int, cycle: int) -> int:
 @inner
 def _row_of(events: Events, cursors: IntArray, owner: int, cycle: int) -> int:
     """Return the row of an owner in a cycle, which is not before the one asked for last; NONE if there is none."""
-    low, end, ends = cursors[owner], events.rows_at[owner + 1], events.row_end
+    end = events.rows_at[owner + 1]
+    row = cursors[owner] = _first_after(events.row_end, cursors[owner], end, cycle)
+    return row if row < end else NONE
+
+
+@inner
+def _first_after(ends: IntArray, low: int, end: int, cycle: int) -> int:
+    """Return the first place from `low` to before `end` that ends after a cycle, `end` for none; the first are near."""
     step = 1
     while low + step < end and ends[low + step - 1] <= cycle:
         low += step
@@ -196,8 +226,7 @@ def _row_of(events: Events, cursors: IntArray, owner: int, cycle: int) -> int:
             low = middle + 1
         else:
             high = middle
-    cursors[owner] = min(low, end)
-    return low if low < end else NONE
+    return low
 
 
 @inner

@@ -38,7 +38,7 @@ class Kind:
 class KeptRows(NamedTuple):
     """Intervals that an explanation needs, each from the end of the one before: codes and end cycles.
 
-    Services with no cycle between them may be one interval.
+    Services with no cycle between them may be one interval; those of a channel may lack its transfers.
     """
 
     code: np.ndarray

@@ -192,12 +192,12 @@ class Trace(NamedTuple):
     """Buffers of the trace: rows of each owner (components, then channels) and accesses of each channel.
 
     `rows` [owner, row] and `accesses` [channel, access] come in order of time. `row_counts` and `access_counts` say how
-    many there are, and `most` the most rows of an owner and accesses of a channel. `on` is 0 or 1; so is `services`,
-    which says whether components that serve have rows for that: they stand still or serve, so that the others tell.
+    many there are, and `most` the most rows of an owner and accesses of a channel. `on` is 0 or 1; so is `whole`:
+    without it services, which lie between the waits of a component, and transfers, which are accesses, have no rows.
     """
 
     on: int
-    services: int
+    whole: int
     most: IntArray
     row_counts: IntArray
     rows: IntArray

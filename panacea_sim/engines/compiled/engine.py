@@ -78,7 +78,7 @@ class _Engine:
         self._ports = [port.component for port in description.ports]
         self._core = core_tables(self._lowered)
         self._streams = stream_tables(self._lowered)
-        self._trace = trace_buffers(self._lowered, records=self._records, services=self._traced)
+        self._trace = trace_buffers(self._lowered, records=self._records, whole=self._traced)
         self._logs = self._open_logs() if self._records else []
         self._has_begun = np.zeros(len(self._logs), np.bool_)
         self._known_until = np.zeros(len(self._logs), np.int64)

@@ -204,7 +204,7 @@ def _do_one(core: Core, streams: Streams, trace: Trace, turn: Turn, cycle: int) 
             _mark_others(core, turn, cycle)
     if turn.op == _SERVE:
         end = cycle + core.data[core.steps[turn.step, OFFSET] + firing]
-        if trace.services:
+        if trace.whole:
             add_row(trace, component, BUSY, cycle, end, firing)
         cycle = end
     return cycle
@@ -339,7 +339,7 @@ def _serve_lanes(core: Core, trace: Trace, turn: Turn) -> None:
             word = (word >> ((lane & 1) * PACKED_BITS)) & _PACKED
         now = lane_cycle[at + lane]
         lane_cycle[at + lane] = now + word
-        if trace.services:
+        if trace.whole:
             add_row(trace, component + lane, BUSY, now, now + word, turn.firing)
 
 

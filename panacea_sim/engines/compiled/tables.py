@@ -187,7 +187,7 @@ def stream_tables(lowered: Lowered) -> col.Streams:
     )
 
 
-def trace_buffers(lowered: Lowered, *, records: bool, services: bool) -> col.Trace:
+def trace_buffers(lowered: Lowered, *, records: bool, whole: bool) -> col.Trace:
     """Return empty buffers, of next to no size if nothing is recorded."""
     if not records:
         return col.Trace(0, 0, *(np.zeros(each, np.int64) for each in (2, 1, (1, 2, col.ROW_WIDTH), 1, (1, 2, 1))))
@@ -198,7 +198,7 @@ def trace_buffers(lowered: Lowered, *, records: bool, services: bool) -> col.Tra
     rows = 2 * max(_OWNER_ROWS, col.STRETCHES_KEPT + most_of_a_firing)
     return col.Trace(
         1,
-        int(services),
+        int(whole),
         np.zeros(2, np.int64),
         np.zeros(owners, np.int64),
         np.empty((owners, rows, col.ROW_WIDTH), np.int64),
