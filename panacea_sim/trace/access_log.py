@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from panacea_sim.trace.log_columns import as_columns, constant, names
 from panacea_sim.trace.recording import CHUNK_ROWS, Recording
+from panacea_sim.trace.room import Room
 from panacea_sim.trace.schema import DRAM
 from panacea_sim.trace.spill import BatchList
 
@@ -27,6 +28,7 @@ class AccessLog:
         self._ports = ports
         self._keep = recording.options.level == "full"
         self.kept: list[np.ndarray] = []  # what an explanation needs, grants in rows: see _EXPLAINED
+        self._room = Room(np.int64, _EXPLAINED.stop - _EXPLAINED.start)
         self._rows: list[int] = []
         self._batches = recording.new_batches(channel)
 
@@ -35,7 +37,8 @@ class AccessLog:
         if self._keep:
             self._write(rows.T.copy())
         elif self._recording.explains:
-            self.kept.append(rows[:, _EXPLAINED].copy())
+            self._room.rows(len(rows))[:] = rows[:, _EXPLAINED]
+            self.kept.append(self._room.claim(len(rows)))
 
     def add(self, row: tuple[int, int, int, int, int, int, int, int, int, int]) -> None:
         """Add a grant: bank, row_hit, port number, its firing, request, start, end and ready cycle, bytes, write."""

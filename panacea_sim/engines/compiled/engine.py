@@ -17,7 +17,7 @@ from panacea_sim.engines.compiled import columns as col
 from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, NONE, PAUSED, STARVED, STUCK
 from panacea_sim.engines.compiled.delays import first_delays, posting_columns
 from panacea_sim.engines.compiled.evaluation import evaluate
-from panacea_sim.engines.compiled.kept_rows import UNKNOWN, kept_rows
+from panacea_sim.engines.compiled.kept_rows import UNKNOWN, KeptRowsRoom
 from panacea_sim.engines.compiled.lowering import lower
 from panacea_sim.engines.compiled.occupancy import high_water, moved_bytes
 from panacea_sim.engines.compiled.tables import core_tables, stream_tables, trace_buffers
@@ -83,6 +83,7 @@ class _Engine:
         self._has_begun = np.zeros(len(self._logs), np.bool_)
         self._known_until = np.zeros(len(self._logs), np.int64)
         self._busy = np.full(len(self._logs), NONE)
+        self._room = KeptRowsRoom()
         self._lowest_code, self._codes = self._unknown_codes()
 
     def run(self, watch: Mapping[str, Callable[[int], None]]) -> EngineResult:
@@ -144,7 +145,7 @@ class _Engine:
     def _log_rows(self, owner: int, rows: IntArray) -> None:
         if not self._has_begun[owner]:
             self._begin(owner)
-        kept = kept_rows(
+        kept = self._room.kept_rows(
             rows,
             int(self._known_until[owner]),
             int(self._busy[owner]),

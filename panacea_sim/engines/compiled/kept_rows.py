@@ -9,32 +9,39 @@ import numpy as np
 from panacea_sim.engines.compiled.columns import NONE
 from panacea_sim.engines.compiled.compilation import entry
 from panacea_sim.trace.activity_log import KeptRows
+from panacea_sim.trace.room import Room
 from panacea_sim.units import IntArray
 
-__all__ = ["UNKNOWN", "kept_rows"]
+__all__ = ["UNKNOWN", "KeptRowsRoom"]
 
 UNKNOWN = -1
 """What stands for a code of the evaluation until it is looked up."""
 
 
-def kept_rows(
-    rows: IntArray, since: int, busy: int, lowest: int, codes: np.ndarray, code_of: Callable[[int], int]
-) -> KeptRows:
-    """Return rows of an owner as columns of their own.
+class KeptRowsRoom:
+    """Turns rows of the evaluation into those that are kept, one owner's after the other's."""
 
-    Of a component that serves they may lack its services: all cycles between them, from `since` on, become rows of the
-    code `busy`, which is NONE for other owners. `codes` holds the code in the log for each code of the evaluation from
-    `lowest` on; what is UNKNOWN is asked of `code_of`, the lowest first, and kept there.
-    """
-    room = len(rows) if busy == NONE else 2 * len(rows)
-    kept = KeptRows(np.empty(room, np.int32), np.empty(room, np.int64))
-    count = _fill(rows, since, busy, lowest, codes, *kept)
-    if count == UNKNOWN:
-        for code in np.unique(rows[:, 0]).tolist():
-            if codes[code - lowest] == UNKNOWN:
-                codes[code - lowest] = code_of(code)
-        count = _fill(rows, since, busy, lowest, codes, *kept)
-    return KeptRows(kept.code[:count], kept.end_cycle[:count])
+    def __init__(self) -> None:
+        self._code, self._end = Room(np.int32), Room(np.int64)
+
+    def kept_rows(
+        self, rows: IntArray, since: int, busy: int, lowest: int, codes: np.ndarray, code_of: Callable[[int], int]
+    ) -> KeptRows:
+        """Return rows of an owner as columns of their own.
+
+        Of a component that serves they may lack its services: all cycles between them, from `since` on, become rows of
+        the code `busy`, which is NONE for other owners. `codes` holds the code in the log for each code of the
+        evaluation from `lowest` on; what is UNKNOWN is asked of `code_of`, the lowest first, and kept there.
+        """
+        most = len(rows) if busy == NONE else 2 * len(rows)
+        columns = self._code.rows(most), self._end.rows(most)
+        count = _fill(rows, since, busy, lowest, codes, *columns)
+        if count == UNKNOWN:
+            for code in np.unique(rows[:, 0]).tolist():
+                if codes[code - lowest] == UNKNOWN:
+                    codes[code - lowest] = code_of(code)
+            count = _fill(rows, since, busy, lowest, codes, *columns)
+        return KeptRows(self._code.claim(count), self._end.claim(count))
 
 
 @entry

@@ -1,0 +1,31 @@
+"""Room for rows that come bit by bit and are all kept for a while."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Room"]
+
+_BLOCK_BYTES = 8 << 20
+"""Blocks this large come in large pages of the host: many small arrays would cost more time than what is in them."""
+
+
+class Room:
+    """Hands out arrays that stand one behind the other in large blocks; a block lives as long as one of them."""
+
+    def __init__(self, dtype: npt.DTypeLike, width: int | None = None) -> None:
+        self._dtype, self._shape = np.dtype(dtype), () if width is None else (width,)
+        self._row_bytes = self._dtype.itemsize * (width or 1)
+        self._block = np.empty((0, *self._shape), self._dtype)
+
+    def rows(self, count: int) -> np.ndarray:
+        """Return an array of so many rows, of which the first may be claimed; without that the next call gives it again."""
+        if count > len(self._block):
+            self._block = np.empty((max(count, _BLOCK_BYTES // self._row_bytes), *self._shape), self._dtype)
+        return self._block[:count]
+
+    def claim(self, count: int) -> np.ndarray:
+        """Return the first rows for good."""
+        claimed, self._block = self._block[:count], self._block[count:]
+        return claimed
