@@ -15,7 +15,7 @@ from panacea_sim.explanation.path import PathSums, segment_rows
 from panacea_sim.explanation.records import Records
 from panacea_sim.explanation.row_kinds import NONE, NOTHING, WHAT, RowKinds
 from panacea_sim.explanation.sweep import LOST as LOST_CHAIN
-from panacea_sim.explanation.sweep import Chains, add_stalls, new_cursors, sweep
+from panacea_sim.explanation.sweep import Chains, add_stalls, new_cursors, new_known, sweep
 from panacea_sim.explanation.walk import LOST, PLACE_WIDTH, SEGMENT_WIDTH, walk
 from panacea_sim.units import IntArray
 
@@ -108,7 +108,7 @@ def _root_causes(records: Records, events: Events, kinds: RowKinds) -> tuple[Int
     chains = new_chains(records.topology, kinds)
     cursors = new_cursors(events)
     cycles = np.array(records.cycles, np.int64)
-    if sweep(events, cycles, cursors, matrix, chains) == LOST_CHAIN:
+    if sweep(events, cycles, cursors, matrix, chains, new_known(events, kinds)) == LOST_CHAIN:
         raise InvariantError("a stall leads to nothing, or in a circle: the records contradict each other")
     stalled = np.zeros(events.components, np.int64)
     add_stalls(events, cycles, stalled)

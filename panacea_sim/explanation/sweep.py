@@ -3,6 +3,9 @@
 A stall is cut where something along its chain changes. The chain ends at a component that is busy, a transfer, a device
 reason or a latency. A stream that is busy waits for its last data: the grant that is ready last says what for, a
 transfer on its channel, its own or another, a device reason, or the latency of the read.
+
+Chains that meet go on together. Components that many follow are swept first, and the stretches of their stalls are
+known to those that follow them: see Known.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from panacea_sim.explanation.row_kinds import (
     TAKES,
     TERMINAL,
     WHAT,
+    RowKinds,
 )
 from panacea_sim.units import IntArray
 
@@ -36,16 +40,20 @@ __all__ = [
     "NO_ROOM",
     "STALLS",
     "Chains",
+    "Known",
     "add_stalls",
     "first_nodes",
     "follow",
     "new_cursors",
+    "new_known",
     "restart",
     "sweep",
 ]
 
-CYCLES, STALLS, MEMBERS, LAST_ROW, LAST_COMPONENT, NODE_WIDTH = range(6)
-"""What a node counts of the chains that end there; the last two tell stalls and members from those before."""
+CYCLES, STALLS, MEMBERS, LAST_ROW, LAST_COMPONENT, PARENT, ELEMENT, NODE_WIDTH = range(8)
+"""What a node counts of the chains that end there; the next two tell stalls and members from those before. The last two
+say how to come to the node, NONE where chains begin.
+"""
 
 NO_ROOM = 0
 """The node of chains for which there is no room."""
@@ -53,6 +61,18 @@ NO_ROOM = 0
 DONE, LOST = 0, -1
 
 _STATES = len(STATES)
+
+_MANY = 3
+"""So many others make it worth while to keep what is known of a component."""
+
+_MOST_KNOWN, _KNOWN_OF_ROW = 1 << 22, 4
+"""Room for known stretches: most, and for each row that there is."""
+
+_TERMINAL_BITS = 32
+_TERMINALS = (1 << _TERMINAL_BITS) - 1
+
+_JOINED = 1 << 10
+"""Room for joined chains, a power of two: machines have few."""
 
 
 class Chains(NamedTuple):
@@ -70,9 +90,45 @@ class Chains(NamedTuple):
     used: IntArray
 
 
+class Known(NamedTuple):
+    """The stretches of the stalls of some components, in order of time, one component behind the other.
+
+    `order` are the components in the order of their sweep; those before `kept` [0] are kept here, from `at` to before
+    `end` [component]. What there is no room for is followed anew. `until` is that of a stretch, `leads` its node and
+    terminal in one number. `joined` remembers which node it is if a chain goes on, from one node, as the chain of
+    another: these two and the one that was found, each at a place that the two give.
+    """
+
+    order: IntArray
+    kept: IntArray
+    at: IntArray
+    end: IntArray
+    until: IntArray
+    leads: IntArray
+    joined: IntArray
+
+
+def new_known(events: Events, kinds: RowKinds) -> Known:
+    """Return an empty list of what will be known, for the components that many others follow."""
+    pairs = {(owner, each[OTHER]) for owner, each in zip(kinds.owners, kinds.columns, strict=True)}
+    followers = np.bincount([other for _, other in pairs if other != NONE], minlength=events.components)
+    # Chains mostly lead on to later components.
+    kept, others = np.flatnonzero(followers >= _MANY)[::-1], np.flatnonzero(followers < _MANY)
+    room = min(_MOST_KNOWN, _KNOWN_OF_ROW * len(events.row_end))
+    return Known(
+        np.concatenate([kept, others]),
+        np.array([len(kept)]),
+        np.zeros(events.components, np.int64),
+        np.zeros(events.components, np.int64),
+        np.empty(room, np.int64),
+        np.empty(room, np.int64),
+        np.zeros((_JOINED, 3), np.int64),
+    )
+
+
 def new_cursors(events: Events) -> IntArray:
-    """Return room for a cursor into the rows of each owner and one into the grants of each channel."""
-    return np.zeros(len(events.starts) + len(events.channel_latency), np.int64)
+    """Return room for a cursor into the rows of each owner, the grants of each channel, and what is known of each."""
+    return np.zeros(len(events.starts) + len(events.channel_latency) + events.components, np.int64)
 
 
 def first_nodes(groups: int) -> int:
@@ -89,21 +145,25 @@ class _Stretch(NamedTuple):
 
 
 @entry
-def sweep(events: Events, cycles: IntArray, cursors: IntArray, matrix: IntArray, chains: Chains) -> int:
+def sweep(events: Events, cycles: IntArray, cursors: IntArray, matrix: IntArray, chains: Chains, known: Known) -> int:
     """Add up the stalls of all components in [cycles[0], cycles[1]) by terminal, in `matrix` [component, terminal].
 
     Returns DONE, or LOST where a chain goes nowhere or in a circle. `cursors` are worked with, see `restart`.
     """
-    for component in range(events.components):
-        restart(events, cursors)
+    count = 0
+    for turn in range(events.components):
+        component = known.order[turn]
+        restart(events, cursors, known)
+        known.at[component] = known.end[component] = count
         start = events.starts[component]
         for row in range(events.rows_at[component], events.rows_at[component + 1]):
             now, end = max(start, cycles[0]), min(events.row_end[row], cycles[1])
             start = events.row_end[row]
             if events.kinds[events.row_kind[row], STALL] == NONE:
                 continue
+            first = count
             while now < end:
-                stretch = follow(events, cursors, chains, component, row, now)
+                stretch = follow(events, cursors, chains, known, component, row, now)
                 if stretch.terminal == NONE:
                     return LOST
                 until = min(stretch.until, end)
@@ -111,6 +171,13 @@ def sweep(events: Events, cycles: IntArray, cursors: IntArray, matrix: IntArray,
                 node = _next(chains, stretch.node, chains.element[stretch.terminal])
                 _count(chains.nodes, node, component, row, until - now)
                 now = until
+                if turn < known.kept[0] and count < len(known.until):
+                    leads = stretch.node << _TERMINAL_BITS | stretch.terminal
+                    if count == first or known.leads[count - 1] != leads:
+                        known.leads[count] = leads
+                        count += 1
+                    known.until[count - 1] = until
+        known.end[component] = count
     return DONE
 
 
@@ -126,17 +193,21 @@ def add_stalls(events: Events, cycles: IntArray, stalled: IntArray) -> None:
 
 
 @inner
-def restart(events: Events, cursors: IntArray) -> None:
-    """Put the cursors, those of the rows of owners and of the grants of channels, back to cycle 0."""
+def restart(events: Events, cursors: IntArray, known: Known) -> None:
+    """Put the cursors, those of new_cursors, back to cycle 0."""
     owners = len(events.starts)
     for owner in range(owners):
         cursors[owner] = events.rows_at[owner]
     for channel in range(owners - events.components):
         cursors[owners + channel] = events.grants_at[channel]
+    for component in range(events.components):
+        cursors[2 * owners - events.components + component] = known.at[component]
 
 
 @inner
-def follow(events: Events, cursors: IntArray, chains: Chains, component: int, row: int, now: int) -> _Stretch:
+def follow(  # a stall in a cycle, and what there is to follow it
+    events: Events, cursors: IntArray, chains: Chains, known: Known, component: int, row: int, now: int
+) -> _Stretch:
     """Follow the chain of a stall in a cycle."""
     kinds, kind = events.kinds, events.row_kind[row]
     node = 1 + chains.group[component] * _STATES + kinds[kind, STALL]
@@ -158,6 +229,14 @@ def follow(events: Events, cursors: IntArray, chains: Chains, component: int, ro
         if row == NONE:
             break
         until, kind = min(until, events.row_end[row]), events.row_kind[row]
+        end = known.end[component]
+        if known.at[component] < end and kinds[kind, STALL] != NONE:
+            place = 2 * len(events.starts) - events.components + component
+            found = cursors[place] = _first_after(known.until, cursors[place], end, now)
+            if found < end:
+                leads = known.leads[found]
+                node = _joined(chains, known.joined, node, leads >> _TERMINAL_BITS)
+                return _Stretch(min(until, known.until[found]), leads & _TERMINALS, node)
         node = _next(chains, node, chains.group[component])
     return _Stretch(until, NONE, node)
 
@@ -238,7 +317,29 @@ def _next(chains: Chains, node: int, element: int) -> int:
     if not found and chains.used[0] < len(chains.nodes):
         found = int(chains.used[0])
         chains.child[node, element] = found
+        chains.nodes[found, PARENT], chains.nodes[found, ELEMENT] = node, element
         chains.used[0] += 1
+    return found
+
+
+@inner
+def _joined(chains: Chains, joined: IntArray, node: int, other: int) -> int:
+    """Return the node of a chain that goes on as that of another node does from its beginning."""
+    place = (node * _STATES + other) & (len(joined) - 1)
+    if joined[place, 0] == node and joined[place, 1] == other:
+        return int(joined[place, 2])
+    hops, begin, found = 0, other, NO_ROOM
+    if other != NO_ROOM:
+        while chains.nodes[begin, PARENT] != NONE:
+            begin = chains.nodes[begin, PARENT]
+            hops += 1
+        found = _next(chains, node, (begin - 1) // _STATES)
+        for hop in range(hops - 1, -1, -1):
+            behind = other
+            for _ in range(hop):
+                behind = chains.nodes[behind, PARENT]
+            found = _next(chains, found, chains.nodes[behind, ELEMENT])
+    joined[place, 0], joined[place, 1], joined[place, 2] = node, other, found
     return found
 
 

@@ -20,7 +20,7 @@ class Room:
         self._block = np.empty((0, *self._shape), self._dtype)
 
     def rows(self, count: int) -> np.ndarray:
-        """Return an array of so many rows, of which the first may be claimed; without that the next call gives it again."""
+        """Return an array of so many rows, of which the first may be claimed; the next call gives the others again."""
         if count > len(self._block):
             self._block = np.empty((max(count, _BLOCK_BYTES // self._row_bytes), *self._shape), self._dtype)
         return self._block[:count]
