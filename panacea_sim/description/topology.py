@@ -70,7 +70,7 @@ class Topology:
             members.setdefault(part.group, []).append(part.name)
         return {group: tuple(names) for group, names in members.items()}
 
-    @property
+    @cached_property
     def group_of(self) -> dict[str, str]:
         """The group of each component."""
         return {part.name: part.group for part in self.components}
@@ -90,7 +90,7 @@ class Topology:
                     counts[action] = counts.get(action, 0) + count
         return counts
 
-    @property
+    @cached_property
     def short_names(self) -> dict[str, str]:
         """One name for all members of a group of several, and for all queues that join two groups: "pea*", "q_sum*"."""
         return {name: short for names in self._alike() for short in [_short(names)] for name in names}

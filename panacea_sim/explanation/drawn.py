@@ -59,28 +59,25 @@ def drawn_part(records: Records, *, with_path: bool, with_stretches: bool) -> Dr
     walked = list(walked_segments(records, events))[::-1]
     batches = [segment_rows(records, events, kinds, each, SEGMENTS) for each in walked]
     path = pa.Table.from_batches(batches, SEGMENTS)
-    return DrawnPart(stretches, path, _path_stalls(records, events, walked))
+    return DrawnPart(stretches, path, _path_stalls(events, kinds, walked))
 
 
-def _path_stalls(records: Records, events: Events, walked: list[IntArray]) -> PathStalls:
+def _path_stalls(events: Events, kinds: RowKinds, walked: list[IntArray]) -> PathStalls:
     """Return the stalls at whose end the walk came from elsewhere, or whose transfer was the path's next one."""
     segments = np.concatenate([np.zeros((0, 4), np.int64), *walked])
-    numbers: dict[Kind, int] = {}
     found = [np.zeros((4, 0), np.int64)]
     for component, last_cycle in _waits(events, segments):
         first, behind = events.rows_at[component], events.rows_at[component + 1]
         rows = np.unique(first + np.searchsorted(events.row_end[first:behind], last_cycle, side="right"))
         rows = rows[rows < behind]
         rows = rows[events.kinds[events.row_kind[rows], STALL] != NONE]
-        known = records.rows[records.owners[component]]
-        names = np.array([numbers.setdefault(kind, len(numbers)) for kind in known.kinds], np.int64)
         start = np.where(rows > first, events.row_end[rows - 1], events.starts[component])
         if len(rows):
-            found.append(
-                np.stack([np.full(len(rows), component), start, events.row_end[rows], names[known.code[rows - first]]])
-            )
+            found.append(np.stack([np.full(len(rows), component), start, events.row_end[rows], events.row_kind[rows]]))
     component_of, start_cycle, end_cycle, kind_of = np.concatenate(found, axis=1)
-    return PathStalls(component_of, start_cycle, end_cycle, kind_of, tuple(numbers))
+    numbers: dict[Kind, int] = {}
+    same = np.array([numbers.setdefault(kind, len(numbers)) for kind in kinds.kinds], np.int64)
+    return PathStalls(component_of, start_cycle, end_cycle, same[kind_of], tuple(numbers))
 
 
 def _waits(events: Events, segments: IntArray) -> Iterator[tuple[int, IntArray]]:

@@ -15,7 +15,7 @@ from panacea_sim.explanation.path import PathSums, segment_rows
 from panacea_sim.explanation.records import Records
 from panacea_sim.explanation.row_kinds import NONE, NOTHING, WHAT, RowKinds
 from panacea_sim.explanation.sweep import LOST as LOST_CHAIN
-from panacea_sim.explanation.sweep import Chains, add_stalls, sweep
+from panacea_sim.explanation.sweep import Chains, add_stalls, new_cursors, new_known, sweep
 from panacea_sim.explanation.walk import LOST, PLACE_WIDTH, SEGMENT_WIDTH, walk
 from panacea_sim.units import IntArray
 
@@ -76,11 +76,12 @@ def path_segments(records: Records) -> pa.Table:
 
 def walked_segments(records: Records, events: Events) -> Iterator[IntArray]:
     """Walk back through a run; return the segments of walk.py, the last ones first."""
-    place, cursors = _last_place(records, events), events.rows_at[1:] - 1
+    place = _last_place(records, events)
+    cursors = np.concatenate([events.rows_at[1:], events.served_at[1:]]) - 1
     if place is None:
         return
     while place[2] > 0:
-        out = np.zeros((_SEGMENTS_AT_ONCE, SEGMENT_WIDTH), np.int64)
+        out = np.empty((_SEGMENTS_AT_ONCE, SEGMENT_WIDTH), np.int64)
         before = place.copy()
         count = walk(events, place, cursors, out)
         if count == LOST or (place == before).all():
@@ -105,9 +106,9 @@ def _root_causes(records: Records, events: Events, kinds: RowKinds) -> tuple[Int
     """Return the stalls by component and terminal, and the chains; raises InvariantError if they do not add up."""
     matrix = np.zeros((events.components, len(kinds.terminals)), np.int64)
     chains = new_chains(records.topology, kinds)
-    cursors = np.zeros(len(events.starts), np.int64)
+    cursors = new_cursors(events)
     cycles = np.array(records.cycles, np.int64)
-    if sweep(events, cycles, cursors, matrix, chains) == LOST_CHAIN:
+    if sweep(events, cycles, cursors, matrix, chains, new_known(events, kinds)) == LOST_CHAIN:
         raise InvariantError("a stall leads to nothing, or in a circle: the records contradict each other")
     stalled = np.zeros(events.components, np.int64)
     add_stalls(events, cycles, stalled)

@@ -133,12 +133,12 @@ def _services(records: Records, events: Events, segments: IntArray) -> Iterator[
 def served_rows(records: Records, events: Events, segments: IntArray) -> Iterator[tuple[int, IntArray, IntArray]]:
     """Return each component that serves in the segments, by number, where, and what leads to its actions there."""
     places = np.flatnonzero(segments[:, 0] == SERVICE)
-    rows = segments[places, 1]
-    owners = np.searchsorted(events.rows_at, rows, side="right") - 1
-    for owner in np.unique(owners).tolist():
+    services = segments[places, 1]
+    owners = np.searchsorted(events.served_at, services, side="right") - 1
+    for owner in np.flatnonzero(np.bincount(owners)).tolist():
         mine = owners == owner
-        reference = records.rows[records.owners[owner]].reference
-        yield owner, places[mine], reference[rows[mine] - events.rows_at[owner]]
+        of_owner, (first, behind) = records.rows[records.owners[owner]].services, events.served_at[owner : owner + 2]
+        yield owner, places[mine], of_owner.references(services[mine] - first, behind - first)
 
 
 def _sums(segments: IntArray) -> Iterator[tuple[int, int, int]]:

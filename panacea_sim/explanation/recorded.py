@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from panacea_sim.description.topology import Topology
-from panacea_sim.explanation.records import Binding, Grants, Postings, Records, Rows, binding
+from panacea_sim.explanation.records import Binding, Grants, Postings, Records, Rows, Services, binding
 from panacea_sim.trace.activity_log import KeptRows, Kind
 from panacea_sim.trace.schema import State
 from panacea_sim.units import IntArray
@@ -46,8 +46,10 @@ def table_records(topology: Topology, cycles: tuple[int, int], tables: Mapping[s
     for name, place in rows_of.items():
         first = int(start[place[0]]) if len(place) else 0
         known, own = np.unique(code[place], return_inverse=True)
-        part = KeptRows(own.astype(np.int32), end[place], place)
-        rows[name] = Rows([kinds[each] for each in known.tolist()], first, (part,))
+        mine = [kinds[each] for each in known.tolist()]
+        served = place[np.array([kind.state is State.BUSY for kind in mine], np.bool_)[own]]
+        services = Services(end[served] - start[served], served)
+        rows[name] = Rows(mine, first, (KeptRows(own.astype(np.int32), end[place]),), services)
     return Records(
         topology,
         (0, cycles[1] - cycles[0]),
@@ -122,7 +124,8 @@ def _grants(topology: Topology, offset_cycles: int, columns: _Columns) -> dict[s
     port = np.array([names.index(each) if each in names else -1 for each in ports], np.int64)[codes]
     firing = columns.numbers("firing")
     cycles = [columns.numbers(f"{name}_cycle") - offset_cycles for name in ("request", "start", "end", "ready")]
+    rows = np.stack([port, firing, *cycles], axis=1)
     return {
-        name: Grants(port[place], firing[place], *(each[place] for each in cycles))
+        name: Grants((rows[place],), np.arange(len(names)))
         for name, place in columns.places("channel", topology.channels).items()
     }

@@ -15,34 +15,42 @@ from panacea_sim.trace.activity_log import KeptRows, Kind
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.units import IntArray, ceil_div
 
-__all__ = ["Binding", "Grants", "Postings", "Records", "Rows", "binding", "recorder_records"]
+__all__ = ["Binding", "Grants", "Postings", "Records", "Rows", "Services", "binding", "recorder_records"]
+
+
+@dataclass(frozen=True, eq=False)
+class Services:
+    """The services of a component, in order: the cycles of each, and its number in a table, None for its firing.
+
+    Those of no cycles are in no row.
+    """
+
+    cycles: IntArray
+    number: IntArray | None = None
+
+    def references(self, places: IntArray, taking_cycles: int) -> IntArray:
+        """Return what leads to the actions of services, given by their places among those so many that take cycles."""
+        found = places if taking_cycles == len(self.cycles) else np.flatnonzero(self.cycles)[places]
+        return found if self.number is None else self.number[found]
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
     """The time of a component or channel, without gaps: each row goes on from the end of the one before.
 
-    The code of a row says which of `kinds` it is; the first begins in `start_cycle`. Its firing, or its number in the
-    table, leads to its actions. The rows stand in `parts`, one behind the other.
+    The code of a row says which of `kinds` it is; the first begins in `start_cycle`. The rows stand in `parts`, one
+    behind the other. Services with no cycle between them may be one row: `services` has each of them. Transfers of a
+    channel may have no rows: its grants tell.
     """
 
     kinds: Sequence[Kind]
     start_cycle: int
     parts: Sequence[KeptRows]
+    services: Services
 
     def __len__(self) -> int:
         """Return how many rows there are."""
         return sum(len(part.code) for part in self.parts)
-
-    @cached_property
-    def code(self) -> IntArray:
-        """Which of the kinds each row is."""
-        return np.concatenate([np.zeros(0, np.int64), *(part.code for part in self.parts)])
-
-    @cached_property
-    def reference(self) -> IntArray:
-        """What leads to the actions of each row."""
-        return np.concatenate([np.zeros(0, np.int64), *(part.firing for part in self.parts)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,14 +66,23 @@ class Postings:
 
 @dataclass(frozen=True, eq=False)
 class Grants:
-    """What a channel granted, in order of time; `port` counts the components of the topology."""
+    """What a channel granted, in order of time.
 
-    port: IntArray
-    firing: IntArray
-    request_cycle: IntArray
-    start_cycle: IntArray
-    end_cycle: IntArray
-    ready_cycle: IntArray
+    `parts`, one behind the other, have a row for each grant: port, firing, and the cycles of its request, its start,
+    its end and of when its data is ready. `components` says which of the topology each port is.
+    """
+
+    parts: Sequence[IntArray]
+    components: IntArray
+
+    def __len__(self) -> int:
+        """Return how many grants there are."""
+        return sum(len(part) for part in self.parts)
+
+    @cached_property
+    def firing(self) -> IntArray:
+        """The firing of its port for which each grant was."""
+        return np.concatenate([np.zeros(0, np.int64), *(part[:, 1] for part in self.parts)])
 
 
 class Binding(NamedTuple):
@@ -90,7 +107,7 @@ class Records:
     grants: Mapping[str, Grants]
     causes: Callable[[str, IntArray], Binding]
 
-    @property
+    @cached_property
     def owners(self) -> tuple[str, ...]:
         """The names of the components, then of the channels, in the machine's order."""
         return (*(part.name for part in self.topology.components), *self.topology.channels)
@@ -107,7 +124,8 @@ def recorder_records(description: Description, recorder: Recorder, makespan_cycl
         mine = actions[component]
         return binding([(each.name, each.per_cycle, each.amounts(firing)) for each in mine], len(firing))
 
-    rows = {name: _taken_rows(recorder, name) for name in (*names, *topology.channels)}
+    services = {part.name: part.service_cycles for part in description.components}
+    rows = {name: _taken_rows(recorder, name, services.get(name)) for name in (*names, *topology.channels)}
     return Records(
         topology,
         (0, makespan_cycles),
@@ -131,12 +149,12 @@ def binding(actions: Sequence[tuple[str, int, IntArray]], rows: int) -> Binding:
     return Binding(names, np.where(cycles.max(0) == 0, 0, cycles.argmax(0) + 1))
 
 
-def _taken_rows(recorder: Recorder, name: str) -> Rows:
+def _taken_rows(recorder: Recorder, name: str, service_cycles: IntArray | None) -> Rows:
     log = recorder.activities[name]
     log.flush()
     parts = tuple(log.kept)
     log.kept.clear()
-    return Rows(log.kinds, 0, parts)
+    return Rows(log.kinds, 0, parts, Services(np.zeros(0, np.int64) if service_cycles is None else service_cycles))
 
 
 def _taken_postings(recorder: Recorder, name: str) -> Postings:
@@ -150,7 +168,6 @@ def _taken_postings(recorder: Recorder, name: str) -> Postings:
 def _taken_grants(recorder: Recorder, name: str, components: IntArray) -> Grants:
     log = recorder.accesses[name]
     log.flush()
-    columns = np.concatenate([np.zeros((6, 0), np.int64), *log.kept], axis=1)
+    parts = tuple(log.kept)
     log.kept.clear()
-    port, firing, request, start, end, ready = columns
-    return Grants(components[port], firing, request, start, end, ready)
+    return Grants(parts, components)

@@ -46,12 +46,15 @@ STATES = (State.STARVED, State.BLOCKED, State.CONTENDED, State.WAITING)
 class RowKinds:
     """The kinds of rows of a machine, and what their numbers stand for.
 
-    `columns` has those above of each kind, and `limits` the name and kind of the limit that it is, None for none.
+    `columns` has those above of each kind, `kinds` and `owners` what was added and of whom, and `limits` the name and
+    kind of the limit that it is, None for none.
     """
 
     def __init__(self, topology: Topology, streams: frozenset[str]) -> None:
         self.terminals: list[Terminal] = []
         self.columns: list[tuple[int, ...]] = []
+        self.kinds: list[Kind] = []
+        self.owners: list[int] = []
         self.limits: list[tuple[str, LimitKind] | None] = []
         self._streams = streams
         self._names = [part.name for part in topology.components]
@@ -82,6 +85,8 @@ class RowKinds:
         else:
             columns = self._of_other_end(kind)
         self.columns.append(columns)
+        self.kinds.append(kind)
+        self.owners.append(owner)
         self.limits.append(self._limit(owner, kind))
         return len(self.columns) - 1
 

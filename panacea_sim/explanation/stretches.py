@@ -17,7 +17,7 @@ from panacea_sim.explanation.events import Events
 from panacea_sim.explanation.explanation import Terminal
 from panacea_sim.explanation.records import Records
 from panacea_sim.explanation.row_kinds import NONE, STALL, RowKinds
-from panacea_sim.explanation.sweep import LOST, NO_ROOM, Chains, follow
+from panacea_sim.explanation.sweep import LOST, NO_ROOM, Chains, Known, follow, new_cursors, new_known, restart
 from panacea_sim.units import IntArray
 
 __all__ = ["STRETCHES_AT_ONCE", "StallStretches", "stall_stretches"]
@@ -48,12 +48,12 @@ class StallStretches:
 def stall_stretches(records: Records, events: Events, kinds: RowKinds) -> StallStretches:
     """Return the stretches of all stalls; raises InvariantError as `explain` does for chains that lead nowhere."""
     chains = new_chains(records.topology, kinds)
-    cursors, place = np.zeros(len(events.starts), np.int64), np.array([0, NONE, 0], np.int64)
-    cycles = np.array(records.cycles, np.int64)
+    cursors, place = new_cursors(events), np.array([0, NONE, 0], np.int64)
+    cycles, known = np.array(records.cycles, np.int64), new_known(events, kinds)
     parts = [np.zeros((0, _WIDTH), np.int64)]
     while place[0] < events.components:
         out = np.zeros((STRETCHES_AT_ONCE, _WIDTH), np.int64)
-        count = _stretches(events, cycles, cursors, place, chains, out)
+        count = _stretches(events, cycles, cursors, place, chains, known, out)
         if count == LOST:
             raise InvariantError("a stall leads to nothing, or in a circle: the records contradict each other")
         parts.append(out[:count])
@@ -63,7 +63,13 @@ def stall_stretches(records: Records, events: Events, kinds: RowKinds) -> StallS
 
 @entry
 def _stretches(
-    events: Events, cycles: IntArray, cursors: IntArray, place: IntArray, chains: Chains, out: IntArray
+    events: Events,
+    cycles: IntArray,
+    cursors: IntArray,
+    place: IntArray,
+    chains: Chains,
+    known: Known,
+    out: IntArray,
 ) -> int:
     """Fill `out` with component, start, end, terminal and node of stretches from `place` on; return how many.
 
@@ -74,8 +80,7 @@ def _stretches(
     while place[0] < events.components:
         component = place[0]
         if place[1] == NONE:
-            for owner in range(len(cursors)):
-                cursors[owner] = events.rows_at[owner]
+            restart(events, cursors, known)
             place[1], place[2] = events.rows_at[component], max(events.starts[component], cycles[0])
         while place[1] < events.rows_at[component + 1]:
             row, now = place[1], place[2]
@@ -86,7 +91,7 @@ def _stretches(
                     if count == len(out):
                         place[2] = now
                         return count
-                    stretch = follow(events, cursors, chains, component, row, now)
+                    stretch = follow(events, cursors, chains, known, component, row, now)
                     if stretch.terminal == NONE:
                         return LOST
                     until = min(stretch.until, end)

@@ -3,14 +3,19 @@
 A stall is cut where something along its chain changes. The chain ends at a component that is busy, a transfer, a device
 reason or a latency. A stream that is busy waits for its last data: the grant that is ready last says what for, a
 transfer on its channel, its own or another, a device reason, or the latency of the read.
+
+Chains that meet go on together. Components that many follow are swept first, and the stretches of their stalls are
+known to those that follow them: see Known.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from panacea_sim.explanation.compilation import entry, inner
-from panacea_sim.explanation.events import G_CHANNEL, G_END, Events
+from panacea_sim.explanation.events import G_CHANNEL, G_END, G_PORT, G_START, Events
 from panacea_sim.explanation.row_kinds import (
     CONTENDED,
     FOLLOWS,
@@ -23,6 +28,7 @@ from panacea_sim.explanation.row_kinds import (
     TAKES,
     TERMINAL,
     WHAT,
+    RowKinds,
 )
 from panacea_sim.units import IntArray
 
@@ -34,14 +40,20 @@ __all__ = [
     "NO_ROOM",
     "STALLS",
     "Chains",
+    "Known",
     "add_stalls",
     "first_nodes",
     "follow",
+    "new_cursors",
+    "new_known",
+    "restart",
     "sweep",
 ]
 
-CYCLES, STALLS, MEMBERS, LAST_ROW, LAST_COMPONENT, NODE_WIDTH = range(6)
-"""What a node counts of the chains that end there; the last two tell stalls and members from those before."""
+CYCLES, STALLS, MEMBERS, LAST_ROW, LAST_COMPONENT, PARENT, ELEMENT, NODE_WIDTH = range(8)
+"""What a node counts of the chains that end there; the next two tell stalls and members from those before. The last two
+say how to come to the node, NONE where chains begin.
+"""
 
 NO_ROOM = 0
 """The node of chains for which there is no room."""
@@ -49,6 +61,18 @@ NO_ROOM = 0
 DONE, LOST = 0, -1
 
 _STATES = len(STATES)
+
+_MANY = 3
+"""So many others make it worth while to keep what is known of a component."""
+
+_MOST_KNOWN, _KNOWN_OF_ROW = 1 << 22, 4
+"""Room for known stretches: most, and for each row that there is."""
+
+_TERMINAL_BITS = 32
+_TERMINALS = (1 << _TERMINAL_BITS) - 1
+
+_JOINED = 1 << 10
+"""Room for joined chains, a power of two: machines have few."""
 
 
 class Chains(NamedTuple):
@@ -66,6 +90,47 @@ class Chains(NamedTuple):
     used: IntArray
 
 
+class Known(NamedTuple):
+    """The stretches of the stalls of some components, in order of time, one component behind the other.
+
+    `order` are the components in the order of their sweep; those before `kept` [0] are kept here, from `at` to before
+    `end` [component]. What there is no room for is followed anew. `until` is that of a stretch, `leads` its node and
+    terminal in one number. `joined` remembers which node it is if a chain goes on, from one node, as the chain of
+    another: these two and the one that was found, each at a place that the two give.
+    """
+
+    order: IntArray
+    kept: IntArray
+    at: IntArray
+    end: IntArray
+    until: IntArray
+    leads: IntArray
+    joined: IntArray
+
+
+def new_known(events: Events, kinds: RowKinds) -> Known:
+    """Return an empty list of what will be known, for the components that many others follow."""
+    pairs = {(owner, each[OTHER]) for owner, each in zip(kinds.owners, kinds.columns, strict=True)}
+    followers = np.bincount([other for _, other in pairs if other != NONE], minlength=events.components)
+    # Chains mostly lead on to later components.
+    kept, others = np.flatnonzero(followers >= _MANY)[::-1], np.flatnonzero(followers < _MANY)
+    room = min(_MOST_KNOWN, _KNOWN_OF_ROW * len(events.row_end))
+    return Known(
+        np.concatenate([kept, others]),
+        np.array([len(kept)]),
+        np.zeros(events.components, np.int64),
+        np.zeros(events.components, np.int64),
+        np.empty(room, np.int64),
+        np.empty(room, np.int64),
+        np.zeros((_JOINED, 3), np.int64),
+    )
+
+
+def new_cursors(events: Events) -> IntArray:
+    """Return room for a cursor into the rows of each owner, the grants of each channel, and what is known of each."""
+    return np.zeros(len(events.starts) + len(events.channel_latency) + events.components, np.int64)
+
+
 def first_nodes(groups: int) -> int:
     """Return how many nodes there are at first."""
     return 1 + groups * _STATES
@@ -80,22 +145,25 @@ class _Stretch(NamedTuple):
 
 
 @entry
-def sweep(events: Events, cycles: IntArray, cursors: IntArray, matrix: IntArray, chains: Chains) -> int:
+def sweep(events: Events, cycles: IntArray, cursors: IntArray, matrix: IntArray, chains: Chains, known: Known) -> int:
     """Add up the stalls of all components in [cycles[0], cycles[1]) by terminal, in `matrix` [component, terminal].
 
-    Returns DONE, or LOST where a chain goes nowhere or in a circle. `cursors` [owner] are worked with.
+    Returns DONE, or LOST where a chain goes nowhere or in a circle. `cursors` are worked with, see `restart`.
     """
-    for component in range(events.components):
-        for owner in range(len(cursors)):
-            cursors[owner] = events.rows_at[owner]
+    count = 0
+    for turn in range(events.components):
+        component = known.order[turn]
+        restart(events, cursors, known)
+        known.at[component] = known.end[component] = count
         start = events.starts[component]
         for row in range(events.rows_at[component], events.rows_at[component + 1]):
             now, end = max(start, cycles[0]), min(events.row_end[row], cycles[1])
             start = events.row_end[row]
             if events.kinds[events.row_kind[row], STALL] == NONE:
                 continue
+            first = count
             while now < end:
-                stretch = follow(events, cursors, chains, component, row, now)
+                stretch = follow(events, cursors, chains, known, component, row, now)
                 if stretch.terminal == NONE:
                     return LOST
                 until = min(stretch.until, end)
@@ -103,6 +171,13 @@ def sweep(events: Events, cycles: IntArray, cursors: IntArray, matrix: IntArray,
                 node = _next(chains, stretch.node, chains.element[stretch.terminal])
                 _count(chains.nodes, node, component, row, until - now)
                 now = until
+                if turn < known.kept[0] and count < len(known.until):
+                    leads = stretch.node << _TERMINAL_BITS | stretch.terminal
+                    if count == first or known.leads[count - 1] != leads:
+                        known.leads[count] = leads
+                        count += 1
+                    known.until[count - 1] = until
+        known.end[component] = count
     return DONE
 
 
@@ -118,7 +193,21 @@ def add_stalls(events: Events, cycles: IntArray, stalled: IntArray) -> None:
 
 
 @inner
-def follow(events: Events, cursors: IntArray, chains: Chains, component: int, row: int, now: int) -> _Stretch:
+def restart(events: Events, cursors: IntArray, known: Known) -> None:
+    """Put the cursors, those of new_cursors, back to cycle 0."""
+    owners = len(events.starts)
+    for owner in range(owners):
+        cursors[owner] = events.rows_at[owner]
+    for channel in range(owners - events.components):
+        cursors[owners + channel] = events.grants_at[channel]
+    for component in range(events.components):
+        cursors[2 * owners - events.components + component] = known.at[component]
+
+
+@inner
+def follow(  # a stall in a cycle, and what there is to follow it
+    events: Events, cursors: IntArray, chains: Chains, known: Known, component: int, row: int, now: int
+) -> _Stretch:
     """Follow the chain of a stall in a cycle."""
     kinds, kind = events.kinds, events.row_kind[row]
     node = 1 + chains.group[component] * _STATES + kinds[kind, STALL]
@@ -140,6 +229,14 @@ def follow(events: Events, cursors: IntArray, chains: Chains, component: int, ro
         if row == NONE:
             break
         until, kind = min(until, events.row_end[row]), events.row_kind[row]
+        end = known.end[component]
+        if known.at[component] < end and kinds[kind, STALL] != NONE:
+            place = 2 * len(events.starts) - events.components + component
+            found = cursors[place] = _first_after(known.until, cursors[place], end, now)
+            if found < end:
+                leads = known.leads[found]
+                node = _joined(chains, known.joined, node, leads >> _TERMINAL_BITS)
+                return _Stretch(min(until, known.until[found]), leads & _TERMINALS, node)
         node = _next(chains, node, chains.group[component])
     return _Stretch(until, NONE, node)
 
@@ -152,13 +249,18 @@ def _last_data(
     grant = _last_grant(events, component, events.row_end[row])
     if grant == NONE:
         return _Stretch(until, events.kinds[events.row_kind[row], TERMINAL], node)
-    channel = events.grants[grant, G_CHANNEL]
-    if now >= events.grants[grant, G_END]:
+    grants, channel = events.grants, events.grants[grant, G_CHANNEL]
+    if now >= grants[grant, G_END]:
         return _Stretch(until, events.channel_latency[channel], node)
+    # What the channel moves until then, or why it does not.
+    place = len(events.starts) + channel
+    moved = cursors[place] = _first_after(grants[:, G_END], cursors[place], grant, now)
+    if now >= grants[moved, G_START]:
+        return _Stretch(min(until, grants[moved, G_END]), events.transfer[channel, grants[moved, G_PORT]], node)
     seen = _row_of(events, cursors, events.components + channel, now)
     if seen == NONE:
         return _Stretch(until, NONE, node)
-    until = min(until, events.grants[grant, G_END], events.row_end[seen])
+    until = min(until, grants[moved, G_START], events.row_end[seen])
     return _Stretch(until, events.kinds[events.row_kind[seen], TERMINAL], node)
 
 
@@ -184,7 +286,14 @@ def _last_grant(events: Events, component: int, cycle: int) -> int:
 @inner
 def _row_of(events: Events, cursors: IntArray, owner: int, cycle: int) -> int:
     """Return the row of an owner in a cycle, which is not before the one asked for last; NONE if there is none."""
-    low, end, ends = cursors[owner], events.rows_at[owner + 1], events.row_end
+    end = events.rows_at[owner + 1]
+    row = cursors[owner] = _first_after(events.row_end, cursors[owner], end, cycle)
+    return row if row < end else NONE
+
+
+@inner
+def _first_after(ends: IntArray, low: int, end: int, cycle: int) -> int:
+    """Return the first place from `low` to before `end` that ends after a cycle, `end` for none; the first are near."""
     step = 1
     while low + step < end and ends[low + step - 1] <= cycle:
         low += step
@@ -196,8 +305,7 @@ def _row_of(events: Events, cursors: IntArray, owner: int, cycle: int) -> int:
             low = middle + 1
         else:
             high = middle
-    cursors[owner] = min(low, end)
-    return low if low < end else NONE
+    return low
 
 
 @inner
@@ -209,7 +317,29 @@ def _next(chains: Chains, node: int, element: int) -> int:
     if not found and chains.used[0] < len(chains.nodes):
         found = int(chains.used[0])
         chains.child[node, element] = found
+        chains.nodes[found, PARENT], chains.nodes[found, ELEMENT] = node, element
         chains.used[0] += 1
+    return found
+
+
+@inner
+def _joined(chains: Chains, joined: IntArray, node: int, other: int) -> int:
+    """Return the node of a chain that goes on as that of another node does from its beginning."""
+    place = (node * _STATES + other) & (len(joined) - 1)
+    if joined[place, 0] == node and joined[place, 1] == other:
+        return int(joined[place, 2])
+    hops, begin, found = 0, other, NO_ROOM
+    if other != NO_ROOM:
+        while chains.nodes[begin, PARENT] != NONE:
+            begin = chains.nodes[begin, PARENT]
+            hops += 1
+        found = _next(chains, node, (begin - 1) // _STATES)
+        for hop in range(hops - 1, -1, -1):
+            behind = other
+            for _ in range(hop):
+                behind = chains.nodes[behind, PARENT]
+            found = _next(chains, found, chains.nodes[behind, ELEMENT])
+    joined[place, 0], joined[place, 1], joined[place, 2] = node, other, found
     return found
 
 

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 SERVICE, TRANSFER, REASON, LATENCY_OF, CROSSING, ORDER = range(6)
-"""What a segment is. `number` says which: the row of a service, the terminal of a transfer, a device's reason and a
+"""What a segment is. `number` says which: the service in its list, the terminal of a transfer, a device's reason and a
 latency, the kind of row of a crossing, the grant that stood behind another. The last two take no time of the path;
 their cycles are those of the wait.
 """
@@ -46,13 +46,14 @@ _ROOM = 8
 
 
 @entry
-def walk(events: Events, place: IntArray, cursors: IntArray, out: IntArray) -> int:  # noqa: C901, PLR0912, PLR0915  # in one piece it is compiled in half the time
+def walk(events: Events, place: IntArray, cursors: IntArray, out: IntArray) -> int:  # noqa: C901, PLR0911, PLR0912, PLR0915  # in one piece it is compiled in half the time
     """Walk on from `place`, fill `out` with segments, last first, and return how many: LOST if it leads nowhere.
 
-    At the end `place` is in cycle 0, or where to go on with an empty `out`. `cursors` [owner] are where to look for
-    rows, at first the last ones.
+    At the end `place` is in cycle 0, or where to go on with an empty `out`. `cursors` are where to look for the rows of
+    each owner, then for the services of each component, at first the last ones.
     """
-    row_end, kinds, grants = events.row_end, events.kinds, events.grants
+    row_end, served_end, kinds, grants = events.row_end, events.served_end, events.kinds, events.grants
+    owners = len(events.starts)
     component, posts, now, grant = place[0], place[1], place[2], place[3]
     count = 0
     while now > 0 and count + _ROOM <= len(out):
@@ -65,14 +66,27 @@ def walk(events: Events, place: IntArray, cursors: IntArray, out: IntArray) -> i
                 return LOST
             kind, since = int(events.posting_kind[found]), int(events.posting_since[found])
         elif grant == NONE:
-            # The row that ends here; of a stream those count in which it waits to give.
+            # The row that ends here, or of which a service does; of a stream those count in which it waits to give.
             first = events.rows_at[component]
-            row = _ending(row_end, first, cursors[component], now)
+            row = _reaching(row_end, first, cursors[component], now)
             is_stream = events.ready_at[component + 1] > events.ready_at[component]
             if row != NONE:
                 cursors[component] = row
                 kind = int(events.row_kind[row])
                 since = row_end[row - 1] if row > first else events.starts[component]
+                if kinds[kind, WHAT] == SERVES:
+                    first = events.served_at[component]
+                    service = _reaching(served_end, first, cursors[owners + component], now)
+                    if service == NONE or served_end[service] != now:
+                        return LOST
+                    cursors[owners + component] = service
+                    if service > first:
+                        since = max(since, served_end[service - 1])
+                    count = _add(out, count, SERVICE, service, since, now)
+                    now = since
+                    continue
+                if row_end[row] != now:
+                    row = NONE
             if is_stream and (row == NONE or not kinds[kind, GIVES]):
                 found = _first_at_least(
                     events.ready_cycle, events.ready_at[component], events.ready_at[component + 1], now
@@ -85,10 +99,6 @@ def walk(events: Events, place: IntArray, cursors: IntArray, out: IntArray) -> i
                     continue
             elif row == NONE:
                 return LOST
-            elif kinds[kind, WHAT] == SERVES:
-                count = _add(out, count, SERVICE, row, since, now)
-                now = since
-                continue
         if grant == NONE:
             if kinds[kind, WHAT] != FOLLOWS:
                 return LOST
@@ -105,7 +115,9 @@ def walk(events: Events, place: IntArray, cursors: IntArray, out: IntArray) -> i
         count = _add(out, count, TRANSFER, events.transfer[channel, port], start, end)
         free = grants[grant - 1, G_END] if grant > events.grants_at[channel] else 0
         since, owner = max(posted, free), events.components + channel
-        row = _ending(row_end, events.rows_at[owner], cursors[owner], start) if since < start else NONE
+        row = _reaching(row_end, events.rows_at[owner], cursors[owner], start) if since < start else NONE
+        if row != NONE and row_end[row] != start:
+            return LOST
         while start > since:
             if row < events.rows_at[owner]:
                 return LOST
@@ -134,8 +146,11 @@ def _add(out: IntArray, count: int, what: int, number: int, start: int, end: int
 
 
 @inner
-def _ending(ends: IntArray, first: int, last: int, cycle: int) -> int:
-    """Return the row between `first` and `last` that ends in a cycle, NONE if none does; the last ones are near."""
+def _reaching(ends: IntArray, first: int, last: int, cycle: int) -> int:
+    """Return the first row between `first` and `last` that ends in a cycle or later, NONE if none does.
+
+    The last ones are near.
+    """
     if last < first:
         return NONE
     step, low = 1, last
@@ -143,7 +158,7 @@ def _ending(ends: IntArray, first: int, last: int, cycle: int) -> int:
         low = max(first, low - step)
         step *= 2
     found = _first_at_least(ends, low, last + 1, cycle)
-    return found if found <= last and ends[found] == cycle else NONE
+    return found if found <= last else NONE
 
 
 @inner

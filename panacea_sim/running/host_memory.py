@@ -53,7 +53,10 @@ _EVALUATED = {
     ("reference", False): _TaskBytes(own=1000, revisited=800, unit=64),
     ("reference", True): _TaskBytes(own=1000, revisited=800, unit=64),
 }
-"""By engine, and whether a trace is kept."""
+"""By engine, and whether a trace is kept, or what an explanation needs."""
+
+_EXPLAINED = _TaskBytes(own=300, revisited=0, unit=20)
+"""What explaining takes more: what was recorded, and the same as the flat arrays of its events."""
 
 _PLANNED_STEPS, _EVALUATED_STEPS = 6, 2
 """How many arrays of the cycles of all units there are at once, while mappings are compared and while one runs."""
@@ -83,6 +86,12 @@ class RunKind:
     traced: bool = False
     values: bool = False
     at_once: int | None = None
+    explained: bool = False
+
+    @property
+    def records(self) -> bool:
+        """Whether anything is recorded."""
+        return self.traced or self.explained
 
 
 def mapping_bytes(layer: AnyLayer, hardware: Hardware, order: str, height: int, kind: RunKind) -> int:
@@ -93,7 +102,8 @@ def mapping_bytes(layer: AnyLayer, hardware: Hardware, order: str, height: int, 
     planned = tiling.stacks(height) * tiling.n_tiles * _GROUP_BYTES
     # The steps of all heights are computed, whatever the mapping.
     planned += tasks * _PLANNED.of(units, revisits=revisits) + tiling.tile_tasks * _PLANNED_STEPS * step_bytes
-    of_task = _EVALUATED[kind.engine, kind.traced].of(units, revisits=revisits) + _EVALUATED_STEPS * step_bytes
+    of_task = _EVALUATED[kind.engine, kind.records].of(units, revisits=revisits) + _EVALUATED_STEPS * step_bytes
+    of_task += _EXPLAINED.of(units, revisits=revisits) * kind.explained
     evaluated = tasks * (of_task + _JOINED_BYTES * (kind.at_once is None))
     outputs = tiling.m_tiles * tiling.n_tiles * (3 if revisits else 1)
     tiles = tiling.repeat * ((tiling.m_tiles + tiling.n_tiles) * tiling.k_tiles + outputs)
@@ -115,7 +125,7 @@ def run_bytes(layers: Sequence[AnyLayer], hardware: Hardware, kind: RunKind) -> 
 
 
 def _fixed_bytes(kind: RunKind) -> int:
-    return FIXED_BYTES + _TRACE_BYTES * kind.traced
+    return FIXED_BYTES + _TRACE_BYTES * kind.records
 
 
 def check_layers(layers: Sequence[AnyLayer], hardware: Hardware, kind: RunKind) -> None:
@@ -161,6 +171,8 @@ def _cheaper_runs(layers: Sequence[AnyLayer], hardware: Hardware, kind: RunKind)
         yield run_bytes(layers, hardware, replace(kind, at_once=1)), "--workers 1"
     if kind.traced:
         yield run_bytes(layers, hardware, replace(kind, traced=False)), "--trace off"
+    if kind.explained:
+        yield run_bytes(layers, hardware, replace(kind, explained=False)), "A run without --explain"
     if kind.engine == "reference" and not kind.values:
         yield run_bytes(layers, hardware, replace(kind, engine="compiled")), "--engine compiled"
     if kind.at_once is None and len(layers) > 1:

@@ -156,10 +156,9 @@ def _telling_what_is_kept(folder: RunFolder) -> Iterator[None]:
 def _check_memory(prepared: Prepared | PreparedLayers, options: RunOptions, engine: ChosenEngine) -> None:
     """Refuse what does not fit the memory there is, with the trace and the processes that are asked for."""
     traced = options.trace.level != "off" and (options.folder is not None or isinstance(prepared, Prepared))
-    traced = traced or options.explain
     alone = isinstance(prepared, PreparedLayers)
     at_once = min(options.workers, len(prepared.layers)) if alone else None
-    kind = RunKind(engine, traced, prepared.values_way != "off", at_once)
+    kind = RunKind(engine, traced, prepared.values_way != "off", at_once, options.explain)
     hardware = prepared.hardware
     if isinstance(prepared, Prepared) and len(prepared.layers) == 1:
         plan = prepared.program.layers[0].plan

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from panacea_sim.trace.log_columns import as_columns, constant, names
 from panacea_sim.trace.recording import CHUNK_ROWS, Recording
+from panacea_sim.trace.room import Room
 from panacea_sim.trace.schema import DRAM
 from panacea_sim.trace.spill import BatchList
 
@@ -26,7 +27,8 @@ class AccessLog:
         self._channel = channel
         self._ports = ports
         self._keep = recording.options.level == "full"
-        self.kept: list[np.ndarray] = []  # what an explanation needs, see _EXPLAINED
+        self.kept: list[np.ndarray] = []  # what an explanation needs, grants in rows: see _EXPLAINED
+        self._room = Room(np.int64, _EXPLAINED.stop - _EXPLAINED.start)
         self._rows: list[int] = []
         self._batches = recording.new_batches(channel)
 
@@ -35,7 +37,8 @@ class AccessLog:
         if self._keep:
             self._write(rows.T.copy())
         elif self._recording.explains:
-            self.kept.append(rows[:, _EXPLAINED].T.copy())
+            self._room.rows(len(rows))[:] = rows[:, _EXPLAINED]
+            self.kept.append(self._room.claim(len(rows)))
 
     def add(self, row: tuple[int, int, int, int, int, int, int, int, int, int]) -> None:
         """Add a grant: bank, row_hit, port number, its firing, request, start, end and ready cycle, bytes, write."""
@@ -57,7 +60,7 @@ class AccessLog:
 
     def _write(self, columns: np.ndarray) -> None:
         if self._recording.explains:
-            self.kept.append(columns[_EXPLAINED])
+            self.kept.append(np.ascontiguousarray(columns[_EXPLAINED].T))
         if not self._keep:
             return
         if self._recording.options.window is not None:

@@ -36,11 +36,13 @@ class Kind:
 
 
 class KeptRows(NamedTuple):
-    """Intervals that an explanation needs, each from the end of the one before: codes, end cycles and firings."""
+    """Intervals that an explanation needs, each from the end of the one before: codes and end cycles.
+
+    Services with no cycle between them may be one interval; those of a channel may lack its transfers.
+    """
 
     code: np.ndarray
     end_cycle: np.ndarray
-    firing: np.ndarray
 
 
 class ActivityLog:
@@ -114,7 +116,7 @@ class ActivityLog:
         options = self._recording.options
         if self._recording.explains:
             some = end > start
-            self.kept.append(KeptRows(code[some].astype(np.int32), end[some], firing[some].astype(np.int32)))
+            self.kept.append(KeptRows(code[some].astype(np.int32), end[some]))
         kept = np.array([options.keeps(kind.state) for kind in self.kinds])[code] & (end > start)
         if options.window is not None:
             kept &= (start < options.window[1]) & (end > options.window[0])

@@ -135,7 +135,8 @@ def _explained(machine: Description, engine: ChosenEngine) -> tuple[Explanation,
     kept = recorder_records(machine, recorder, result.makespan_cycles)
     explanation, segments = explain(kept), path_segments(kept).to_pylist()
     assert (explain(recorded), path_segments(recorded).to_pylist()) == (explanation, segments)
-    assert explain(recorder_records(machine, quiet, result.makespan_cycles)) == explanation
+    untraced = recorder_records(machine, quiet, result.makespan_cycles)
+    assert (explain(untraced), path_segments(untraced).to_pylist()) == (explanation, segments)
     stalls = {
         name: sum(total.cycles for total in totals if total.cause)
         for name, totals in result.totals.items()
@@ -146,6 +147,7 @@ def _explained(machine: Description, engine: ChosenEngine) -> tuple[Explanation,
         sums[cause.component] += cause.cycles
     assert sums == {name: cycles for name, cycles in stalls.items() if cycles}
     drawn = _drawn(kept)
+    assert _drawn(untraced) == drawn
     by_terminal = Counter[tuple[str, Terminal]]()
     for component, start, end, _, terminal in drawn.stretches:
         by_terminal[component, terminal] += end - start

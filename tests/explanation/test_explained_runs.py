@@ -54,6 +54,18 @@ def test_a_run_is_explained_without_a_trace(engine: Engine, tmp_path: Path) -> N
     assert at_once.bound == next(iter(at_once.classes))
 
 
+def test_it_does_not_matter_when_the_buffers_are_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiled engine empties its buffers bit by bit, each when it is full; the explanation is that of one go."""
+    tables = pytest.importorskip("panacea_sim.engines.compiled.tables", exc_type=ImportError)
+    scenario = replace(_scenario(), layer=MaskedLayer("large", 512, 256, 512, 0.5, 0.8, 1))
+    found = []
+    for owner_rows, accesses in ((1, 256), (1 << 17, 1 << 17)):
+        monkeypatch.setattr(tables, "_OWNER_ROWS", owner_rows)
+        monkeypatch.setattr(tables, "_CHANNEL_ACCESSES", accesses)
+        found.append(_checked(run(scenario, RunOptions(trace=NO_TRACE, explain=True, engine="compiled")).explanation))
+    assert found[0] == found[1]
+
+
 def test_services_of_peas_name_their_operator() -> None:
     """Cycles of PEAs on the path are those of the operator that needs most of them."""
     explanation = _checked(_run(explain=True).explanation)

@@ -36,6 +36,7 @@ COMPILED = RunKind("compiled", at_once=1)
 # process that started it.
 CHILD = """
 import json, re, sys
+from dataclasses import replace
 from pathlib import Path
 from panacea_sim.running.run import RunOptions, run
 from panacea_sim.running.scenario import Scenario
@@ -47,8 +48,10 @@ def peak():
 
 def went(layer):
     scenario = Scenario("memory", MaskedLayer(**layer), settings=asked["settings"], values=False)
-    folder = Path(asked["folder"]) if asked["trace"] != "off" else None
-    options = RunOptions(folder, force=True, trace=TraceOptions(asked["trace"]), engine=asked["engine"])
+    level = "off" if asked["trace"] == "explained" else asked["trace"]
+    folder = Path(asked["folder"]) if level != "off" else None
+    options = RunOptions(folder, force=True, trace=TraceOptions(level), engine=asked["engine"])
+    options = replace(options, explain=asked["trace"] == "explained")
     return run(scenario, options).summary.layers[0]
 
 asked = json.loads(sys.argv[1])
@@ -75,7 +78,8 @@ def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
     pytest.importorskip("numba")
     if not Path("/proc/self/status").exists():
         pytest.skip("the peak memory of a process is read in /proc")
-    _measured(tmp_path_factory.mktemp("compiled"), replace(LAYER, M=64, K=64, N=64), {}, "compiled", "off")
+    for trace in ("off", "explained"):
+        _measured(tmp_path_factory.mktemp("compiled"), replace(LAYER, M=64, K=64, N=64), {}, "compiled", trace)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +94,11 @@ def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
         pytest.param(replace(LAYER, M=8192, K=32, N=16384), {"dtp": "off"}, "compiled", "off", id="many outputs"),
         pytest.param(replace(LAYER, M=8192, N=64), {"dtp": "off"}, "compiled", "off", id="few columns"),
         pytest.param(replace(LAYER, K=512), {"dtp": "off", "loop_order": "nkm"}, "compiled", "full", id="traced"),
+        pytest.param(LAYER, {"dtp": "off", "loop_order": "mnk"}, "compiled", "explained", id="explained"),
+        pytest.param(
+            replace(LAYER, M=10240, K=2560, rho_w=0.3), {"dtp": "off"}, "compiled", "explained", id="explained, waiting"
+        ),
+        pytest.param(replace(LAYER, K=512), {"loop_order": "kmn"}, "compiled", "explained", id="explained, spilled"),
         pytest.param(replace(LAYER, K=128), {"dtp": "off", "loop_order": "nkm"}, "reference", "off", id="reference"),
         pytest.param(replace(LAYER, K=128), {"dtp": "off"}, "reference", "full", id="reference, traced"),
     ],
@@ -100,7 +109,8 @@ def test_no_run_takes_more_than_it_says(
     """What a process takes is at most what was foretold for the layer, and with the program for the whole."""
     taken, peak, order, height = _measured(tmp_path, layer, settings, engine, trace)
     hardware = with_settings(load_hardware("panacea"), settings)
-    kind = RunKind("compiled" if engine == "compiled" else "reference", traced=trace != "off", at_once=1)
+    known = "compiled" if engine == "compiled" else "reference"
+    kind = RunKind(known, traced=trace == "full", at_once=1, explained=trace == "explained")
     foretold = mapping_bytes(layer, hardware, order, height, kind)
     assert taken <= foretold
     assert peak <= foretold + PROGRAM_BYTES
@@ -163,6 +173,7 @@ def test_the_advice_is_enough(schedule: str, let_there_be: Available, tmp_path: 
     joined = replace(COMPILED, at_once=None)
     cases = [
         (replace(COMPILED, traced=True), layers[:1], "--trace off"),
+        (replace(COMPILED, explained=True), layers[:1], "A run without --explain"),
         (replace(COMPILED, engine="reference"), layers[:1], "--engine compiled"),
         (replace(COMPILED, at_once=3), layers, "--workers 1"),
         (joined, layers, "--schedule barrier --workers 1"),

@@ -45,9 +45,9 @@ class _Batch:
 
     def __init__(self, description: Description, runs: int, keep_times: Collection[str]) -> None:
         self._description, self._keep_times = description, [*keep_times]
-        self._lowered = lower(description, keep_times, whole=False, runs=runs)
+        self._lowered = lower(description, keep_times, runs=runs)
         self._core, self._streams = core_tables(self._lowered), stream_tables(self._lowered)
-        self._trace = trace_buffers(self._lowered, traced=False)
+        self._trace = trace_buffers(self._lowered, records=False, whole=False)
         self._blank = [(table, table.copy()) for table in _written(self._core, self._streams)]
         self._offsets, self._strides = self._core.steps[:, col.OFFSET].copy(), np.array(self._lowered.strides, np.int64)
         self._first_request = self._streams.ports[:, col.FIRST_REQUEST].copy()

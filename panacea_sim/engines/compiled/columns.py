@@ -141,8 +141,8 @@ class Core(NamedTuple):
     `events` counts those of each counter so far and `times` holds them, or of some counters the last ones only, in a
     ring: event i stands at place i & EVENT_MASK. `highs` holds the highest occupancy of each queue. `wake` lists the
     actors that wait for each counter, `data` holds the arrays of the steps, `lane_cycle` the cycle of each lane of an
-    actor, `stalled` the cycles of each stall, and `stack` the actors that may go on, its first entry being their
-    number.
+    actor, `stalled` the cycles of each stall, `heads` from when to when it was the wait for a first input instead, and
+    `stack` the actors that may go on, its first entry being their number.
     """
 
     actors: IntArray
@@ -156,6 +156,7 @@ class Core(NamedTuple):
     highs: IntArray
     lane_cycle: IntArray
     stalled: IntArray
+    heads: IntArray
     stack: IntArray
 
 
@@ -191,10 +192,12 @@ class Trace(NamedTuple):
     """Buffers of the trace: rows of each owner (components, then channels) and accesses of each channel.
 
     `rows` [owner, row] and `accesses` [channel, access] come in order of time. `row_counts` and `access_counts` say how
-    many there are, and `most` the most rows of an owner and accesses of a channel. `on` is 0 or 1.
+    many there are, and `most` the most rows of an owner and accesses of a channel. `on` is 0 or 1; so is `whole`:
+    without it services, which lie between the waits of a component, and transfers, which are accesses, have no rows.
     """
 
     on: int
+    whole: int
     most: IntArray
     row_counts: IntArray
     rows: IntArray

@@ -14,10 +14,10 @@ from panacea_sim.description.description import Description, joined_labels
 from panacea_sim.description.parts import Queue
 from panacea_sim.description.steps import Give, Take
 from panacea_sim.engines.compiled import columns as col
-from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
+from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, NONE, PAUSED, STARVED, STUCK
 from panacea_sim.engines.compiled.delays import first_delays, posting_columns
 from panacea_sim.engines.compiled.evaluation import evaluate
-from panacea_sim.engines.compiled.kept_rows import UNKNOWN, kept_rows
+from panacea_sim.engines.compiled.kept_rows import UNKNOWN, KeptRowsRoom
 from panacea_sim.engines.compiled.lowering import lower
 from panacea_sim.engines.compiled.occupancy import high_water, moved_bytes
 from panacea_sim.engines.compiled.tables import core_tables, stream_tables, trace_buffers
@@ -68,21 +68,29 @@ class _Engine:
         self._keep_times = keep_times
         self._traced = recorder.options.level != "off"
         self._records = self._traced or recorder.explains
-        self._lowered = lower(description, keep_times, whole=self._records)
+        self._lowered = lower(
+            description,
+            keep_times,
+            whole_queues=recorder.options.level == "full",
+            whole_requests=recorder.options.level == "full" or recorder.explains,
+        )
         self._names = [component.name for component in description.components]
         self._ports = [port.component for port in description.ports]
         self._core = core_tables(self._lowered)
         self._streams = stream_tables(self._lowered)
-        self._trace = trace_buffers(self._lowered, traced=self._records)
+        self._trace = trace_buffers(self._lowered, records=self._records, whole=self._traced)
         self._logs = self._open_logs() if self._records else []
         self._has_begun = np.zeros(len(self._logs), np.bool_)
+        self._known_until = np.zeros(len(self._logs), np.int64)
+        self._busy = np.full(len(self._logs), NONE)
+        self._room = KeptRowsRoom()
         self._lowest_code, self._codes = self._unknown_codes()
 
     def run(self, watch: Mapping[str, Callable[[int], None]]) -> EngineResult:
         status = PAUSED
         while status == PAUSED:
             status = evaluate(self._core, self._streams, self._trace)
-            self._empty_buffers()
+            self._empty_buffers(is_last=status != PAUSED)
             for name, tell in watch.items():
                 tell(self._count(f"ended:{name}"))
         if status == STUCK:
@@ -90,6 +98,7 @@ class _Engine:
         makespan_cycles = int(self._core.components[:, col.LAST_END].max(initial=0))
         for owner in np.flatnonzero(~self._has_begun).tolist():
             self._begin(owner)
+        self._note_last_services()
         self._note_idle_ends(makespan_cycles)
         self._note_postings()
         return self._result(makespan_cycles)
@@ -118,28 +127,33 @@ class _Engine:
         lowest = CONTENDED - max(channels * (ports + reasons), (1 + reasons) * ports)
         return lowest, np.full((len(self._logs), len(structure.slots) - lowest), UNKNOWN, np.int32)
 
-    def _empty_buffers(self) -> None:
+    def _empty_buffers(self, *, is_last: bool) -> None:
+        """Empty all buffers at the end and for a trace, which may be cut short; else those that fill up."""
         if not self._records:
             return
-        trace = self._trace
-        for owner, count in enumerate(trace.row_counts.tolist()):
-            if count:
-                self._log_rows(owner, trace.rows[owner, :count])
-        for number, channel in enumerate(self._description.channels):
-            self._recorder.accesses[channel.name].extend(trace.accesses[number, : trace.access_counts[number]])
-        for counts in (trace.most, trace.row_counts, trace.access_counts):
-            counts[:] = 0
+        trace, all_of_them = self._trace, is_last or self._traced
+        for owner in np.flatnonzero(trace.row_counts > (0 if all_of_them else trace.rows.shape[1] // 8)).tolist():
+            self._log_rows(owner, trace.rows[owner, : trace.row_counts[owner]])
+            trace.row_counts[owner] = 0
+        least = 0 if all_of_them else trace.accesses.shape[1] // 2
+        for number in np.flatnonzero(trace.access_counts > least).tolist():
+            log = self._recorder.accesses[self._description.channels[number].name]
+            log.extend(trace.accesses[number, : trace.access_counts[number]])
+            trace.access_counts[number] = 0
+        trace.most[:] = trace.row_counts.max(initial=0), trace.access_counts.max(initial=0)
 
     def _log_rows(self, owner: int, rows: IntArray) -> None:
         if not self._has_begun[owner]:
             self._begin(owner)
-        kept = kept_rows(
+        kept = self._room.kept_rows(
             rows,
+            int(self._known_until[owner]),
+            int(self._busy[owner]),
             self._lowest_code,
             self._codes[owner],
             lambda code: self._logs[owner].code(*self._kind(owner, code)),
         )
-        self._add_rows(owner, rows[:, 1], kept)
+        self._add_rows(owner, rows[:, 1], kept, rows[:, 3])
 
     def _begin(self, owner: int) -> None:
         """Add what a component waited for until its first inputs were there: it is known when more has happened."""
@@ -147,15 +161,25 @@ class _Engine:
         if owner < len(self._names):
             code, since, end = self._first_inputs(owner)
             if len(code):
-                no_firing = np.full(len(code), NO_FIRING, np.int32)
-                self._add_rows(owner, since, KeptRows(code.astype(np.int32), end, no_firing))
+                self._add_rows(owner, since, KeptRows(code.astype(np.int32), end), np.full(len(code), NO_FIRING))
+            if not self._traced and not self._description.components[owner].posted:
+                self._busy[owner] = self._logs[owner].code(State.BUSY)
 
-    def _add_rows(self, owner: int, start: IntArray, rows: KeptRows) -> None:
+    def _add_rows(self, owner: int, start: IntArray, rows: KeptRows, firing: IntArray) -> None:
         log = self._logs[owner]
         if self._traced:
-            log.extend(rows.code, start, rows.end_cycle, rows.firing)
+            log.extend(rows.code, start, rows.end_cycle, firing)
         else:
             log.kept.append(rows)
+        self._known_until[owner] = rows.end_cycle[-1]
+
+    def _note_last_services(self) -> None:
+        """Add the services behind the last wait of each component whose services have no rows in the buffers."""
+        ends = self._core.components[:, col.LAST_END]
+        for owner in np.flatnonzero(self._busy[: len(ends)] != NONE).tolist():
+            if ends[owner] > self._known_until[owner]:
+                row = KeptRows(self._busy[[owner]].astype(np.int32), ends[[owner]])
+                self._add_rows(owner, self._known_until[[owner]], row, np.full(1, NO_FIRING))
 
     def _kind(self, owner: int, code: int) -> tuple[State, str, str]:
         """Return state, cause and cause component for a code of the evaluation."""

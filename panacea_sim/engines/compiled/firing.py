@@ -204,7 +204,7 @@ def _do_one(core: Core, streams: Streams, trace: Trace, turn: Turn, cycle: int) 
             _mark_others(core, turn, cycle)
     if turn.op == _SERVE:
         end = cycle + core.data[core.steps[turn.step, OFFSET] + firing]
-        if trace.on:
+        if trace.whole:
             add_row(trace, component, BUSY, cycle, end, firing)
         cycle = end
     return cycle
@@ -259,7 +259,7 @@ def _note_wait(core: Core, streams: Streams, trace: Trace, turn: Turn, cycle: in
     """Account the time from `cycle` to `event` that a step waits."""
     component = core.actors[turn.actor, COMPONENT]
     if turn.firing == 0 and (turn.op == _TAKE or turn.op == _NEED):  # noqa: PLR1714  # the same
-        core.components[component, HEAD] = event
+        _note_head(core, component, core.steps[turn.step, SLOT], cycle, event)
     elif core.actors[turn.actor, POSTS]:
         # How much of it shows is known when the data of the request before was taken.
         if turn.op != _POST:
@@ -269,6 +269,13 @@ def _note_wait(core: Core, streams: Streams, trace: Trace, turn: Turn, cycle: in
             streams.stalls[place, 1] = event
     else:
         _note_stall(core, trace, component, core.steps[turn.step, SLOT], cycle, event, turn.firing)
+
+
+@inner
+def _note_head(core: Core, component: int, slot: int, start: int, end: int) -> None:
+    """Note a wait for one of the first inputs of a component."""
+    core.components[component, HEAD] = end
+    core.heads[slot, 0], core.heads[slot, 1] = start, end
 
 
 @inner
@@ -289,7 +296,7 @@ def _do_beside_lanes(core: Core, trace: Trace, turn: Turn, cycle: int) -> int:
         if turn.event_at >= 0 and times[turn.event_at + lane] + latency > cycle:
             event = times[turn.event_at + lane] + latency
             if is_head:
-                core.components[component, HEAD] = event
+                _note_head(core, component, slot + lane, cycle, event)
             else:
                 _note_stall(core, trace, component, slot + lane, cycle, event, turn.firing)
             cycle = event
@@ -308,7 +315,7 @@ def _move_lanes(core: Core, trace: Trace, turn: Turn) -> None:
         if turn.event_at >= 0 and times[turn.event_at + lane] + latency > now:
             event = times[turn.event_at + lane] + latency
             if is_head:
-                core.components[component + lane, HEAD] = event
+                _note_head(core, component + lane, slot + lane, now, event)
             else:
                 _note_stall(core, trace, component + lane, slot + lane, now, event, turn.firing)
             lane_cycle[at + lane] = now = event
@@ -332,7 +339,7 @@ def _serve_lanes(core: Core, trace: Trace, turn: Turn) -> None:
             word = (word >> ((lane & 1) * PACKED_BITS)) & _PACKED
         now = lane_cycle[at + lane]
         lane_cycle[at + lane] = now + word
-        if trace.on:
+        if trace.whole:
             add_row(trace, component + lane, BUSY, now, now + word, turn.firing)
 
 

@@ -312,7 +312,8 @@ def grant(core: Core, streams: Streams, trace: Trace, channel: int) -> None:  # 
     channels[channel, ROW_HITS] += out[OUT_ROW_HITS]
     channels[channel, ROW_MISSES] += out[OUT_ROW_MISSES]
     if on:
-        add_row(trace, owner, CONTENDED - port, start, end, number)
+        if trace.whole:
+            add_row(trace, owner, CONTENDED - port, start, end, number)
         accesses = trace.access_counts[channel]
         access = trace.accesses[channel, accesses]
         access[0], access[1], access[2] = out[OUT_BANK], out[OUT_ROW_HIT], port

@@ -31,8 +31,8 @@ class Lowered:
     """The lowered description.
 
     `arrays` are those of the steps, of which `offsets` tells where each begins and `packed` whether two lanes share a
-    word; `sizes` counts the events of each counter. Unless `whole`, of queues and requests in flight only those times
-    are kept for which somebody may still wait.
+    word; `sizes` counts the events of each counter. Of queues and of requests in flight only those times are kept for
+    which somebody may still wait, unless `whole_queues` and `whole_requests` want all of them.
 
     Firings may be those of several `runs`, as many of each, one behind the other. Then actors and counters are those of
     one run; the words of each step begin `strides` further on for each run, and refer to nothing beyond it.
@@ -40,7 +40,8 @@ class Lowered:
 
     description: Description
     structure: Structure
-    whole: bool
+    whole_queues: bool
+    whole_requests: bool
     actors: list[Actor]
     arrays: StepArrays
     offsets: list[int]
@@ -60,7 +61,14 @@ class Lowered:
         return self.structure.places
 
 
-def lower(description: Description, keep_times: Collection[str] = (), *, whole: bool = True, runs: int = 1) -> Lowered:
+def lower(
+    description: Description,
+    keep_times: Collection[str] = (),
+    *,
+    whole_queues: bool = False,
+    whole_requests: bool = False,
+    runs: int = 1,
+) -> Lowered:
     """Return the lowered form of a description; the components in `keep_times` get a counter "started:NAME".
 
     With several `runs` each component must fire as often in each of them.
@@ -77,7 +85,19 @@ def lower(description: Description, keep_times: Collection[str] = (), *, whole: 
     offsets, packed = [offset for offset, _ in stored], [is_packed for _, is_packed in stored]
     firings = [actor.firings for actor in actors for _ in actor.steps]
     strides = [_words(*each) for each in zip(structure.steps, firings, stored, strict=True)]
-    return Lowered(description, structure, whole, actors, arrays, offsets, packed, sizes, strides, runs)
+    return Lowered(
+        description,
+        structure,
+        whole_queues,
+        whole_requests,
+        actors,
+        arrays,
+        offsets,
+        packed,
+        sizes,
+        strides,
+        runs,
+    )
 
 
 def ring_room(most: int) -> int:

@@ -96,7 +96,7 @@ def core_tables(lowered: Lowered) -> col.Core:
     steps[:, col.OFFSET], steps[:, col.PACKED] = lowered.offsets, lowered.packed
     steps[:, col.STALLS_AT] = _starts(_stall_sizes(lowered))[:-1]
     # Nobody waits for more than the last tokens of a queue, as many as it holds.
-    room = sizes * blank.kept if lowered.whole else np.minimum(sizes * blank.kept, blank.ring)
+    room = sizes * blank.kept if lowered.whole_queues else np.minimum(sizes * blank.kept, blank.ring)
     times_at = _starts(room * blank.lanes)
     counters[:, col.TIMES_AT] = times_at[:-1]
     # Where all events are kept, no bit of their numbers is masked.
@@ -113,6 +113,7 @@ def core_tables(lowered: Lowered) -> col.Core:
         np.zeros(blank.lanes.sum(), np.int64),
         np.zeros(blank.lane_cycles, np.int64),
         np.zeros(blank.stalls, np.int64),
+        np.zeros((blank.stalls, 2), np.int64),
         blank.in_order.copy(),
     )
 
@@ -186,10 +187,10 @@ def stream_tables(lowered: Lowered) -> col.Streams:
     )
 
 
-def trace_buffers(lowered: Lowered, *, traced: bool) -> col.Trace:
+def trace_buffers(lowered: Lowered, *, records: bool, whole: bool) -> col.Trace:
     """Return empty buffers, of next to no size if nothing is recorded."""
-    if not traced:
-        return col.Trace(0, *(np.zeros(each, np.int64) for each in (2, 1, (1, 2, col.ROW_WIDTH), 1, (1, 2, 1))))
+    if not records:
+        return col.Trace(0, 0, *(np.zeros(each, np.int64) for each in (2, 1, (1, 2, col.ROW_WIDTH), 1, (1, 2, 1))))
     channels = len(lowered.description.channels)
     owners = len(lowered.description.components) + channels
     # A buffer that is half full is emptied before the next firing, which may fill the other half.
@@ -197,6 +198,7 @@ def trace_buffers(lowered: Lowered, *, traced: bool) -> col.Trace:
     rows = 2 * max(_OWNER_ROWS, col.STRETCHES_KEPT + most_of_a_firing)
     return col.Trace(
         1,
+        int(whole),
         np.zeros(2, np.int64),
         np.zeros(owners, np.int64),
         np.empty((owners, rows, col.ROW_WIDTH), np.int64),
@@ -232,7 +234,7 @@ def _slot_rooms(lowered: Lowered) -> dict[int, int]:
     outstanding = {port.component: port.outstanding for port in lowered.description.ports}
     return {
         number: part.firings
-        if lowered.whole or part.name not in outstanding
+        if lowered.whole_requests or part.name not in outstanding
         else min(part.firings // lowered.runs, ring_room(outstanding[part.name] + 1))
         for number, part in enumerate(lowered.description.components)
     }

@@ -6,10 +6,10 @@ chapter "Work of a tile", gives the counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -220,6 +220,10 @@ def _pe_array(program: Program, pea: int, service_cycles: IntArray, steps: _Step
     )
 
 
+_Places: TypeAlias = tuple[int, int, PlannedLayer, tuple[IntArray, IntArray, IntArray]]
+"""Tasks of one layer: the first, the one behind the last, the layer, and stack, n and k of each."""
+
+
 class _Steps:
     """The steps of the operators of all PEAs, as actions; what they add up to is found once, when somebody asks."""
 
@@ -228,16 +232,31 @@ class _Steps:
         hardware = panacea_hardware(program.hardware)
         self._per_cycle = {"dwo": hardware.n_dwo, "swo": hardware.n_swo, "cs": hardware.n_cs}
         self._known: dict[int, dict[str, list[list[int]]]] = {}
+        self._last_places: tuple[IntArray, list[_Places]] | None = None
 
     def action(self, pea: int, operator: str) -> Action:
         """Return the steps of one kind of operator on a PEA as an action."""
         return Action(
             f"{operator}_steps",
             "operator-cycles",
-            lambda firing: _operator_steps(self._program, pea, operator, firing),
+            lambda firing: self._amounts(pea, operator, firing),
             lambda runs: self._totals(runs)[operator][pea],
             self._per_cycle[operator],
         )
+
+    def _amounts(self, pea: int, operator: str, firing: IntArray) -> IntArray:
+        """Return the steps of one kind of operator in these tasks on one PEA."""
+        steps = np.empty(len(firing), np.int64)
+        for first, end, layer, (stack, n, k) in self._places(firing):
+            work = work_on_peas(self._program, layer)
+            steps[first:end] = getattr(work, operator)[stack, pea, n, k]
+        return steps
+
+    def _places(self, firing: IntArray) -> list[_Places]:
+        """Return where the steps of tasks stand; of all operators of a PEA the same tasks are asked for in turn."""
+        if self._last_places is None or self._last_places[0] is not firing:
+            self._last_places = firing, list(_places(self._program, firing))
+        return self._last_places[1]
 
     def _totals(self, runs: int) -> dict[str, list[list[int]]]:
         """Return the steps of each kind of operator on each PEA, over all firings of each run."""
@@ -250,19 +269,15 @@ class _Steps:
         return self._known[runs]
 
 
-def _operator_steps(program: Program, pea: int, operator: str, firing: IntArray) -> IntArray:
-    """Return the steps of one kind of operator in these tasks on one PEA."""
+def _places(program: Program, firing: IntArray) -> Iterator[_Places]:
     labels = program.task_labels
     layer, stack_m, n, k = (column[firing] for column in (labels.layer, labels.m, labels.n, labels.k))
-    steps = np.empty(len(firing), np.int64)
     # Firings of one layer follow each other.
     starts = np.flatnonzero(np.diff(layer, prepend=-1)).tolist()
     for first, end in pairwise([*starts, len(firing)]):
-        plan = program.layers[layer[first]].plan
-        work = work_on_peas(program, program.layers[layer[first]])
-        stack = plan.work.tiling.stack_of(stack_m[first:end], plan.height)
-        steps[first:end] = getattr(work, operator)[stack, pea, n[first:end], k[first:end]]
-    return steps
+        planned = program.layers[layer[first]]
+        stack = planned.plan.work.tiling.stack_of(stack_m[first:end], planned.plan.height)
+        yield first, end, planned, (stack, n[first:end], k[first:end])
 
 
 class PeaWorker:
