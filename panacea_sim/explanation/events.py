@@ -117,11 +117,13 @@ def _services(
 ) -> tuple[IntArray, IntArray]:
     """Return where the services of each component begin, and when each of them ends."""
     parts = records.topology.components
-    cycles = [np.ascontiguousarray(records.rows[part.name].services.cycles, np.int64) for part in parts]
-    served_at, served_end = np.zeros(len(parts) + 1, np.int64), np.empty(sum(map(len, cycles)), np.int64)
+    services = [records.rows[part.name].services.cycles for part in parts]
+    served_at, served_end = np.zeros(len(parts) + 1, np.int64), np.empty(sum(map(len, services)), np.int64)
     for owner, part in enumerate(parts):
         mine, first = slice(rows_at[owner], rows_at[owner + 1]), served_at[owner]
-        count = _serve(starts[owner], row_end[mine], row_kind[mine], columns, cycles[owner], served_end[first:])
+        # One component at a time, so that what is copied takes the same memory again.
+        cycles = np.ascontiguousarray(services[owner], np.int64)
+        count = _serve(starts[owner], row_end[mine], row_kind[mine], columns, cycles, served_end[first:])
         if count == NONE:
             raise InvariantError(f"{part.name} serves for other cycles than its services take")
         served_at[owner + 1] = first + count

@@ -19,7 +19,7 @@ from panacea_sim.units import IntArray, signed_type
 
 __all__ = ["core_tables", "stream_tables", "trace_buffers"]
 
-_OWNER_ROWS, _CHANNEL_ACCESSES = 1 << 14, 1 << 15
+_OWNER_ROWS, _CHANNEL_ACCESSES = 1 << 13, 1 << 13
 """Rows of a component or channel, and grants of a channel, between two visits to Python."""
 
 _NO_RING = np.iinfo(np.int64).max
