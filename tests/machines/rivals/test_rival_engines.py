@@ -23,7 +23,7 @@ _SMALL_CYCLES = 800
 
 
 @pytest.mark.parametrize("machine", [*RIVALS, *ABLATED])
-@of_asked(5, 40)
+@of_asked(5, 25)
 @given(data=st.data())
 def test_engines_are_equal(machine: str, data: st.DataObject) -> None:
     """Every row, figure and time of a run is the same; short runs are interpreted cycle by cycle as well."""
