@@ -53,7 +53,7 @@ lowest: $(STAMP) ## run some tests with the lowest versions that pyproject.toml 
 	$(BIN)/python -m venv --clear build/lowest
 	PIP_CONSTRAINT= PIP_BUILD_CONSTRAINT=constraints.txt build/lowest/bin/python -m pip install --quiet \
 	    --disable-pip-version-check -c $(VENV)/lowest.txt -e '.[cluster,compiled,onnx,optimize]' pytest pytest-timeout hypothesis
-	NUMBA_CACHE_DIR=build/lowest/numba build/lowest/bin/python -m pytest -q -p no:cacheprovider -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(SMOKE)
+	NUMBA_CACHE_DIR=$(CURDIR)/build/lowest/numba build/lowest/bin/python -m pytest -q -p no:cacheprovider -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning $(SMOKE)
 
 format: $(STAMP) ## rewrite the sources in the project's format
 	$(BIN)/ruff format
