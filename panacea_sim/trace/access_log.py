@@ -33,11 +33,11 @@ class AccessLog:
         self._batches = recording.new_batches(channel)
 
     def extend(self, rows: np.ndarray) -> None:
-        """Add many grants at once, one in each row, which are copied."""
+        """Add many grants at once, one in each row, which are copied; without a trace they are what is explained."""
         if self._keep:
             self._write(rows.T.copy())
         elif self._recording.explains:
-            self._room.rows(len(rows))[:] = rows[:, _EXPLAINED]
+            self._room.rows(len(rows))[:] = rows[:, _EXPLAINED] if rows.shape[1] == _WIDTH else rows
             self.kept.append(self._room.claim(len(rows)))
 
     def add(self, row: tuple[int, int, int, int, int, int, int, int, int, int]) -> None:

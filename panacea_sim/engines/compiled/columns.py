@@ -13,6 +13,7 @@ __all__ = [
     "ADDS_TO",
     "AMOUNT",
     "BANKED",
+    "BARE_ACCESS_WIDTH",
     "BLOCKED_INDEX",
     "BLOCKED_ON",
     "BUSY",
@@ -110,8 +111,10 @@ DONE, PAUSED, STUCK = range(3)
 ROW_WIDTH = 4
 """A row of the trace: code, start, end, firing."""
 
-ACCESS_WIDTH = 10
-"""A grant: bank, row hit, port, its firing, request cycle, start, end, ready cycle, bytes, write."""
+ACCESS_WIDTH, BARE_ACCESS_WIDTH = 10, 6
+"""A grant: bank, row hit, port, its firing, request cycle, start, end, ready cycle, bytes, write; or, where no trace is
+kept, what an explanation needs: from the port to the ready cycle.
+"""
 
 BUSY, IDLE, STARVED = -1, -2, -3
 """Codes of rows; a code >= 0 is the number of the step that stalls."""
@@ -193,7 +196,8 @@ class Trace(NamedTuple):
 
     `rows` [owner, row] and `accesses` [channel, access] come in order of time. `row_counts` and `access_counts` say how
     many there are, and `most` the most rows of an owner and accesses of a channel. `on` is 0 or 1; so is `whole`:
-    without it services, which lie between the waits of a component, and transfers, which are accesses, have no rows.
+    without it services, which lie between the waits of a component, and transfers, which are accesses, have no rows,
+    and accesses have fewer columns.
     """
 
     on: int

@@ -315,11 +315,13 @@ def grant(core: Core, streams: Streams, trace: Trace, channel: int) -> None:  # 
         if trace.whole:
             add_row(trace, owner, CONTENDED - port, start, end, number)
         accesses = trace.access_counts[channel]
-        access = trace.accesses[channel, accesses]
-        access[0], access[1], access[2] = out[OUT_BANK], out[OUT_ROW_HIT], port
-        access[3], access[4] = firing, queue[base + REQUEST_CYCLE]
-        access[5], access[6], access[7] = start, end, out[OUT_READY]
-        access[8], access[9] = out[OUT_SIZE], queue[base + WRITE]
+        access, first = trace.accesses[channel, accesses], 0
+        if trace.whole:
+            first = 2
+            access[0], access[1] = out[OUT_BANK], out[OUT_ROW_HIT]
+            access[8], access[9] = out[OUT_SIZE], queue[base + WRITE]
+        access[first], access[first + 1], access[first + 2] = port, firing, queue[base + REQUEST_CYCLE]
+        access[first + 3], access[first + 4], access[first + 5] = start, end, out[OUT_READY]
         trace.access_counts[channel] = accesses + 1
         trace.most[ACCESSES] = max(trace.most[ACCESSES], accesses + 1)
     if out[OUT_SIZE] < queue[base + SIZE_BYTES]:

@@ -203,7 +203,7 @@ def trace_buffers(lowered: Lowered, *, records: bool, whole: bool) -> col.Trace:
         np.zeros(owners, np.int64),
         np.empty((owners, rows, col.ROW_WIDTH), np.int64),
         np.zeros(channels, np.int64),
-        np.empty((channels, _CHANNEL_ACCESSES, col.ACCESS_WIDTH), np.int64),
+        np.empty((channels, _CHANNEL_ACCESSES, col.ACCESS_WIDTH if whole else col.BARE_ACCESS_WIDTH), np.int64),
     )
 
 
