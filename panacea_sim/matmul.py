@@ -2,7 +2,7 @@
 
 Operands are finite and so are their products; sums of whole numbers below the bound of the type are exact. A BLAS may
 still look at what stands in memory beside its operands, or where its result is to go. If that happens to be no number,
-numpy warns of an invalid value although the result is right, once in many thousand runs.
+numpy warns of an invalid value although the result is right.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def fitted_streams() -> Iterator[None]:
         sys.stdout = found
         try:
             sys.stderr.flush()
-        except OSError:
+        except (OSError, ValueError):  # full, or closed meanwhile
             silence(sys.stderr)
 
 
