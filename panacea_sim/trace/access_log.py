@@ -8,15 +8,12 @@ import pyarrow as pa
 from panacea_sim.trace.log_columns import as_columns, constant, names
 from panacea_sim.trace.recording import CHUNK_ROWS, Recording
 from panacea_sim.trace.room import Room
-from panacea_sim.trace.schema import DRAM
+from panacea_sim.trace.schema import DRAM, EXPLAINED_COLUMNS, EXPLAINED_FROM, GRANT_COLUMNS
 from panacea_sim.trace.spill import BatchList
 
 __all__ = ["AccessLog"]
 
-_WIDTH = 10
-
-_EXPLAINED = slice(2, 8)
-"""The columns that an explanation needs: port, firing, request, start, end and ready cycle."""
+_EXPLAINED = slice(EXPLAINED_FROM, EXPLAINED_FROM + EXPLAINED_COLUMNS)
 
 
 class AccessLog:
@@ -27,8 +24,8 @@ class AccessLog:
         self._channel = channel
         self._ports = ports
         self._keep = recording.options.level == "full"
-        self.kept: list[np.ndarray] = []  # what an explanation needs, grants in rows: see _EXPLAINED
-        self._room = Room(np.int64, _EXPLAINED.stop - _EXPLAINED.start)
+        self.kept: list[np.ndarray] = []  # what an explanation needs, grants in rows: see EXPLAINED_COLUMNS
+        self._room = Room(np.int64, EXPLAINED_COLUMNS)
         self._rows: list[int] = []
         self._batches = recording.new_batches(channel)
 
@@ -37,14 +34,14 @@ class AccessLog:
         if self._keep:
             self._write(rows.T.copy())
         elif self._recording.explains:
-            self._room.rows(len(rows))[:] = rows[:, _EXPLAINED] if rows.shape[1] == _WIDTH else rows
+            self._room.rows(len(rows))[:] = rows[:, _EXPLAINED] if rows.shape[1] == GRANT_COLUMNS else rows
             self.kept.append(self._room.claim(len(rows)))
 
     def add(self, row: tuple[int, int, int, int, int, int, int, int, int, int]) -> None:
         """Add a grant: bank, row_hit, port number, its firing, request, start, end and ready cycle, bytes, write."""
         if self._keep or self._recording.explains:
             self._rows.extend(row)
-            if len(self._rows) >= CHUNK_ROWS * _WIDTH:
+            if len(self._rows) >= CHUNK_ROWS * GRANT_COLUMNS:
                 self.flush()
 
     def batches(self) -> BatchList:
@@ -55,7 +52,7 @@ class AccessLog:
     def flush(self) -> None:
         """Turn the rows into a batch, as far as they are kept."""
         if self._rows:
-            self._write(as_columns(self._rows, _WIDTH))
+            self._write(as_columns(self._rows, GRANT_COLUMNS))
             self._rows.clear()
 
     def _write(self, columns: np.ndarray) -> None:

@@ -15,8 +15,11 @@ __all__ = [
     "CRITICAL_PATH",
     "DATAFLOW",
     "DRAM",
+    "EXPLAINED_COLUMNS",
+    "EXPLAINED_FROM",
     "EXPLANATION_TABLES",
     "GAP_REASONS",
+    "GRANT_COLUMNS",
     "LATER_COLUMNS",
     "NO_REQUESTS",
     "POSTINGS",
@@ -58,6 +61,11 @@ SLOT = "slot"
 
 GAP_REASONS = ("refresh", "turnaround", "row", "latency")
 """Why a channel has no data on its bus while requests wait, in order of time: causes are called CHANNEL:REASON."""
+
+GRANT_COLUMNS, EXPLAINED_FROM, EXPLAINED_COLUMNS = 10, 2, 6
+"""A grant in numbers: bank, row hit, port, its firing, request cycle, start, end, ready cycle, bytes, write; an
+explanation needs those from the port to the ready cycle.
+"""
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 

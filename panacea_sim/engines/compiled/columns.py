@@ -8,12 +8,10 @@ from panacea_sim.units import IntArray
 
 __all__ = [
     "ACCESSES",
-    "ACCESS_WIDTH",
     "ACTOR_WIDTH",
     "ADDS_TO",
     "AMOUNT",
     "BANKED",
-    "BARE_ACCESS_WIDTH",
     "BLOCKED_INDEX",
     "BLOCKED_ON",
     "BUSY",
@@ -110,11 +108,6 @@ DONE, PAUSED, STUCK = range(3)
 
 ROW_WIDTH = 4
 """A row of the trace: code, start, end, firing."""
-
-ACCESS_WIDTH, BARE_ACCESS_WIDTH = 10, 6
-"""A grant: bank, row hit, port, its firing, request cycle, start, end, ready cycle, bytes, write; or, where no trace is
-kept, what an explanation needs: from the port to the ready cycle.
-"""
 
 BUSY, IDLE, STARVED = -1, -2, -3
 """Codes of rows; a code >= 0 is the number of the step that stalls."""

@@ -81,7 +81,7 @@ from panacea_sim.memory.params import (
     OUT_START,
     OUT_TURNAROUND_UNTIL,
 )
-from panacea_sim.trace.schema import GAP_REASONS
+from panacea_sim.trace.schema import EXPLAINED_FROM, GAP_REASONS
 from panacea_sim.units import IntArray
 
 __all__ = ["add_row", "arrive", "grant", "is_full", "next_channel", "post"]
@@ -317,7 +317,7 @@ def grant(core: Core, streams: Streams, trace: Trace, channel: int) -> None:  # 
         accesses = trace.access_counts[channel]
         access, first = trace.accesses[channel, accesses], 0
         if trace.whole:
-            first = 2
+            first = EXPLAINED_FROM
             access[0], access[1] = out[OUT_BANK], out[OUT_ROW_HIT]
             access[8], access[9] = out[OUT_SIZE], queue[base + WRITE]
         access[first], access[first + 1], access[first + 2] = port, firing, queue[base + REQUEST_CYCLE]

@@ -14,7 +14,7 @@ from panacea_sim.engines.compiled.lowering import Lowered, ring_room
 from panacea_sim.engines.compiled.structure import Structure
 from panacea_sim.memory.arbiter import WIDTH
 from panacea_sim.memory.params import OUT
-from panacea_sim.trace.schema import GAP_REASONS
+from panacea_sim.trace.schema import EXPLAINED_COLUMNS, GAP_REASONS, GRANT_COLUMNS
 from panacea_sim.units import IntArray, signed_type
 
 __all__ = ["core_tables", "stream_tables", "trace_buffers"]
@@ -203,7 +203,7 @@ def trace_buffers(lowered: Lowered, *, records: bool, whole: bool) -> col.Trace:
         np.zeros(owners, np.int64),
         np.empty((owners, rows, col.ROW_WIDTH), np.int64),
         np.zeros(channels, np.int64),
-        np.empty((channels, _CHANNEL_ACCESSES, col.ACCESS_WIDTH if whole else col.BARE_ACCESS_WIDTH), np.int64),
+        np.empty((channels, _CHANNEL_ACCESSES, GRANT_COLUMNS if whole else EXPLAINED_COLUMNS), np.int64),
     )
 
 
