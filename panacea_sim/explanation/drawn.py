@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from panacea_sim.explanation.events import Events, events_of
-from panacea_sim.explanation.explain import SEGMENTS, walked_segments
+from panacea_sim.explanation.explain import SEGMENTS, whole_walk
 from panacea_sim.explanation.path import segment_rows
 from panacea_sim.explanation.records import Records
 from panacea_sim.explanation.row_kinds import NONE, STALL, RowKinds
@@ -56,18 +56,16 @@ def drawn_part(records: Records, *, with_path: bool, with_stretches: bool) -> Dr
     stretches = stall_stretches(records, events, kinds) if with_stretches else None
     if not with_path:
         return DrawnPart(stretches, None, None)
-    walked = list(walked_segments(records, events))[::-1]
-    batches = [segment_rows(records, events, kinds, each, SEGMENTS) for each in walked]
-    path = pa.Table.from_batches(batches, SEGMENTS)
+    walked = whole_walk(records, events)
+    path = pa.Table.from_batches([segment_rows(records, events, kinds, walked, SEGMENTS)])
     return DrawnPart(stretches, path, _path_stalls(events, kinds, walked))
 
 
-def _path_stalls(events: Events, kinds: RowKinds, walked: list[IntArray]) -> PathStalls:
+def _path_stalls(events: Events, kinds: RowKinds, segments: IntArray) -> PathStalls:
     """Return the stalls at whose end the walk came from elsewhere, or whose transfer was the path's next one."""
-    segments = np.concatenate([np.zeros((0, 4), np.int64), *walked])
     found = [np.zeros((4, 0), np.int64)]
     for component, last_cycle in _waits(events, segments):
-        first, behind = events.rows_at[component], events.rows_at[component + 1]
+        first, behind = events.rows_at[component], events.rows_behind[component]
         rows = np.unique(first + np.searchsorted(events.row_end[first:behind], last_cycle, side="right"))
         rows = rows[rows < behind]
         rows = rows[events.kinds[events.row_kind[rows], STALL] != NONE]
@@ -93,7 +91,7 @@ def _owner_of_kinds(events: Events) -> IntArray:
     """Return the component that has each kind of row or of delayed posting."""
     owner = np.full(len(events.kinds), NONE, np.int64)
     for component in range(events.components):
-        owner[events.row_kind[events.rows_at[component] : events.rows_at[component + 1]]] = component
+        owner[events.row_kind[events.rows_at[component] : events.rows_behind[component]]] = component
         owner[events.posting_kind[events.posting_at[component] : events.posting_at[component + 1]]] = component
     return owner
 

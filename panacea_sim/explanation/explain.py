@@ -19,7 +19,7 @@ from panacea_sim.explanation.sweep import Chains, add_stalls, new_cursors, new_k
 from panacea_sim.explanation.walk import LOST, PLACE_WIDTH, SEGMENT_WIDTH, walk
 from panacea_sim.units import IntArray
 
-__all__ = ["SEGMENTS", "explain", "path_segments", "walked_segments"]
+__all__ = ["SEGMENTS", "explain", "path_segments", "whole_walk"]
 
 SEGMENTS = pa.schema(
     [
@@ -70,14 +70,18 @@ def path_segments(records: Records) -> pa.Table:
     """Return the stretches of the critical path as SEGMENTS; raises InvariantError as `explain` does."""
     kinds = RowKinds(records.topology, frozenset(records.postings))
     events = events_of(records, kinds)
-    batches = [segment_rows(records, events, kinds, each, SEGMENTS) for each in walked_segments(records, events)]
-    return pa.Table.from_batches(batches[::-1], SEGMENTS)
+    return pa.Table.from_batches([segment_rows(records, events, kinds, whole_walk(records, events), SEGMENTS)])
+
+
+def whole_walk(records: Records, events: Events) -> IntArray:
+    """Return all segments of the walk back through a run, the last ones first."""
+    return np.concatenate([np.zeros((0, SEGMENT_WIDTH), np.int64), *walked_segments(records, events)])
 
 
 def walked_segments(records: Records, events: Events) -> Iterator[IntArray]:
     """Walk back through a run; return the segments of walk.py, the last ones first."""
     place = _last_place(records, events)
-    cursors = np.concatenate([events.rows_at[1:], events.served_at[1:]]) - 1
+    cursors = events.rows_behind - 1
     if place is None:
         return
     while place[2] > 0:
@@ -92,7 +96,7 @@ def walked_segments(records: Records, events: Events) -> Iterator[IntArray]:
 def _last_place(records: Records, events: Events) -> IntArray | None:
     """Return where the walk begins: at the last end of all, of equal ones that of the first component."""
     for component in range(events.components):
-        row = events.rows_at[component + 1] - 1
+        row = events.rows_behind[component] - 1
         if row >= events.rows_at[component] and events.kinds[events.row_kind[row], WHAT] == NOTHING:
             row -= 1
         if row >= events.rows_at[component] and events.row_end[row] == records.cycles[1]:
@@ -108,7 +112,8 @@ def _root_causes(records: Records, events: Events, kinds: RowKinds) -> tuple[Int
     chains = new_chains(records.topology, kinds)
     cursors = new_cursors(events)
     cycles = np.array(records.cycles, np.int64)
-    if sweep(events, cycles, cursors, matrix, chains, new_known(events, kinds)) == LOST_CHAIN:
+    own = np.zeros((len(events.kinds), 2), np.int64)
+    if sweep(events, cycles, cursors, own, matrix, chains, new_known(events, kinds)) == LOST_CHAIN:
         raise InvariantError("a stall leads to nothing, or in a circle: the records contradict each other")
     stalled = np.zeros(events.components, np.int64)
     add_stalls(events, cycles, stalled)

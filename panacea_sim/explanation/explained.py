@@ -40,7 +40,9 @@ def explained_run(description: Description, recorder: Recorder, result: EngineRe
 
     Raises InvariantError if it does not add up to the makespan and the stalls of the run.
     """
-    explanation = explain(recorder_records(description, recorder, result.makespan_cycles))
+    records = recorder_records(description, recorder, result.makespan_cycles)
+    explanation = explain(records)
+    records.let_go()
     sums: dict[str, int] = dict.fromkeys((part.name for part in description.components), 0)
     for cause in explanation.root_causes:
         sums[cause.component] += cause.cycles

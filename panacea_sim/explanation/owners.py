@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from panacea_sim.explanation.events import G_END, G_PORT, G_START, Events, events_of
-from panacea_sim.explanation.explain import walked_segments
-from panacea_sim.explanation.path import served_rows
+from panacea_sim.explanation.events import G_END, G_FIRING, G_PORT, G_START, Events, events_of
+from panacea_sim.explanation.explain import whole_walk
 from panacea_sim.explanation.records import Records
 from panacea_sim.explanation.row_kinds import NONE, RowKinds
+from panacea_sim.explanation.services import single_services
 from panacea_sim.explanation.walk import LATENCY_OF, REASON, SERVICE, TRANSFER
 from panacea_sim.units import IntArray
 
@@ -38,22 +38,18 @@ def path_owners(records: Records) -> PathOwners:
     """
     kinds = RowKinds(records.topology, frozenset(records.postings))
     events = events_of(records, kinds)
-    empty = np.zeros((0, 4), np.int64)
-    stretches = np.concatenate([empty, *(each[::-1] for each in list(walked_segments(records, events))[::-1])])
-    stretches = stretches[np.isin(stretches[:, 0], (SERVICE, TRANSFER, REASON, LATENCY_OF))]
+    walked = whole_walk(records, events)
+    takes_time = np.isin(walked[:, 0], (SERVICE, TRANSFER, REASON, LATENCY_OF))
+    stretches, services = single_services(records, events, walked[takes_time], SERVICE)
     component, firing = np.full(len(stretches), NONE), np.full(len(stretches), NONE)
-    _own_services(records, events, stretches, component, firing)
+    for each in services:
+        component[each.place], firing[each.place] = each.owner, each.reference
     _own_grants(records, events, kinds, stretches, component, firing)
     # Latencies of tokens: the next stretch with an owner.
     places = np.where(component == NONE, len(stretches), np.arange(len(stretches)))
     following = np.minimum.accumulate(places[::-1])[::-1]
     component, firing = np.append(component, NONE)[following], np.append(firing, NONE)[following]
     return PathOwners(stretches[:, 3] - stretches[:, 2], component, firing)
-
-
-def _own_services(records: Records, events: Events, stretches: IntArray, component: IntArray, firing: IntArray) -> None:
-    for owner, places, references in served_rows(records, events, stretches):
-        component[places], firing[places] = owner, references
 
 
 def _own_grants(  # the records, and what to fill
@@ -71,11 +67,9 @@ def _own_grants(  # the records, and what to fill
     of_channel = np.full(len(stretches), NONE)
     others = stretches[:, 0] != SERVICE
     of_channel[others] = terminal_channel[stretches[others, 1]]
-    for number, name in enumerate(channels):
-        first, end = events.grants_at[number], events.grants_at[number + 1]
-        grants = events.grants[first:end]
+    for number in range(len(channels)):
+        grants = events.grants[events.grants_at[number] : events.grants_behind[number]]
         for what, column, edge in ((TRANSFER, G_END, 3), (REASON, G_START, 3), (LATENCY_OF, G_END, 2)):
             places = np.flatnonzero((of_channel == number) & (stretches[:, 0] == what))
             grant = np.searchsorted(grants[:, column], stretches[places, edge])
-            component[places] = grants[grant, G_PORT]
-            firing[places] = records.grants[name].firing[grant]
+            component[places], firing[places] = events.port_component[grants[grant, G_PORT]], grants[grant, G_FIRING]

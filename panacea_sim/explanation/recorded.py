@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from panacea_sim.description.topology import Topology
-from panacea_sim.explanation.records import Binding, Grants, Postings, Records, Rows, Services, binding
+from panacea_sim.explanation.records import Binding, Postings, Records, Services, binding, joined_grants, joined_rows
 from panacea_sim.trace.activity_log import KeptRows, Kind
+from panacea_sim.trace.kept_run import RunGrants
 from panacea_sim.trace.schema import State
 from panacea_sim.units import IntArray
 
@@ -42,20 +43,23 @@ def table_records(topology: Topology, cycles: tuple[int, int], tables: Mapping[s
         limited = [(name, count) for name, count in actions[component].items() if count]
         return binding([(name, count, activities.numbers(name)[row]) for name, count in limited], len(row))
 
-    rows = {}
+    own_kinds, starts, rows, services = [], [], [], {}
     for name, place in rows_of.items():
-        first = int(start[place[0]]) if len(place) else 0
         known, own = np.unique(code[place], return_inverse=True)
         mine = [kinds[each] for each in known.tolist()]
         served = place[np.array([kind.state is State.BUSY for kind in mine], np.bool_)[own]]
-        services = Services(end[served] - start[served], served)
-        rows[name] = Rows(mine, first, (KeptRows(own.astype(np.int32), end[place]),), services)
+        own_kinds.append(mine)
+        starts.append(int(start[place[0]]) if len(place) else 0)
+        rows.append([KeptRows(own.astype(np.int32), end[place])])
+        services[name] = Services(end[served] - start[served], served)
     return Records(
         topology,
         (0, cycles[1] - cycles[0]),
-        rows,
+        joined_rows(own_kinds, starts, rows),
+        services,
         _postings(topology, cycles[0], postings, dram),
         _grants(topology, cycles[0], dram),
+        np.arange(len(topology.components)),
         causes,
     )
 
@@ -107,25 +111,28 @@ def _postings(topology: Topology, offset_cycles: int, columns: _Columns, dram: _
     firing = columns.numbers("firing")
     cycle, since = columns.numbers("cycle") - offset_cycles, columns.numbers("since_cycle") - offset_cycles
     names = [part.name for part in topology.components]
-    found = {
-        name: Postings(delays, firing[place], cycle[place], code[place], since[place])
-        for name, place in columns.places("component", names).items()
-        if len(place)
-    }
     # In a window a stream may have moved what it has posted before.
-    none = np.zeros(0, np.int64)
-    moved = {name for name, place in dram.places("port", names).items() if len(place)}
-    return {name: found.get(name, Postings((), *[none] * 4)) for name in names if name in moved or name in found}
+    posted, moved = columns.places("component", names), dram.places("port", names)
+    moved_firing = dram.numbers("firing")
+    return {
+        name: Postings(
+            delays,
+            1 + max(int(firing[place].max(initial=-1)), int(moved_firing[moved[name]].max(initial=-1))),
+            firing[place],
+            cycle[place],
+            code[place],
+            since[place],
+        )
+        for name, place in posted.items()
+        if len(place) or len(moved[name])
+    }
 
 
-def _grants(topology: Topology, offset_cycles: int, columns: _Columns) -> dict[str, Grants]:
+def _grants(topology: Topology, offset_cycles: int, columns: _Columns) -> RunGrants:
+    """Return the grants of all channels; ports are components by number."""
     names = [part.name for part in topology.components]
     codes, ports = columns.codes("port")
     port = np.array([names.index(each) if each in names else -1 for each in ports], np.int64)[codes]
-    firing = columns.numbers("firing")
     cycles = [columns.numbers(f"{name}_cycle") - offset_cycles for name in ("request", "start", "end", "ready")]
-    rows = np.stack([port, firing, *cycles], axis=1)
-    return {
-        name: Grants((rows[place],), np.arange(len(names)))
-        for name, place in columns.places("channel", topology.channels).items()
-    }
+    rows = np.stack([port, columns.numbers("firing"), *cycles], axis=1)
+    return joined_grants([[rows[place]] for place in columns.places("channel", topology.channels).values()])

@@ -12,10 +12,21 @@ import numpy as np
 from panacea_sim.description.description import Description
 from panacea_sim.description.topology import Topology, topology_of
 from panacea_sim.trace.activity_log import KeptRows, Kind
+from panacea_sim.trace.kept_run import KeptRun, RunGrants, RunRows
 from panacea_sim.trace.recorder import Recorder
+from panacea_sim.trace.schema import EXPLAINED_COLUMNS
 from panacea_sim.units import IntArray, ceil_div
 
-__all__ = ["Binding", "Grants", "Postings", "Records", "Rows", "Services", "binding", "recorder_records"]
+__all__ = [
+    "Binding",
+    "Postings",
+    "Records",
+    "Services",
+    "binding",
+    "joined_grants",
+    "joined_rows",
+    "recorder_records",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,61 +39,28 @@ class Services:
     cycles: IntArray
     number: IntArray | None = None
 
-    def references(self, places: IntArray, taking_cycles: int) -> IntArray:
-        """Return what leads to the actions of services, given by their places among those so many that take cycles."""
-        found = places if taking_cycles == len(self.cycles) else np.flatnonzero(self.cycles)[places]
-        return found if self.number is None else self.number[found]
+    def taking(self, places: IntArray) -> IntArray:
+        """Return the places of services among all, given those among the ones that take cycles."""
+        return places if self.cycles.all() else np.flatnonzero(self.cycles)[places]
 
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """The time of a component or channel, without gaps: each row goes on from the end of the one before.
-
-    The code of a row says which of `kinds` it is; the first begins in `start_cycle`. The rows stand in `parts`, one
-    behind the other. Services with no cycle between them may be one row: `services` has each of them. Transfers of a
-    channel may have no rows: its grants tell.
-    """
-
-    kinds: Sequence[Kind]
-    start_cycle: int
-    parts: Sequence[KeptRows]
-    services: Services
-
-    def __len__(self) -> int:
-        """Return how many rows there are."""
-        return sum(len(part.code) for part in self.parts)
+    def references(self, places: IntArray) -> IntArray:
+        """Return what leads to the actions of services at places."""
+        return places if self.number is None else self.number[places]
 
 
 @dataclass(frozen=True, eq=False)
 class Postings:
-    """What a stream posted: a row for each step that delayed a posting, or one of code 0, of which `kinds` has None."""
+    """What a stream posted: a row for each step that delayed a posting, or one of code 0, of which `kinds` has None.
+
+    `firings` are so many that every firing that posted or was granted something is before them.
+    """
 
     kinds: Sequence[Kind | None]
+    firings: int
     firing: IntArray
     cycle: IntArray
     code: IntArray
     since_cycle: IntArray
-
-
-@dataclass(frozen=True, eq=False)
-class Grants:
-    """What a channel granted, in order of time.
-
-    `parts`, one behind the other, have a row for each grant: port, firing, and the cycles of its request, its start,
-    its end and of when its data is ready. `components` says which of the topology each port is.
-    """
-
-    parts: Sequence[IntArray]
-    components: IntArray
-
-    def __len__(self) -> int:
-        """Return how many grants there are."""
-        return sum(len(part) for part in self.parts)
-
-    @cached_property
-    def firing(self) -> IntArray:
-        """The firing of its port for which each grant was."""
-        return np.concatenate([np.zeros(0, np.int64), *(part[:, 1] for part in self.parts)])
 
 
 class Binding(NamedTuple):
@@ -96,16 +74,21 @@ class Binding(NamedTuple):
 class Records:
     """What was recorded of a machine in the cycles from the first of `cycles` to before the second.
 
-    `rows` has those of components and channels, `postings` those of streams, `grants` those of channels. `causes`
-    returns which of its limited actions made some rows of a component as long as they are; see `binding`.
+    `rows` are those of components and channels, whose services are `services`, `postings` those of streams. `grants`
+    are those of channels; `port_component` says which component of the topology each of their ports is. `causes`
+    returns which of its limited actions made some rows of a component as long as they are; see `binding`. `let_go` is
+    that of KeptRun.
     """
 
     topology: Topology
     cycles: tuple[int, int]
-    rows: Mapping[str, Rows]
+    rows: RunRows
+    services: Mapping[str, Services]
     postings: Mapping[str, Postings]
-    grants: Mapping[str, Grants]
+    grants: RunGrants
+    port_component: IntArray
     causes: Callable[[str, IntArray], Binding]
+    let_go: Callable[[], None] = lambda: None
 
     @cached_property
     def owners(self) -> tuple[str, ...]:
@@ -124,15 +107,23 @@ def recorder_records(description: Description, recorder: Recorder, makespan_cycl
         mine = actions[component]
         return binding([(each.name, each.per_cycle, each.amounts(firing)) for each in mine], len(firing))
 
-    services = {part.name: part.service_cycles for part in description.components}
-    rows = {name: _taken_rows(recorder, name, services.get(name)) for name in (*names, *topology.channels)}
+    none = np.zeros(0, np.int64)
+    services = {
+        part.name: Services(none if part.service_cycles is None else part.service_cycles)
+        for part in description.components
+    }
+    kept = recorder.kept or _logged(recorder, (*names, *topology.channels), topology.channels)
+    recorder.kept = None
     return Records(
         topology,
         (0, makespan_cycles),
-        rows,
+        kept.rows,
+        services,
         {name: _taken_postings(recorder, name) for name in recorder.postings},
-        {name: _taken_grants(recorder, name, port) for name in topology.channels},
+        kept.grants,
+        port,
         causes,
+        kept.let_go,
     )
 
 
@@ -145,29 +136,52 @@ def binding(actions: Sequence[tuple[str, int, IntArray]], rows: int) -> Binding:
     names = ("", *(name.rpartition("_")[0] for name, _, _ in actions))
     if len(actions) <= 1:
         return Binding(names, np.zeros(rows, np.int64))
-    cycles = np.stack([ceil_div(amounts, per_cycle) for _, per_cycle, amounts in actions])
-    return Binding(names, np.where(cycles.max(0) == 0, 0, cycles.argmax(0) + 1))
+    number, most = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
+    for place, (_, per_cycle, amounts) in enumerate(actions, 1):
+        cycles = ceil_div(amounts, per_cycle)
+        number[cycles > most] = place
+        most = np.maximum(most, cycles)
+    return Binding(names, number)
 
 
-def _taken_rows(recorder: Recorder, name: str, service_cycles: IntArray | None) -> Rows:
-    log = recorder.activities[name]
-    log.flush()
-    parts = tuple(log.kept)
-    log.kept.clear()
-    return Rows(log.kinds, 0, parts, Services(np.zeros(0, np.int64) if service_cycles is None else service_cycles))
+def joined_grants(parts: Sequence[Sequence[IntArray]]) -> RunGrants:
+    """Return the grants of all channels, from rows of each in parts; see RunGrants for the columns."""
+    counts = [sum(map(len, each)) for each in parts]
+    behind = np.cumsum(counts, dtype=np.int64)
+    empty = np.zeros((0, EXPLAINED_COLUMNS), np.int64)
+    return RunGrants(behind - counts, behind, np.concatenate([empty, *(part for each in parts for part in each)]))
+
+
+def joined_rows(kinds: Sequence[Sequence[Kind]], starts: Sequence[int], parts: Sequence[Sequence[KeptRows]]) -> RunRows:
+    """Return the rows of all owners, from kinds, first cycle and rows, in parts, of each of them."""
+    first_kind = np.cumsum([0, *map(len, kinds)])
+    behind = np.cumsum([sum(len(part.code) for part in each) for each in parts], dtype=np.int64)
+    each_part = [part for each in parts for part in each]
+    return RunRows(
+        [(owner, kind) for owner, each in enumerate(kinds) for kind in each],
+        np.array(starts, np.int64),
+        np.concatenate([[0], behind[:-1]]),
+        behind,
+        np.concatenate(
+            [
+                np.zeros(0, np.int32),
+                *(part.code + first_kind[owner] for owner, each in enumerate(parts) for part in each),
+            ],
+            dtype=np.int32,
+        ),
+        np.concatenate([np.zeros(0, np.int64), *(part.end_cycle for part in each_part)]),
+    )
+
+
+def _logged(recorder: Recorder, owners: Sequence[str], channels: Sequence[str]) -> KeptRun:
+    """Return the rows and grants that the logs of a recorder hold on to; they let go of them."""
+    logs, accesses = [recorder.activities[name] for name in owners], [recorder.accesses[name] for name in channels]
+    rows = joined_rows([log.kinds for log in logs], [0] * len(logs), [log.take_kept() for log in logs])
+    return KeptRun(rows, joined_grants([log.take_kept() for log in accesses]), lambda: None)
 
 
 def _taken_postings(recorder: Recorder, name: str) -> Postings:
     log = recorder.postings[name]
-    log.flush()
-    columns = np.concatenate([np.zeros((4, 0), np.int64), *log.kept], axis=1)
-    log.kept.clear()
-    return Postings(log.kinds, *columns)
-
-
-def _taken_grants(recorder: Recorder, name: str, components: IntArray) -> Grants:
-    log = recorder.accesses[name]
-    log.flush()
-    parts = tuple(log.kept)
-    log.kept.clear()
-    return Grants(parts, components)
+    parts = log.take_kept()
+    columns = parts[0] if len(parts) == 1 else np.concatenate([np.zeros((4, 0), np.int64), *parts], axis=1)
+    return Postings(log.kinds, 1 + int(columns[0].max(initial=-1)), *columns)

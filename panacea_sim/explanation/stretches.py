@@ -82,7 +82,7 @@ def _stretches(
         if place[1] == NONE:
             restart(events, cursors, known)
             place[1], place[2] = events.rows_at[component], max(events.starts[component], cycles[0])
-        while place[1] < events.rows_at[component + 1]:
+        while place[1] < events.rows_behind[component]:
             row, now = place[1], place[2]
             end = min(events.row_end[row], cycles[1])
             first = count

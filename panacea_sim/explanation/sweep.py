@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from panacea_sim.explanation.compilation import entry, inner
-from panacea_sim.explanation.events import G_CHANNEL, G_END, G_PORT, G_START, Events
+from panacea_sim.explanation.events import G_END, G_PORT, G_START, Events, channel_of
 from panacea_sim.explanation.row_kinds import (
     CONTENDED,
     FOLLOWS,
@@ -71,6 +71,9 @@ _MOST_KNOWN, _KNOWN_OF_ROW = 1 << 22, 4
 _TERMINAL_BITS = 32
 _TERMINALS = (1 << _TERMINAL_BITS) - 1
 
+_NEAR = 4
+"""So many places are looked at one by one."""
+
 _JOINED = 1 << 10
 """Room for joined chains, a power of two: machines have few."""
 
@@ -114,7 +117,7 @@ def new_known(events: Events, kinds: RowKinds) -> Known:
     followers = np.bincount([other for _, other in pairs if other != NONE], minlength=events.components)
     # Chains mostly lead on to later components.
     kept, others = np.flatnonzero(followers >= _MANY)[::-1], np.flatnonzero(followers < _MANY)
-    room = min(_MOST_KNOWN, _KNOWN_OF_ROW * len(events.row_end))
+    room = min(_MOST_KNOWN, _KNOWN_OF_ROW * int((events.rows_behind - events.rows_at).sum()))
     return Known(
         np.concatenate([kept, others]),
         np.array([len(kept)]),
@@ -145,10 +148,13 @@ class _Stretch(NamedTuple):
 
 
 @entry
-def sweep(events: Events, cycles: IntArray, cursors: IntArray, matrix: IntArray, chains: Chains, known: Known) -> int:
+def sweep(  # events, cycles, what is worked with and what is filled
+    events: Events, cycles: IntArray, cursors: IntArray, own: IntArray, matrix: IntArray, chains: Chains, known: Known
+) -> int:
     """Add up the stalls of all components in [cycles[0], cycles[1]) by terminal, in `matrix` [component, terminal].
 
-    Returns DONE, or LOST where a chain goes nowhere or in a circle. `cursors` are worked with, see `restart`.
+    Returns DONE, or LOST where a chain goes nowhere or in a circle. `cursors` are worked with, see `restart`, and so is
+    `own` [kind of row, 2], all zeros.
     """
     count = 0
     for turn in range(events.components):
@@ -156,10 +162,16 @@ def sweep(events: Events, cycles: IntArray, cursors: IntArray, matrix: IntArray,
         restart(events, cursors, known)
         known.at[component] = known.end[component] = count
         start = events.starts[component]
-        for row in range(events.rows_at[component], events.rows_at[component + 1]):
+        for row in range(events.rows_at[component], events.rows_behind[component]):
             now, end = max(start, cycles[0]), min(events.row_end[row], cycles[1])
             start = events.row_end[row]
-            if events.kinds[events.row_kind[row], STALL] == NONE:
+            kind = events.row_kind[row]
+            if events.kinds[kind, STALL] == NONE or now >= end:
+                continue
+            if events.kinds[kind, WHAT] == CONTENDED and turn >= known.kept[0]:
+                # It leads nowhere else.
+                own[kind, CYCLES] += end - now
+                own[kind, STALLS] += 1
                 continue
             first = count
             while now < end:
@@ -178,7 +190,22 @@ def sweep(events: Events, cycles: IntArray, cursors: IntArray, matrix: IntArray,
                         count += 1
                     known.until[count - 1] = until
         known.end[component] = count
+        _add_own(events, own, matrix, chains, component)
     return DONE
+
+
+@inner
+def _add_own(events: Events, own: IntArray, matrix: IntArray, chains: Chains, component: int) -> None:
+    """Add the stalls of a component that are their own ends, which `own` has by kind and forgets."""
+    for kind in range(len(own)):
+        if own[kind, STALLS]:
+            node, terminal = _first_node(chains, component, events.kinds[kind, STALL]), events.kinds[kind, TERMINAL]
+            matrix[component, terminal] += own[kind, CYCLES]
+            node = _next(chains, node, chains.element[terminal])
+            chains.nodes[node, CYCLES] += own[kind, CYCLES]
+            chains.nodes[node, STALLS] += own[kind, STALLS]
+            _count_member(chains.nodes, node, component)
+            own[kind, CYCLES] = own[kind, STALLS] = 0
 
 
 @entry
@@ -186,7 +213,7 @@ def add_stalls(events: Events, cycles: IntArray, stalled: IntArray) -> None:
     """Add up the stalled cycles of each component in [cycles[0], cycles[1]), whatever their causes."""
     for component in range(events.components):
         start = events.starts[component]
-        for row in range(events.rows_at[component], events.rows_at[component + 1]):
+        for row in range(events.rows_at[component], events.rows_behind[component]):
             if events.kinds[events.row_kind[row], STALL] != NONE:
                 stalled[component] += max(0, min(events.row_end[row], cycles[1]) - max(start, cycles[0]))
             start = events.row_end[row]
@@ -210,8 +237,7 @@ def follow(  # a stall in a cycle, and what there is to follow it
 ) -> _Stretch:
     """Follow the chain of a stall in a cycle."""
     kinds, kind = events.kinds, events.row_kind[row]
-    node = 1 + chains.group[component] * _STATES + kinds[kind, STALL]
-    until = events.row_end[row]
+    node, until = _first_node(chains, component, kinds[kind, STALL]), events.row_end[row]
     for _ in range(events.components + 1):
         what = kinds[kind, WHAT]
         if what == SERVES or what == CONTENDED:  # noqa: PLR1714, SIM109  # numba would build a tuple
@@ -242,6 +268,13 @@ def follow(  # a stall in a cycle, and what there is to follow it
 
 
 @inner
+def _first_node(chains: Chains, component: int, state: int) -> int:
+    """Return the node where chains of a component in a state begin."""
+    node: int = 1 + chains.group[component] * _STATES + state
+    return node
+
+
+@inner
 def _last_data(
     events: Events, cursors: IntArray, component: int, row: int, now: int, until: int, node: int
 ) -> _Stretch:
@@ -249,14 +282,18 @@ def _last_data(
     grant = _last_grant(events, component, events.row_end[row])
     if grant == NONE:
         return _Stretch(until, events.kinds[events.row_kind[row], TERMINAL], node)
-    grants, channel = events.grants, events.grants[grant, G_CHANNEL]
+    grants, channel = events.grants, channel_of(events, grant)
     if now >= grants[grant, G_END]:
         return _Stretch(until, events.channel_latency[channel], node)
     # What the channel moves until then, or why it does not.
     place = len(events.starts) + channel
     moved = cursors[place] = _first_after(grants[:, G_END], cursors[place], grant, now)
     if now >= grants[moved, G_START]:
-        return _Stretch(min(until, grants[moved, G_END]), events.transfer[channel, grants[moved, G_PORT]], node)
+        return _Stretch(
+            min(until, grants[moved, G_END]),
+            events.transfer[channel, events.port_component[grants[moved, G_PORT]]],
+            node,
+        )
     seen = _row_of(events, cursors, events.components + channel, now)
     if seen == NONE:
         return _Stretch(until, NONE, node)
@@ -286,7 +323,7 @@ def _last_grant(events: Events, component: int, cycle: int) -> int:
 @inner
 def _row_of(events: Events, cursors: IntArray, owner: int, cycle: int) -> int:
     """Return the row of an owner in a cycle, which is not before the one asked for last; NONE if there is none."""
-    end = events.rows_at[owner + 1]
+    end = events.rows_behind[owner]
     row = cursors[owner] = _first_after(events.row_end, cursors[owner], end, cycle)
     return row if row < end else NONE
 
@@ -294,6 +331,12 @@ def _row_of(events: Events, cursors: IntArray, owner: int, cycle: int) -> int:
 @inner
 def _first_after(ends: IntArray, low: int, end: int, cycle: int) -> int:
     """Return the first place from `low` to before `end` that ends after a cycle, `end` for none; the first are near."""
+    # Most often it is one of the next few.
+    high = min(low + _NEAR, end)
+    while low < high:
+        if ends[low] > cycle:
+            return low
+        low += 1
     step = 1
     while low + step < end and ends[low + step - 1] <= cycle:
         low += step
@@ -349,6 +392,11 @@ def _count(nodes: IntArray, node: int, component: int, row: int, cycles: int) ->
     if nodes[node, LAST_ROW] != row:
         nodes[node, LAST_ROW] = row
         nodes[node, STALLS] += 1
+    _count_member(nodes, node, component)
+
+
+@inner
+def _count_member(nodes: IntArray, node: int, component: int) -> None:
     if nodes[node, LAST_COMPONENT] != component:
         nodes[node, LAST_COMPONENT] = component
         nodes[node, MEMBERS] += 1

@@ -1,16 +1,16 @@
 """The walk: from the last end of all back to cycle 0, each step to what came last. It finds the critical path.
 
 A place is a component in a cycle, a stream being two of them, posting and taking. What ends there in that cycle says
-where the path came from: a service takes it to its start; a wait to the component at its other end, a token's latency
-before; data of a request through the grants of the channel, whosever they are, until one that was posted no
-earlier than the grant before it ended, and on at the posting side of its stream. A wait of no cycles leaves no row, so
-that ties go to the own step before (docs/model.md, "The critical path").
+where the path came from: services behind each other take it to the start of the first; a wait to the component at its
+other end, a token's latency before; data of a request through the grants of the channel, whosever they are, until one
+that was posted no earlier than the grant before it ended, and on at the posting side of its stream. A wait of no
+cycles leaves no row, so that ties go to the own step before (docs/model.md, "The critical path").
 """
 
 from __future__ import annotations
 
 from panacea_sim.explanation.compilation import entry, inner
-from panacea_sim.explanation.events import G_CHANNEL, G_END, G_PORT, G_POSTED, G_START, Events
+from panacea_sim.explanation.events import G_END, G_PORT, G_POSTED, G_START, Events, channel_of
 from panacea_sim.explanation.row_kinds import FOLLOWS, GIVES, LATENCY, NONE, OTHER, POSTS, SERVES, TERMINAL, WHAT
 from panacea_sim.units import IntArray
 
@@ -28,9 +28,9 @@ __all__ = [
 ]
 
 SERVICE, TRANSFER, REASON, LATENCY_OF, CROSSING, ORDER = range(6)
-"""What a segment is. `number` says which: the service in its list, the terminal of a transfer, a device's reason and a
+"""What a segment is. `number` says which: the row of services, the terminal of a transfer, a device's reason and a
 latency, the kind of row of a crossing, the grant that stood behind another. The last two take no time of the path;
-their cycles are those of the wait.
+their cycles are those of the wait. Services are all from the start of their row on, behind each other.
 """
 
 SEGMENT_WIDTH = 4
@@ -50,10 +50,9 @@ def walk(events: Events, place: IntArray, cursors: IntArray, out: IntArray) -> i
     """Walk on from `place`, fill `out` with segments, last first, and return how many: LOST if it leads nowhere.
 
     At the end `place` is in cycle 0, or where to go on with an empty `out`. `cursors` are where to look for the rows of
-    each owner, then for the services of each component, at first the last ones.
+    each owner, at first the last ones.
     """
-    row_end, served_end, kinds, grants = events.row_end, events.served_end, events.kinds, events.grants
-    owners = len(events.starts)
+    row_end, kinds, grants = events.row_end, events.kinds, events.grants
     component, posts, now, grant = place[0], place[1], place[2], place[3]
     count = 0
     while now > 0 and count + _ROOM <= len(out):
@@ -66,7 +65,7 @@ def walk(events: Events, place: IntArray, cursors: IntArray, out: IntArray) -> i
                 return LOST
             kind, since = int(events.posting_kind[found]), int(events.posting_since[found])
         elif grant == NONE:
-            # The row that ends here, or of which a service does; of a stream those count in which it waits to give.
+            # The row that ends here, or services of which one does; of a stream what counts is a wait to give.
             first = events.rows_at[component]
             row = _reaching(row_end, first, cursors[component], now)
             is_stream = events.ready_at[component + 1] > events.ready_at[component]
@@ -75,14 +74,7 @@ def walk(events: Events, place: IntArray, cursors: IntArray, out: IntArray) -> i
                 kind = int(events.row_kind[row])
                 since = row_end[row - 1] if row > first else events.starts[component]
                 if kinds[kind, WHAT] == SERVES:
-                    first = events.served_at[component]
-                    service = _reaching(served_end, first, cursors[owners + component], now)
-                    if service == NONE or served_end[service] != now:
-                        return LOST
-                    cursors[owners + component] = service
-                    if service > first:
-                        since = max(since, served_end[service - 1])
-                    count = _add(out, count, SERVICE, service, since, now)
+                    count = _add(out, count, SERVICE, row, since, now)
                     now = since
                     continue
                 if row_end[row] != now:
@@ -109,10 +101,11 @@ def walk(events: Events, place: IntArray, cursors: IntArray, out: IntArray) -> i
             component, posts, now = kinds[kind, OTHER], kinds[kind, POSTS], now - late
             continue
         # Through a grant to the one before on its channel, if it had to wait for that, or to its posting.
-        posted, channel, port = grants[grant, G_POSTED], grants[grant, G_CHANNEL], grants[grant, G_PORT]
+        posted, port = grants[grant, G_POSTED], grants[grant, G_PORT]
+        channel, moved = channel_of(events, grant), events.port_component[port]
         start, end = grants[grant, G_START], grants[grant, G_END]
         count = _add(out, count, LATENCY_OF, events.channel_latency[channel], end, now)
-        count = _add(out, count, TRANSFER, events.transfer[channel, port], start, end)
+        count = _add(out, count, TRANSFER, events.transfer[channel, moved], start, end)
         free = grants[grant - 1, G_END] if grant > events.grants_at[channel] else 0
         since, owner = max(posted, free), events.components + channel
         row = _reaching(row_end, events.rows_at[owner], cursors[owner], start) if since < start else NONE
@@ -131,7 +124,7 @@ def walk(events: Events, place: IntArray, cursors: IntArray, out: IntArray) -> i
             if grants[grant, G_PORT] != port:
                 count = _add(out, count, ORDER, grant + 1, max(posted, grants[grant, G_START]), now)
         else:
-            component, posts, grant = port, 1, NONE
+            component, posts, grant = moved, 1, NONE
     place[0], place[1], place[2], place[3] = component, posts, now, grant
     return count
 

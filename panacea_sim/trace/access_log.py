@@ -7,7 +7,6 @@ import pyarrow as pa
 
 from panacea_sim.trace.log_columns import as_columns, constant, names
 from panacea_sim.trace.recording import CHUNK_ROWS, Recording
-from panacea_sim.trace.room import Room
 from panacea_sim.trace.schema import DRAM, EXPLAINED_COLUMNS, EXPLAINED_FROM, GRANT_COLUMNS
 from panacea_sim.trace.spill import BatchList
 
@@ -24,18 +23,13 @@ class AccessLog:
         self._channel = channel
         self._ports = ports
         self._keep = recording.options.level == "full"
-        self.kept: list[np.ndarray] = []  # what an explanation needs, grants in rows: see EXPLAINED_COLUMNS
-        self._room = Room(np.int64, EXPLAINED_COLUMNS)
+        self._kept: list[np.ndarray] = []  # what an explanation needs, grants in rows: see EXPLAINED_COLUMNS
         self._rows: list[int] = []
         self._batches = recording.new_batches(channel)
 
     def extend(self, rows: np.ndarray) -> None:
-        """Add many grants at once, one in each row, which are copied; without a trace they are what is explained."""
-        if self._keep:
-            self._write(rows.T.copy())
-        elif self._recording.explains:
-            self._room.rows(len(rows))[:] = rows[:, _EXPLAINED] if rows.shape[1] == GRANT_COLUMNS else rows
-            self.kept.append(self._room.claim(len(rows)))
+        """Add many grants at once, one in each row, which are copied."""
+        self._write(rows.T.copy())
 
     def add(self, row: tuple[int, int, int, int, int, int, int, int, int, int]) -> None:
         """Add a grant: bank, row_hit, port number, its firing, request, start, end and ready cycle, bytes, write."""
@@ -49,6 +43,12 @@ class AccessLog:
         self.flush()
         return self._batches
 
+    def take_kept(self) -> list[np.ndarray]:
+        """Return what an explanation needs, in order, and let go of it."""
+        self.flush()
+        kept, self._kept = self._kept, []
+        return kept
+
     def flush(self) -> None:
         """Turn the rows into a batch, as far as they are kept."""
         if self._rows:
@@ -57,7 +57,7 @@ class AccessLog:
 
     def _write(self, columns: np.ndarray) -> None:
         if self._recording.explains:
-            self.kept.append(np.ascontiguousarray(columns[_EXPLAINED].T))
+            self._kept.append(np.ascontiguousarray(columns[_EXPLAINED].T))
         if not self._keep:
             return
         if self._recording.options.window is not None:

@@ -77,7 +77,7 @@ class ActivityLog:
         self._codes: dict[tuple[State, str, str], int] = {}
         self._totals_cycles = np.zeros(0, np.int64)
         self._batches = recording.new_batches(component)
-        self.kept: list[KeptRows] = []
+        self._kept: list[KeptRows] = []
 
     def code(self, state: State, cause: str = "", cause_component: str = "") -> int:
         """Return the number that stands for this kind of interval."""
@@ -103,6 +103,12 @@ class ActivityLog:
         self.flush()
         return self._batches
 
+    def take_kept(self) -> list[KeptRows]:
+        """Return what an explanation needs, in order, and let go of it."""
+        self.flush()
+        kept, self._kept = self._kept, []
+        return kept
+
     def flush(self) -> None:
         """Turn the rows into totals and, as far as they are kept, into a batch."""
         if not self.rows and not self.services:
@@ -116,7 +122,7 @@ class ActivityLog:
         options = self._recording.options
         if self._recording.explains:
             some = end > start
-            self.kept.append(KeptRows(code[some].astype(np.int32), end[some]))
+            self._kept.append(KeptRows(code[some].astype(np.int32), end[some]))
         kept = np.array([options.keeps(kind.state) for kind in self.kinds])[code] & (end > start)
         if options.window is not None:
             kept &= (start < options.window[1]) & (end > options.window[0])

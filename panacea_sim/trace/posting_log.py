@@ -34,7 +34,7 @@ class PostingLog:
         self._component = component
         self._keep = recording.options.level == "full"
         self.kinds: list[Kind | None] = [None]
-        self.kept: list[np.ndarray] = []
+        self._kept: list[np.ndarray] = []
         self._rows: list[int] = []
         self._batches = recording.new_batches(f"{component}-postings")
 
@@ -64,6 +64,12 @@ class PostingLog:
         self.flush()
         return self._batches
 
+    def take_kept(self) -> list[np.ndarray]:
+        """Return what an explanation needs, in order, and let go of it."""
+        self.flush()
+        kept, self._kept = self._kept, []
+        return kept
+
     def flush(self) -> None:
         """Turn the rows into a batch, as far as they are kept."""
         if self._rows:
@@ -72,7 +78,7 @@ class PostingLog:
 
     def _write(self, columns: np.ndarray) -> None:
         if self._recording.explains:
-            self.kept.append(columns)
+            self._kept.append(columns)
         if not self._keep:
             return
         window = self._recording.options.window

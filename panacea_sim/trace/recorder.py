@@ -12,6 +12,7 @@ from panacea_sim.description.actions import Action
 from panacea_sim.mapping.labels import TileLabels
 from panacea_sim.trace.access_log import AccessLog
 from panacea_sim.trace.activity_log import ActivityLog
+from panacea_sim.trace.kept_run import KeptRun
 from panacea_sim.trace.log_columns import widened
 from panacea_sim.trace.occupancy_log import OccupancyLog
 from panacea_sim.trace.options import TraceOptions
@@ -30,7 +31,8 @@ class Recorder:
     `layers` are the names that the layer numbers of the labels stand for. With `spill_folder`, full chunks wait on
     disk until the tables are read; without it they stay in memory. `debug`, a logger's method, is called for every
     interval that is kept; they come in chunks of one component, each with its cycles. With `explains` the logs hold on
-    to all that an explanation needs, in their `kept`, whatever goes into the tables.
+    to all that an explanation needs, whatever goes into the tables; an engine may keep rows and grants
+    by itself, all in one.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Recorder:
         self.occupancies: dict[str, OccupancyLog] = {}
         self.accesses: dict[str, AccessLog] = {}
         self.postings: dict[str, PostingLog] = {}
+        self.kept: KeptRun | None = None
         self._recording = Recording(options or TraceOptions(), layers, spill_folder, debug, explains=explains)
 
     @property

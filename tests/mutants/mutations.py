@@ -213,8 +213,8 @@ SERVICE_RULES = (
     Mutation(
         "a task is served for the cycles of the next k",
         "panacea_sim/machines/panacea/pea.py",
-        "of_task: IntArray = in_memory_order[(plan.tasks.n * k_tiles + plan.tasks.k) * stacks + plan.tasks.stack]",
-        "of_task: IntArray = in_memory_order[(plan.tasks.n * k_tiles + plan.tasks.k) * stacks + plan.tasks.stack - 1]",
+        "of_task: IntArray = in_memory_order[_memory_place(cycles, plan.tasks.stack, plan.tasks.n, plan.tasks.k)]",
+        "of_task: IntArray = in_memory_order[_memory_place(cycles, plan.tasks.stack, plan.tasks.n, plan.tasks.k) - 1]",
         SERVICE,
     ),
 )

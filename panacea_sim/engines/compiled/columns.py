@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from panacea_sim.units import IntArray
 
 __all__ = [
@@ -11,6 +14,7 @@ __all__ = [
     "ACTOR_WIDTH",
     "ADDS_TO",
     "AMOUNT",
+    "AT_ONCE",
     "BANKED",
     "BLOCKED_INDEX",
     "BLOCKED_ON",
@@ -67,6 +71,7 @@ __all__ = [
     "PORT_PRIORITY",
     "PORT_WIDTH",
     "POSTED",
+    "POSTING_WIDTH",
     "POSTS",
     "QUEUED",
     "QUEUE_AT",
@@ -97,6 +102,7 @@ __all__ = [
     "WAITS_FOR_DATA",
     "WAKE_AT",
     "WAKE_END",
+    "WANTED_SLOT",
     "WRITE_BYTES",
     "Core",
     "Streams",
@@ -111,6 +117,12 @@ ROW_WIDTH = 4
 
 BUSY, IDLE, STARVED = -1, -2, -3
 """Codes of rows; a code >= 0 is the number of the step that stalls."""
+
+AT_ONCE, WANTED_SLOT = -1, -2
+"""Codes of postings, apart from those of steps: nothing, or a place among the requests in flight, was waited for."""
+
+POSTING_WIDTH = 4
+"""A posting of the trace: firing, cycle, code, since when."""
 
 CONTENDED = -10
 """From here down: for a stream CONTENDED - (channel * (ports + reasons) + port or ports + reason) says what it waits
@@ -160,10 +172,10 @@ class Streams(NamedTuple):
     """Requests, channels and devices: the tables of posting, granting and taking.
 
     `request_of` says which request each firing posts, port after port, and `part_at` where the parts of each request
-    begin, one entry more for each port. `requests` and `stalls` hold firings in flight, or all of them: firing i of a
-    port stands at place i & SLOT_MASK. `stalls` is what posting sides waited for, start and end. `queue` and `held` are
-    the waiting parts of each channel, `stretch` its past, `gaps` and `busy` its cycles by port, `waits` the cycles for
-    which each port was contended.
+    begin, one entry more for each port. `requests` and `stalls` hold the firings in flight and the last one before:
+    firing i of a port stands at place i & SLOT_MASK. `stalls` is what posting sides waited for, start and end. `queue`
+    and `held` are the waiting parts of each channel, `stretch` its past, `gaps` and `busy` its cycles by port, `waits`
+    the cycles for which each port was contended.
     """
 
     ports: IntArray
@@ -185,12 +197,19 @@ class Streams(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """Buffers of the trace: rows of each owner (components, then channels) and accesses of each channel.
+    """What is recorded: rows of each owner (components, then channels) and accesses of each channel, in order of time.
 
-    `rows` [owner, row] and `accesses` [channel, access] come in order of time. `row_counts` and `access_counts` say how
-    many there are, and `most` the most rows of an owner and accesses of a channel. `on` is 0 or 1; so is `whole`:
-    without it services, which lie between the waits of a component, and transfers, which are accesses, have no rows,
-    and accesses have fewer columns.
+    `on` is 0 or 1; so is `whole`. A whole trace fills buffers: `rows` [owner, row], of which `row_counts` says how many
+    there are, and `accesses` [channel, access], of which `access_counts` does. Without it services, which lie between
+    the waits of a component, and transfers, which are accesses, need no rows, accesses have fewer columns, and nothing
+    is emptied: rows are codes and end cycles, `kept_code` and `kept_end`, in a region for each owner. Its rows begin at
+    `kept_first`, and in the place before that stands the cycle in which they begin; the next goes to `kept_next`, and
+    behind `kept_limit` there are `kept_margin` places for those of one more firing. Where `kept_serves` is 1 the
+    services of an owner become rows, one for those without a cycle between them. `most` are the most rows of an owner,
+    as many as a buffer has for a region that is full, and the most accesses.
+
+    `postings` [port, row] has firing, cycle, code and since when for each step that delayed a posting, as many as
+    `posting_counts` says; a code is that of a row, WANTED_SLOT or AT_ONCE, for a posting that nothing delayed.
     """
 
     on: int
@@ -200,6 +219,15 @@ class Trace(NamedTuple):
     rows: IntArray
     access_counts: IntArray
     accesses: IntArray
+    kept_margin: int
+    kept_first: IntArray
+    kept_next: IntArray
+    kept_limit: IntArray
+    kept_serves: IntArray
+    kept_code: npt.NDArray[np.int32]
+    kept_end: IntArray
+    posting_counts: IntArray
+    postings: IntArray
 
 
 (

@@ -14,10 +14,10 @@ from panacea_sim.description.description import Description, joined_labels
 from panacea_sim.description.parts import Queue
 from panacea_sim.description.steps import Give, Take
 from panacea_sim.engines.compiled import columns as col
-from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, NONE, PAUSED, STARVED, STUCK
-from panacea_sim.engines.compiled.delays import first_delays, posting_columns
+from panacea_sim.engines.compiled.columns import BUSY, CONTENDED, IDLE, PAUSED, STARVED, STUCK
+from panacea_sim.engines.compiled.delays import first_delays, posting_codes
 from panacea_sim.engines.compiled.evaluation import evaluate
-from panacea_sim.engines.compiled.kept_rows import UNKNOWN, KeptRowsRoom
+from panacea_sim.engines.compiled.kept_rows import UNKNOWN, give_back, look_up, with_more_room
 from panacea_sim.engines.compiled.lowering import lower
 from panacea_sim.engines.compiled.occupancy import high_water, moved_bytes
 from panacea_sim.engines.compiled.tables import core_tables, stream_tables, trace_buffers
@@ -25,7 +25,8 @@ from panacea_sim.engines.compiled.totals import channel_kind, channel_totals, cy
 from panacea_sim.engines.deadlock import StandStill, describe_deadlock
 from panacea_sim.engines.result import EngineResult, FiringTimes
 from panacea_sim.errors import DeadlockError
-from panacea_sim.trace.activity_log import NO_FIRING, ActivityLog, KeptRows
+from panacea_sim.trace.activity_log import NO_FIRING, ActivityLog, Kind
+from panacea_sim.trace.kept_run import KeptRun, RunGrants, RunRows
 from panacea_sim.trace.options import NO_TRACE
 from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.schema import GAP_REASONS, NO_REQUESTS, State
@@ -72,7 +73,6 @@ class _Engine:
             description,
             keep_times,
             whole_queues=recorder.options.level == "full",
-            whole_requests=recorder.options.level == "full" or recorder.explains,
         )
         self._names = [component.name for component in description.components]
         self._ports = [port.component for port in description.ports]
@@ -81,26 +81,25 @@ class _Engine:
         self._trace = trace_buffers(self._lowered, records=self._records, whole=self._traced)
         self._logs = self._open_logs() if self._records else []
         self._has_begun = np.zeros(len(self._logs), np.bool_)
-        self._known_until = np.zeros(len(self._logs), np.int64)
-        self._busy = np.full(len(self._logs), NONE)
-        self._room = KeptRowsRoom()
+        self._kinds: list[tuple[int, Kind]] = []
         self._lowest_code, self._codes = self._unknown_codes()
+        self._posting_codes = self._codes_of_postings() if self._records else []
 
     def run(self, watch: Mapping[str, Callable[[int], None]]) -> EngineResult:
         status = PAUSED
         while status == PAUSED:
             status = evaluate(self._core, self._streams, self._trace)
-            self._empty_buffers(is_last=status != PAUSED)
+            self._make_room()
             for name, tell in watch.items():
                 tell(self._count(f"ended:{name}"))
         if status == STUCK:
             raise DeadlockError(describe_deadlock(self._last_cycle(), self._stand_stills()))
         makespan_cycles = int(self._core.components[:, col.LAST_END].max(initial=0))
-        for owner in np.flatnonzero(~self._has_begun).tolist():
-            self._begin(owner)
-        self._note_last_services()
-        self._note_idle_ends(makespan_cycles)
-        self._note_postings()
+        if self._traced:
+            self._log_ends(makespan_cycles)
+        elif self._records:
+            self._log_postings()
+            self._keep()
         return self._result(makespan_cycles)
 
     def _open_logs(self) -> list[ActivityLog]:
@@ -121,65 +120,90 @@ class _Engine:
         return logs
 
     def _unknown_codes(self) -> tuple[int, IntArray]:
-        """Return the lowest code of the evaluation, and the codes in the log of each owner for all from there."""
+        """Return the lowest code of the evaluation, and what stands for all from there: codes of logs, or kinds."""
         structure, reasons, ports = self._lowered.structure, len(GAP_REASONS), len(self._ports)
         channels = len(self._description.channels)
         lowest = CONTENDED - max(channels * (ports + reasons), (1 + reasons) * ports)
         return lowest, np.full((len(self._logs), len(structure.slots) - lowest), UNKNOWN, np.int32)
 
-    def _empty_buffers(self, *, is_last: bool) -> None:
-        """Empty all buffers at the end and for a trace, which may be cut short; else those that fill up."""
-        if not self._records:
-            return
-        trace, all_of_them = self._trace, is_last or self._traced
-        for owner in np.flatnonzero(trace.row_counts > (0 if all_of_them else trace.rows.shape[1] // 8)).tolist():
-            self._log_rows(owner, trace.rows[owner, : trace.row_counts[owner]])
-            trace.row_counts[owner] = 0
-        least = 0 if all_of_them else trace.accesses.shape[1] // 2
-        for number in np.flatnonzero(trace.access_counts > least).tolist():
+    def _make_room(self) -> None:
+        """Empty the buffers of a trace, which may be cut short; what is explained gets more room where it needs it."""
+        if self._traced:
+            self._empty_buffers()
+        elif self._records:
+            firing, firings = self._core.actors[:, col.FIRING].sum(), self._core.actors[:, col.FIRINGS].sum()
+            self._trace = with_more_room(self._trace, max(firing, 1) / max(firings, 1))
+
+    def _empty_buffers(self) -> None:
+        trace = self._trace
+        for owner in np.flatnonzero(trace.row_counts).tolist():
+            self._begin(owner)
+            code, start, end, firing = trace.rows[owner, : trace.row_counts[owner]].T
+            self._logs[owner].extend(self._logged(owner, code), start, end, firing)
+        for number in np.flatnonzero(trace.access_counts).tolist():
             log = self._recorder.accesses[self._description.channels[number].name]
             log.extend(trace.accesses[number, : trace.access_counts[number]])
-            trace.access_counts[number] = 0
-        trace.most[:] = trace.row_counts.max(initial=0), trace.access_counts.max(initial=0)
+        self._log_postings()
+        for counts in (trace.row_counts, trace.access_counts, trace.posting_counts, trace.most):
+            counts[:] = 0
 
-    def _log_rows(self, owner: int, rows: IntArray) -> None:
-        if not self._has_begun[owner]:
-            self._begin(owner)
-        kept = self._room.kept_rows(
-            rows,
-            int(self._known_until[owner]),
-            int(self._busy[owner]),
-            self._lowest_code,
-            self._codes[owner],
-            lambda code: self._logs[owner].code(*self._kind(owner, code)),
-        )
-        self._add_rows(owner, rows[:, 1], kept, rows[:, 3])
+    def _logged(self, owner: int, codes: IntArray) -> IntArray:
+        """Return the codes in the log of an owner for those of the evaluation; of new ones the lowest come first."""
+        known, places = self._codes[owner], codes - self._lowest_code
+        if (known[places] == UNKNOWN).any():
+            for code in np.unique(codes).tolist():
+                if known[code - self._lowest_code] == UNKNOWN:
+                    known[code - self._lowest_code] = self._logs[owner].code(*self._kind(owner, code))
+        logged: IntArray = known[places]
+        return logged
 
     def _begin(self, owner: int) -> None:
-        """Add what a component waited for until its first inputs were there: it is known when more has happened."""
-        self._has_begun[owner] = True
-        if owner < len(self._names):
-            code, since, end = self._first_inputs(owner)
-            if len(code):
-                self._add_rows(owner, since, KeptRows(code.astype(np.int32), end), np.full(len(code), NO_FIRING))
-            if not self._traced and not self._description.components[owner].posted:
-                self._busy[owner] = self._logs[owner].code(State.BUSY)
+        """Log what a component waited for until its first inputs were there: it is known when more has happened."""
+        if not self._has_begun[owner]:
+            self._has_begun[owner] = True
+            waits, since, end = self._first_inputs(owner)
+            if waits:
+                code = np.array([self._logs[owner].code(*wait) for wait in waits], np.int64)
+                self._logs[owner].extend(code, since, end, np.full(len(code), NO_FIRING))
 
-    def _add_rows(self, owner: int, start: IntArray, rows: KeptRows, firing: IntArray) -> None:
-        log = self._logs[owner]
-        if self._traced:
-            log.extend(rows.code, start, rows.end_cycle, firing)
-        else:
-            log.kept.append(rows)
-        self._known_until[owner] = rows.end_cycle[-1]
+    def _log_ends(self, makespan_cycles: int) -> None:
+        """Log what is known at the end only: first inputs where there are no rows, and when nothing is left to do."""
+        ends = [*self._core.components[:, col.LAST_END].tolist(), *self._streams.channels[:, col.CHANNEL_END].tolist()]
+        for owner, (log, end) in enumerate(zip(self._logs, ends, strict=True)):
+            self._begin(owner)
+            if end < makespan_cycles:
+                one = np.ones(1, np.int64)
+                log.extend(one * log.code(State.IDLE), one * end, one * makespan_cycles, -one)
 
-    def _note_last_services(self) -> None:
-        """Add the services behind the last wait of each component whose services have no rows in the buffers."""
-        ends = self._core.components[:, col.LAST_END]
-        for owner in np.flatnonzero(self._busy[: len(ends)] != NONE).tolist():
-            if ends[owner] > self._known_until[owner]:
-                row = KeptRows(self._busy[[owner]].astype(np.int32), ends[[owner]])
-                self._add_rows(owner, self._known_until[[owner]], row, np.full(1, NO_FIRING))
+    def _keep(self) -> None:
+        """Let the recorder hold on to all rows and grants."""
+        trace = self._trace
+        for owner in range(len(self._logs)):
+            codes, place = trace.kept_code[trace.kept_first[owner] : trace.kept_next[owner]], 0
+            while (place := look_up(self._codes[owner], self._lowest_code, codes, place)) < len(codes):
+                code = int(codes[place])
+                self._codes[owner, code - self._lowest_code] = self._new_kind(owner, *self._kind(owner, code))
+        waits = [self._keep_first_inputs(owner) for owner in range(len(self._logs))]
+        first = trace.kept_first - np.array(waits, np.int64)
+        starts = np.zeros(len(self._logs), np.int64)
+        rows = RunRows(self._kinds, starts, first, trace.kept_next, trace.kept_code, trace.kept_end)
+        channels, count, columns = trace.accesses.shape
+        at = np.arange(channels) * count
+        grants = RunGrants(at, at + trace.access_counts, trace.accesses.reshape(-1, columns))
+        self._recorder.kept = KeptRun(rows, grants, lambda: give_back(trace))
+
+    def _keep_first_inputs(self, owner: int) -> int:
+        """Put what an owner waited for first before its rows, and return how many rows that are."""
+        waits, _, end = self._first_inputs(owner)
+        behind = int(self._trace.kept_first[owner])
+        rows = slice(behind - len(waits), behind)
+        self._trace.kept_code[rows] = [self._new_kind(owner, *wait) for wait in waits]
+        self._trace.kept_end[rows] = end
+        return len(waits)
+
+    def _new_kind(self, owner: int, state: State, cause: str, cause_component: str) -> int:
+        self._kinds.append((owner, Kind(state, cause, cause_component)))
+        return len(self._kinds) - 1
 
     def _kind(self, owner: int, code: int) -> tuple[State, str, str]:
         """Return state, cause and cause component for a code of the evaluation."""
@@ -193,30 +217,26 @@ class _Engine:
             return self._lowered.structure.slots[code][1:]
         return channel_kind(self._lowered.structure, owner, CONTENDED - code)
 
-    def _first_inputs(self, owner: int) -> tuple[IntArray, IntArray, IntArray]:
-        """Return code in the log, start and end of the waits for first inputs."""
-        log = self._logs[owner]
+    def _first_inputs(self, owner: int) -> tuple[list[tuple[State, str, str]], IntArray, IntArray]:
+        """Return the waits for first inputs, which channels have none of, with start and end."""
+        if owner >= len(self._names):
+            return [], *(np.zeros(0, np.int64),) * 2
         delays = first_delays(self._lowered, self._core, *self._lowered.structure.actor_of[owner])
         since = np.array([delay.since_cycle for delay in delays], np.int64)
-        codes = [log.code(State.IDLE, delay.kind.cause, delay.kind.cause_component) for delay in delays]
         end = np.append(since[1:], self._core.components[owner, col.HEAD])[: len(since)]
-        return np.array(codes, np.int64), since, end
+        return [(State.IDLE, delay.kind.cause, delay.kind.cause_component) for delay in delays], since, end
 
-    def _note_idle_ends(self, makespan_cycles: int) -> None:
-        if not self._traced:
-            return
-        ends = [*self._core.components[:, col.LAST_END].tolist(), *self._streams.channels[:, col.CHANNEL_END].tolist()]
-        for log, end in zip(self._logs, ends, strict=True):
-            if end < makespan_cycles:
-                one = np.ones(1, np.int64)
-                log.extend(one * log.code(State.IDLE), one * end, one * makespan_cycles, -one)
+    def _log_postings(self) -> None:
+        """Log what delayed the postings of the trace."""
+        for port in np.flatnonzero(self._trace.posting_counts).tolist():
+            log = self._recorder.postings[self._ports[port]]
+            columns = self._trace.postings[port, : self._trace.posting_counts[port]].T.copy()
+            columns[2] = self._posting_codes[port][columns[2] - col.WANTED_SLOT]
+            log.extend(columns)
 
-    def _note_postings(self) -> None:
-        if self._recorder.options.level != "full" and not self._recorder.explains:
-            return
-        for name, log in self._recorder.postings.items():
-            number, _ = self._lowered.structure.actor_of[self._names.index(name)]
-            log.extend(posting_columns(self._lowered, self._core, self._streams, number, log))
+    def _codes_of_postings(self) -> list[IntArray]:
+        actor_of, number, logs = self._lowered.structure.actor_of, self._names.index, self._recorder.postings
+        return [posting_codes(self._lowered, self._core, actor_of[number(name)][0], logs[name]) for name in self._ports]
 
     def _last_cycle(self) -> int:
         """Return the last cycle in which anything moved: a component, one of its lanes, or data that arrived."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from panacea_sim.engines.compiled.columns import (
     ADDS_TO,
     AMOUNT,
+    AT_ONCE,
     BLOCKED_INDEX,
     BLOCKED_ON,
     BUSY,
@@ -37,8 +38,10 @@ from panacea_sim.engines.compiled.columns import (
     PACKED,
     PACKED_BITS,
     PORT_OF,
+    POSTED,
     POSTS,
     READY_TO_GO,
+    ROWS,
     SLOT,
     SLOT_MASK,
     SLOTS_AT,
@@ -50,12 +53,13 @@ from panacea_sim.engines.compiled.columns import (
     WAITS_FOR_DATA,
     WAKE_AT,
     WAKE_END,
+    WANTED_SLOT,
     Core,
     Streams,
     Trace,
 )
 from panacea_sim.engines.compiled.compilation import inner
-from panacea_sim.engines.compiled.grants import add_row, arrive, is_full, post
+from panacea_sim.engines.compiled.grants import add_row, arrive, is_full, keep_services, post
 from panacea_sim.engines.compiled.lowering import Op
 
 __all__ = ["go_on"]
@@ -128,7 +132,7 @@ def go_on(core: Core, streams: Streams, trace: Trace, actor: int) -> None:  # no
     actors[actor, TIME], actors[actor, FIRING], actors[actor, STEP] = cycle, firing, step
     actors[actor, BLOCKED_ON], actors[actor, BLOCKED_INDEX] = blocked_on, blocked_index
     if firing == firings:
-        _note_end(core, actor, cycle)
+        _note_end(core, trace, actor, cycle)
 
 
 @inner
@@ -197,6 +201,7 @@ def _do_one(core: Core, streams: Streams, trace: Trace, turn: Turn, cycle: int) 
         arrived: int = arrive(core, streams, trace, turn.actor, cycle, firing)
         return arrived
     if turn.op == _POST:
+        _note_posting(core, streams, trace, turn, cycle)
         post(streams, core.components[component, PORT_OF], cycle, firing)
     if turn.mark_at >= 0:
         times[turn.mark_at] = cycle
@@ -259,7 +264,7 @@ def _note_wait(core: Core, streams: Streams, trace: Trace, turn: Turn, cycle: in
     """Account the time from `cycle` to `event` that a step waits."""
     component = core.actors[turn.actor, COMPONENT]
     if turn.firing == 0 and (turn.op == _TAKE or turn.op == _NEED):  # noqa: PLR1714  # the same
-        _note_head(core, component, core.steps[turn.step, SLOT], cycle, event)
+        _note_head(core, trace, component, core.steps[turn.step, SLOT], cycle, event)
     elif core.actors[turn.actor, POSTS]:
         # How much of it shows is known when the data of the request before was taken.
         if turn.op != _POST:
@@ -272,9 +277,61 @@ def _note_wait(core: Core, streams: Streams, trace: Trace, turn: Turn, cycle: in
 
 
 @inner
-def _note_head(core: Core, component: int, slot: int, start: int, end: int) -> None:
-    """Note a wait for one of the first inputs of a component."""
+def _note_posting(core: Core, streams: Streams, trace: Trace, turn: Turn, cycle: int) -> None:
+    """Note what delayed a posting, one step behind the other: first inputs, each step before, a slot in the end."""
+    if not trace.on:
+        return
+    steps, stalls, component = core.steps, streams.stalls, core.actors[turn.actor, COMPONENT]
+    port, place = core.components[component, PORT_OF], _slot(core, streams, turn.actor, turn.firing)
+    place -= streams.ports[port, SLOTS_AT]
+    first = trace.posting_counts[port]
+    if turn.firing == 0:
+        until = core.components[component, HEAD]
+        _note_first_inputs(core, trace, turn, port, cycle)
+    else:
+        until = streams.requests[_slot(core, streams, turn.actor, turn.firing - 1), POSTED]
+    for step in range(core.actors[turn.actor, FIRST_STEP], turn.step):
+        at = steps[step, STALLS_AT] + place
+        if stalls[at, 1] > stalls[at, 0]:
+            _add_posting(trace, port, turn.firing, cycle, steps[step, SLOT], stalls[at, 0])
+            until = stalls[at, 1]
+    if cycle > until:
+        _add_posting(trace, port, turn.firing, cycle, WANTED_SLOT, until)
+    elif trace.posting_counts[port] == first:
+        _add_posting(trace, port, turn.firing, cycle, AT_ONCE, cycle)
+
+
+@inner
+def _note_first_inputs(core: Core, trace: Trace, turn: Turn, port: int, cycle: int) -> None:
+    """Note that the first posting of a stream waited for its first inputs."""
+    steps, heads = core.steps, core.heads
+    for step in range(core.actors[turn.actor, FIRST_STEP], turn.step):
+        if steps[step, OP] == _TAKE or steps[step, OP] == _NEED:  # numba would build a tuple
+            for slot in range(steps[step, SLOT], steps[step, SLOT] + steps[step, FAN]):
+                if heads[slot, 1] > heads[slot, 0]:
+                    _add_posting(trace, port, 0, cycle, slot, heads[slot, 0])
+
+
+@inner
+def _add_posting(  # a port and four columns
+    trace: Trace, port: int, firing: int, cycle: int, code: int, since: int
+) -> None:
+    row = trace.posting_counts[port]
+    posting = trace.postings[port, row]
+    posting[0], posting[1], posting[2], posting[3] = firing, cycle, code, since
+    trace.posting_counts[port] = row + 1
+    if row >= trace.postings.shape[1] // 2:
+        trace.most[ROWS] = trace.rows.shape[1]
+
+
+@inner
+def _note_head(  # a component and its wait
+    core: Core, trace: Trace, component: int, slot: int, start: int, end: int
+) -> None:
+    """Note a wait for one of the first inputs of a component, which comes before all its rows."""
     core.components[component, HEAD] = end
+    if trace.on and not trace.whole:
+        trace.kept_end[trace.kept_next[component] - 1] = end
     core.heads[slot, 0], core.heads[slot, 1] = start, end
 
 
@@ -296,7 +353,7 @@ def _do_beside_lanes(core: Core, trace: Trace, turn: Turn, cycle: int) -> int:
         if turn.event_at >= 0 and times[turn.event_at + lane] + latency > cycle:
             event = times[turn.event_at + lane] + latency
             if is_head:
-                _note_head(core, component, slot + lane, cycle, event)
+                _note_head(core, trace, component, slot + lane, cycle, event)
             else:
                 _note_stall(core, trace, component, slot + lane, cycle, event, turn.firing)
             cycle = event
@@ -315,7 +372,7 @@ def _move_lanes(core: Core, trace: Trace, turn: Turn) -> None:
         if turn.event_at >= 0 and times[turn.event_at + lane] + latency > now:
             event = times[turn.event_at + lane] + latency
             if is_head:
-                _note_head(core, component + lane, slot + lane, now, event)
+                _note_head(core, trace, component + lane, slot + lane, now, event)
             else:
                 _note_stall(core, trace, component + lane, slot + lane, now, event, turn.firing)
             lane_cycle[at + lane] = now = event
@@ -358,11 +415,13 @@ def _add_events(core: Core, counter: int, adds: int) -> None:
 
 
 @inner
-def _note_end(core: Core, actor: int, cycle: int) -> None:
+def _note_end(core: Core, trace: Trace, actor: int, cycle: int) -> None:
     """Note until when the components of an actor have come."""
     component, lanes, at = core.actors[actor, COMPONENT], core.actors[actor, LANES], core.actors[actor, LANE_AT]
-    if lanes > 1:
-        for lane in range(lanes):
-            core.components[component + lane, LAST_END] = core.lane_cycle[at + lane]
-    elif not core.actors[actor, POSTS]:
-        core.components[component, LAST_END] = cycle
+    if core.actors[actor, POSTS]:
+        return
+    for lane in range(lanes):
+        end = core.lane_cycle[at + lane] if lanes > 1 else cycle
+        core.components[component + lane, LAST_END] = end
+        if trace.on and not trace.whole:
+            keep_services(trace, component + lane, end)

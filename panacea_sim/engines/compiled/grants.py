@@ -84,7 +84,7 @@ from panacea_sim.memory.params import (
 from panacea_sim.trace.schema import EXPLAINED_FROM, GAP_REASONS
 from panacea_sim.units import IntArray
 
-__all__ = ["add_row", "arrive", "grant", "is_full", "next_channel", "post"]
+__all__ = ["add_row", "arrive", "grant", "is_full", "keep_services", "next_channel", "post"]
 
 _REFRESH, _TURNAROUND, _ROW = range(3)
 _REASONS = len(GAP_REASONS)
@@ -105,7 +105,7 @@ ideal_serve: Callable[..., None] = _ideal["serve"]
 
 @inner
 def is_full(trace: Trace) -> bool:
-    """Return whether the rows want emptying: the other half of a buffer may be filled before the next look."""
+    """Return whether rows want more room: the other half of a buffer may be filled before the next look."""
     return bool(trace.most[ROWS] > trace.rows.shape[1] // 2)
 
 
@@ -113,16 +113,40 @@ def is_full(trace: Trace) -> bool:
 def add_row(
     trace: Trace, owner: int, code: int, start: int, end: int, firing: int
 ) -> None:  # an owner and four columns
-    """Add a row to the trace, unless it is empty."""
-    if end > start:
-        row = trace.row_counts[owner]
-        rows = trace.rows[owner]
-        rows[row, 0] = code
-        rows[row, 1] = start
-        rows[row, 2] = end
-        rows[row, 3] = firing
-        trace.row_counts[owner] = row + 1
-        trace.most[ROWS] = max(trace.most[ROWS], row + 1)
+    """Add a row to what is recorded, unless it is empty."""
+    if end <= start:
+        return
+    if not trace.whole:
+        _keep_row(trace, owner, code, start, end)
+        return
+    row = trace.row_counts[owner]
+    rows = trace.rows[owner]
+    rows[row, 0] = code
+    rows[row, 1] = start
+    rows[row, 2] = end
+    rows[row, 3] = firing
+    trace.row_counts[owner] = row + 1
+    trace.most[ROWS] = max(trace.most[ROWS], row + 1)
+
+
+@inner
+def _keep_row(trace: Trace, owner: int, code: int, start: int, end: int) -> None:
+    """Add a row to the region of an owner, behind one for the services before it."""
+    keep_services(trace, owner, start)
+    place = trace.kept_next[owner]
+    trace.kept_code[place], trace.kept_end[place] = code, end
+    trace.kept_next[owner] = place + 1
+    if place >= trace.kept_limit[owner]:
+        trace.most[ROWS] = trace.rows.shape[1]
+
+
+@inner
+def keep_services(trace: Trace, owner: int, until: int) -> None:
+    """Add a row for the services since the last one of an owner, if it serves and there are any."""
+    place = trace.kept_next[owner]
+    if trace.kept_serves[owner] and until > trace.kept_end[place - 1]:
+        trace.kept_code[place], trace.kept_end[place] = BUSY, until
+        trace.kept_next[owner] = place + 1
 
 
 @inner

@@ -1,63 +1,142 @@
-"""Rows of the trace as columns, with the codes that their log knows."""
+"""Where an explained run without a trace keeps its rows and grants: a region for each owner, and one for each channel.
+
+What the evaluation writes is what is explained: no row is moved while there is room. The room of a run is that of the
+next one, since the host takes longer to find fresh memory than the evaluation to fill it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from panacea_sim.engines.compiled.columns import NONE
+from panacea_sim.engines.compiled.columns import ACCESSES, POSTING_WIDTH, ROW_WIDTH, ROWS, Trace
 from panacea_sim.engines.compiled.compilation import entry
-from panacea_sim.trace.activity_log import KeptRows
-from panacea_sim.trace.room import Room
+from panacea_sim.trace.schema import EXPLAINED_COLUMNS
 from panacea_sim.units import IntArray
 
-__all__ = ["UNKNOWN", "KeptRowsRoom"]
+__all__ = ["UNKNOWN", "Room", "give_back", "look_up", "new_trace", "used_again", "with_more_room"]
 
 UNKNOWN = -1
-"""What stands for a code of the evaluation until it is looked up."""
+"""What stands for the number of a kind until it is looked up."""
+
+_GROWTH, _SPARE = 2, 3
+"""How many times as much room there is next, at least, and how much more than what was used foretells."""
+
+_MOST_SPARE_BYTES = 1 << 29
+"""A larger room is not kept for the next run."""
+
+_spare: list[Trace] = []
 
 
-class KeptRowsRoom:
-    """Turns rows of the evaluation into those that are kept, one owner's after the other's."""
+class Room(NamedTuple):
+    """How many rows of each owner, accesses of each channel and postings of each port there is room for at first.
 
-    def __init__(self) -> None:
-        self._code, self._end = Room(np.int32), Room(np.int64)
+    Before the rows of an owner, and behind them, there are `margin` places more.
+    """
 
-    def kept_rows(
-        self, rows: IntArray, since: int, busy: int, lowest: int, codes: np.ndarray, code_of: Callable[[int], int]
-    ) -> KeptRows:
-        """Return rows of an owner as columns of their own.
+    rows: int
+    accesses: int
+    postings: int
+    margin: int
 
-        Of a component that serves they may lack its services: all cycles between them, from `since` on, become rows of
-        the code `busy`, which is NONE for other owners. `codes` holds the code in the log for each code of the
-        evaluation from `lowest` on; what is UNKNOWN is asked of `code_of`, the lowest first, and kept there.
-        """
-        most = len(rows) if busy == NONE else 2 * len(rows)
-        columns = self._code.rows(most), self._end.rows(most)
-        count = _fill(rows, since, busy, lowest, codes, *columns)
-        if count == UNKNOWN:
-            for code in np.unique(rows[:, 0]).tolist():
-                if codes[code - lowest] == UNKNOWN:
-                    codes[code - lowest] = code_of(code)
-            count = _fill(rows, since, busy, lowest, codes, *columns)
-        return KeptRows(self._code.claim(count), self._end.claim(count))
+
+def new_trace(serves: Sequence[bool], channels: int, ports: int, room: Room) -> Trace:
+    """Return an empty trace with regions for owners, which serve or not."""
+    at = np.arange(len(serves) + 1) * (room.rows + 2 * room.margin)
+    first = at[:-1] + room.margin
+    trace = Trace(
+        1,
+        0,
+        np.zeros(2, np.int64),
+        np.zeros(len(serves), np.int64),
+        np.empty((1, 2, ROW_WIDTH), np.int64),
+        np.zeros(channels, np.int64),
+        np.empty((channels, room.accesses, EXPLAINED_COLUMNS), np.int64),
+        room.margin,
+        first,
+        first.copy(),
+        at[1:] - room.margin,
+        np.array(serves, np.int64),
+        np.empty(at[-1], np.int32),
+        np.empty(at[-1], np.int64),
+        np.zeros(ports, np.int64),
+        np.empty((ports, room.postings, POSTING_WIDTH), np.int64),
+    )
+    trace.kept_end[first - 1] = 0
+    return trace
+
+
+def used_again(trace: Trace) -> Trace:
+    """Return the room that an earlier run has given back, made ready for this one, if it fits; else the new trace."""
+    if not _spare or _shape(_spare[0]) != _shape(trace):
+        return trace
+    spare = _spare.pop()
+    for counts in (spare.most, spare.access_counts, spare.posting_counts):
+        counts[:] = 0
+    spare.kept_serves[:] = trace.kept_serves
+    spare.kept_next[:], spare.kept_end[spare.kept_first - 1] = spare.kept_first, 0
+    return spare
+
+
+def _shape(trace: Trace) -> tuple[int, int, int, int]:
+    return trace.kept_margin, len(trace.kept_first), len(trace.accesses), len(trace.postings)
+
+
+def give_back(trace: Trace) -> None:
+    """Let the next run have the room of a trace that nobody needs any more."""
+    kept = (trace.kept_code, trace.kept_end, trace.accesses, trace.postings)
+    if sum([each.nbytes for each in kept]) <= _MOST_SPARE_BYTES:
+        _spare[:] = [trace]
+
+
+def with_more_room(trace: Trace, done: float) -> Trace:
+    """Return the trace with more room where it is full, for rows or for grants.
+
+    There is room for all that comes, if it goes on as in the part of the run that is `done`, a number above 0 and up to
+    1; pages of it that nobody writes to take no memory.
+    """
+    growth = max(_GROWTH, _SPARE / done)
+    if trace.most[ACCESSES] == trace.accesses.shape[1]:
+        trace = trace._replace(accesses=_longer(trace.accesses, growth))
+    if trace.posting_counts.max(initial=0) > trace.postings.shape[1] // 2:
+        trace = trace._replace(postings=_longer(trace.postings, growth))
+        trace.most[ROWS] = 0
+    if (trace.kept_next > trace.kept_limit).any():
+        margin, used = trace.kept_margin, trace.kept_next - trace.kept_first
+        room = np.maximum(trace.kept_limit - trace.kept_first, (growth * used).astype(np.int64))
+        at = np.concatenate([[0], np.cumsum(room + 2 * margin)])
+        code, end = np.empty(at[-1], np.int32), np.empty(at[-1], np.int64)
+        # The place before the first row says when that one begins.
+        for old, new, count in zip(trace.kept_first - 1, at[:-1] + margin - 1, used + 1, strict=True):
+            code[new : new + count] = trace.kept_code[old : old + count]
+            end[new : new + count] = trace.kept_end[old : old + count]
+        trace.kept_first[:], trace.kept_limit[:] = at[:-1] + margin, at[1:] - margin
+        trace.kept_next[:] = trace.kept_first + used
+        trace.most[ROWS] = 0
+        trace = trace._replace(kept_code=code, kept_end=end)
+    return trace
+
+
+def _longer(table: IntArray, growth: float) -> IntArray:
+    """Return a table with room for more rows of each owner."""
+    owners, count, width = table.shape
+    longer = np.empty((owners, int(growth * count), width), np.int64)
+    longer[:, :count] = table
+    return longer
 
 
 @entry
-def _fill(  # rows, what they become, and columns of their own types
-    rows: IntArray, since: int, busy: int, lowest: int, codes: np.ndarray, code_out: np.ndarray, end_out: np.ndarray
-) -> int:
-    """Fill the columns and return how many rows there are, UNKNOWN where a code is."""
-    count, now = 0, since
-    for row in range(len(rows)):
-        code = codes[rows[row, 0] - lowest]
+def look_up(known: npt.NDArray[np.int32], lowest: int, codes: npt.NDArray[np.int32], first: int) -> int:
+    """Replace codes by what is `known` of each from `lowest` on; return the place of one that is UNKNOWN, or the end.
+
+    `first` is where to begin.
+    """
+    for place in range(first, len(codes)):
+        code = known[codes[place] - lowest]
         if code == UNKNOWN:
-            return UNKNOWN
-        if busy != NONE and rows[row, 1] > now:
-            code_out[count], end_out[count] = busy, rows[row, 1]
-            count += 1
-        now = rows[row, 2]
-        code_out[count], end_out[count] = code, now
-        count += 1
-    return count
+            return place
+        codes[place] = code
+    return len(codes)

@@ -31,8 +31,8 @@ class Lowered:
     """The lowered description.
 
     `arrays` are those of the steps, of which `offsets` tells where each begins and `packed` whether two lanes share a
-    word; `sizes` counts the events of each counter. Of queues and of requests in flight only those times are kept for
-    which somebody may still wait, unless `whole_queues` and `whole_requests` want all of them.
+    word; `sizes` counts the events of each counter. Of queues only those times are kept for which somebody may still
+    wait, unless `whole_queues` wants all of them.
 
     Firings may be those of several `runs`, as many of each, one behind the other. Then actors and counters are those of
     one run; the words of each step begin `strides` further on for each run, and refer to nothing beyond it.
@@ -41,7 +41,6 @@ class Lowered:
     description: Description
     structure: Structure
     whole_queues: bool
-    whole_requests: bool
     actors: list[Actor]
     arrays: StepArrays
     offsets: list[int]
@@ -66,7 +65,6 @@ def lower(
     keep_times: Collection[str] = (),
     *,
     whole_queues: bool = False,
-    whole_requests: bool = False,
     runs: int = 1,
 ) -> Lowered:
     """Return the lowered form of a description; the components in `keep_times` get a counter "started:NAME".
@@ -89,7 +87,6 @@ def lower(
         description,
         structure,
         whole_queues,
-        whole_requests,
         actors,
         arrays,
         offsets,

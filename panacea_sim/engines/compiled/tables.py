@@ -10,17 +10,18 @@ import numpy as np
 
 from panacea_sim.description.steps import Requests
 from panacea_sim.engines.compiled import columns as col
+from panacea_sim.engines.compiled.kept_rows import Room, new_trace, used_again
 from panacea_sim.engines.compiled.lowering import Lowered, ring_room
 from panacea_sim.engines.compiled.structure import Structure
 from panacea_sim.memory.arbiter import WIDTH
 from panacea_sim.memory.params import OUT
-from panacea_sim.trace.schema import EXPLAINED_COLUMNS, GAP_REASONS, GRANT_COLUMNS
+from panacea_sim.trace.schema import GAP_REASONS, GRANT_COLUMNS
 from panacea_sim.units import IntArray, signed_type
 
 __all__ = ["core_tables", "stream_tables", "trace_buffers"]
 
 _OWNER_ROWS, _CHANNEL_ACCESSES = 1 << 13, 1 << 13
-"""Rows of a component or channel, and grants of a channel, between two visits to Python."""
+"""Rows of a component or channel, and grants of a channel, that there is room for before Python has to be asked."""
 
 _NO_RING = np.iinfo(np.int64).max
 """The room of a counter of which all times are kept that somebody wants."""
@@ -188,23 +189,31 @@ def stream_tables(lowered: Lowered) -> col.Streams:
 
 
 def trace_buffers(lowered: Lowered, *, records: bool, whole: bool) -> col.Trace:
-    """Return empty buffers, of next to no size if nothing is recorded."""
-    if not records:
-        return col.Trace(0, 0, *(np.zeros(each, np.int64) for each in (2, 1, (1, 2, col.ROW_WIDTH), 1, (1, 2, 1))))
-    channels = len(lowered.description.channels)
-    owners = len(lowered.description.components) + channels
+    """Return room for what is recorded, as a whole trace or for an explanation, and next to none without either."""
+    parts, channels = lowered.description.components, len(lowered.description.channels)
+    ports = len(lowered.description.ports)
+    serves = [not part.posted for part in parts] + [False] * channels
+    of_a_firing = _rows_of_a_firing(lowered)
+    if records and not whole:
+        room = Room(_OWNER_ROWS, _CHANNEL_ACCESSES, 2 * max(_OWNER_ROWS, of_a_firing), of_a_firing)
+        return used_again(new_trace(serves, channels, ports, room))
+    trace = new_trace(serves, channels, ports, Room(0, 2, 2, 1))._replace(on=int(records), whole=int(whole))
+    if not whole:
+        return trace
     # A buffer that is half full is emptied before the next firing, which may fill the other half.
-    most_of_a_firing = max((sum(2 * step.fan for step in actor.steps) for actor in lowered.actors), default=1)
-    rows = 2 * max(_OWNER_ROWS, col.STRETCHES_KEPT + most_of_a_firing)
-    return col.Trace(
-        1,
-        int(whole),
-        np.zeros(2, np.int64),
-        np.zeros(owners, np.int64),
-        np.empty((owners, rows, col.ROW_WIDTH), np.int64),
-        np.zeros(channels, np.int64),
-        np.empty((channels, _CHANNEL_ACCESSES, GRANT_COLUMNS if whole else EXPLAINED_COLUMNS), np.int64),
+    rows = 2 * max(_OWNER_ROWS, of_a_firing)
+    return trace._replace(
+        rows=np.empty((len(serves), rows, col.ROW_WIDTH), np.int64),
+        accesses=np.empty((channels, _CHANNEL_ACCESSES, GRANT_COLUMNS), np.int64),
+        postings=np.empty((ports, rows, col.POSTING_WIDTH), np.int64),
     )
+
+
+def _rows_of_a_firing(lowered: Lowered) -> int:
+    """Return how many rows a firing may add to those of one owner, at most."""
+    # With the services before it each step may add two, and behind the last one there may be more of them.
+    steps = max((sum(2 * step.fan for step in actor.steps) for actor in lowered.actors), default=1)
+    return 1 + col.STRETCHES_KEPT + steps
 
 
 def _steps(structure: Structure) -> IntArray:
@@ -230,11 +239,11 @@ def _stall_sizes(lowered: Lowered) -> list[int]:
 
 
 def _slot_rooms(lowered: Lowered) -> dict[int, int]:
-    """Return how many firings of each component are remembered: of a stream those in flight and the next, or all."""
+    """Return how many firings of each component are remembered: of a stream those in flight and the next."""
     outstanding = {port.component: port.outstanding for port in lowered.description.ports}
     return {
         number: part.firings
-        if lowered.whole_requests or part.name not in outstanding
+        if part.name not in outstanding
         else min(part.firings // lowered.runs, ring_room(outstanding[part.name] + 1))
         for number, part in enumerate(lowered.description.components)
     }

@@ -194,10 +194,16 @@ def work_on_peas(program: Program, layer: PlannedLayer) -> PeaWork:
 def _layer_cycles(program: Program, layer: PlannedLayer) -> IntArray:
     plan = layer.plan
     cycles = work_on_peas(program, layer).cycles
-    stacks, peas, _, k_tiles = cycles.shape
-    in_memory_order = cycles.transpose(2, 3, 0, 1).reshape(-1, peas)
-    of_task: IntArray = in_memory_order[(plan.tasks.n * k_tiles + plan.tasks.k) * stacks + plan.tasks.stack]
+    in_memory_order = cycles.transpose(2, 3, 0, 1).reshape(-1, cycles.shape[1])
+    of_task: IntArray = in_memory_order[_memory_place(cycles, plan.tasks.stack, plan.tasks.n, plan.tasks.k)]
     return of_task
+
+
+def _memory_place(steps: IntArray, stack: IntArray, n: IntArray, k: IntArray) -> IntArray:
+    """Return where tasks stand in steps or cycles [stack, PEA, n, k], whose order in memory is n, k, stack."""
+    stacks, _, _, k_tiles = steps.shape
+    place: IntArray = (n * k_tiles + k) * stacks + stack
+    return place
 
 
 def _pe_array(program: Program, pea: int, service_cycles: IntArray, steps: _Steps) -> Component:
@@ -220,8 +226,8 @@ def _pe_array(program: Program, pea: int, service_cycles: IntArray, steps: _Step
     )
 
 
-_Places: TypeAlias = tuple[int, int, PlannedLayer, tuple[IntArray, IntArray, IntArray]]
-"""Tasks of one layer: the first, the one behind the last, the layer, and stack, n and k of each."""
+_Places: TypeAlias = tuple[int, int, PlannedLayer, IntArray]
+"""Tasks of one layer: the first, the one behind the last, the layer, and where each stands in its steps in memory."""
 
 
 class _Steps:
@@ -247,9 +253,9 @@ class _Steps:
     def _amounts(self, pea: int, operator: str, firing: IntArray) -> IntArray:
         """Return the steps of one kind of operator in these tasks on one PEA."""
         steps = np.empty(len(firing), np.int64)
-        for first, end, layer, (stack, n, k) in self._places(firing):
-            work = work_on_peas(self._program, layer)
-            steps[first:end] = getattr(work, operator)[stack, pea, n, k]
+        for first, end, layer, places in self._places(firing):
+            of_pea = getattr(work_on_peas(self._program, layer), operator)[:, pea]
+            steps[first:end] = of_pea.transpose(1, 2, 0).reshape(-1)[places]
         return steps
 
     def _places(self, firing: IntArray) -> list[_Places]:
@@ -277,7 +283,8 @@ def _places(program: Program, firing: IntArray) -> Iterator[_Places]:
     for first, end in pairwise([*starts, len(firing)]):
         planned = program.layers[layer[first]]
         stack = planned.plan.work.tiling.stack_of(stack_m[first:end], planned.plan.height)
-        yield first, end, planned, (stack, n[first:end], k[first:end])
+        places = _memory_place(work_on_peas(program, planned).cycles, stack, n[first:end], k[first:end])
+        yield first, end, planned, places
 
 
 class PeaWorker:
