@@ -66,11 +66,10 @@ def single_services(records: Records, events: Events, segments: IntArray, what: 
     placed = []
     for each in found:
         segment = is_service[each.place]
-        number = np.arange(len(segment)) - np.searchsorted(-segment, -segment)
-        place = behind[segment] - counts[segment] + number
-        ends = np.cumsum(each.cycles)
-        before = np.searchsorted(-segment, -segment)
-        end = segments[segment, 2] + ends - np.where(before > 0, ends[before - 1], 0)
+        first = np.searchsorted(-segment, -segment)  # of the same segment
+        place = behind[segment] - counts[segment] + np.arange(len(segment)) - first
+        ends = np.concatenate([[0], np.cumsum(each.cycles)])
+        end = segments[segment, 2] + ends[1:] - ends[first]
         single[place, 2], single[place, 3] = end - each.cycles, end
         placed.append(each._replace(place=place))
     return single, placed

@@ -7,21 +7,30 @@ from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from engine_runs import ENGINES
 
 from panacea_sim.commands.door import run_command_line
-from panacea_sim.engines.choice import Engine
-from panacea_sim.errors import ConfigError
+from panacea_sim.engines.choice import Engine, run_engine
+from panacea_sim.errors import ConfigError, InvariantError
+from panacea_sim.explanation.explain import explain, path_segments
 from panacea_sim.explanation.explained import explained, keep_explanation, recorded_segments
-from panacea_sim.explanation.explanation import Chain, Explanation, Terminal
+from panacea_sim.explanation.explanation import Chain, Explanation, PathRow, Terminal
+from panacea_sim.explanation.records import Services, recorder_records
+from panacea_sim.running.prepare import Prepared, prepare
 from panacea_sim.running.run import RunOptions, RunOutcome, run
 from panacea_sim.running.scenario import Scenario
 from panacea_sim.trace.options import NO_TRACE, TraceOptions
+from panacea_sim.trace.recorder import Recorder
 from panacea_sim.trace.stored_run import open_run
 from panacea_sim.workload.masked_layer import MaskedLayer
+
+if TYPE_CHECKING:
+    from panacea_sim.engines.compiled.columns import Trace
 
 _SETTINGS = {"n_pea": 4, "tile_k": 16, "tile_n": 16, "dram": "hbm2", "dram_channels": 2}
 
@@ -54,16 +63,59 @@ def test_a_run_is_explained_without_a_trace(engine: Engine, tmp_path: Path) -> N
     assert at_once.bound == next(iter(at_once.classes))
 
 
-def test_it_does_not_matter_when_the_buffers_are_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The compiled engine empties its buffers bit by bit, each when it is full; the explanation is that of one go."""
+_LARGE = MaskedLayer("large", 512, 256, 512, 0.5, 0.8, 1)
+
+
+def _compiled_explanation(layer: MaskedLayer) -> Explanation:
+    options = RunOptions(trace=NO_TRACE, explain=True, engine="compiled")
+    return _checked(run(replace(_scenario(), layer=layer), options).explanation)
+
+
+def test_it_does_not_matter_how_much_room_there_is_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiled engine makes more room for rows and grants when there is none left, again and again if need be."""
     tables = pytest.importorskip("panacea_sim.engines.compiled.tables", exc_type=ImportError)
-    scenario = replace(_scenario(), layer=MaskedLayer("large", 512, 256, 512, 0.5, 0.8, 1))
-    found = []
-    for owner_rows, accesses in ((1, 256), (1 << 17, 1 << 17)):
+    kept_rows = pytest.importorskip("panacea_sim.engines.compiled.kept_rows", exc_type=ImportError)
+    monkeypatch.setattr(kept_rows, "_SPARE", 0)  # nothing is foretold
+    rooms, found = list[tuple[int, int]](), []
+
+    def watched(trace: Trace, done: float) -> Trace:
+        more = kept_rows.with_more_room(trace, done)
+        rooms.append((len(more.kept_end), more.accesses.shape[1]))
+        return cast("Trace", more)
+
+    monkeypatch.setattr("panacea_sim.engines.compiled.engine.with_more_room", watched)
+    for owner_rows, accesses, least, most in ((1, 2, 10, 100), (1 << 17, 1 << 17, 1, 1)):
         monkeypatch.setattr(tables, "_OWNER_ROWS", owner_rows)
         monkeypatch.setattr(tables, "_CHANNEL_ACCESSES", accesses)
-        found.append(_checked(run(scenario, RunOptions(trace=NO_TRACE, explain=True, engine="compiled")).explanation))
+        kept_rows._spare.clear()
+        rooms.clear()
+        found.append(_compiled_explanation(_LARGE))
+        assert least <= len(set(rooms)) <= most
     assert found[0] == found[1]
+
+
+def test_the_next_run_has_the_room_of_the_last() -> None:
+    """A run is explained in the room of the one before, whatever lies there, and as it would be by itself."""
+    kept_rows = pytest.importorskip("panacea_sim.engines.compiled.kept_rows", exc_type=ImportError)
+    layers = [replace(_LARGE, M=M, seed=M) for M in (512, 80, 512, 256)]
+    alone = []
+    for layer in layers:
+        kept_rows._spare.clear()
+        alone.append(_compiled_explanation(layer))
+    kept_rows._spare.clear()
+    assert [_compiled_explanation(layers[0])] == alone[:1]
+    (room,) = kept_rows._spare
+    assert [_compiled_explanation(layer) for layer in layers[1:]] == alone[1:]
+    assert [np.shares_memory(each.kept_end, room.kept_end) for each in kept_rows._spare] == [True]
+
+
+def test_a_large_room_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A room to which much was written does not wait for the next run."""
+    kept_rows = pytest.importorskip("panacea_sim.engines.compiled.kept_rows", exc_type=ImportError)
+    kept_rows._spare.clear()
+    monkeypatch.setattr(kept_rows, "_MOST_SPARE_BYTES", 1 << 10)
+    _compiled_explanation(_LARGE)
+    assert kept_rows._spare == []
 
 
 def test_services_of_peas_name_their_operator() -> None:
@@ -199,3 +251,25 @@ def test_chains_in_words() -> None:
     assert str(replace(own, terminal=Terminal("dram0", "latency"))).endswith("w_dma <- latency of dram0")
     busy = Chain(("pea", "dispatcher"), "starved", Terminal("dispatcher", "busy"), 1, 2, 3)
     assert str(busy) == "pea starved <- dispatcher busy"
+
+
+def test_services_that_do_not_fill_their_rows_are_refused() -> None:
+    """A component on the path whose services take other cycles than it was busy ends the run, with its name."""
+    prepared, recorder = prepare(_scenario()), Recorder(NO_TRACE, ("layer0",), explains=True)
+    assert isinstance(prepared, Prepared)
+    result = run_engine("reference", prepared.description, recorder)
+    records = recorder_records(prepared.description, recorder, result.makespan_cycles)
+    busiest = max(_path(explain(records)), key=lambda row: row.cycles * (row.kind == "service"))
+    name = max(busiest.members, key=lambda each: busiest.members[each])
+    cycles = records.services[name].cycles
+    for wrong in (cycles + 1, cycles - (cycles > 0), cycles[:0], np.roll(cycles, 1)):
+        changed = replace(records, services={**records.services, name: Services(wrong)})
+        with pytest.raises(InvariantError, match=f"^{name} serves for other cycles than its services take"):
+            explain(changed)
+        with pytest.raises(InvariantError, match=f"^{name} serves for other cycles than its services take"):
+            path_segments(changed)
+
+
+def _path(explanation: Explanation) -> tuple[PathRow, ...]:
+    assert explanation.path is not None
+    return explanation.path

@@ -25,8 +25,8 @@ UNKNOWN = -1
 _GROWTH, _SPARE = 2, 3
 """How many times as much room there is next, at least, and how much more than what was used foretells."""
 
-_MOST_SPARE_BYTES = 1 << 29
-"""A larger room is not kept for the next run."""
+_MOST_SPARE_BYTES = 1 << 28
+"""A room to which more was written is not kept for the next run."""
 
 _spare: list[Trace] = []
 
@@ -87,8 +87,9 @@ def _shape(trace: Trace) -> tuple[int, int, int, int]:
 
 def give_back(trace: Trace) -> None:
     """Let the next run have the room of a trace that nobody needs any more."""
-    kept = (trace.kept_code, trace.kept_end, trace.accesses, trace.postings)
-    if sum([each.nbytes for each in kept]) <= _MOST_SPARE_BYTES:
+    rows = (trace.kept_next - trace.kept_first).sum() * (trace.kept_code.itemsize + trace.kept_end.itemsize)
+    tables = ((trace.access_counts, trace.accesses), (trace.posting_counts, trace.postings))
+    if rows + sum([counts.sum() * table.strides[1] for counts, table in tables]) <= _MOST_SPARE_BYTES:
         _spare[:] = [trace]
 
 
