@@ -75,11 +75,12 @@ def test_it_does_not_matter_how_much_room_there_is_at_first(monkeypatch: pytest.
     """The compiled engine makes more room for rows and grants when there is none left, again and again if need be."""
     tables = pytest.importorskip("panacea_sim.engines.compiled.tables", exc_type=ImportError)
     kept_rows = pytest.importorskip("panacea_sim.engines.compiled.kept_rows", exc_type=ImportError)
-    monkeypatch.setattr(kept_rows, "_SPARE", 0)  # nothing is foretold
+    for usual in ("ROWS", "CHANNEL_ROWS", "ACCESSES", "POSTINGS"):
+        monkeypatch.setattr(tables, f"_USUAL_{usual}", 0)
     rooms, found = list[tuple[int, int]](), []
 
-    def watched(trace: Trace, done: float) -> Trace:
-        more = kept_rows.with_more_room(trace, done)
+    def watched(trace: Trace) -> Trace:
+        more = kept_rows.with_more_room(trace)
         rooms.append((len(more.kept_end), more.accesses.shape[1]))
         return cast("Trace", more)
 

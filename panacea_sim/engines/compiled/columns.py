@@ -204,9 +204,9 @@ class Trace(NamedTuple):
     the waits of a component, and transfers, which are accesses, need no rows, accesses have fewer columns, and nothing
     is emptied: rows are codes and end cycles, `kept_code` and `kept_end`, in a region for each owner. Its rows begin at
     `kept_first`, and in the place before that stands the cycle in which they begin; the next goes to `kept_next`, and
-    behind `kept_limit` there are `kept_margin` places for those of one more firing. Where `kept_serves` is 1 the
-    services of an owner become rows, one for those without a cycle between them. `most` are the most rows of an owner,
-    as many as a buffer has for a region that is full, and the most accesses.
+    behind `kept_limit`, as behind postings, there are `kept_margin` places for those of one more firing. Where
+    `kept_serves` is 1 the services of an owner become rows, one for those without a cycle between them. `most` are the
+    most rows of an owner, as many as a buffer has for a region that is full, and the most accesses.
 
     `postings` [port, row] has firing, cycle, code and since when for each step that delayed a posting, as many as
     `posting_counts` says; a code is that of a row, WANTED_SLOT or AT_ONCE, for a posting that nothing delayed.

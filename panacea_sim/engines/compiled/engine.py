@@ -131,8 +131,7 @@ class _Engine:
         if self._traced:
             self._empty_buffers()
         elif self._records:
-            firing, firings = self._core.actors[:, col.FIRING].sum(), self._core.actors[:, col.FIRINGS].sum()
-            self._trace = with_more_room(self._trace, max(firing, 1) / max(firings, 1))
+            self._trace = with_more_room(self._trace)
 
     def _empty_buffers(self) -> None:
         trace = self._trace

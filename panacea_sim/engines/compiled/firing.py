@@ -320,7 +320,7 @@ def _add_posting(  # a port and four columns
     posting = trace.postings[port, row]
     posting[0], posting[1], posting[2], posting[3] = firing, cycle, code, since
     trace.posting_counts[port] = row + 1
-    if row >= trace.postings.shape[1] // 2:
+    if row >= trace.postings.shape[1] - trace.kept_margin:
         trace.most[ROWS] = trace.rows.shape[1]
 
 

@@ -17,13 +17,13 @@ from panacea_sim.engines.compiled.compilation import entry
 from panacea_sim.trace.schema import EXPLAINED_COLUMNS
 from panacea_sim.units import IntArray
 
-__all__ = ["UNKNOWN", "Room", "give_back", "look_up", "new_trace", "used_again", "with_more_room"]
+__all__ = ["UNKNOWN", "Room", "explained_trace", "give_back", "look_up", "new_trace", "with_more_room"]
 
 UNKNOWN = -1
 """What stands for the number of a kind until it is looked up."""
 
-_GROWTH, _SPARE = 2, 3
-"""How many times as much room there is next, at least, and how much more than what was used foretells."""
+_GROWTH = 2
+"""How many times as much room there is next."""
 
 _MOST_SPARE_BYTES = 1 << 28
 """A room to which more was written is not kept for the next run."""
@@ -32,12 +32,13 @@ _spare: list[Trace] = []
 
 
 class Room(NamedTuple):
-    """How many rows of each owner, accesses of each channel and postings of each port there is room for at first.
+    """How many rows of each owner, accesses of a channel and postings of a port there is room for at first.
 
-    Before the rows of an owner, and behind them, there are `margin` places more.
+    Before the rows of an owner, and behind rows and postings, there are `margin` places more; pages to which nobody
+    writes take no memory.
     """
 
-    rows: int
+    rows: IntArray
     accesses: int
     postings: int
     margin: int
@@ -45,7 +46,7 @@ class Room(NamedTuple):
 
 def new_trace(serves: Sequence[bool], channels: int, ports: int, room: Room) -> Trace:
     """Return an empty trace with regions for owners, which serve or not."""
-    at = np.arange(len(serves) + 1) * (room.rows + 2 * room.margin)
+    at = np.concatenate([[0], np.cumsum(room.rows + 2 * room.margin)])
     first = at[:-1] + room.margin
     trace = Trace(
         1,
@@ -63,26 +64,29 @@ def new_trace(serves: Sequence[bool], channels: int, ports: int, room: Room) -> 
         np.empty(at[-1], np.int32),
         np.empty(at[-1], np.int64),
         np.zeros(ports, np.int64),
-        np.empty((ports, room.postings, POSTING_WIDTH), np.int64),
+        np.empty((ports, room.postings + room.margin, POSTING_WIDTH), np.int64),
     )
     trace.kept_end[first - 1] = 0
     return trace
 
 
-def used_again(trace: Trace) -> Trace:
-    """Return the room that an earlier run has given back, made ready for this one, if it fits; else the new trace."""
-    if not _spare or _shape(_spare[0]) != _shape(trace):
-        return trace
-    spare = _spare.pop()
-    for counts in (spare.most, spare.access_counts, spare.posting_counts):
-        counts[:] = 0
-    spare.kept_serves[:] = trace.kept_serves
-    spare.kept_next[:], spare.kept_end[spare.kept_first - 1] = spare.kept_first, 0
-    return spare
-
-
-def _shape(trace: Trace) -> tuple[int, int, int, int]:
-    return trace.kept_margin, len(trace.kept_first), len(trace.accesses), len(trace.postings)
+def explained_trace(serves: Sequence[bool], channels: int, ports: int, room: Room) -> Trace:
+    """Return what `new_trace` does, if possible in the room that an earlier run has given back."""
+    shape = room.margin, len(serves), channels, ports
+    while _spare:
+        spare = _spare.pop()
+        if shape != (spare.kept_margin, len(spare.kept_first), len(spare.accesses), len(spare.postings)):
+            continue
+        rows, accesses = spare.kept_limit - spare.kept_first, spare.accesses.shape[1]
+        postings = spare.postings.shape[1] - room.margin
+        if (rows >= room.rows).all() and accesses >= room.accesses and postings >= room.postings:
+            for counts in (spare.most, spare.access_counts, spare.posting_counts):
+                counts[:] = 0
+            spare.kept_serves[:], spare.kept_next[:], spare.kept_end[spare.kept_first - 1] = serves, spare.kept_first, 0
+            return spare
+        largest = np.maximum(rows, room.rows), max(accesses, room.accesses), max(postings, room.postings)
+        room = Room(*largest, room.margin)
+    return new_trace(serves, channels, ports, room)
 
 
 def give_back(trace: Trace) -> None:
@@ -93,21 +97,16 @@ def give_back(trace: Trace) -> None:
         _spare[:] = [trace]
 
 
-def with_more_room(trace: Trace, done: float) -> Trace:
-    """Return the trace with more room where it is full, for rows or for grants.
-
-    There is room for all that comes, if it goes on as in the part of the run that is `done`, a number above 0 and up to
-    1; pages of it that nobody writes to take no memory.
-    """
-    growth = max(_GROWTH, _SPARE / done)
+def with_more_room(trace: Trace) -> Trace:
+    """Return the trace with more room where it is full, for rows, grants or postings."""
     if trace.most[ACCESSES] == trace.accesses.shape[1]:
-        trace = trace._replace(accesses=_longer(trace.accesses, growth))
-    if trace.posting_counts.max(initial=0) > trace.postings.shape[1] // 2:
-        trace = trace._replace(postings=_longer(trace.postings, growth))
+        trace = trace._replace(accesses=_longer(trace.accesses))
+    if trace.posting_counts.max(initial=0) > trace.postings.shape[1] - trace.kept_margin:
+        trace = trace._replace(postings=_longer(trace.postings))
         trace.most[ROWS] = 0
     if (trace.kept_next > trace.kept_limit).any():
         margin, used = trace.kept_margin, trace.kept_next - trace.kept_first
-        room = np.maximum(trace.kept_limit - trace.kept_first, (growth * used).astype(np.int64))
+        room = np.maximum(trace.kept_limit - trace.kept_first, _GROWTH * used)
         at = np.concatenate([[0], np.cumsum(room + 2 * margin)])
         code, end = np.empty(at[-1], np.int32), np.empty(at[-1], np.int64)
         # The place before the first row says when that one begins.
@@ -121,10 +120,10 @@ def with_more_room(trace: Trace, done: float) -> Trace:
     return trace
 
 
-def _longer(table: IntArray, growth: float) -> IntArray:
+def _longer(table: IntArray) -> IntArray:
     """Return a table with room for more rows of each owner."""
     owners, count, width = table.shape
-    longer = np.empty((owners, int(growth * count), width), np.int64)
+    longer = np.empty((owners, _GROWTH * count, width), np.int64)
     longer[:, :count] = table
     return longer
 

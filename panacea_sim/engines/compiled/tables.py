@@ -10,7 +10,7 @@ import numpy as np
 
 from panacea_sim.description.steps import Requests
 from panacea_sim.engines.compiled import columns as col
-from panacea_sim.engines.compiled.kept_rows import Room, new_trace, used_again
+from panacea_sim.engines.compiled.kept_rows import Room, explained_trace, new_trace
 from panacea_sim.engines.compiled.lowering import Lowered, ring_room
 from panacea_sim.engines.compiled.structure import Structure
 from panacea_sim.memory.arbiter import WIDTH
@@ -22,6 +22,9 @@ __all__ = ["core_tables", "stream_tables", "trace_buffers"]
 
 _OWNER_ROWS, _CHANNEL_ACCESSES = 1 << 13, 1 << 13
 """Rows of a component or channel, and grants of a channel, that there is room for before Python has to be asked."""
+
+_USUAL_ROWS, _USUAL_CHANNEL_ROWS, _USUAL_ACCESSES, _USUAL_POSTINGS = 6, 3, 1.5, 1.25
+"""Rows of a firing and, of a channel, of a part of a request; accesses of a part, and postings of a firing."""
 
 _NO_RING = np.iinfo(np.int64).max
 """The room of a counter of which all times are kept that somebody wants."""
@@ -193,19 +196,32 @@ def trace_buffers(lowered: Lowered, *, records: bool, whole: bool) -> col.Trace:
     parts, channels = lowered.description.components, len(lowered.description.channels)
     ports = len(lowered.description.ports)
     serves = [not part.posted for part in parts] + [False] * channels
-    of_a_firing = _rows_of_a_firing(lowered)
     if records and not whole:
-        room = Room(_OWNER_ROWS, _CHANNEL_ACCESSES, 2 * max(_OWNER_ROWS, of_a_firing), of_a_firing)
-        return used_again(new_trace(serves, channels, ports, room))
-    trace = new_trace(serves, channels, ports, Room(0, 2, 2, 1))._replace(on=int(records), whole=int(whole))
+        return explained_trace(serves, channels, ports, _usual_room(lowered))
+    none = np.zeros(len(serves), np.int64)
     if not whole:
-        return trace
+        return new_trace(serves, channels, ports, Room(none, 2, 0, 1))._replace(on=0)
     # A buffer that is half full is emptied before the next firing, which may fill the other half.
-    rows = 2 * max(_OWNER_ROWS, of_a_firing)
-    return trace._replace(
-        rows=np.empty((len(serves), rows, col.ROW_WIDTH), np.int64),
-        accesses=np.empty((channels, _CHANNEL_ACCESSES, GRANT_COLUMNS), np.int64),
-        postings=np.empty((ports, rows, col.POSTING_WIDTH), np.int64),
+    of_a_firing = _rows_of_a_firing(lowered)
+    rows = np.empty((len(serves), 2 * max(_OWNER_ROWS, of_a_firing), col.ROW_WIDTH), np.int64)
+    accesses = np.empty((channels, _CHANNEL_ACCESSES, GRANT_COLUMNS), np.int64)
+    trace = new_trace(serves, channels, ports, Room(none, 2, _OWNER_ROWS, of_a_firing))
+    return trace._replace(whole=1, rows=rows, accesses=accesses)
+
+
+def _usual_room(lowered: Lowered) -> Room:
+    """Return room for what runs usually record for an explanation; those that record more are given more."""
+    parts, channels = lowered.description.components, lowered.description.channels
+    firings = np.array([part.firings for part in parts], np.int64)
+    asked = sum([int(part.requests.times_posted().sum()) for part in parts if part.requests is not None])
+    of_channel = asked // max(len(channels), 1)
+    rows = np.concatenate([_USUAL_ROWS * firings, np.full(len(channels), _USUAL_CHANNEL_ROWS * of_channel)])
+    postings = int(_USUAL_POSTINGS * max([part.firings for part in parts if part.posted], default=0))
+    return Room(
+        _OWNER_ROWS + rows,
+        _CHANNEL_ACCESSES + int(_USUAL_ACCESSES * of_channel),
+        _OWNER_ROWS + postings,
+        _rows_of_a_firing(lowered),
     )
 
 
