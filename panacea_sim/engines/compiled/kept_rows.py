@@ -72,21 +72,40 @@ def new_trace(serves: Sequence[bool], channels: int, ports: int, room: Room) -> 
 
 def explained_trace(serves: Sequence[bool], channels: int, ports: int, room: Room) -> Trace:
     """Return what `new_trace` does, if possible in the room that an earlier run has given back."""
-    shape = room.margin, len(serves), channels, ports
-    while _spare:
-        spare = _spare.pop()
-        if shape != (spare.kept_margin, len(spare.kept_first), len(spare.accesses), len(spare.postings)):
-            continue
-        rows, accesses = spare.kept_limit - spare.kept_first, spare.accesses.shape[1]
-        postings = spare.postings.shape[1] - room.margin
-        if (rows >= room.rows).all() and accesses >= room.accesses and postings >= room.postings:
+    spare = _taken_spare()
+    if spare is not None and _shape(spare) == (room.margin, len(serves), channels, ports):
+        had = _room(spare)
+        if (had.rows >= room.rows).all() and had.accesses >= room.accesses and had.postings >= room.postings:
             for counts in (spare.most, spare.access_counts, spare.posting_counts):
                 counts[:] = 0
-            spare.kept_serves[:], spare.kept_next[:], spare.kept_end[spare.kept_first - 1] = serves, spare.kept_first, 0
+            spare.kept_serves[:], spare.kept_next[:] = serves, spare.kept_first
+            spare.kept_end[spare.kept_first - 1] = 0
             return spare
-        largest = np.maximum(rows, room.rows), max(accesses, room.accesses), max(postings, room.postings)
-        room = Room(*largest, room.margin)
+        accesses, postings = max(had.accesses, room.accesses), max(had.postings, room.postings)
+        room = Room(np.maximum(had.rows, room.rows), accesses, postings, room.margin)
     return new_trace(serves, channels, ports, room)
+
+
+def _shape(trace: Trace) -> tuple[int, int, int, int]:
+    return trace.kept_margin, len(trace.kept_first), len(trace.accesses), len(trace.postings)
+
+
+def _room(trace: Trace) -> Room:
+    margin = trace.kept_margin
+    return Room(
+        trace.kept_limit - trace.kept_first,
+        trace.accesses.shape[1],
+        trace.postings.shape[1] - margin,
+        margin,
+    )
+
+
+def _taken_spare() -> Trace | None:
+    # Another thread may have been faster.
+    try:
+        return _spare.pop()
+    except IndexError:
+        return None
 
 
 def give_back(trace: Trace) -> None:
