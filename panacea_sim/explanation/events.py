@@ -62,9 +62,8 @@ def events_of(records: Records, kinds: RowKinds) -> Events:
     for owner, kind in records.rows.kinds:
         kinds.add(owner, kind)
     streams = [records.postings.get(part.name, Postings((), 0, *[np.zeros(0, np.int64)] * 4)) for part in parts]
-    posting_since, posting_end, posting_kind = _joined(
-        postings := [_delays(kinds, owner, each) for owner, each in enumerate(streams)], 3
-    )
+    postings = [_delays(kinds, owner, each) for owner, each in enumerate(streams)]
+    posting_since, posting_end, posting_kind = _joined(postings, 3)
     ready_at, ready_cycle, ready_grant = _ready(records, streams)
     transfer = np.full((len(channels), len(parts)), NONE, np.int64)
     for owner, part in enumerate(parts):

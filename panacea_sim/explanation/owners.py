@@ -38,9 +38,7 @@ def path_owners(records: Records) -> PathOwners:
     """
     kinds = RowKinds(records.topology, frozenset(records.postings))
     events = events_of(records, kinds)
-    walked = whole_walk(records, events)
-    takes_time = np.isin(walked[:, 0], (SERVICE, TRANSFER, REASON, LATENCY_OF))
-    stretches, services = single_services(records, events, walked[takes_time], SERVICE)
+    stretches, services = single_services(records, events, whole_walk(records, events))
     component, firing = np.full(len(stretches), NONE), np.full(len(stretches), NONE)
     for each in services:
         component[each.place], firing[each.place] = each.owner, each.reference

@@ -14,12 +14,10 @@ from panacea_sim.explanation.explanation import BEHIND, Limit, LimitKind, PathRo
 from panacea_sim.explanation.records import Records
 from panacea_sim.explanation.row_kinds import RowKinds
 from panacea_sim.explanation.services import served, single_services
-from panacea_sim.explanation.walk import CROSSING, LATENCY_OF, ORDER, REASON, SEGMENT_WIDTH, SERVICE, TRANSFER
+from panacea_sim.explanation.walk import CROSSING, LATENCY_OF, ORDER, REASON, SEGMENT_WIDTH, SERVICE, TRANSFER, WHATS
 from panacea_sim.units import IntArray
 
 __all__ = ["PathSums", "segment_rows"]
-
-_WHATS = 1 + max(SERVICE, TRANSFER, REASON, LATENCY_OF, CROSSING, ORDER)
 
 _KINDS: dict[int, SegmentKind] = {
     TRANSFER: "transfer",
@@ -47,7 +45,7 @@ class PathSums:
     def __init__(self, records: Records, events: Events, kinds: RowKinds) -> None:
         self._records, self._events, self._kinds = records, events, kinds
         channels, components = events.transfer.shape
-        self._sums = np.zeros((_WHATS, max(len(kinds.terminals), len(kinds.columns)), 2), np.int64)
+        self._sums = np.zeros((WHATS, max(len(kinds.terminals), len(kinds.columns)), 2), np.int64)
         self._ordered = np.zeros((channels, components, components, 2), np.int64)
         self._services = [np.zeros((0, SEGMENT_WIDTH - 1), np.int64)]
 
@@ -111,8 +109,7 @@ def segment_rows(
     records: Records, events: Events, kinds: RowKinds, segments: IntArray, schema: pa.Schema
 ) -> pa.RecordBatch:
     """Return the stretches among the segments, which come last ones first, in order of time, each by itself."""
-    takes_time = (segments[:, 0] != CROSSING) & (segments[:, 0] != ORDER)
-    segments, services = single_services(records, events, segments[takes_time], SERVICE)
+    segments, services = single_services(records, events, segments)
     names = np.zeros((len(segments), 3), object)
     for place in np.flatnonzero(segments[:, 0] != SERVICE).tolist():
         terminal = kinds.terminals[segments[place, 1]]

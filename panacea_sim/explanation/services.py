@@ -12,6 +12,7 @@ from panacea_sim.explanation.compilation import entry
 from panacea_sim.explanation.events import Events
 from panacea_sim.explanation.records import Records
 from panacea_sim.explanation.row_kinds import SERVES, WHAT
+from panacea_sim.explanation.walk import CROSSING, ORDER, SERVICE
 from panacea_sim.units import IntArray
 
 __all__ = ["Served", "served", "single_services"]
@@ -48,13 +49,14 @@ def served(records: Records, events: Events, segments: IntArray) -> Iterator[Ser
         yield Served(owner, np.repeat(places, counts), services.cycles[among], services.references(among))
 
 
-def single_services(records: Records, events: Events, segments: IntArray, what: int) -> tuple[IntArray, list[Served]]:
-    """Return all segments of a path in order of time with a segment for each service, and what each component serves.
+def single_services(records: Records, events: Events, segments: IntArray) -> tuple[IntArray, list[Served]]:
+    """Return the segments of a path that take time with one for each service, and what each component serves.
 
-    `segments` come last ones first, as the walk gives them, and those of kind `what` are services; the places of what
-    is served are those in the segments that are returned. Raises InvariantError as `served` does.
+    `segments` come last ones first, as the walk gives them, those that are returned in order of time; the places of
+    what is served are among these. Raises InvariantError as `served` does.
     """
-    is_service = np.flatnonzero(segments[:, 0] == what)
+    segments = segments[(segments[:, 0] != CROSSING) & (segments[:, 0] != ORDER)]
+    is_service = np.flatnonzero(segments[:, 0] == SERVICE)
     found = list(served(records, events, segments[is_service, 1:]))
     counts = np.ones(len(segments), np.int64)
     counts[is_service] = 0

@@ -24,13 +24,15 @@ __all__ = [
     "SEGMENT_WIDTH",
     "SERVICE",
     "TRANSFER",
+    "WHATS",
     "walk",
 ]
 
-SERVICE, TRANSFER, REASON, LATENCY_OF, CROSSING, ORDER = range(6)
-"""What a segment is. `number` says which: the row of services, the terminal of a transfer, a device's reason and a
-latency, the kind of row of a crossing, the grant that stood behind another. The last two take no time of the path;
-their cycles are those of the wait. Services are all from the start of their row on, behind each other.
+SERVICE, TRANSFER, REASON, LATENCY_OF, CROSSING, ORDER, WHATS = range(7)
+"""What a segment is, and how many things it may be. `number` says which: the row of services, the terminal of a
+transfer, a device's reason and a latency, the kind of row of a crossing, the grant that stood behind another. The last
+two take no time of the path; their cycles are those of the wait. Services are all from the start of their row on,
+behind each other.
 """
 
 SEGMENT_WIDTH = 4

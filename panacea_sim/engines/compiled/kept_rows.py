@@ -46,8 +46,7 @@ class Room(NamedTuple):
 
 def new_trace(serves: Sequence[bool], channels: int, ports: int, room: Room) -> Trace:
     """Return an empty trace with regions for owners, which serve or not."""
-    at = np.concatenate([[0], np.cumsum(room.rows + 2 * room.margin)])
-    first = at[:-1] + room.margin
+    first, limit, code, end = _regions(room.rows, room.margin)
     trace = Trace(
         1,
         0,
@@ -59,15 +58,21 @@ def new_trace(serves: Sequence[bool], channels: int, ports: int, room: Room) -> 
         room.margin,
         first,
         first.copy(),
-        at[1:] - room.margin,
+        limit,
         np.array(serves, np.int64),
-        np.empty(at[-1], np.int32),
-        np.empty(at[-1], np.int64),
+        code,
+        end,
         np.zeros(ports, np.int64),
         np.empty((ports, room.postings + room.margin, POSTING_WIDTH), np.int64),
     )
     trace.kept_end[first - 1] = 0
     return trace
+
+
+def _regions(rows: IntArray, margin: int) -> tuple[IntArray, IntArray, npt.NDArray[np.int32], IntArray]:
+    """Return `kept_first`, `kept_limit`, `kept_code` and `kept_end` of regions for so many rows of each owner."""
+    at = np.concatenate([[0], np.cumsum(rows + 2 * margin)])
+    return at[:-1] + margin, at[1:] - margin, np.empty(at[-1], np.int32), np.empty(at[-1], np.int64)
 
 
 def explained_trace(serves: Sequence[bool], channels: int, ports: int, room: Room) -> Trace:
@@ -124,16 +129,14 @@ def with_more_room(trace: Trace) -> Trace:
         trace = trace._replace(postings=_longer(trace.postings))
         trace.most[ROWS] = 0
     if (trace.kept_next > trace.kept_limit).any():
-        margin, used = trace.kept_margin, trace.kept_next - trace.kept_first
-        room = np.maximum(trace.kept_limit - trace.kept_first, _GROWTH * used)
-        at = np.concatenate([[0], np.cumsum(room + 2 * margin)])
-        code, end = np.empty(at[-1], np.int32), np.empty(at[-1], np.int64)
+        used = trace.kept_next - trace.kept_first
+        rows = np.maximum(trace.kept_limit - trace.kept_first, _GROWTH * used)
+        first, limit, code, end = _regions(rows, trace.kept_margin)
         # The place before the first row says when that one begins.
-        for old, new, count in zip(trace.kept_first - 1, at[:-1] + margin - 1, used + 1, strict=True):
+        for old, new, count in zip(trace.kept_first - 1, first - 1, used + 1, strict=True):
             code[new : new + count] = trace.kept_code[old : old + count]
             end[new : new + count] = trace.kept_end[old : old + count]
-        trace.kept_first[:], trace.kept_limit[:] = at[:-1] + margin, at[1:] - margin
-        trace.kept_next[:] = trace.kept_first + used
+        trace.kept_first[:], trace.kept_limit[:], trace.kept_next[:] = first, limit, first + used
         trace.most[ROWS] = 0
         trace = trace._replace(kept_code=code, kept_end=end)
     return trace
